@@ -1,0 +1,1 @@
+"""The tasks: one file each, one line each in `registry.py`."""

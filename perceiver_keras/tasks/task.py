@@ -1,0 +1,91 @@
+"""What a task is: seven stages, read top to bottom, and what train, evaluate, export and serve need of them.
+
+Shapes: B examples a batch; "one example" has no batch axis. Everything here is plain functions, so that a task's
+file reads in the order in which the data goes: data, prepare, build, loss, metrics, serve, show.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import tensorflow as tf
+from tensorflow import keras
+
+from perceiver_keras.config import TaskConfig
+from perceiver_keras.errors import UsageError, nearest
+
+Tensors = Mapping[str, tf.Tensor]
+Labels = Sequence[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preset:
+    """A named configuration and where its numbers come from (paper table, release, or ours)."""
+
+    config: TaskConfig
+    source: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """The contract. `train.py`, `export.py`, the pipeline and the command line know only this.
+
+    Attributes:
+      name: As in the registry.
+      summary: One line for people.
+      model_class: The Keras model, a `TaskModel`.
+      presets: By name; `tiny` trains on two CPU cores in minutes.
+      feature_spec: config -> what `tf.io.parse_example` reads from a stored example, labels included.
+      label_key: The feature that holds the answer; serving examples may lack it.
+      check: (features of one example as Python values, config) -> why it is corrupt, or None.
+      check_dataset: (labels of the data set or None, config) -> None; raises `UsageError` where they don't fit.
+      transform: (batch of raw features, config) -> features; runs in TFX Transform, in training and in serving.
+      prepare: (one example's features, config, training, stateless seed int32 [2]) -> (inputs, targets).
+      loss: config -> Keras loss of (targets, outputs).
+      metrics: config -> Keras metrics of (targets, outputs); fresh ones at every call.
+      figures: (outputs, targets, config) -> the `evaluate` signature's outputs, one row an example.
+      figure_metrics: config -> Keras metrics of (label_key, prediction_key) as TFMA computes them from the figures.
+      prediction_key: The figure that `figure_metrics` read.
+      serving_spec: config -> what `serving_default` takes: raw bytes as users have them, first axis B.
+      serve: (model, raw inputs, config, labels) -> what `serving_default` returns.
+      respond: (outputs, config, labels) -> the same named outputs from the model's own.
+      read: file contents -> raw inputs for `serve`, as the command line's `predict` has them.
+      answer: (outputs of `serve` as NumPy, labels, top) -> one entry a request, with Hugging Face's keys.
+      baseline: (finite dataset of (inputs, targets), config) -> figures of the trivial guess.
+      show: (model, batch of inputs, targets, config, labels) -> {title: matplotlib figure} for the report.
+    """
+
+    name: str
+    summary: str
+    model_class: type[keras.Model]
+    presets: Mapping[str, Preset]
+    feature_spec: Callable[[TaskConfig], dict[str, Any]]
+    label_key: str
+    check: Callable[[Mapping[str, Any], TaskConfig], str | None]
+    check_dataset: Callable[[Labels | None, TaskConfig], None]
+    prepare: Callable[[Tensors, TaskConfig, bool, tf.Tensor], tuple[Any, Any]]
+    loss: Callable[[TaskConfig], keras.losses.Loss]
+    metrics: Callable[[TaskConfig], list[keras.metrics.Metric]]
+    figures: Callable[[Any, Any, TaskConfig], dict[str, tf.Tensor]]
+    figure_metrics: Callable[[TaskConfig], list[keras.metrics.Metric]]
+    prediction_key: str
+    serving_spec: Callable[[TaskConfig], dict[str, tf.TensorSpec]]
+    serve: Callable[[keras.Model, Tensors, TaskConfig, Labels | None], dict[str, tf.Tensor]]
+    respond: Callable[[Any, TaskConfig, Labels | None], dict[str, tf.Tensor]]
+    read: Callable[[Sequence[bytes]], dict[str, Any]]
+    answer: Callable[[Mapping[str, Any], Labels | None, int], list[Any]]
+    baseline: Callable[[tf.data.Dataset, TaskConfig], dict[str, float]]
+    show: Callable[..., dict[str, Any]]
+    transform: Callable[[Tensors, TaskConfig], dict[str, Any]] = lambda features, config: dict(features)
+
+    def preset(self, name: str) -> Preset:
+        """Raises `UsageError` naming the nearest preset where there is none of that name."""
+        if name not in self.presets:
+            raise UsageError(f"{self.name} has no preset {name!r}.{nearest(name, self.presets)}")
+        return self.presets[name]
+
+    def build(self, config: TaskConfig) -> keras.Model:
+        """A new model with fresh weights, as Keras seeds them."""
+        return self.model_class(config.model)
