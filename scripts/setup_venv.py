@@ -1,0 +1,252 @@
+"""Make `.venv` hold exactly requirements.lock and this project; do nothing when it already does.
+
+Standard library only: it runs before anything is installed. A stamp, written last, carries the
+hash of what the set-up depends on; a marker, written first, tells an interrupted set-up from a
+whole one.
+"""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+INPUTS = ("requirements.lock", "setup.py", "pyproject.toml")
+LARGE_WHEEL_TIMEOUT = "300"  # seconds; tensorflow alone is 450 MB
+
+
+class SetupError(Exception):
+    """Set-up cannot go on; the message says what to do."""
+
+
+def say(text: str) -> None:
+    print(f"[setup] {text}", file=sys.stderr, flush=True)
+
+
+def wanted_stamp(root: Path) -> dict[str, str]:
+    """What a finished environment would say of itself; its scripts hold absolute paths."""
+    digest = hashlib.sha256()
+    for name in INPUTS:
+        digest.update((root / name).read_bytes() + b"\0")
+    return {
+        "inputs": digest.hexdigest(),
+        "python": "{}.{}.{}".format(*sys.version_info[:3]),
+        "root": str(root),
+    }
+
+
+def read_stamp(venv: Path) -> dict[str, str] | None:
+    """The stamp of a finished set-up, or None."""
+    try:
+        stamp = json.loads((venv / "setup-stamp.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return stamp if isinstance(stamp, dict) else None
+
+
+def must_recreate(venv: Path, wanted: Mapping[str, str]) -> str:
+    """Why the folder at `venv` cannot be built upon, or "" when it can."""
+    if (venv / "setup-in-progress").exists():
+        return "the last set-up was interrupted"
+    stamp = read_stamp(venv)
+    if stamp and stamp.get("root") != wanted["root"]:
+        return "the folder was moved or copied"
+    if stamp and stamp.get("python") != wanted["python"]:
+        return f"it was made with Python {stamp.get('python')}"
+    return ""
+
+
+@contextlib.contextmanager
+def only_one(root: Path) -> Iterator[None]:
+    """Hold the set-up's lock. The kernel lets go of it when the process ends, however it ends."""
+    with open(root / ".venv.lock", "w", encoding="utf-8") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say("another set-up is at work in this folder: waiting for it")
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+def pip_settings(listing: str) -> dict[str, str]:
+    """`pip config list` as one dict; the environment goes before [install] before [global]."""
+    found: dict[str, tuple[int, str]] = {}
+    order = {":env:": 0, "install": 1, "global": 2}
+    for line in listing.splitlines():
+        match = re.fullmatch(r"(:env:|install|global)\.([a-z-]+)=(.+)", line.strip())
+        if not match:
+            continue
+        section, key, text = match.groups()
+        try:
+            value = str(ast.literal_eval(text))
+        except (ValueError, SyntaxError):
+            continue
+        if key not in found or order[section] < found[key][0]:
+            found[key] = (order[section], value)
+    return {key: value for key, (_, value) in found.items()}
+
+
+def uv_environment(pip: Mapping[str, str], environ: Mapping[str, str]) -> dict[str, str]:
+    """The environment in which uv does what pip is configured to do. What is set for uv stays."""
+    for_uv = {"UV_HTTP_TIMEOUT": LARGE_WHEEL_TIMEOUT, "UV_PYTHON_DOWNLOADS": "never"}
+    if "index-url" in pip:
+        for_uv["UV_DEFAULT_INDEX"] = pip["index-url"]
+    extra = [url for url in pip.get("extra-index-url", "").split() if url.startswith("http")]
+    if extra:
+        for_uv["UV_INDEX"] = " ".join(extra)
+        for_uv["UV_INDEX_STRATEGY"] = "unsafe-best-match"  # as pip chooses
+    links = [x for x in pip.get("find-links", "").split() if "://" in x or Path(x).exists()]
+    if links:
+        for_uv["UV_FIND_LINKS"] = ",".join(links)
+    if "trusted-host" in pip:
+        for_uv["UV_INSECURE_HOST"] = pip["trusted-host"]
+    if "cert" in pip:
+        for_uv["SSL_CERT_FILE"] = pip["cert"]
+    if "proxy" in pip:
+        for_uv["HTTPS_PROXY"] = for_uv["HTTP_PROXY"] = pip["proxy"]
+    return {**for_uv, **clean_environment(environ)}
+
+
+def clean_environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """`environ` less what would send an installation elsewhere than into .venv."""
+    astray = {"PYTHONHOME", "PYTHONPATH", "PIP_USER", "PIP_TARGET", "PIP_PREFIX", "VIRTUAL_ENV"}
+    return {key: value for key, value in environ.items() if key not in astray}
+
+
+def run(*command: str | Path, env: Mapping[str, str] | None = None, cwd: Path = ROOT) -> bool:
+    """Run a command; its output goes to stderr. True when it succeeded."""
+    words = [str(word) for word in command]
+    env = clean_environment(os.environ) if env is None else env
+    try:
+        return subprocess.run(words, env=env, cwd=cwd, stdout=sys.stderr).returncode == 0
+    except OSError as error:
+        say(f"{words[0]}: {error.strerror}")
+        return False
+
+
+def runs(python: Path) -> bool:
+    """Whether the interpreter at `python` is there, alive and has pip."""
+    try:
+        command = [python, "-m", "pip", "--version"]
+        return subprocess.run(command, capture_output=True).returncode == 0
+    except OSError:
+        return False
+
+
+def uv_and_environment(root: Path) -> tuple[Path | None, dict[str, str]]:
+    """uv inside .venv at the locked version (None where pip cannot get it) and its environment."""
+    python = root / ".venv" / "bin" / "python"
+    env = clean_environment(os.environ)
+    listing = subprocess.run(
+        [python, "-m", "pip", "config", "list"], env=env, capture_output=True, text=True
+    ).stdout
+    lock = (root / "requirements.lock").read_text(encoding="utf-8")
+    pin = re.search(r"^uv==\S+$", lock, re.MULTILINE)
+    uv = root / ".venv" / "bin" / "uv"
+    if not run(python, "-m", "pip", "install", "--quiet", pin.group() if pin else "uv", env=env):
+        say("uv is not to be had: pip will do it, in a few minutes more")
+        return None, env
+    return uv, uv_environment(pip_settings(listing), os.environ)
+
+
+def install(root: Path) -> None:
+    """Put requirements.lock, then the project itself (editable), into .venv."""
+    python = root / ".venv" / "bin" / "python"
+    uv, env = uv_and_environment(root)
+    lock = root / "requirements.lock"
+    count = len(lock.read_text(encoding="utf-8").split())
+    quiet = [] if sys.stderr.isatty() else ["--quiet"]
+    say(f"installing {count} packages (2.6 GB on disk; one to five minutes the first time)")
+    fast = [uv, "pip", "install", *quiet, "--python", python, "--no-deps", "-r", lock]
+    slow = [python, "-m", "pip", "install", "--quiet", "--no-deps", "-r", lock]
+    if not (uv and run(*fast, env=env)):
+        if uv:
+            say("uv failed (its words are above): trying with pip")
+        if not run(*slow):
+            raise SetupError("the packages could not be installed; pip's words are above")
+    say("installing perceiver-keras itself, so that edits here take effect at once")
+    here = ["--no-deps", "--no-build-isolation", "--editable", root]
+    fast = [uv, "pip", "install", *quiet, "--python", python, *here]
+    slow = [python, "-m", "pip", "install", "--quiet", *here]
+    if not (uv and run(*fast, env=env)) and not run(*slow):
+        raise SetupError("the project itself could not be installed; the words above say why")
+    check_installed(root)
+
+
+def check_installed(root: Path) -> None:
+    """Ask the environment whether it holds every line of the lock, and the project."""
+    program = (
+        "import importlib.metadata as m, json, re\n"
+        "norm = lambda s: re.sub(r'[-_.]+', '-', s).lower()\n"
+        "print(json.dumps({norm(d.metadata['Name']): d.version for d in m.distributions()}))"
+    )
+    python = root / ".venv" / "bin" / "python"
+    done = subprocess.run(
+        [python, "-c", program],
+        env=clean_environment(os.environ),
+        capture_output=True,
+        text=True,
+        cwd=root / "scripts",
+    )
+    if done.returncode:
+        raise SetupError(f"the new environment does not run: {done.stderr.strip()}")
+    have = json.loads(done.stdout)
+    lines = (root / "requirements.lock").read_text(encoding="utf-8").split()
+    wrong = [line for line in lines if have.get(line.split("==")[0]) != line.split("==")[1]]
+    if wrong or "perceiver-keras" not in have:
+        raise SetupError(f"not installed as asked: {', '.join(wrong) or 'perceiver-keras'}")
+
+
+def set_up(root: Path = ROOT) -> None:
+    """Bring `.venv` to what the lock and setup.py say. Safe to interrupt, repeat and race."""
+    venv = root / ".venv"
+    wanted = wanted_stamp(root)
+    with only_one(root):
+        marker = venv / "setup-in-progress"
+        if read_stamp(venv) == wanted and not marker.exists():
+            return
+        start = time.monotonic()
+        why = must_recreate(venv, wanted)
+        base = getattr(sys, "_base_executable", sys.executable)
+        if why or not runs(venv / "bin" / "python"):
+            say(f"making .venv with Python {wanted['python']}" + (f": {why}" if why else ""))
+            if not run(base, "-m", "venv", "--clear", venv):
+                raise SetupError(f"{base} cannot make a virtual environment in {venv}")
+        else:
+            say(".venv is not what requirements.lock says: bringing it up to date")
+        marker.touch()
+        install(root)
+        aside = venv / f"setup-stamp.json.tmp-{os.getpid()}"
+        aside.write_text(json.dumps(wanted), encoding="utf-8")
+        os.replace(aside, venv / "setup-stamp.json")
+        marker.unlink()
+        say(f"ready in {time.monotonic() - start:.0f} s")
+
+
+def main() -> int:
+    try:
+        set_up()
+    except SetupError as error:
+        say(f"failed: {error}. Mend that and run the same command again.")
+        return 1
+    except OSError as error:
+        say(f"failed: {error}. Is the disk full, or the folder read-only?")
+        return 1
+    except KeyboardInterrupt:
+        say("stopped. The next run begins again.")
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

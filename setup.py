@@ -1,0 +1,87 @@
+"""What the project needs, as ranges; `make lock` turns them into the set of requirements.lock.
+
+One set of versions holds all five packages (TensorFlow, Keras 2, TensorFlow Datasets, TensorFlow
+Addons, TFX), and it is a set for Python 3.10: Addons ends at TensorFlow 2.15, tfx 1.15.1 is the
+last that goes with Keras 2, and tfx-bsl 1.15.1 has no wheels after Python 3.10.
+"""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+CORE = [
+    "tensorflow>=2.15,<2.16",
+    "keras>=2.15,<2.16",
+    "tensorflow-addons>=0.23,<0.24",  # LAMB
+    "tensorflow-datasets>=4.9.4,<5",
+    "numpy>=1.23,<2",
+    "protobuf>=3.20.3,<4.24",
+    "click>=8.1,<9",
+    "rich>=13",
+    "matplotlib>=3.7,<4",
+    "pillow>=9.4",
+    "scikit-learn>=1.3,<2",  # the embedded digits
+    "safetensors>=0.4,<1",
+]
+PIPELINE = [
+    "tfx==1.15.1",
+    "kfp>=1.8.14,<2",
+    "apache-beam==2.59.0",  # later ones dropped dill, which tfx imports
+    "setuptools<81",  # tfx and kfp import pkg_resources
+    "tensorflow-serving-api>=2.15,<2.16",
+]
+TEXT = ["tensorflow-text>=2.15,<2.16", "sentencepiece>=0.1.99"]
+VIDEO = ["imageio-ffmpeg>=0.4.9", "scikit-video>=1.1.11"]
+GPU = ["tensorflow[and-cuda]>=2.15.1,<2.16"]
+DEV = [
+    "build>=1",
+    "hypothesis>=6",
+    "pytest>=7.4",
+    "pytest-xdist>=3.5",
+    "ruff>=0.6",
+    "scipy>=1.10,<1.13",
+    "uv>=0.4",
+    "wheel>=0.41",
+]
+
+setup(
+    name="perceiver-keras",
+    version="0.1.0",
+    description="Perceiver IO for TensorFlow and Keras, from data to served model",
+    long_description=(
+        Path("README.md").read_text(encoding="utf-8") if Path("README.md").exists() else ""
+    ),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    license_files=["LICENSE"],
+    classifiers=[
+        "License :: OSI Approved :: Apache Software License",
+        "Programming Language :: Python :: 3.10",
+        "Topic :: Scientific/Engineering :: Artificial Intelligence",
+    ],
+    packages=find_packages(
+        include=[
+            "perceiver_keras",
+            "perceiver_keras.*",
+            "components",
+            "components.*",
+            "pipeline",
+            "pipeline.*",
+        ]
+    ),
+    # What TFDS wants beside a builder, and the templates of the reports.
+    package_data={"": ["*.tsv", "*.md", "*.txt", "*.bib", "*.html", "*.json"]},
+    python_requires=">=3.10,<3.11",
+    install_requires=CORE,
+    extras_require={
+        "pipeline": PIPELINE,
+        "text": TEXT,
+        "video": VIDEO,
+        "gpu": GPU,
+        "dev": DEV,
+    },
+    entry_points={"console_scripts": ["perceiver = perceiver_keras.cli:main"]},
+    # The default, `build`, is the file BUILD on a case-insensitive disk.
+    options={"build": {"build_base": ".build"}},
+    zip_safe=False,
+)
