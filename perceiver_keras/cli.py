@@ -1,0 +1,139 @@
+"""The `perceiver` command: a table of commands, each imported when it is called.
+
+`perceiver --help` and `perceiver COMMAND --help` import neither TensorFlow nor TFX. What every
+command shares is here: both spellings of names (`--run-dir`, `--run_dir`), one object on stdout
+with `--json`, errors as one line, and the exit codes (0 done, 1 failed, 2 wrong usage, 3 trained
+but not blessed, 130 interrupted).
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import traceback
+from typing import Any, NamedTuple
+
+import click
+
+from perceiver_keras.errors import UsageError, nearest
+
+
+class Row(NamedTuple):
+    """One command: its name, also the module's in perceiver_keras.commands, and what it does."""
+
+    name: str
+    summary: str
+
+
+COMMANDS = (
+    Row("tasks", "The tasks, one a line."),
+    Row("presets", "The presets of a task: sizes and where the numbers come from."),
+    Row("run", "The whole pipeline: data, training, gate, export, push, report."),
+    Row("train", "Train straight from TFDS, without the pipeline."),
+    Row("evaluate", "The metrics of a saved model on a split."),
+    Row("export", "A saved model to a SavedModel that TF Serving takes."),
+    Row("predict", "Answers for your own files."),
+    Row("report", "Where a run stands, and its report."),
+    Row("doctor", "Versions, devices, what is missing and how to get it."),
+)
+
+EXAMPLES = """\b
+Examples:
+  perceiver run image_classification --preset tiny
+  perceiver predict image_classification digit.png --model runs/image_classification/pushed
+  perceiver doctor
+"""
+
+
+def dashes(name: str) -> str:
+    """The spelling that click compares: `--run_dir` is `--run-dir`."""
+    return name.replace("_", "-")
+
+
+class Commands(click.Group):
+    """Looks commands up in `COMMANDS` and turns what they raise into one line and an exit code."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [row.name for row in COMMANDS]
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        name = dashes(name).replace("-", "_")
+        if name not in self.list_commands(ctx):
+            return None
+        return importlib.import_module(f"perceiver_keras.commands.{name}").command
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        if args and self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
+            raise UsageError(
+                f"There is no command {args[0]!r}.{nearest(args[0], self.list_commands(ctx))}"
+            )
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS))
+
+    def main(self, args: list[str] | None = None, **kwargs: Any) -> None:
+        """Runs, prints errors, and leaves with the exit code."""
+        from perceiver_keras.commands import output
+
+        arguments = list(sys.argv[1:] if args is None else args)
+        options = arguments[: arguments.index("--")] if "--" in arguments else arguments
+        debug, as_json = "--debug" in options, "--json" in options
+        kwargs.update(standalone_mode=False, prog_name="perceiver")
+        quiet_imports(debug)
+        with output.answers_only(as_json) as answer:
+            code = self._run(arguments, kwargs, answer, debug)
+        sys.exit(code)
+
+    def _run(self, args: list[str], kwargs: dict[str, Any], answer: Any, debug: bool) -> int:
+        from perceiver_keras.commands import explain
+
+        try:
+            result = super().main(args=args, **kwargs)
+            return result if isinstance(result, int) else 0
+        except BaseException as error:
+            if isinstance(error, SystemExit):
+                return error.code if isinstance(error.code, int) else 1
+            message, code = explain.explain(error)
+            if debug:
+                traceback.print_exception(error)
+            answer({"error": message, "exit_code": code})
+            print(f"Error: {message}", file=sys.stderr)
+            return code
+
+
+def quiet_imports(debug: bool) -> None:
+    """Users see our output and not Google's. Must come before the first import of TensorFlow.
+
+    The environment also reaches Beam's workers and the fresh process of the serving check.
+    """
+    if debug:
+        return
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
+    filters = [f for f in os.environ.get("PYTHONWARNINGS", "").split(",") if f]
+    for kind in ("FutureWarning", "DeprecationWarning", "UserWarning"):
+        if (rule := f"ignore::{kind}") not in filters:
+            filters.append(rule)
+    os.environ["PYTHONWARNINGS"] = ",".join(filters)
+    if not sys.warnoptions:
+        import warnings
+
+        for category in (FutureWarning, DeprecationWarning, UserWarning):
+            warnings.simplefilter("ignore", category)
+
+
+@click.group(
+    cls=Commands,
+    context_settings={"token_normalize_func": dashes, "help_option_names": ["-h", "--help"]},
+    epilog=EXAMPLES,
+)
+@click.version_option(package_name="perceiver-keras", message="%(version)s")
+def main() -> None:
+    """Perceiver IO in TensorFlow and Keras: train, gate, export and serve any of its tasks."""
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,102 @@
+"""An exception to one line that says what was wrong and what to do, and an exit code."""
+
+from __future__ import annotations
+
+import errno
+import re
+
+import click
+
+from perceiver_keras.errors import PerceiverError, UsageError
+
+RESUME = "run the same command again to resume"
+FREE_SOME = f"free some (`perceiver doctor` shows how much) and {RESUME}"
+
+
+def explain(error: BaseException) -> tuple[str, int]:
+    """Returns (message, exit code); the message has no trace and no line break."""
+    if isinstance(error, (KeyboardInterrupt, click.Abort)):
+        return f"Interrupted; {RESUME}.", 130
+    if isinstance(error, click.UsageError):
+        return _click_usage(error), 2
+    if isinstance(error, click.ClickException):
+        return _line(error.format_message()), 1
+    for cause in _causes(error):
+        if isinstance(cause, PerceiverError):
+            return _line(str(cause)), 2 if isinstance(cause, UsageError) else 1
+    for cause in _causes(error):
+        if words := _system(cause) or _tensorflow(cause):
+            return words, 1
+    kind = type(error).__name__
+    return f"{kind}: {_line(str(error))[:500]} (not foreseen: --debug shows the trace)", 1
+
+
+def _causes(error: BaseException | None) -> list[BaseException]:
+    """The error and what it came from, outermost first."""
+    found: list[BaseException] = []
+    while error is not None and error not in found:
+        found.append(error)
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    return found
+
+
+def _click_usage(error: click.UsageError) -> str:
+    where = error.ctx.command_path if error.ctx else "perceiver"
+    message = _line(error.format_message())
+    return f"{message}{'' if message.endswith(('.', '?')) else '.'} See {where} --help."
+
+
+def _system(error: BaseException) -> str | None:
+    if isinstance(error, MemoryError):
+        return "Out of memory; lower data.batch_size with --set data.batch_size=N."
+    if isinstance(error, ModuleNotFoundError):
+        extra = (
+            "[pipeline]"
+            if (error.name or "").split(".")[0] in ("tfx", "kfp", "ml_metadata")
+            else ""
+        )
+        return (
+            f"The package {error.name} is not installed; `pip install 'perceiver-keras{extra}'` "
+            "brings it, `perceiver doctor` lists what is missing."
+        )
+    if not isinstance(error, OSError):
+        return None
+    place = error.filename or "the output folder"
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"No space left for {place}; {FREE_SOME}."
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return f"{place} may not be read or written; mend its rights or choose another folder."
+    if error.errno == errno.ENOENT:
+        return f"{place} does not exist; check the path."
+    if error.errno in (errno.ENOTDIR, errno.EISDIR):
+        return f"{place}: {_line(error.strerror or 'wrong kind of file')}; check the path."
+    return None
+
+
+TENSORFLOW = {
+    "ResourceExhaustedError": "Out of memory; lower data.batch_size with --set data.batch_size=N.",
+    "NotFoundError": "A file is missing",
+    "PermissionDeniedError": "A file may not be read or written",
+    "DataLossError": "A file is damaged; delete it, or restore it, and " + RESUME,
+    "InvalidArgumentError": "TensorFlow refused a value",
+}
+
+
+def _tensorflow(error: BaseException) -> str | None:
+    """By name, so that an error before TensorFlow's import needs no import to be told."""
+    if not type(error).__module__.startswith("tensorflow"):
+        return None
+    words = TENSORFLOW.get(type(error).__name__)
+    if words is None or words.endswith("."):
+        return words
+    detail = _line(getattr(error, "message", None) or str(error))
+    if "No space left" in detail:
+        return f"No space left; {FREE_SOME}."
+    return f"{words}: {detail[:300]}"
+
+
+def _line(text: str) -> str:
+    """One line, without Beam's note on where it was and TensorFlow's list of graph nodes."""
+    text = re.sub(r"\s*\[while running [^\]]*\]", "", text)
+    text = re.sub(r"\s*\[\[\{\{.*", "", text, flags=re.DOTALL)
+    return " ".join(text.split()) or "no further word"

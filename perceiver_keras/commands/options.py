@@ -1,0 +1,130 @@
+"""Arguments and options that commands share, and the configuration they make."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from perceiver_keras.errors import UsageError, nearest
+from perceiver_keras.tasks import registry
+
+if TYPE_CHECKING:
+    from perceiver_keras.config import TaskConfig
+    from perceiver_keras.tasks.task import Task
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+class TaskName(click.ParamType):
+    """A task of the registry, spelled with `_` or `-`."""
+
+    name = "task"
+
+    def convert(self, value: str, param: Any, ctx: Any) -> str:
+        name = value.replace("-", "_")
+        if name not in registry.names():
+            raise UsageError(f"Unknown task {value!r}.{nearest(name, registry.names())}")
+        return name
+
+    def shell_complete(self, ctx: Any, param: Any, incomplete: str) -> list[Any]:
+        from click.shell_completion import CompletionItem
+
+        return [CompletionItem(n) for n in registry.names() if n.startswith(incomplete)]
+
+
+def together(*decorators: Decorator) -> Decorator:
+    def apply(function: Callable[..., Any]) -> Callable[..., Any]:
+        for decorator in reversed(decorators):
+            function = decorator(function)
+        return function
+
+    return apply
+
+
+task_argument = click.argument("task", type=TaskName(), metavar="TASK")
+
+# Read by `cli.Commands.main` before the command runs; declared so that help and parsing know them.
+json_option = click.option(
+    "--json", "as_json", is_flag=True, expose_value=False,
+    help="One JSON object on stdout, everything else on stderr.",
+)  # fmt: skip
+debug_option = click.option(
+    "--debug",
+    is_flag=True,
+    expose_value=False,
+    help="Show the trace of an error and the libraries' logs.",
+)
+common_options = together(json_option, debug_option)
+
+config_options = together(
+    click.option(
+        "--preset", default="tiny", show_default=True,
+        help="A named configuration; see `perceiver presets`.",
+    ),
+    click.option(
+        "--config", "config_files", multiple=True, type=click.Path(path_type=Path), metavar="FILE",
+        help="YAML or JSON laid over the preset; repeatable, the last wins.",
+    ),
+    click.option(
+        "--set", "overrides", multiple=True, metavar="KEY=VALUE",
+        help="One setting, laid over the files, e.g. train.steps=500; repeatable.",
+    ),
+    click.option("--seed", type=int, help="The run seed; short for --set train.seed=N."),
+)  # fmt: skip
+
+
+def resolve(
+    task: Task,
+    preset: str,
+    config_files: tuple[Path, ...],
+    overrides: tuple[str, ...],
+    seed: int | None,
+) -> TaskConfig:
+    """The preset, then the files in order, then `--set` in order, then `--seed`."""
+    from perceiver_keras.config import merge, override
+
+    config = task.preset(preset).config
+    for path in config_files:
+        try:
+            config = merge(config, read_config_file(path))
+        except UsageError as error:
+            raise UsageError(f"{path}: {error}") from None
+    config = override(config, *map(_with_underscores, overrides))
+    return config if seed is None else override(config, f"train.seed={seed}")
+
+
+def _with_underscores(assignment: str) -> str:
+    key, equals, value = assignment.partition("=")
+    return key.replace("-", "_") + equals + value
+
+
+def read_config_file(path: Path) -> dict[str, Any]:
+    """A tree of settings from a YAML or JSON file."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise UsageError("there is no such file; --config takes a YAML or JSON file.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"can't be read ({error}); --config takes a YAML or JSON file.") from None
+    try:
+        values = json.loads(text) if path.suffix == ".json" else _yaml(text)
+    except ValueError as error:
+        raise UsageError(
+            f"not valid {'JSON' if path.suffix == '.json' else 'YAML'}: {error}"
+        ) from None
+    if not isinstance(values, dict):
+        raise UsageError(f"expected sections (data, model, train, evaluate), got {values!r}.")
+    return values
+
+
+def _yaml(text: str) -> Any:
+    import yaml
+
+    try:
+        return yaml.safe_load(text) or {}
+    except yaml.YAMLError as error:
+        raise ValueError(" ".join(str(error).split())) from None

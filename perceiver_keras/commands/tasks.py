@@ -1,0 +1,17 @@
+"""`perceiver tasks`: the registry."""
+
+from __future__ import annotations
+
+import click
+
+from perceiver_keras.commands.options import common_options
+from perceiver_keras.commands.output import answer, say, table
+from perceiver_keras.tasks import registry
+
+
+@click.command("tasks", epilog="\b\nExample:\n  perceiver tasks")
+@common_options
+def command() -> None:
+    """The tasks, one a line. Names may be spelled with `_` or `-`."""
+    say(table(("TASK", "CLASS", "WHAT"), registry.ROWS))
+    answer({"tasks": [row._asdict() for row in registry.ROWS]})
