@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from perceiver_keras import doctor
+from perceiver_keras.commands import checks
 from perceiver_keras.commands.options import common_options
 from perceiver_keras.commands.output import answer, say
 
@@ -31,7 +31,7 @@ def command(run_dir: Path, data_dir: Path | None) -> int:
     The exit code is 1 when something necessary is missing.
     """
     findings = []
-    for finding in doctor.examine(run_dir, data_dir):
+    for finding in checks.examine(run_dir, data_dir):
         findings.append(finding)
         advice = f"\n{'':28}→ {finding.advice}" if finding.advice else ""
         say(f"{MARKS[finding.state]} {finding.what:<20}{finding.seen}{advice}")

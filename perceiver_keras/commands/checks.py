@@ -84,7 +84,7 @@ def packages() -> Iterator[Finding]:
 
 def lock() -> Finding:
     """What is installed, against requirements.lock where there is a checkout."""
-    path = Path(__file__).resolve().parent.parent / "requirements.lock"
+    path = Path(__file__).resolve().parents[2] / "requirements.lock"
     if not path.exists():
         return Finding("lock", "note", "no requirements.lock here (installed from a wheel)")
     wanted = dict(read_lock(path.read_text(encoding="utf-8")))
