@@ -1,0 +1,1 @@
+"""The `perceiver_digits` TFDS data set."""

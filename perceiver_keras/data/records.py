@@ -1,0 +1,266 @@
+"""Stored examples: TFRecord shards of serialized `tf.train.Example`, whole or in part.
+
+`Records` names bytes on disk and nothing else. Three things make one: a prepared TFDS builder
+(`builder_records`: its own shards, sub-splits as skip and take, nothing copied), a list of files
+(`file_records`: what TFX components wrote), and `write_records` (for builders that are not stored
+as TFRecord).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from perceiver_keras.errors import PerceiverError, UsageError, nearest
+
+# Words in what TensorFlow says of an example that cannot be parsed or a picture that is none.
+_UNREADABLE = ("parse example", "Key: ", "image", "decode", "JPEG", "PNG", "GIF", "BMP")
+
+
+@dataclass(frozen=True)
+class Shard:
+    """`take` records of a file after the first `skip`."""
+
+    path: str
+    skip: int
+    take: int
+
+
+@dataclass(frozen=True)
+class Records:
+    """Shards in a fixed order. The index of an example is its place in that order, from 0.
+
+    Attributes:
+      shards: What to read.
+      compression: "" or "GZIP", as `tf.data.TFRecordDataset` has it.
+      num_examples: The sum of what the shards take.
+    """
+
+    shards: tuple[Shard, ...]
+    compression: str
+    num_examples: int
+
+    def limit(self, most: int | None) -> Records:
+        """The first `most` examples; all of them for None."""
+        if most is None or most >= self.num_examples:
+            return self
+        shards, left = [], most
+        for shard in self.shards:
+            take = min(shard.take, left)
+            if take:
+                shards.append(dataclasses.replace(shard, take=take))
+            left -= take
+        return Records(tuple(shards), self.compression, most)
+
+
+def stored_as_tfrecord(builder: Any, split: str) -> bool:
+    """Whether the split of a TFDS builder lies on disk as TFRecord, ready to stream."""
+    instructions = _instructions(builder, split)
+    if not instructions or _file_format(builder) != "tfrecord":
+        return False
+    return all(tf.io.gfile.exists(os.fspath(item.filename)) for item in instructions)
+
+
+def builder_records(builder: Any, split: str) -> Records:
+    """The builder's own shards of a split.
+
+    Args:
+      builder: A prepared TFDS builder, as `source.open_builder` returns it.
+      split: A TFDS split expression: "train", "train[:10%]", "train[:80]+test".
+
+    Raises:
+      UsageError: There is no such split.
+      PerceiverError: The split is not stored as TFRecord, or a file is missing.
+    """
+    instructions = _instructions(builder, split)
+    if not instructions:
+        raise PerceiverError(
+            f"Split {split!r} of {builder.info.full_name} holds no examples in {builder.data_dir}."
+        )
+    if _file_format(builder) != "tfrecord":
+        raise PerceiverError(
+            f"{builder.info.full_name} is stored as {_file_format(builder)}, not tfrecord. "
+            f"Run `tfds build {builder.name} --file_format=tfrecord`, or use the pipeline, whose "
+            "TfdsExampleGen converts it."
+        )
+    shards = tuple(
+        Shard(os.fspath(item.filename), item.skip, item.take) for item in instructions if item.take
+    )
+    for shard in shards:
+        if not tf.io.gfile.exists(shard.path):
+            raise PerceiverError(
+                f"{shard.path} is missing: {builder.info.full_name} is incomplete. Remove "
+                f"{builder.data_dir} and prepare it again with `tfds build {builder.name}`."
+            )
+    return Records(shards, "", sum(shard.take for shard in shards))
+
+
+def file_records(patterns: str | Sequence[str], compression: str = "GZIP") -> Records:
+    """The files that match, sorted by name, each counted by reading it once.
+
+    Args:
+      patterns: Globs or paths of TFRecord files.
+      compression: "GZIP" (as TFX writes) or "".
+
+    Raises:
+      PerceiverError: Nothing matches, or a file is corrupt (named).
+    """
+    patterns = [patterns] if isinstance(patterns, str) else list(patterns)
+    paths = sorted({path for pattern in patterns for path in tf.io.gfile.glob(pattern)})
+    if not paths:
+        raise PerceiverError(f"No file matches {', '.join(patterns)}.")
+    shards = tuple(Shard(path, 0, _count(path, compression)) for path in paths)
+    shards = tuple(shard for shard in shards if shard.take)
+    if not shards:
+        raise PerceiverError(f"The files of {', '.join(patterns)} hold no examples.")
+    return Records(shards, compression, sum(shard.take for shard in shards))
+
+
+def read_serialized(shard: Shard, compression: str = "") -> Iterator[bytes]:
+    """The shard's records, one at a time, as stored.
+
+    Raises:
+      PerceiverError: A corrupt or truncated record, with the file and the record's number, or a
+        file that holds fewer records than it should.
+    """
+    dataset = tf.data.TFRecordDataset(shard.path, compression_type=compression)
+    found = 0
+    try:
+        for record in dataset.skip(shard.skip).take(shard.take).as_numpy_iterator():
+            yield record
+            found += 1
+    except (tf.errors.DataLossError, tf.errors.OutOfRangeError) as error:
+        raise PerceiverError(_corrupt(shard.path, shard.skip + found, error)) from error
+    except tf.errors.NotFoundError as error:
+        raise PerceiverError(f"{shard.path} is missing.") from error
+    if found < shard.take:
+        raise PerceiverError(
+            f"{shard.path} ends after {shard.skip + found} records; "
+            f"{shard.skip + shard.take} were expected. It is cut off: prepare the data set again."
+        )
+
+
+def serialized_examples(builder: Any, split: str) -> Iterator[bytes]:
+    """The split's examples as tf.Example, whatever the builder is stored in; images stay encoded.
+
+    What is stored as TFRecord streams byte for byte. Anything else (array_record, parquet, and
+    `tfds.testing.mock_data`) is read through the builder and serialized by its own features.
+    """
+    if stored_as_tfrecord(builder, split):
+        for shard in builder_records(builder, split).shards:
+            yield from read_serialized(shard)
+        return
+    import tensorflow_datasets as tfds
+
+    features = builder.info.features
+    encoded = {
+        key
+        for key, feature in features.items()
+        if isinstance(feature, (tfds.features.Image, tfds.features.Video, tfds.features.Audio))
+    }
+    try:
+        dataset = builder.as_dataset(
+            split=split,
+            shuffle_files=False,
+            decoders={key: tfds.decode.SkipDecoding() for key in encoded},
+        )
+    except ValueError as error:
+        raise UsageError(f"Split {split!r} of {builder.info.full_name}: {error}") from error
+    for example in dataset.as_numpy_iterator():
+        yield features.serialize_example(
+            {
+                key: io.BytesIO(value) if key in encoded and isinstance(value, bytes) else value
+                for key, value in example.items()
+            }
+        )
+
+
+def write_records(examples: Iterable[bytes], path: str, compression: str = "GZIP") -> int:
+    """Writes one TFRecord file aside, renames it, and returns the number of its records."""
+    aside, count = f"{path}.tmp-{os.getpid()}", 0
+    tf.io.gfile.makedirs(os.path.dirname(path))
+    try:
+        with tf.io.TFRecordWriter(aside, options=compression) as writer:
+            for example in examples:
+                writer.write(example)
+                count += 1
+        tf.io.gfile.rename(aside, path, overwrite=True)
+    finally:
+        if tf.io.gfile.exists(aside):
+            tf.io.gfile.remove(aside)
+    return count
+
+
+def explain(error: Exception, records: Records | None = None) -> PerceiverError | None:
+    """What an error out of a tf.data iterator means to its user; None where it is no data error.
+
+    tf.data raises `tf.errors.DataLossError` for a flipped or missing byte and names no file. With
+    `records`, the files are read through to find which one it is.
+    """
+    if isinstance(error, PerceiverError):
+        return error
+    if isinstance(error, tf.errors.DataLossError):
+        for shard in records.shards if records else ():
+            try:
+                for _ in read_serialized(shard, records.compression):
+                    pass
+            except PerceiverError as found:
+                return found
+        return PerceiverError(f"A data file is corrupt: {_first_line(error)}")
+    if isinstance(error, tf.errors.NotFoundError) and "No such file" in error.message:
+        return PerceiverError(f"A data file is missing: {_first_line(error)}")
+    if isinstance(error, tf.errors.InvalidArgumentError) and any(
+        word in error.message for word in _UNREADABLE
+    ):
+        return PerceiverError(
+            f"An example cannot be read: {_first_line(error)}. Corrupt examples can be skipped "
+            "with a count: set data.max_corrupt_share and run the pipeline."
+        )
+    return None
+
+
+def _file_format(builder: Any) -> str:
+    return getattr(builder.info.file_format, "value", "unknown")
+
+
+def _instructions(builder: Any, split: str) -> list[Any]:
+    try:
+        return list(builder.info.splits[split].file_instructions)
+    except (KeyError, ValueError, AssertionError) as error:
+        known = sorted(builder.info.splits)
+        if not known:
+            return []
+        name = split.split("[")[0].split("+")[0].strip()
+        hint = nearest(name, known) if name not in known else f" {error}"
+        raise UsageError(
+            f"{builder.info.full_name} has no split {split!r}.{hint} It has {', '.join(known)}."
+        ) from error
+
+
+def _count(path: str, compression: str) -> int:
+    dataset = tf.data.TFRecordDataset(path, compression_type=compression)
+    try:
+        return int(dataset.reduce(np.int64(0), lambda count, _: count + 1))
+    except tf.errors.DataLossError as error:
+        raise PerceiverError(_corrupt(path, None, error)) from error
+
+
+def _corrupt(path: str, number: int | None, error: Exception) -> str:
+    at = "" if number is None else f" at record {number}"
+    return (
+        f"{path} is corrupt{at}: {_first_line(error)}. "
+        "Restore the file from its source, or remove its folder and prepare the data set again."
+    )
+
+
+def _first_line(error: Exception) -> str:
+    text = getattr(error, "message", None) or str(error)
+    text = text.split("}} ")[-1].split(" [Op:")[0].splitlines()
+    return text[0].strip() if text else type(error).__name__
