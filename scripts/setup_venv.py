@@ -40,6 +40,8 @@ def wanted_stamp(root: Path) -> dict[str, str]:
         digest.update((root / name).read_bytes() + b"\0")
     return {
         "inputs": digest.hexdigest(),
+        # An editable install maps the top-level packages that there were when it was made.
+        "packages": " ".join(sorted(init.parent.name for init in root.glob("*/__init__.py"))),
         "python": "{}.{}.{}".format(*sys.version_info[:3]),
         "root": str(root),
     }
@@ -134,6 +136,12 @@ def run(*command: str | Path, env: Mapping[str, str] | None = None, cwd: Path = 
         return False
 
 
+def base_python() -> Path:
+    """The interpreter behind this one: a .venv cannot be made anew by its own python."""
+    named = Path(sys.base_prefix, "bin", "python{}.{}".format(*sys.version_info[:2]))
+    return named if named.exists() else Path(sys.executable).resolve()
+
+
 def runs(python: Path) -> bool:
     """Whether the interpreter at `python` is there, alive and has pip."""
     try:
@@ -153,7 +161,7 @@ def uv_and_environment(root: Path) -> tuple[Path | None, dict[str, str]]:
     lock = (root / "requirements.lock").read_text(encoding="utf-8")
     pin = re.search(r"^uv==\S+$", lock, re.MULTILINE)
     uv = root / ".venv" / "bin" / "uv"
-    if not run(python, "-m", "pip", "install", "--quiet", pin.group() if pin else "uv", env=env):
+    if not run(python, "-m", "pip", "install", "-qq", pin.group() if pin else "uv", env=env):
         say("uv is not to be had: pip will do it, in a few minutes more")
         return None, env
     return uv, uv_environment(pip_settings(listing), os.environ)
@@ -217,7 +225,7 @@ def set_up(root: Path = ROOT) -> None:
             return
         start = time.monotonic()
         why = must_recreate(venv, wanted)
-        base = getattr(sys, "_base_executable", sys.executable)
+        base = base_python()
         if why or not runs(venv / "bin" / "python"):
             say(f"making .venv with Python {wanted['python']}" + (f": {why}" if why else ""))
             if not run(base, "-m", "venv", "--clear", venv):
