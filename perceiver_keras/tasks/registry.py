@@ -19,9 +19,7 @@ class Row(NamedTuple):
     summary: str
 
 
-ROWS = (
-    Row("image_classification", "ImageClassifier", "Pictures to classes: digits, ImageNet."),
-)
+ROWS = (Row("image_classification", "ImageClassifier", "Pictures to classes: digits, ImageNet."),)
 
 
 def names() -> list[str]:

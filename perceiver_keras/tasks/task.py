@@ -54,6 +54,7 @@ class Task:
       read: file contents -> raw inputs for `serve`, as the command line's `predict` has them.
       answer: (outputs of `serve` as NumPy, labels, top) -> one entry a request, with Hugging Face's keys.
       baseline: (finite dataset of (inputs, targets), config) -> figures of the trivial guess.
+      lower_is_better: Names of figure metrics whose small values are good.
       show: (model, batch of inputs, targets, config, labels) -> {title: matplotlib figure} for the report.
     """
 
@@ -78,7 +79,10 @@ class Task:
     answer: Callable[[Mapping[str, Any], Labels | None, int], list[Any]]
     baseline: Callable[[tf.data.Dataset, TaskConfig], dict[str, float]]
     show: Callable[..., dict[str, Any]]
-    transform: Callable[[Tensors, TaskConfig], dict[str, Any]] = lambda features, config: dict(features)
+    transform: Callable[[Tensors, TaskConfig], dict[str, Any]] = lambda features, config: dict(
+        features
+    )
+    lower_is_better: tuple[str, ...] = ()
 
     def preset(self, name: str) -> Preset:
         """Raises `UsageError` naming the nearest preset where there is none of that name."""

@@ -1,0 +1,205 @@
+"""The base of every task's model: a Keras model that knows its preset, its labels and its way to a folder and back.
+
+A preset folder holds `config.json` (the whole TaskConfig), `task.json` (task, preset, labels),
+`model.weights.h5` and `README.md` (a model card).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any, ClassVar
+
+from tensorflow import keras
+
+from perceiver_keras.config import (
+    PerceiverConfig,
+    TaskConfig,
+    from_dict,
+    from_json,
+    override,
+    to_dict,
+    to_json,
+)
+from perceiver_keras.errors import PerceiverError, UsageError
+from perceiver_keras.files import write_json, write_whole
+from perceiver_keras.tasks import registry
+
+PRESET_FILES = ("config.json", "task.json", "model.weights.h5")
+
+
+class TaskModel(keras.Model):
+    """A Perceiver IO for one task, built from its model configuration alone.
+
+    Attributes:
+      config: The model's configuration; `get_config` returns it as plain JSON.
+      labels: Names of the classes where the task has classes and they are known, else None.
+      task_config: The whole configuration where the model came from a preset, else None.
+    """
+
+    task_name: ClassVar[str]
+    config_class: ClassVar[type[PerceiverConfig]]
+
+    def __init__(self, config: PerceiverConfig, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.config = config
+        self.labels: list[str] | None = None
+        self.task_config: TaskConfig | None = None
+
+    def get_config(self) -> dict[str, Any]:
+        return {"config": to_dict(self.config), "name": self.name}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> TaskModel:
+        return cls(from_dict(cls.config_class, config["config"]), name=config.get("name"))
+
+    def build_all(self) -> TaskModel:
+        """Creates every weight by one symbolic call on the task's own inputs; returns itself."""
+        if not self.built:
+            self(self.symbolic_inputs())
+        return self
+
+    def symbolic_inputs(self) -> Any:
+        """Keras inputs as the model takes them."""
+        raise TypeError(f"{type(self).__name__} must say what it takes.")
+
+    @classmethod
+    def from_preset(
+        cls, name_or_folder: str | os.PathLike, weights: str | None = None, **overrides: Any
+    ) -> TaskModel:
+        """A model from a preset's name, or from a folder that `save_to_preset` wrote (with its weights).
+
+        Args:
+          name_or_folder: As `perceiver presets` lists them, or a folder.
+          weights: Weights to load: a preset folder or a `.weights.h5` file. None: the folder's own,
+            or fresh ones for a named preset.
+          overrides: Keys of the model's configuration, `num_classes=10`; nested ones with two
+            underscores, `encode__num_latents=32`.
+
+        Raises:
+          UsageError: no such preset or key. PerceiverError: the folder or the weights don't fit.
+        """
+        folder = Path(name_or_folder)
+        labels = None
+        if folder.is_dir():
+            config, about = read_preset_folder(folder)
+            labels = about["labels"]
+            weights = weights or str(folder)
+        else:
+            config = registry.get(cls.task_name).preset(str(name_or_folder)).config
+        assignments = [
+            f"model.{key.replace('__', '.')}={json.dumps(value)}"
+            for key, value in overrides.items()
+        ]
+        config = override(config, *assignments)
+        model = cls(config.model).build_all()
+        model.labels, model.task_config = labels, config
+        if weights is not None:
+            load_weights(model, weights)
+        return model
+
+    def save_to_preset(
+        self,
+        folder: str | os.PathLike,
+        *,
+        task_config: TaskConfig | None = None,
+        preset: str = "custom",
+        labels: list[str] | None = None,
+    ) -> Path:
+        """Writes the four files into `folder`, which is whole or absent at any time; returns it.
+
+        Args:
+          task_config: How it was trained; by default the preset's that the model came from.
+        """
+        folder = Path(folder)
+        labels = labels if labels is not None else self.labels
+        task = registry.get(self.task_name)
+        if task_config is None:
+            known = self.task_config or next(iter(task.presets.values())).config
+            task_config = dataclasses.replace(known, model=self.config)
+        aside = folder.with_name(f"{folder.name}.tmp-{os.getpid()}")
+        shutil.rmtree(aside, ignore_errors=True)
+        aside.mkdir(parents=True)
+        self.build_all().save_weights(str(aside / "model.weights.h5"))
+        write_whole(aside / "config.json", to_json(task_config))
+        write_json(
+            aside / "task.json", {"task": self.task_name, "preset": preset, "labels": labels}
+        )
+        write_whole(aside / "README.md", _model_card(self, preset, labels))
+        shutil.rmtree(folder, ignore_errors=True)
+        os.rename(aside, folder)
+        return folder
+
+
+def read_preset_folder(folder: Path) -> tuple[TaskConfig, dict[str, Any]]:
+    """The configuration and the `task.json` of a preset folder.
+
+    Raises:
+      PerceiverError: files are missing or damaged; the message names them.
+    """
+    missing = [name for name in PRESET_FILES if not (folder / name).is_file()]
+    if missing:
+        raise PerceiverError(
+            f"{folder} is no preset folder: it lacks {', '.join(missing)}. "
+            "`model.save_to_preset(folder)` and `perceiver train` write one."
+        )
+    try:
+        about = json.loads((folder / "task.json").read_text())
+        task = registry.get(about["task"])
+        config_class = type(next(iter(task.presets.values())).config)
+        return from_json(config_class, (folder / "config.json").read_text()), about
+    except (json.JSONDecodeError, KeyError, UnicodeDecodeError) as error:
+        raise PerceiverError(f"{folder}/task.json is damaged: {error!r}.") from None
+
+
+def load(folder_or_preset: str | os.PathLike, weights: str | None = None) -> TaskModel:
+    """The model in a preset folder, or `TASK/PRESET` by name; the task is found from it."""
+    folder = Path(folder_or_preset)
+    if folder.is_dir():
+        task_name, preset = read_preset_folder(folder)[1]["task"], folder
+    elif str(folder_or_preset).count("/") == 1:
+        task_name, preset = str(folder_or_preset).split("/")
+    else:
+        owners = [
+            name for name in registry.names() if str(folder_or_preset) in registry.get(name).presets
+        ]
+        if len(owners) != 1:
+            raise UsageError(
+                f"{str(folder_or_preset)!r} is no folder and "
+                f"{'no preset' if not owners else 'a preset of ' + ', '.join(owners)}; "
+                "name a preset folder, or TASK/PRESET as `perceiver presets` lists them."
+            )
+        task_name, preset = owners[0], str(folder_or_preset)
+    return registry.get(task_name).model_class.from_preset(preset, weights=weights)
+
+
+def load_weights(model: TaskModel, weights: str | os.PathLike) -> None:
+    """Loads a preset folder's or a `.weights.h5` file's weights.
+
+    Raises:
+      PerceiverError: nothing there, damaged, or of another architecture.
+    """
+    path = Path(weights)
+    if path.is_dir():
+        path = path / "model.weights.h5"
+    if not path.is_file():
+        raise PerceiverError(f"No weights at {path}; name a preset folder or a .weights.h5 file.")
+    try:
+        model.build_all().load_weights(str(path))
+    except (ValueError, OSError, KeyError) as error:
+        last = str(error).strip().splitlines()[-1]
+        raise PerceiverError(f"The weights in {path} don't fit {model.name}: {last}") from error
+
+
+def _model_card(model: TaskModel, preset: str, labels: list[str] | None) -> str:
+    classes = "" if labels is None else f"- Classes: {len(labels)} ({', '.join(labels[:10])})\n"
+    return (
+        f"# {type(model).__name__}\n\n"
+        f"A Perceiver IO (Jaegle et al., 2021) for {model.task_name.replace('_', ' ')}.\n\n"
+        f"- Preset: {preset}\n- Parameters: {model.count_params():,}\n{classes}\n"
+        "```python\nimport perceiver_keras as pk\n\nmodel = pk.load('THIS FOLDER')\n```\n\n"
+        "`config.json` holds the model's sizes, the data set and the training recipe.\n"
+    )

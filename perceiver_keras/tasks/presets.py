@@ -1,0 +1,27 @@
+"""All presets as rows for people: names, sizes and where the numbers come from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from perceiver_keras.tasks import registry
+
+
+def list_presets(task: str | None = None) -> list[dict[str, Any]]:
+    """One row a preset, of one task or of all: `task`, `preset`, `latents` "N x D", `layers`, `dataset`, `source`."""
+    rows = []
+    for name in registry.names() if task is None else [registry.get(task).name]:
+        for preset_name, preset in registry.get(name).presets.items():
+            model = preset.config.model
+            process = model.process
+            rows.append(
+                {
+                    "task": name,
+                    "preset": preset_name,
+                    "latents": f"{model.encode.num_latents} x {model.encode.latent_dim}",
+                    "layers": f"{process.num_blocks} x {process.num_self_attention_layers}",
+                    "dataset": preset.config.data.dataset,
+                    "source": preset.source,
+                }
+            )
+    return rows

@@ -1,0 +1,138 @@
+"""TFX's local runner with a run id of ours, so that a killed run goes on, and a line for every component.
+
+TFX's own LocalDagRunner names each run after the clock: a run that is started again after a kill is a new one, its
+half-done execution stays RUNNING in the store for ever, and what it had written stays on the disk.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from ml_metadata.proto import metadata_store_pb2
+from tfx.dsl.compiler import constants
+from tfx.orchestration import metadata
+from tfx.orchestration.local import runner_utils
+from tfx.orchestration.local.local_dag_runner import LocalDagRunner
+from tfx.orchestration.portable import launcher, runtime_parameter_utils
+from tfx.orchestration.portable.mlmd import execution_lib
+from tfx.proto.orchestration import pipeline_pb2
+from tfx.types import Artifact
+
+Execution = metadata_store_pb2.Execution
+Outputs = dict[str, dict[str, list[Artifact]]]  # component -> output -> artifacts
+
+
+class ComponentFailed(Exception):
+    """A component raised; the cause is chained."""
+
+    def __init__(self, component: str):
+        super().__init__(component)
+        self.component = component
+
+
+class ResumableDagRunner(LocalDagRunner):
+    """Runs a pipeline under a given run id.
+
+    Attributes:
+      seconds: Wall time of each component that has finished.
+      cached: Components whose results came from an earlier run.
+      outputs: What each component put into the store.
+    """
+
+    def __init__(self, run_id: str, echo: Callable[[str], None]):
+        super().__init__()
+        self._run_id = run_id
+        self._echo = echo
+        self.seconds: dict[str, float] = {}
+        self.cached: list[str] = []
+        self.outputs: Outputs = {}
+
+    def run_with_ir(
+        self,
+        pipeline: pipeline_pb2.Pipeline,
+        run_options: pipeline_pb2.RunOptions | None = None,
+    ) -> None:
+        runtime_parameter_utils.substitute_runtime_parameter(
+            pipeline, {constants.PIPELINE_RUN_ID_PARAMETER_NAME: self._run_id}
+        )
+        deployment = runner_utils.extract_local_deployment_config(pipeline)
+        chosen = deployment.metadata_connection_config.WhichOneof("connection_config")
+        connection = getattr(deployment.metadata_connection_config, chosen)
+        nodes = [node.pipeline_node for node in pipeline.nodes]
+        for number, node in enumerate(nodes, 1):
+            name = node.node_info.id
+            label = f"[{number:2}/{len(nodes)}] {name}"
+            self._echo(f"{label} …")
+            start = time.monotonic()
+            if not self._done(connection, name):
+                try:
+                    self._launch(pipeline, deployment, connection, node)
+                except Exception as error:
+                    raise ComponentFailed(name) from error
+            execution = self._execution(connection, name)
+            self.seconds[name] = round(time.monotonic() - start, 2)
+            if execution.last_known_state == Execution.CACHED:
+                self.cached.append(name)
+            with metadata.Metadata(connection) as store:
+                self.outputs[name] = execution_lib.get_output_artifacts(store, execution.id)
+            how = "cached" if name in self.cached else f"{self.seconds[name]:.1f} s"
+            self._echo(f"{label}: {how}")
+
+    def _launch(self, pipeline, deployment, connection, node) -> None:
+        name = node.node_info.id
+        launcher.Launcher(
+            pipeline_node=node,
+            mlmd_connection=metadata.Metadata(connection),
+            pipeline_info=pipeline.pipeline_info,
+            pipeline_runtime_spec=pipeline.runtime_spec,
+            executor_spec=runner_utils.extract_executor_spec(deployment, name),
+            custom_driver_spec=runner_utils.extract_custom_driver_spec(deployment, name),
+        ).launch()
+
+    def _execution(self, connection, name: str) -> Execution | None:
+        """This run's execution of a component, the newest where there are several."""
+        with metadata.Metadata(connection) as store:
+            found = [e for e in run_executions(store, self._run_id) if _component(store, e) == name]
+        return max(found, key=lambda e: e.id, default=None)
+
+    def _done(self, connection, name: str) -> bool:
+        """Finished before the run was killed. (TFX checks this for components, not for its resolvers.)"""
+        execution = self._execution(connection, name)
+        return execution is not None and execution_lib.is_execution_successful(execution)
+
+
+def run_executions(store: metadata.Metadata, run_id: str) -> list[Execution]:
+    context = store.store.get_context_by_type_and_name("pipeline_run", run_id)
+    return store.store.get_executions_by_context(context.id) if context else []
+
+
+def clear_unfinished(connection, run_id: str, artifacts: Path, *, cancel: bool) -> list[str]:
+    """Removes what a killed run left half-written below `artifacts`; names the components it was in.
+
+    Args:
+      cancel: The run is not going on (its configuration has changed): close its executions in the store.
+    """
+    with metadata.Metadata(connection) as store:
+        unfinished = [
+            e for e in run_executions(store, run_id) if execution_lib.is_execution_active(e)
+        ]
+        names = [_component(store, execution) for execution in unfinished]
+        for name, execution in zip(names, unfinished, strict=True):
+            for folder in (artifacts / name).glob(f"*/{execution.id}"):
+                shutil.rmtree(folder, ignore_errors=True)
+        if cancel and unfinished:
+            for execution in unfinished:
+                execution.last_known_state = Execution.CANCELED
+            store.store.put_executions(unfinished)
+    return names
+
+
+def _component(store: metadata.Metadata, execution: Execution) -> str:
+    """TFX names the node context PIPELINE.NODE."""
+    for context in store.store.get_contexts_by_execution(execution.id):
+        if context.type == "node":
+            return context.name.split(".", 1)[1]
+    return ""

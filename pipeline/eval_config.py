@@ -1,0 +1,73 @@
+"""The gate as TensorFlow Model Analysis reads it: the task's metrics, thresholds, no worse than the last blessed."""
+
+from __future__ import annotations
+
+import tensorflow_model_analysis as tfma
+
+from perceiver_keras.config import TaskConfig
+from perceiver_keras.errors import UsageError, nearest
+from perceiver_keras.tasks.task import Task
+
+# TFMA asks for a strict improvement; a hair below zero lets an equal model pass.
+EQUAL_IS_FINE = 1e-9
+
+
+def eval_config(task: Task, config: TaskConfig) -> tfma.EvalConfig:
+    """Evaluates the `evaluate` signature of the candidate and of the last blessed model, over all examples.
+
+    Raises:
+      UsageError: no threshold is set (TFMA would then write no blessing at all), or one names no metric.
+    """
+    metrics = task.figure_metrics(config)
+    thresholds = config.evaluate.thresholds
+    if not thresholds:
+        raise UsageError(
+            "evaluate.thresholds is empty, so no model could ever be blessed; set at least one, "
+            f"e.g. --set evaluate.thresholds.{metrics[0].name}=0.9."
+        )
+    names = [metric.name for metric in metrics]
+    for name in thresholds:
+        if name not in names:
+            raise UsageError(f"evaluate.thresholds.{name}: no such metric.{nearest(name, names)}")
+
+    specs = tfma.metrics.specs_from_metrics(metrics)
+    for spec in specs:
+        for name, bound in thresholds.items():
+            spec.thresholds[name].CopyFrom(
+                _threshold(bound, config.evaluate.allowed_drop, name in task.lower_is_better)
+            )
+    specs.append(tfma.MetricsSpec(metrics=[tfma.MetricConfig(class_name="ExampleCount")]))
+
+    def model_spec(**kwargs) -> tfma.ModelSpec:
+        return tfma.ModelSpec(
+            signature_name="evaluate",
+            label_key=task.label_key,
+            prediction_key=task.prediction_key,
+            **kwargs,
+        )
+
+    return tfma.EvalConfig(
+        model_specs=[
+            model_spec(name=tfma.CANDIDATE_KEY),
+            model_spec(name=tfma.BASELINE_KEY, is_baseline=True),
+        ],
+        slicing_specs=[tfma.SlicingSpec()],
+        metrics_specs=specs,
+    )
+
+
+def _threshold(bound: float, allowed_drop: float, lower_is_better: bool) -> tfma.MetricThreshold:
+    slack = allowed_drop + EQUAL_IS_FINE
+    if lower_is_better:
+        return tfma.MetricThreshold(
+            value_threshold=tfma.GenericValueThreshold(upper_bound={"value": bound}),
+            change_threshold=tfma.GenericChangeThreshold(
+                direction=tfma.MetricDirection.LOWER_IS_BETTER, absolute={"value": slack}
+            ),
+        )
+    return tfma.MetricThreshold(
+        value_threshold=tfma.GenericValueThreshold(lower_bound={"value": bound}),
+        change_threshold=tfma.GenericChangeThreshold(
+            direction=tfma.MetricDirection.HIGHER_IS_BETTER, absolute={"value": -slack}
+        ),
+    )

@@ -1,0 +1,144 @@
+"""Runs the pipeline on this machine: one run at a time a folder, resumable after a kill, recorded in run.json.
+
+Also the file to give to TFX's own command line:
+
+    tfx pipeline create --engine=local --pipeline_path=pipeline/local_runner.py
+    tfx run create --engine=local --pipeline_name=image_classification
+
+There the settings come from the environment: PERCEIVER_TASK, PERCEIVER_PRESET, PERCEIVER_RUN_DIR and
+PERCEIVER_SET (overrides, separated by spaces).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+if (
+    __name__ == "__main__"
+):  # run by path, Python looks into this folder first, where `pipeline` is a file
+    sys.path[0] = str(Path(__file__).resolve().parent.parent)
+
+from perceiver_keras.config import to_dict
+from perceiver_keras.errors import PerceiverError
+from perceiver_keras.files import write_json
+from pipeline.dag_runner import ComponentFailed, ResumableDagRunner, clear_unfinished
+from pipeline.pipeline import create_pipeline
+from pipeline.record import run_record
+from pipeline.run_folder import logs_to, only_one_run
+from pipeline.settings import PipelineSettings, code_fingerprint, digest
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """`record` is what run.json holds; `exit_code` 0 for blessed and pushed, 3 for trained but not blessed."""
+
+    record: dict[str, Any]
+    exit_code: int
+
+
+def run(settings: PipelineSettings, echo: Callable[[str], None] = print) -> RunResult:
+    """Runs every component, or takes its cached result, and writes RUN_DIR/run.json.
+
+    Raises:
+      UsageError: the settings are wrong.
+      PerceiverError: a component failed; the message names it, the log holds the trace.
+    """
+    settings = _writable(settings)
+    with only_one_run(settings.run_dir), logs_to(settings.folder("run.log")):
+        pipeline = create_pipeline(settings)
+        write_json(settings.folder("config.json"), to_dict(settings.config))
+        run_id = _run_id(settings, pipeline.metadata_connection_config, echo)
+        runner = ResumableDagRunner(run_id, echo)
+        marker = settings.folder("unfinished.json")
+        try:
+            runner.run(pipeline)
+        except ComponentFailed as failure:
+            marker.unlink(missing_ok=True)
+            raise PerceiverError(_explain(failure, settings)) from failure.__cause__
+        if (
+            not runner.outputs
+        ):  # `tfx pipeline create` has replaced LocalDagRunner.run: it only reads the graph
+            marker.unlink(missing_ok=True)
+            return RunResult(record={}, exit_code=0)
+        record = run_record(settings, runner)
+        write_json(settings.folder("run.json"), record)
+        marker.unlink(missing_ok=True)
+        return RunResult(record=record, exit_code=0 if record["blessed"] else 3)
+
+
+def _writable(settings: PipelineSettings) -> PipelineSettings:
+    try:
+        settings.run_dir.mkdir(parents=True, exist_ok=True)
+        probe = settings.folder(f".write-test-{os.getpid()}")
+        probe.write_bytes(b"0" * 65536)
+        probe.unlink()
+    except OSError as error:
+        raise PerceiverError(
+            f"The run folder {settings.run_dir} can't be written ({error.strerror}); "
+            "choose another with --run-dir or make room."
+        ) from error
+    return settings
+
+
+def _run_id(settings: PipelineSettings, connection, echo: Callable[[str], None]) -> str:
+    """The killed run's id where the same run is asked for again, else a new one."""
+    marker = settings.folder("unfinished.json")
+    same = digest(to_dict(settings.config), settings.rebaseline, code_fingerprint())
+    if marker.exists():
+        killed = json.loads(marker.read_text())
+        resume = killed["digest"] == same
+        components = clear_unfinished(
+            connection, killed["run_id"], settings.folder("artifacts"), cancel=not resume
+        )
+        where = f" in {', '.join(components)}" if components else ""
+        if resume:
+            echo(f"Going on with the run that was stopped{where}.")
+            return killed["run_id"]
+        echo(f"An earlier run was stopped{where}; this one differs, so it starts afresh.")
+    run_id = uuid.uuid4().hex[:12]
+    write_json(marker, {"run_id": run_id, "digest": same, "pid": os.getpid()})
+    return run_id
+
+
+def _explain(failure: ComponentFailed, settings: PipelineSettings) -> str:
+    """Our own words where the cause has them, else the last line of the trace; and where the trace is."""
+    cause: BaseException | None = failure.__cause__
+    while cause is not None:
+        if isinstance(cause, PerceiverError):
+            return f"{failure.component}: {cause}"
+        cause = cause.__cause__ or cause.__context__
+    last = str(failure.__cause__).strip().splitlines()[-1:] or [repr(failure.__cause__)]
+    kind = type(failure.__cause__).__name__
+    return (
+        f"{failure.component} failed: {kind}: {last[0]} "
+        f"The trace is in {settings.folder('run.log')}; mend it and run the same command again."
+    )
+
+
+def _settings_from_environment() -> PipelineSettings:
+    task = os.environ.get("PERCEIVER_TASK", "image_classification")
+    return PipelineSettings.create(
+        task,
+        preset=os.environ.get("PERCEIVER_PRESET", "tiny"),
+        overrides=tuple(os.environ.get("PERCEIVER_SET", "").split()),
+        run_dir=os.environ.get("PERCEIVER_RUN_DIR", str(Path("runs") / task)),
+    )
+
+
+def main() -> int:
+    try:
+        return run(_settings_from_environment()).exit_code
+    except PerceiverError as error:
+        print(f"Error: {error}", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,162 @@
+"""The graph, in the order in which the data goes through it: one for every task."""
+
+from __future__ import annotations
+
+from tfx import v1 as tfx
+from tfx.dsl.components.common.resolver import Resolver
+from tfx.orchestration.metadata import (
+    mysql_metadata_connection_config,
+    sqlite_metadata_connection_config,
+)
+from tfx.types import Channel, standard_artifacts
+
+from components.atomic_pusher import AtomicPusher
+from components.baseline import LatestBlessedOther
+from components.report_gen import ReportGen
+from components.serving_validator import ServingValidator
+from components.tfds_example_gen import TfdsExampleGen
+from perceiver_keras.config import to_json
+from perceiver_keras.data import source
+from perceiver_keras.errors import UsageError
+from pipeline.eval_config import eval_config
+from pipeline.settings import PipelineSettings, code_fingerprint
+
+SPLITS = ("train", "validation", "test")
+
+
+def create_pipeline(settings: PipelineSettings) -> tfx.dsl.Pipeline:
+    """The task's pipeline, with everything below `settings.run_dir`.
+
+    Raises:
+      UsageError: the data set does not fit the task, or the gate has no threshold.
+      PerceiverError: the data set is not to be had.
+    """
+    task, config = settings.task, settings.config
+    gate = eval_config(task, config)
+
+    data = config.data
+    builder = source.open_builder(data.dataset, data.data_dir)
+    labels = source.label_names(builder, task.label_key)
+    task.check_dataset(labels, config)
+    splits = {name: getattr(data, f"{name}_split") for name in SPLITS}
+    fingerprint = source.fingerprint(builder, list(splits.values()))
+    user_module = {"task": task.name, "preset": settings.preset, "code": code_fingerprint()}
+
+    # Data: a TFDS builder's records, byte for byte, into the store.
+    example_gen = TfdsExampleGen(
+        dataset=data.dataset,
+        data_dir=data.data_dir,
+        splits=splits,
+        limits={name: data.max_examples for name in SPLITS} if data.max_examples else None,
+        task=task.name,
+        max_corrupt_share=data.max_corrupt_share,
+        fingerprint=fingerprint,
+    )
+    examples = example_gen.outputs["examples"]
+
+    # What the data looks like, and whether it is what it was.
+    statistics_gen = tfx.components.StatisticsGen(examples=examples)
+    schema_gen = tfx.components.SchemaGen(
+        statistics=statistics_gen.outputs["statistics"], infer_feature_shape=True
+    )
+    schema = schema_gen.outputs["schema"]
+    example_validator = tfx.components.ExampleValidator(
+        statistics=statistics_gen.outputs["statistics"], schema=schema
+    )
+
+    # Preprocess: what needs a full pass, or must be the same in serving.
+    transform = tfx.components.Transform(
+        examples=examples,
+        schema=schema,
+        preprocessing_fn="pipeline.user_module.preprocessing_fn",
+        splits_config=tfx.proto.SplitsConfig(analyze=["train"], transform=["train", "validation"]),
+        custom_config={**user_module, "config": settings.transform_config()},
+    )
+
+    # Encode, process, decode: train them, and export.
+    trainer = tfx.components.Trainer(
+        run_fn="pipeline.user_module.run_fn",
+        examples=transform.outputs["transformed_examples"],
+        transform_graph=transform.outputs["transform_graph"],
+        schema=schema,
+        train_args=tfx.proto.TrainArgs(splits=["train"], num_steps=config.train.steps),
+        eval_args=tfx.proto.EvalArgs(splits=["validation"]),
+        custom_config={
+            **user_module,
+            "config": settings.train_config(),
+            "labels": labels,
+            "state_dir": str(settings.training_state(fingerprint)),
+        },
+    )
+    model = trainer.outputs["model"]
+
+    # The gate: thresholds, not worse than the last blessed model, and it serves.
+    baseline = Resolver(
+        strategy_class=LatestBlessedOther,
+        model=Channel(type=standard_artifacts.Model),
+        model_blessing=Channel(type=standard_artifacts.ModelBlessing),
+        candidate=model,
+    ).with_id("baseline")
+    evaluator = tfx.components.Evaluator(
+        examples=examples,
+        example_splits=["test"],
+        model=model,
+        baseline_model=None if settings.rebaseline else baseline.outputs["model"],
+        eval_config=gate,
+    )
+    serving_validator = ServingValidator(model=model)
+    pusher = AtomicPusher(
+        model=model,
+        model_blessing=evaluator.outputs["blessing"],
+        infra_blessing=serving_validator.outputs["blessing"],
+        push_destination=tfx.proto.PushDestination(
+            filesystem=tfx.proto.PushDestination.Filesystem(
+                base_directory=str(settings.folder("pushed"))
+            )
+        ),
+    )
+
+    # For people.
+    report_gen = ReportGen(
+        task=task.name,
+        config_json=to_json(config),
+        model=model,
+        model_run=trainer.outputs["model_run"],
+        evaluation=evaluator.outputs["evaluation"],
+        blessing=evaluator.outputs["blessing"],
+        infra_blessing=serving_validator.outputs["blessing"],
+        examples=examples,
+        pushed_model=pusher.outputs["pushed_model"],
+    )
+
+    graph = [example_gen, statistics_gen, schema_gen, example_validator, transform, trainer]
+    graph += [] if settings.rebaseline else [baseline]
+    graph += [evaluator, serving_validator, pusher, report_gen]
+    return tfx.dsl.Pipeline(
+        pipeline_name=task.name,
+        pipeline_root=str(settings.folder("artifacts")),
+        components=graph,
+        enable_cache=settings.cache,
+        metadata_connection_config=_metadata(settings),
+        beam_pipeline_args=list(settings.beam_args),
+    )
+
+
+def _metadata(settings: PipelineSettings):
+    if settings.metadata_uri is None:
+        return sqlite_metadata_connection_config(str(settings.folder("metadata.sqlite")))
+    from urllib.parse import urlparse
+
+    uri = urlparse(settings.metadata_uri)
+    if uri.scheme != "mysql" or not (uri.hostname and uri.username and uri.path.strip("/")):
+        raise UsageError(
+            f"metadata {settings.metadata_uri!r} is not understood; "
+            "write mysql://USER:PASSWORD@HOST:PORT/DATABASE, or leave it out for SQLite."
+        )
+    return mysql_metadata_connection_config(
+        host=uri.hostname,
+        port=uri.port or 3306,
+        database=uri.path.strip("/"),
+        username=uri.username,
+        password=uri.password or "",
+    )

@@ -1,0 +1,78 @@
+"""run.json: what a run was asked, what came of it, and where everything is."""
+
+from __future__ import annotations
+
+import json
+import platform
+from importlib import metadata as packages
+from pathlib import Path
+from typing import Any
+
+from components.evaluation import evaluation_metrics, failures
+from perceiver_keras.files import write_whole
+from pipeline.dag_runner import ResumableDagRunner
+from pipeline.settings import PipelineSettings
+
+RECORDED_PACKAGES = (
+    "perceiver-keras",
+    "tensorflow",
+    "keras",
+    "tensorflow-datasets",
+    "tensorflow-addons",
+    "tfx",
+)
+
+
+def run_record(settings: PipelineSettings, runner: ResumableDagRunner) -> dict[str, Any]:
+    """The record of a finished run. Copies the run's report to RUN_DIR/report.html on the way."""
+
+    def artifact(component: str, output: str):
+        return runner.outputs[component][output][0]
+
+    evaluation = artifact("Evaluator", "evaluation").uri
+    infra = artifact("ServingValidator", "blessing")
+    pushed = artifact("AtomicPusher", "pushed_model")
+    report = Path(artifact("ReportGen", "report").uri)
+    served = infra.get_int_custom_property("blessed") == 1
+    passed = artifact("Evaluator", "blessing").get_int_custom_property("blessed") == 1
+    refused = [] if passed else failures(evaluation)
+    if not served:
+        refused.append(f"serving: {infra.get_string_custom_property('reason')}")
+    was_pushed = pushed.get_int_custom_property("pushed") == 1
+
+    report_copy = settings.folder("report.html")
+    write_whole(report_copy, (report / "report.html").read_bytes())
+    return {
+        "task": settings.task_name,
+        "preset": settings.preset,
+        "overrides": list(settings.overrides),
+        "seed": settings.config.train.seed,
+        "versions": _versions(),
+        "metrics": evaluation_metrics(evaluation),
+        "baseline": json.loads((report / "report.json").read_text())["baseline"],
+        "thresholds": dict(settings.config.evaluate.thresholds),
+        "blessed": passed and served,
+        "refused_because": refused,
+        "pushed_model": pushed.get_string_custom_property("pushed_destination")
+        if was_pushed
+        else None,
+        "report": str(report_copy),
+        "seconds": runner.seconds,
+        "cached": runner.cached,
+        "artifacts": {
+            component: {
+                name: [item.uri for item in items] for name, items in sorted(outputs.items())
+            }
+            for component, outputs in runner.outputs.items()
+        },
+    }
+
+
+def _versions() -> dict[str, str]:
+    versions = {"python": platform.python_version()}
+    for name in RECORDED_PACKAGES:
+        try:
+            versions[name] = packages.version(name)
+        except packages.PackageNotFoundError:
+            versions[name] = "not installed"
+    return versions

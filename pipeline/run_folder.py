@@ -1,0 +1,63 @@
+"""A run folder's own manners: one run at a time, and the libraries' chatter in a file."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import portalocker
+from absl import logging as absl_logging
+
+from perceiver_keras.errors import PerceiverError
+
+
+@contextlib.contextmanager
+def only_one_run(run_dir: Path) -> Iterator[None]:
+    """Holds the folder's lock; the system releases it when the process dies, however it dies.
+
+    Raises:
+      PerceiverError: another process has it; the message names that process.
+    """
+    path = run_dir / "run.lock"
+    with path.open("a+") as file:
+        try:
+            portalocker.lock(file, portalocker.LOCK_EX | portalocker.LOCK_NB)
+        except portalocker.LockException:
+            file.seek(0)
+            holder = file.read().strip() or "unknown"
+            raise PerceiverError(
+                f"Another run (process {holder}) is at work in {run_dir}; "
+                "wait for it, stop it, or choose another --run-dir."
+            ) from None
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield
+
+
+@contextlib.contextmanager
+def logs_to(path: Path) -> Iterator[None]:
+    """Sends all Python logging to a file instead of the terminal, and restores it afterwards."""
+    root = logging.getLogger()
+    old_handlers, old_level = root.handlers[:], root.level
+    old_absl = absl_logging.get_verbosity()
+    handler = logging.FileHandler(path)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    root.handlers[:] = [handler]
+    absl_logging.set_verbosity(absl_logging.INFO)
+    root.setLevel(logging.INFO)
+    logging.captureWarnings(True)
+    try:
+        yield
+    except BaseException:
+        root.exception("The run stopped.")
+        raise
+    finally:
+        logging.captureWarnings(False)
+        root.handlers[:] = old_handlers
+        root.setLevel(old_level)
+        absl_logging.set_verbosity(old_absl)
+        handler.close()

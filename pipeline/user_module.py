@@ -1,0 +1,109 @@
+"""The three functions that TFX calls by module path: they read JSON, find the task, and call the library.
+
+TFX passes only JSON. `custom_config` holds `task`, `preset`, `config` (a whole TaskConfig) and, for the
+Trainer, `labels`, `state_dir` and `code`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+import tensorflow_transform as tft
+
+from perceiver_keras.config import TaskConfig, from_dict
+from perceiver_keras.data import source
+from perceiver_keras.export import export_saved_model
+from perceiver_keras.progress import Progress
+from perceiver_keras.tasks import registry
+from perceiver_keras.tasks.task import Task
+from perceiver_keras.train import fit
+
+WARMUP_EXAMPLES = (
+    8  # as many requests of each signature as TF Serving replays before a version goes live
+)
+
+
+def preprocessing_fn(inputs: dict[str, Any], custom_config: dict[str, Any]) -> dict[str, Any]:
+    """Transform's part of the data path; the same graph serves.
+
+    SchemaGen marks a feature as sparse where some example lacks it; the task's own spec knows better.
+    """
+    task, config = _task(custom_config)
+    spec = task.feature_spec(config)
+    dense = {
+        name: _densify(inputs[name], feature) for name, feature in spec.items() if name in inputs
+    }
+    return task.transform(dense, config)
+
+
+def run_fn(fn_args: Any) -> None:
+    """Trains on Transform's output and exports: `Format-Serving` for TF Serving, `preset` for `pk.load`."""
+    custom = fn_args.custom_config
+    task, config = _task(custom)
+    labels = custom["labels"]
+    transform = tft.TFTransformOutput(fn_args.transform_output)
+
+    spec = task.feature_spec(config)
+    train = source.file_records(fn_args.train_files, "GZIP")
+    validation = source.file_records(fn_args.eval_files, "GZIP")
+    batches = source.train_batches(
+        train,
+        prepare_for(task, config, training=True),
+        spec,
+        batch_size=config.data.batch_size,
+        seed=config.train.seed,
+        shuffle_buffer=config.data.shuffle_buffer,
+    )
+    validation_batches = source.eval_batches(
+        validation,
+        prepare_for(task, config, training=False),
+        spec,
+        batch_size=config.evaluate.batch_size,
+    )
+    with Progress(total=config.train.steps, label=f"{task.name}") as progress:
+        trained = fit(
+            task,
+            config,
+            batches,
+            validation_batches,
+            state_dir=custom["state_dir"],
+            log_dir=fn_args.model_run_dir,
+            progress=progress,
+        )
+
+    model_dir = Path(fn_args.serving_model_dir)
+    trained.model.save_to_preset(
+        model_dir.parent / "preset", task_config=config, preset=custom["preset"], labels=labels
+    )
+    export_saved_model(
+        task,
+        config,
+        trained.model,
+        str(model_dir),
+        labels=labels,
+        transform=transform.transform_features_layer(),
+        warmup=source.take(validation, WARMUP_EXAMPLES),
+    )
+
+
+def prepare_for(task: Task, config: TaskConfig, *, training: bool):
+    """The task's `prepare`, bound to a configuration: (features, seed) -> (inputs, targets)."""
+
+    def prepare(features: dict[str, tf.Tensor], seed: tf.Tensor):
+        return task.prepare(features, config, training, seed)
+
+    return prepare
+
+
+def _task(custom_config: dict[str, Any]) -> tuple[Task, TaskConfig]:
+    task = registry.get(custom_config["task"])
+    config_class = type(task.preset(custom_config["preset"]).config)
+    return task, from_dict(config_class, custom_config["config"])
+
+
+def _densify(value: Any, feature: tf.io.FixedLenFeature) -> tf.Tensor:
+    if isinstance(value, tf.SparseTensor):
+        value = tf.sparse.to_dense(value)
+    return tf.reshape(value, [-1, *feature.shape])
