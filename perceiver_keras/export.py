@@ -1,0 +1,301 @@
+"""A trained model as a SavedModel that TensorFlow Serving runs: four signatures, warm-up requests, nothing else.
+
+Signatures (DESIGN "Served signatures"): `serving_default` takes raw bytes as users have them,
+`serving_examples` serialized tf.Examples without the label, `serving_tensors` what the model itself takes,
+`evaluate` examples with labels. The folder holds the weights that these four read: no optimizer, no moving
+averages, no Keras objects, so it loads where `perceiver_keras` is not installed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import tensorflow as tf
+from tensorflow import keras
+
+from perceiver_keras.config import TaskConfig, to_dict
+from perceiver_keras.errors import PerceiverError, nearest
+from perceiver_keras.saved_model import (  # noqa: F401 - graph_ops, disallowed_ops: part of this module
+    MAX_WARMUP_RECORDS,
+    TASK_FILE,
+    WARMUP_FILE,
+    disallowed_ops,
+    graph_ops,
+    is_saved_model,
+)
+from perceiver_keras.tasks.task import Task
+
+Tensors = Mapping[str, tf.Tensor]
+Transform = Callable[[Tensors], Tensors]
+WARMUP_BATCH = 8  # the larger of the two batch sizes that warm-up requests have; the other is 1
+
+
+def export_saved_model(
+    task: Task,
+    config: TaskConfig,
+    model: keras.Model,
+    folder: str,
+    *,
+    labels: Sequence[str] | None = None,
+    transform: Transform | None = None,
+    warmup: Sequence[bytes] = (),
+    requests: Mapping[str, Any] | None = None,
+    preset: str | None = None,
+) -> str:
+    """Writes the SavedModel aside and renames it to `folder`, so that it is there whole or not at all.
+
+    Args:
+      task: What the model does.
+      config: Its settings.
+      model: Built, with the weights to serve.
+      folder: Where to; a SavedModel that is there is replaced, anything else is an error.
+      labels: Names of the classes.
+      transform: Batched raw features to features (a `tft.TransformFeaturesLayer`, whose files go into the
+        export); None: the task's own `transform`.
+      warmup: Serialized tf.Examples with labels. Requests of one and of at most eight of them are recorded
+        for every signature, each with the answer that the model gives here.
+      requests: Raw inputs {name: [B, ...]} to warm `serving_default` up with; None: the features of `warmup`
+        whose names are those of the inputs, with or without `_bytes`.
+      preset: The name under which people know the configuration; only recorded.
+
+    Returns:
+      `folder`.
+
+    Raises:
+      PerceiverError: the folder is taken, or `warmup` doesn't fit the task.
+    """
+    folder = str(folder).rstrip("/")
+    if tf.io.gfile.exists(folder) and not is_saved_model(folder) and tf.io.gfile.listdir(folder):
+        raise PerceiverError(
+            f"{folder} holds something else than a SavedModel; choose another folder."
+        )
+    served = _Served(task, config, model, labels, transform)
+    functions = served.functions()
+    logs = _warmup_logs(served, functions, warmup, requests) if warmup else []
+
+    aside = f"{folder}.tmp-{os.getpid()}"
+    if tf.io.gfile.exists(aside):
+        tf.io.gfile.rmtree(aside)
+    try:
+        tf.saved_model.save(_module(functions, (model, transform)), aside, signatures=functions)
+        tf.io.gfile.makedirs(f"{aside}/assets.extra")
+        with tf.io.gfile.GFile(f"{aside}/{TASK_FILE}", "w") as file:
+            about = {"task": task.name, "preset": preset, "config": to_dict(config)}
+            json.dump(about | {"labels": None if labels is None else list(labels)}, file, indent=2)
+        if logs:
+            with tf.io.TFRecordWriter(f"{aside}/{WARMUP_FILE}") as writer:
+                for log in logs:
+                    writer.write(log.SerializeToString(deterministic=True))
+        _replace(aside, folder)
+    finally:
+        if tf.io.gfile.exists(aside):
+            tf.io.gfile.rmtree(aside)
+    return folder
+
+
+class _Served:
+    """The four signatures of one model, traced for any batch size."""
+
+    def __init__(
+        self,
+        task: Task,
+        config: TaskConfig,
+        model: keras.Model,
+        labels: Sequence[str] | None,
+        transform: Transform | None,
+    ) -> None:
+        self.task, self.config, self.model, self.labels = task, config, model, labels
+        self.transform = transform or (lambda features: task.transform(features, config))
+        self.labelled_spec = dict(task.feature_spec(config))
+        self.plain_spec = {k: v for k, v in self.labelled_spec.items() if k != task.label_key}
+        self.element = self._element_spec(self.plain_spec, with_targets=False)
+        self.labelled_element = self._element_spec(self.labelled_spec, with_targets=True)
+
+    def functions(self) -> dict[str, Any]:
+        examples = {"examples": tf.TensorSpec([None], tf.string)}
+        inputs = {
+            name: tf.TensorSpec([None, *spec.shape], spec.dtype)
+            for name, spec in zip(names_of(self.element), tf.nest.flatten(self.element), strict=True)
+        }
+        return {
+            "serving_default": _concrete(self._serve, self.task.serving_spec(self.config)),
+            "serving_examples": _concrete(self._serve_examples, examples),
+            "serving_tensors": _concrete(self._serve_tensors, inputs),
+            "evaluate": _concrete(self._evaluate, examples),
+        }
+
+    def _serve(self, **raw: tf.Tensor) -> dict[str, tf.Tensor]:
+        return self.task.serve(self.model, raw, self.config, self.labels)
+
+    def _serve_examples(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
+        return self._respond(self.prepare(examples))
+
+    def _serve_tensors(self, **named: tf.Tensor) -> dict[str, tf.Tensor]:
+        flat = [named[name] for name in names_of(self.element)]
+        return self._respond(tf.nest.pack_sequence_as(self.element, flat))
+
+    def _evaluate(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
+        features = self._features(examples, self.labelled_spec)
+        inputs, targets = self._map(features, self.labelled_element, True)
+        return self.task.figures(self.model(inputs, training=False), targets, self.config)
+
+    def _respond(self, inputs: Any) -> dict[str, tf.Tensor]:
+        return self.task.respond(self.model(inputs, training=False), self.config, self.labels)
+
+    def prepare(self, examples: tf.Tensor) -> Any:
+        """Serialized examples [B], labels not needed, to the model's inputs [B, ...]."""
+        return self._map(self._features(examples, self.plain_spec), self.element, False)
+
+    def _features(self, examples: tf.Tensor, spec: Mapping[str, Any]) -> Tensors:
+        return self.transform(tf.io.parse_example(examples, dict(spec)))
+
+    def _one(self, features: Tensors, with_targets: bool) -> Any:
+        prepared = self.task.prepare(features, self.config, False, tf.zeros([2], tf.int32))
+        return prepared if with_targets else prepared[0]
+
+    def _map(self, features: Tensors, spec: Any, with_targets: bool) -> Any:
+        one = lambda example: self._one(example, with_targets)  # noqa: E731
+        return tf.map_fn(one, dict(features), fn_output_signature=spec)
+
+    def _element_spec(self, feature_spec: Mapping[str, Any], with_targets: bool) -> Any:
+        """What `prepare` returns for one example, found by tracing it in a graph that is thrown away."""
+        found: list[Any] = []
+
+        @tf.function
+        def trace(examples: tf.Tensor) -> None:
+            features = self._features(examples, feature_spec)
+            data = tf.data.Dataset.from_tensor_slices(dict(features))
+            found.append(data.map(lambda f: self._one(f, with_targets)).element_spec)
+
+        trace.get_concrete_function(tf.TensorSpec([None], tf.string))
+        return found[-1]
+
+
+def names_of(structure: Any, prefix: str = "") -> list[str]:
+    """A name for each tensor of a nested structure, in `tf.nest`'s order: `rgb`, `audio_left`, `inputs_0`."""
+    if isinstance(structure, Mapping):
+        parts = [(str(key), structure[key]) for key in sorted(structure)]
+    elif isinstance(structure, (list, tuple)):
+        parts = [(f"{'' if prefix else 'inputs_'}{i}", part) for i, part in enumerate(structure)]
+    else:
+        return [prefix or "inputs"]
+    return [
+        name for key, part in parts for name in names_of(part, f"{prefix}_{key}" if prefix else key)
+    ]
+
+
+def _concrete(function: Callable[..., Tensors], specs: Mapping[str, tf.TensorSpec]) -> Any:
+    """`function` traced for the named inputs; half-precision outputs leave as float32, which JSON has."""
+
+    def signature(**inputs: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {
+            name: tf.cast(value, tf.float32) if value.dtype in (tf.bfloat16, tf.float16) else value
+            for name, value in function(**inputs).items()
+        }
+
+    named = {name: tf.TensorSpec(s.shape, s.dtype, name=name) for name, s in specs.items()}
+    return tf.function(signature).get_concrete_function(**named)
+
+
+def _module(functions: Mapping[str, Any], roots: Sequence[Any]) -> tf.Module:
+    """A plain module that tracks what the signatures read: variables, tables, tokenizers, Transform's files."""
+    captured = {
+        id(tensor)
+        for function in functions.values()
+        for tensor in function.captured_inputs
+        if tensor.dtype == tf.resource
+    }
+    module = tf.Module()
+    variables = {
+        id(variable.handle): variable for f in functions.values() for variable in f.graph.variables
+    }
+    module.weights = list(variables.values())
+    module.resources = [
+        part
+        for root in roots
+        if isinstance(root, tf.Module)  # Keras layers are modules
+        for part in tf.train.TrackableView(root).descendants()
+        if id(getattr(part, "resource_handle", None)) in captured - variables.keys()
+    ]
+    module.files = [root for root in roots[1:] if isinstance(root, tf.Module)]
+    return module
+
+
+def _warmup_logs(
+    served: _Served,
+    functions: Mapping[str, Any],
+    warmup: Sequence[bytes],
+    requests: Mapping[str, Any] | None,
+) -> list[Any]:
+    """One PredictionLog a signature and batch size: the request, and the answer that is given here."""
+    try:
+        examples = tf.constant(list(warmup)[:WARMUP_BATCH], tf.string)
+        tf.io.parse_example(examples, served.labelled_spec)
+        inputs = served.prepare(examples)
+    except (tf.errors.InvalidArgumentError, TypeError) as error:
+        raise PerceiverError(
+            f"The warm-up examples don't fit the task {served.task.name}: {error}"
+        ) from error
+    named = dict(zip(names_of(inputs), tf.nest.flatten(inputs), strict=True))
+    raw = requests if requests is not None else _raw_inputs(served, examples)
+    by_signature = {
+        "serving_default": {k: tf.convert_to_tensor(v) for k, v in raw.items()},
+        "serving_examples": {"examples": examples},
+        "serving_tensors": named,
+        "evaluate": {"examples": examples},
+    }
+    logs = []
+    for name, tensors in by_signature.items():
+        size = min(int(value.shape[0]) for value in tensors.values())
+        for batch in sorted({1, min(size, WARMUP_BATCH)}):
+            request = {key: value[:batch] for key, value in tensors.items()}
+            # On the CPU, where the validator compares them: a GPU rounds matrix products otherwise.
+            with tf.device("/CPU:0"):
+                answer = functions[name](**request)
+            logs.append(_prediction_log(served.task.name, name, request, answer))
+    assert len(logs) <= MAX_WARMUP_RECORDS
+    return logs
+
+
+def _raw_inputs(served: _Served, examples: tf.Tensor) -> Tensors:
+    features = tf.io.parse_example(examples, served.plain_spec)
+    raw = {}
+    for name in served.task.serving_spec(served.config):
+        feature = next((n for n in (name, name.removesuffix("_bytes")) if n in features), None)
+        if feature is None:
+            raise PerceiverError(
+                f"No feature of the warm-up examples is named as {name!r}, an input of serving_default; "
+                f"pass requests={{{name!r}: ...}}.{nearest(name, features)}"
+            )
+        raw[name] = features[feature]
+    return raw
+
+
+def _prediction_log(model: str, signature: str, request: Tensors, answer: Tensors) -> Any:
+    from tensorflow_serving.apis import prediction_log_pb2
+
+    log = prediction_log_pb2.PredictionLog()
+    for part, tensors in (
+        (log.predict_log.request.inputs, request),
+        (log.predict_log.response.outputs, answer),
+    ):
+        for name, value in tensors.items():
+            part[name].CopyFrom(tf.make_tensor_proto(value))
+    for message in (log.predict_log.request, log.predict_log.response):
+        message.model_spec.name = model
+        message.model_spec.signature_name = signature
+    return log
+
+
+def _replace(aside: str, folder: str) -> None:
+    """Renames; what is at `folder` (an older export, an empty folder) goes away first, by name."""
+    old = f"{aside}.old"
+    tf.io.gfile.makedirs(os.path.dirname(folder) or ".")
+    if tf.io.gfile.exists(folder):
+        tf.io.gfile.rename(folder, old)
+    tf.io.gfile.rename(aside, folder)
+    if tf.io.gfile.exists(old):
+        tf.io.gfile.rmtree(old)

@@ -1,0 +1,144 @@
+"""What can be read of a SavedModel folder without loading it: version folders, ops, the task that it serves.
+
+TensorFlow Serving's layout is `MODEL/<version>/saved_model.pb`, `variables/`, `assets/`, `assets.extra/`;
+a version is a folder whose name is a number, everything else is ignored.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import tensorflow as tf
+from google.protobuf.message import DecodeError
+from tensorflow.core.protobuf import saved_model_pb2
+
+from perceiver_keras.errors import PerceiverError
+
+SIGNATURES = ("serving_default", "serving_examples", "serving_tensors", "evaluate")
+TASK_FILE = "assets.extra/task.json"
+WARMUP_FILE = "assets.extra/tf_serving_warmup_requests"
+MAX_WARMUP_RECORDS = 1000  # TensorFlow Serving refuses a model that has more
+
+# TensorFlow Serving 2.15.1 is built with TF Text 2.12.1, whose SentencePiece ops are these (FIELD A0).
+SENTENCEPIECE_OPS = frozenset(
+    (
+        "SentencepieceOp",
+        "SentencepieceTokenizeOp",
+        "SentencepieceTokenizeWithOffsetsOp",
+        "SentencepieceDetokenizeOp",
+        "SentencepieceIdToStringOp",
+        "SentencepieceStringToIdOp",
+        "SentencepieceVocabSizeOp",
+    )
+)
+# Registered in core TensorFlow, but they call back into the Python process that made them.
+PYTHON_OPS = frozenset(("PyFunc", "PyFuncStateless", "EagerPyFunc"))
+
+
+def is_saved_model(folder: str) -> bool:
+    return tf.io.gfile.exists(f"{folder}/saved_model.pb")
+
+
+def versions(folder: str) -> list[int]:
+    """The version numbers under `folder`, ascending; empty where there is no such folder."""
+    if not tf.io.gfile.isdir(folder):
+        return []
+    names = (name.rstrip("/") for name in tf.io.gfile.listdir(folder))
+    return sorted(
+        int(name)
+        for name in names
+        if name.isascii() and name.isdigit() and tf.io.gfile.isdir(f"{folder}/{name}")
+    )
+
+
+def latest_version(folder: str) -> str:
+    """`folder` itself where it is a SavedModel, else its newest version folder, as TF Serving picks it.
+
+    Raises:
+      PerceiverError: there is neither, or the newest version is only half-written.
+    """
+    folder = str(folder).rstrip("/")
+    if not tf.io.gfile.isdir(folder):
+        raise PerceiverError(f"{folder} is no folder; give that of a SavedModel or of its versions.")
+    if not is_saved_model(folder) and (found := versions(folder)):
+        names = tf.io.gfile.listdir(folder)  # `007` is a valid name of version 7
+        folder += "/" + next(n for n in (m.rstrip("/") for m in names) if n.isdigit() and int(n) == found[-1])
+    if missing := missing_files(folder):
+        if missing == ["saved_model.pb"] and not tf.io.gfile.exists(f"{folder}/variables"):
+            raise PerceiverError(
+                f"{folder} is not a SavedModel: it has neither saved_model.pb nor version folders."
+            )
+        raise PerceiverError(
+            f"{folder} is half-written: {', '.join(missing)} missing. Export or push the model again."
+        )
+    return folder
+
+
+def missing_files(folder: str) -> list[str]:
+    """Files without which the SavedModel in `folder` can't load; empty where it is whole."""
+    missing = [] if is_saved_model(folder) else ["saved_model.pb"]
+    variables = f"{folder}/variables"
+    if not tf.io.gfile.exists(variables):
+        return missing  # a model without variables needs no folder
+    names = {name.rstrip("/") for name in tf.io.gfile.listdir(variables)}
+    if "variables.index" not in names:
+        missing.append("variables/variables.index")
+    shards = [m for name in names if (m := re.fullmatch(r"variables\.data-\d{5}-of-(\d{5})", name))]
+    count = int(shards[0][1]) if shards else 1
+    expected = (f"variables.data-{i:05d}-of-{count:05d}" for i in range(count))
+    return missing + [f"variables/{name}" for name in expected if name not in names]
+
+
+def read_task(folder: str) -> dict[str, Any]:
+    """`assets.extra/task.json` of an export of ours {"task", "preset", "config", "labels"}; else {}."""
+    path = f"{folder}/{TASK_FILE}"
+    if not tf.io.gfile.exists(path):
+        return {}
+    with tf.io.gfile.GFile(path) as file:
+        return json.load(file)
+
+
+def graph_ops(folder: str) -> set[str]:
+    """The names of all ops in the graph and its functions, called or not.
+
+    Raises:
+      PerceiverError: `folder` has no readable saved_model.pb.
+    """
+    proto = saved_model_pb2.SavedModel()
+    try:
+        with tf.io.gfile.GFile(f"{folder}/saved_model.pb", "rb") as file:
+            proto.ParseFromString(file.read())
+    except (DecodeError, tf.errors.OpError) as error:
+        raise PerceiverError(
+            f"{folder} is not a SavedModel: saved_model.pb can't be read ({first_line(error)})."
+        ) from error
+    ops: set[str] = set()
+    for meta in proto.meta_graphs:
+        library = meta.graph_def.library.function
+        functions = {function.signature.name for function in library}
+        nodes = [meta.graph_def.node, *(function.node_def for function in library)]
+        ops |= {node.op for group in nodes for node in group} - functions
+    return ops
+
+
+def disallowed_ops(folder: str) -> set[str]:
+    """Ops that TensorFlow Serving 2.15.1 lacks: all but core TensorFlow's and SentencePiece's.
+
+    `tf.raw_ops` is generated from core TensorFlow's own registry when it is built, so ops that a library
+    registers in this process (TF Addons, TF I/O, TF Text) are not in it.
+    """
+    return {
+        op
+        for op in graph_ops(folder)
+        if op in PYTHON_OPS or not (hasattr(tf.raw_ops, op) or op in SENTENCEPIECE_OPS)
+    }
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an exception's words, without TensorFlow's node traces."""
+    text = getattr(error, "message", None) or str(error) or type(error).__name__
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    lines = [line for line in lines if not line.startswith(("Graph execution error", "Detected at"))]
+    return (lines[0] if lines else type(error).__name__)[:300]

@@ -1,0 +1,267 @@
+"""The export: four signatures that agree with the model, whole or not there, and nothing that isn't served."""
+
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorflow import keras
+from tensorflow_serving.apis import prediction_log_pb2
+
+from perceiver_keras import export
+from perceiver_keras.config import to_dict
+from perceiver_keras.errors import PerceiverError
+from perceiver_keras.saved_model import SIGNATURES
+from tests import tiny_task as tiny
+
+
+@pytest.fixture(scope="module")
+def model():
+    return tiny.model()
+
+
+@pytest.fixture(scope="module")
+def folder(model, tmp_path_factory):
+    folder = str(tmp_path_factory.mktemp("export") / "model")
+    return export.export_saved_model(
+        tiny.TASK, tiny.CONFIG, model, folder, labels=tiny.LABELS, warmup=tiny.examples(9), preset="tiny"
+    )
+
+
+def expected(model, count, seed=0):
+    """The same answers in NumPy from the layers' own weights."""
+    pixels = np.stack([tf.io.decode_png(png).numpy() for png in tiny.pngs(count, seed)])
+    flat = pixels.reshape(count, 48).astype(np.float64) / 255
+    gamma, beta, mean, variance = (w.numpy() for w in model.norm.weights)
+    normal = (flat - mean) / np.sqrt(variance + model.norm.epsilon) * gamma + beta
+    kernel, bias = (w.numpy() for w in model.head.weights)
+    logits = normal @ kernel + bias
+    shares = np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)
+    return logits, shares, [tiny.LABELS[i].encode() for i in logits.argmax(-1)]
+
+
+def test_the_signatures_answer_as_the_weights_say(folder, model):
+    loaded = tf.saved_model.load(folder).signatures
+    assert sorted(loaded) == sorted(SIGNATURES)
+    logits, shares, names = expected(model, 5, seed=3)
+    pngs, pixels = tiny.pngs(5, seed=3), []
+    pixels = tf.stack([tf.io.decode_png(png) for png in pngs])
+    without_label = tf.constant(tiny.examples(5, seed=3, label=False))
+    answers = {
+        "serving_default": loaded["serving_default"](image_bytes=tf.constant(pngs)),
+        "serving_examples": loaded["serving_examples"](examples=without_label),
+        "serving_tensors": loaded["serving_tensors"](pixels=tf.cast(pixels, tf.float32) / 255),
+    }
+    for answer in answers.values():
+        np.testing.assert_allclose(answer["probabilities"], shares, rtol=2e-5)
+        assert answer["label"].numpy().tolist() == names
+    figures = loaded["evaluate"](examples=tf.constant(tiny.examples(5, seed=3)))
+    np.testing.assert_allclose(figures["logits"], logits, rtol=2e-5, atol=1e-6)
+    right = shares[np.arange(5), np.arange(5) % 3]
+    np.testing.assert_allclose(figures["loss"], -np.log(right), rtol=2e-5)
+
+
+@pytest.mark.parametrize("batch", [0, 1, 3])
+def test_any_batch_size(folder, batch):
+    loaded = tf.saved_model.load(folder).signatures
+    pngs = tf.constant(tiny.pngs(batch) if batch else [], tf.string)
+    assert loaded["serving_default"](image_bytes=pngs)["probabilities"].shape == (batch, 3)
+    texts = tf.constant(tiny.examples(batch) if batch else [], tf.string)
+    assert loaded["serving_examples"](examples=texts)["probabilities"].shape == (batch, 3)
+    assert loaded["evaluate"](examples=texts)["loss"].shape == (batch,)
+
+
+def test_no_optimizer_no_average_only_what_is_read(tmp_path):
+    model = tiny.model()
+    model.compile("adam", loss=tiny.TASK.loss(tiny.CONFIG), metrics=["accuracy"])
+    model.unused = model.add_weight(name="average_of_the_head", shape=[7])
+    model.fit({"pixels": np.ones([4, 4, 4, 3], np.float32)}, np.array([0, 1, 2, 0]), verbose=0)
+    folder = export.export_saved_model(tiny.TASK, tiny.CONFIG, model, str(tmp_path / "m"))
+    shapes = [shape for name, shape in tf.train.list_variables(f"{folder}/variables/variables") if shape]
+    assert sorted(shapes) == sorted([[48]] * 4 + [[48, 3], [3]])
+    assert not {"RandomUniform", "StatelessRandomUniformV2"} & export.graph_ops(folder)  # dropout
+
+
+def test_warmup_has_each_signature_with_the_models_answers(folder, model):
+    records = tf.data.TFRecordDataset(f"{folder}/{export.WARMUP_FILE}").as_numpy_iterator()
+    logs = [prediction_log_pb2.PredictionLog.FromString(record) for record in records]
+    assert 4 <= len(logs) <= 1000
+    sizes = {name: [] for name in SIGNATURES}
+    _, shares, _ = expected(model, 8)
+    for log in logs:
+        name = log.predict_log.request.model_spec.signature_name
+        inputs = [tf.make_ndarray(v) for v in log.predict_log.request.inputs.values()]
+        sizes[name].append(len(inputs[0]))
+        if name != "evaluate":
+            answer = tf.make_ndarray(log.predict_log.response.outputs["probabilities"])
+            np.testing.assert_allclose(answer, shares[: len(answer)], rtol=2e-5)
+    assert all(found == [1, 8] for found in sizes.values())
+
+
+def test_task_json_says_what_it_is(folder):
+    with open(f"{folder}/assets.extra/task.json") as file:
+        about = json.load(file)
+    config = json.loads(json.dumps(to_dict(tiny.CONFIG)))
+    assert about == {"task": "tiny", "preset": "tiny", "config": config, "labels": tiny.LABELS}
+
+
+def test_exporting_twice_gives_the_same_answers(folder, model, tmp_path):
+    again = export.export_saved_model(
+        tiny.TASK, tiny.CONFIG, model, str(tmp_path / "m"), labels=tiny.LABELS, warmup=tiny.examples(9)
+    )
+    for name in (export.WARMUP_FILE, "variables/variables.data-00000-of-00001"):
+        with open(f"{folder}/{name}", "rb") as one, open(f"{again}/{name}", "rb") as two:
+            assert one.read() == two.read(), name
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "mixed_bfloat16"])
+def test_half_precision_leaves_as_float32(dtype, tmp_path):
+    dtype = dtype if dtype == "bfloat16" else keras.mixed_precision.Policy(dtype)
+    folder = export.export_saved_model(
+        tiny.TASK, tiny.CONFIG, tiny.model(dtype), str(tmp_path / "m"), warmup=tiny.examples(2)
+    )
+    loaded = tf.saved_model.load(folder).signatures
+    for function in loaded.values():
+        assert all(s.dtype in (tf.float32, tf.string, tf.int64) for s in function.structured_outputs.values())
+    shares = loaded["serving_default"](image_bytes=tf.constant(tiny.pngs(4)))["probabilities"]
+    np.testing.assert_allclose(tf.reduce_sum(shares, -1), np.ones(4), atol=0.02)
+
+
+def test_transform_and_its_vocabulary_go_along(tmp_path):
+    """As a TransformFeaturesLayer: a Keras model that holds a table initialised from a file."""
+    vocabulary = tmp_path / "vocabulary.txt"
+    vocabulary.write_text("blue\ngreen\nred\n")
+
+    class Transform(keras.Model):
+        def __init__(self):
+            super().__init__()
+            init = tf.lookup.TextFileInitializer(
+                str(vocabulary), tf.string, tf.lookup.TextFileIndex.WHOLE_LINE, tf.int64, tf.lookup.TextFileIndex.LINE_NUMBER
+            )
+            self.table = tf.lookup.StaticHashTable(init, -1)
+
+        def call(self, features):
+            known = {k: v for k, v in features.items() if k != "label"}
+            return known | ({"label": self.table.lookup(features["label"])} if "label" in features else {})
+
+    task = tiny.with_fields(
+        feature_spec=lambda config: {k: tf.io.FixedLenFeature([], tf.string) for k in ("image", "label")}
+    )
+
+    def example(png, label):
+        return tf.train.Example(
+            features=tf.train.Features(
+                feature={
+                    "image": tf.train.Feature(bytes_list=tf.train.BytesList(value=[png])),
+                    "label": tf.train.Feature(bytes_list=tf.train.BytesList(value=[label])),
+                }
+            )
+        ).SerializeToString()
+
+    examples = [example(png, name) for png, name in zip(tiny.pngs(3), [b"red", b"blue", b"green"], strict=True)]
+    folder = export.export_saved_model(
+        task, tiny.CONFIG, tiny.model(), str(tmp_path / "m"), transform=Transform(), warmup=examples
+    )
+    vocabulary.unlink()
+    assert os.listdir(f"{folder}/assets") == ["vocabulary.txt"]
+    figures = tf.saved_model.load(folder).signatures["evaluate"](examples=tf.constant(examples))
+    assert figures["label"].numpy().tolist() == [2, 0, 1]
+
+
+def test_a_table_in_the_model_goes_along(tmp_path):
+    model = tiny.model()
+    init = tf.lookup.KeyValueTensorInitializer(np.arange(3), np.array(["x", "y", "z"]), tf.int64, tf.string)
+    model.table = tf.lookup.StaticHashTable(init, "?")
+    task = tiny.with_fields(
+        respond=lambda outputs, config, labels: {"label": model.table.lookup(tf.argmax(outputs, -1))}
+    )
+    folder = export.export_saved_model(task, tiny.CONFIG, model, str(tmp_path / "m"))
+    answer = tf.saved_model.load(folder).signatures["serving_examples"](examples=tf.constant(tiny.examples(4)))
+    logits = expected(model, 4)[0]
+    assert answer["label"].numpy().tolist() == ["xyz"[i].encode() for i in logits.argmax(-1)]
+
+
+def test_the_allow_list(folder, tmp_path):
+    assert export.disallowed_ops(folder) == set()
+
+    class Python(tf.Module):
+        @tf.function(input_signature=[tf.TensorSpec([], tf.float32)])
+        def f(self, x):
+            return tf.cond(x > 0, lambda: tf.numpy_function(np.sin, [x], tf.float32), lambda: x)
+
+    tf.saved_model.save(Python(), str(tmp_path / "python"))
+    assert export.disallowed_ops(str(tmp_path / "python")) == {"PyFunc"}  # in a branch of a function
+
+
+def test_ops_of_tf_text_other_than_sentencepiece_are_refused(tmp_path):
+    text = pytest.importorskip("tensorflow_text")
+
+    class Text(tf.Module):
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
+        def f(self, x):
+            return text.WhitespaceTokenizer().tokenize(x).to_tensor()
+
+    tf.saved_model.save(Text(), str(tmp_path / "text"))
+    refused = export.disallowed_ops(str(tmp_path / "text"))
+    assert refused and all(op.startswith("TFText>") for op in refused)
+
+
+def test_a_failed_export_leaves_nothing(tmp_path, monkeypatch):
+    def broken(*args, **kwargs):
+        os.makedirs(args[1])
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(tf.saved_model, "save", broken)
+    with pytest.raises(OSError, match="No space"):
+        export.export_saved_model(tiny.TASK, tiny.CONFIG, tiny.model(), str(tmp_path / "m"))
+    assert os.listdir(tmp_path) == []
+
+
+def test_an_older_export_is_replaced_other_files_are_not(folder, model, tmp_path):
+    target = str(tmp_path / "m")
+    export.export_saved_model(tiny.TASK, tiny.CONFIG, model, target, labels=["a", "b", "c"])
+    export.export_saved_model(tiny.TASK, tiny.CONFIG, model, target, labels=["d", "e", "f"])
+    with open(f"{target}/assets.extra/task.json") as file:
+        assert json.load(file)["labels"] == ["d", "e", "f"]
+    assert os.listdir(tmp_path) == ["m"]
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.tex").write_text("years")
+    with pytest.raises(PerceiverError, match="something else"):
+        export.export_saved_model(tiny.TASK, tiny.CONFIG, model, str(tmp_path / "mine"))
+
+
+def test_warmup_that_does_not_fit_is_refused_in_words(model, tmp_path):
+    def make(warmup, task=tiny.TASK):
+        export.export_saved_model(task, tiny.CONFIG, model, str(tmp_path / "m"), warmup=warmup)
+
+    with pytest.raises(PerceiverError, match="warm-up examples don't fit the task tiny.*label"):
+        make(tiny.examples(2, label=False))
+    task = tiny.with_fields(
+        serving_spec=lambda config: {"picture": tf.TensorSpec([None], tf.string)},
+        serve=lambda model, raw, config, labels: tiny.TASK.serve(
+            model, {"image_bytes": raw["picture"]}, config, labels
+        ),
+    )
+    with pytest.raises(PerceiverError, match="'picture'.*requests"):
+        make(tiny.examples(2), task)
+
+
+def test_names_of_nested_inputs_follow_the_nest():
+    structure = {"b": {"y": 1, "x": 2}, "a": (3, 4)}
+    assert export.names_of(structure) == ["a_0", "a_1", "b_x", "b_y"]
+    assert tf.nest.flatten(structure) == [3, 4, 2, 1]
+    assert export.names_of(tf.TensorSpec([2])) == ["inputs"]
+    assert export.names_of((1, [2])) == ["inputs_0", "inputs_1_0"]
+
+
+def test_saved_model_cli_runs_it_without_our_code(folder, tmp_path):
+    np.save(tmp_path / "pixels.npy", np.full([2, 4, 4, 3], 0.5, np.float32))
+    cli = os.path.join(os.path.dirname(sys.executable), "saved_model_cli")
+    command = [sys.executable, "-I", cli, "run", "--dir", folder, "--tag_set", "serve"]
+    command += ["--signature_def", "serving_tensors", "--inputs", "pixels=pixels.npy"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert "Result for output key probabilities:" in done.stdout
