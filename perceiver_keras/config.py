@@ -257,6 +257,16 @@ def from_dict(cls: type[Config], values: Mapping[str, Any], *, path: str = "") -
     return cls(**arguments)
 
 
+def tagged(config: Any) -> dict[str, Any]:
+    """`to_dict` of one of several possible classes, with its name as `kind`."""
+    return {"kind": type(config).__name__} | to_dict(config)
+
+
+def untagged(hint: Any, value: Any, path: str) -> Any:
+    """The inverse of `tagged` for a union of dataclasses; a dataclass of the union passes through."""
+    return _coerce(value, hint, path)
+
+
 def to_json(config: Any) -> str:
     return json.dumps(to_dict(config), indent=2, sort_keys=True)
 
@@ -353,11 +363,7 @@ def _coerce(value: Any, hint: Any, path: str) -> Any:
         return {str(k): _coerce(v, item, f"{path}.{k}") for k, v in value.items()}
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
-    if (
-        isinstance(hint, type)
-        and isinstance(value, hint)
-        and not (hint is int and isinstance(value, bool))
-    ):
+    if type(value) is hint:  # not isinstance: true is no int
         return value
     raise UsageError(f"{path}: expected {_spell(hint)}, got {value!r}.")
 
