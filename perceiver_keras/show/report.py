@@ -1,0 +1,293 @@
+"""The report of a run: one HTML page that needs nothing beside it.
+
+Two files feed it. ReportGen writes `report.json` (a `Report`) and its figures as PNG files into its
+artifact; the runner writes `run.json` (seconds, versions, where the model went). `render` needs
+only the first, `render_run` takes both.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from perceiver_keras.errors import PerceiverError
+from perceiver_keras.files import write_json, write_whole
+from perceiver_keras.show import style
+
+TEMPLATE = Path(__file__).with_name("report.html")
+
+
+@dataclass(kw_only=True)
+class Report:
+    """What ReportGen has collected; all of it is plain JSON.
+
+    Attributes:
+      blessed: Passed every threshold, not worse than the last blessed model, and serves.
+      reasons: Why not, one line each; empty for a blessed model.
+      metrics: Of the test split, as TFMA computed them.
+      baseline: The trivial guess on the same split.
+      last_blessed: Metrics of the last blessed model on the same split, or None.
+      thresholds: The bound of each metric that has one.
+      lower_is_better: The metrics whose small values are good.
+      examples: Split -> {"num_examples", "num_corrupt"}.
+      dead_letter: The folder with a reason for each record left out, or None.
+      figures: {"title", "file", "caption"} in their order; files lie beside report.json.
+    """
+
+    task: str
+    config: dict[str, Any]
+    blessed: bool
+    reasons: list[str] = field(default_factory=list)
+    metrics: dict[str, float] = field(default_factory=dict)
+    baseline: dict[str, float] = field(default_factory=dict)
+    last_blessed: dict[str, float] | None = None
+    thresholds: dict[str, float] = field(default_factory=dict)
+    lower_is_better: list[str] = field(default_factory=list)
+    examples: dict[str, dict[str, int]] = field(default_factory=dict)
+    dead_letter: str | None = None
+    pushed_model: str | None = None
+    preset: str = ""
+    labels: list[str] | None = None
+    parameters: int | None = None
+    steps: int | None = None
+    figures: list[dict[str, str]] = field(default_factory=list)
+
+
+def save(report: Report, figures: Mapping[str, tuple[Any, str]], folder: str | Path) -> Path:
+    """Writes report.json, the figures and report.html into `folder`; returns the page.
+
+    Args:
+      figures: Title -> (matplotlib figure, caption).
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, (title, (figure, caption)) in enumerate(figures.items(), 1):
+        name = f"figure_{number}.png"
+        write_whole(folder / name, style.to_png(figure))
+        report.figures.append({"title": title, "file": name, "caption": caption})
+    write_json(folder / "report.json", _strict(asdict(report)))
+    page = folder / "report.html"
+    write_whole(page, render(report, folder))
+    return page
+
+
+def load(folder: str | Path) -> Report:
+    """The report in a folder that `save` wrote."""
+    path = Path(folder) / "report.json"
+    try:
+        return Report(**json.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        raise PerceiverError(f"{path} does not exist; has the run come to ReportGen?") from None
+    except (ValueError, TypeError) as error:
+        raise PerceiverError(f"{path} is damaged ({error}); run the same command again.") from None
+
+
+def render_run(run_dir: str | Path) -> Path:
+    """Writes RUN_DIR/report.html anew, with what run.json knows of the whole run; returns its path.
+
+    Raises:
+      PerceiverError: no finished run lies there.
+    """
+    run_dir = Path(run_dir)
+    run = read_run(run_dir)
+    artifacts = run.get("artifacts", {}).get("ReportGen", {}).get("report", [])
+    if not artifacts:
+        raise PerceiverError(f"{run_dir / 'run.json'} names no report; run the same command again.")
+    folder = Path(artifacts[0])
+    page = run_dir / "report.html"
+    write_whole(page, render(load(folder), folder, run, run_dir))
+    return page
+
+
+def read_run(run_dir: Path) -> dict[str, Any]:
+    """RUN_DIR/run.json.
+
+    Raises:
+      PerceiverError: it is not there or damaged.
+    """
+    path = run_dir / "run.json"
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        begun = (run_dir / "unfinished.json").exists()
+        words = "was stopped; run the same command again" if begun else "holds no run"
+        raise PerceiverError(f"{run_dir} {words} ({path} does not exist).") from None
+    except (ValueError, OSError) as error:
+        raise PerceiverError(f"{path} can't be read: {error}.") from None
+
+
+def render(
+    report: Report,
+    folder: Path,
+    run: Mapping[str, Any] | None = None,
+    run_dir: Path | None = None,
+) -> str:
+    """The page as text. `run` and `run_dir` add what only the whole run knows."""
+    run = run or {}
+    environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
+    preset = run.get("preset") or report.preset
+    pushed = run.get("pushed_model") or report.pushed_model
+    corrupt = any(counts.get("num_corrupt") for counts in report.examples.values())
+    return template.render(
+        title=f"{report.task.replace('_', ' ').capitalize()}: {preset}"
+        if preset
+        else report.task.replace("_", " ").capitalize(),
+        facts=_facts(report, run),
+        blessed=report.blessed,
+        verdict=_verdict(report, pushed),
+        reasons=report.reasons,
+        pushed_model=pushed,
+        last_blessed=report.last_blessed,
+        metrics=[_metric_row(report, name) for name in _in_order(report)],
+        figures=[
+            {**figure, "uri": style.to_data_uri((folder / figure["file"]).read_bytes())}
+            for figure in report.figures
+        ],
+        dataset=report.config.get("data", {}).get("dataset", ""),
+        examples=[
+            {
+                "split": split,
+                "num_examples": f"{counts.get('num_examples', 0):,}",
+                "num_corrupt": counts.get("num_corrupt", 0),
+            }
+            for split, counts in report.examples.items()
+        ],
+        dead_letter=report.dead_letter if corrupt else None,
+        versions=run.get("versions", {}),
+        components=_components(run),
+        next_steps=_next_steps(report, preset, pushed, run_dir),
+        config=json.dumps(report.config, indent=2),
+    )
+
+
+def _facts(report: Report, run: Mapping[str, Any]) -> list[str]:
+    train = report.config.get("train", {})
+    facts = [f"data set {report.config.get('data', {}).get('dataset', '?')}"]
+    if report.parameters:
+        facts.append(f"{report.parameters:,} parameters")
+    if steps := report.steps or train.get("steps"):
+        facts.append(f"{steps:,} steps")
+    facts.append(f"seed {run.get('seed', train.get('seed', 0))}")
+    if overrides := run.get("overrides"):
+        facts.append(f"changed: {', '.join(overrides)}")
+    return facts
+
+
+def _verdict(report: Report, pushed: str | None) -> str:
+    if report.blessed:
+        return "Blessed and pushed" if pushed else "Blessed"
+    return "Trained, but not blessed"
+
+
+def _in_order(report: Report) -> list[str]:
+    """Metrics with a threshold first; TFMA's count of examples last."""
+    return sorted(
+        report.metrics, key=lambda n: (n not in report.thresholds, n == "example_count", n)
+    )
+
+
+def _metric_row(report: Report, name: str) -> dict[str, Any]:
+    value, bound = report.metrics[name], report.thresholds.get(name)
+    lower = name in report.lower_is_better
+    passed = None
+    if bound is not None:
+        passed = value <= bound if lower else value >= bound
+    last = (report.last_blessed or {}).get(name)
+    return {
+        "name": name.replace("_", " "),
+        "value": number(value),
+        "passed": passed,
+        "bound": "" if bound is None else f"{'≤' if lower else '≥'} {number(bound)}",
+        "last_blessed": "" if last is None else number(last),
+        "baseline": number(report.baseline[name]) if name in report.baseline else "",
+    }
+
+
+def number(value: float) -> str:
+    """Four digits that say something: 0.9833, 1.234e-05, 360."""
+    if value is None or not math.isfinite(value):
+        return "not a number"
+    if float(value).is_integer() and abs(value) >= 2:
+        return f"{int(value):,}"
+    return f"{value:.4f}" if 1e-3 <= abs(value) < 1e4 or value == 0 else f"{value:.3e}"
+
+
+def _components(run: Mapping[str, Any]) -> list[dict[str, Any]]:
+    seconds, cached = run.get("seconds", {}), set(run.get("cached", []))
+    longest = max(seconds.values(), default=0) or 1
+    return [
+        {
+            "name": name,
+            "cached": name in cached,
+            "seconds": f"{took:.1f} s",
+            "percent": round(100 * took / longest, 1),
+        }
+        for name, took in seconds.items()
+    ]
+
+
+def _next_steps(
+    report: Report, preset: str, pushed: str | None, run_dir: Path | None
+) -> Sequence[dict[str, str]]:
+    again = ["perceiver", "run", report.task]
+    again += ["--preset", preset] if preset else []
+    again += ["--run-dir", str(run_dir)] if run_dir else []
+    steps = []
+    if pushed:
+        predict = ["perceiver", "predict", report.task, "FILE", "--model", pushed]
+        steps.append({"words": "Ask the model something:", "command": shlex.join(predict)})
+        base = str(Path(pushed).parent)
+        serve = f"tensorflow_model_server --rest_api_port=8501 --model_name={report.task} "
+        steps.append(
+            {
+                "words": "Serve it with TensorFlow Serving, which picks up new versions by itself:",
+                "command": f"{serve}--model_base_path={shlex.quote(base)}",
+            }
+        )
+        steps.append(
+            {
+                "words": "Train longer; a model that is worse is not pushed:",
+                "command": f"{shlex.join(again)} --set train.steps={2 * (report.steps or 1000)}",
+            }
+        )
+        return steps
+    if report.thresholds:
+        steps.append(
+            {
+                "words": "Train longer, or change anything else in the configuration:",
+                "command": f"{shlex.join(again)} --set train.steps={2 * (report.steps or 1000)}",
+            }
+        )
+        name, bound = next(iter(report.thresholds.items()))
+        steps.append(
+            {
+                "words": "If less is enough, say so:",
+                "command": f"{shlex.join(again)} --set evaluate.thresholds.{name}={bound}",
+            }
+        )
+    if report.last_blessed is not None:
+        steps.append(
+            {
+                "words": "If labels or inputs have changed on purpose, so that the last blessed "
+                "model is no measure any more:",
+                "command": f"{shlex.join(again)} --rebaseline",
+            }
+        )
+    return steps
+
+
+def _strict(value: Any) -> Any:
+    """JSON without NaN and infinities, which browsers and other languages refuse."""
+    if isinstance(value, dict):
+        return {key: _strict(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_strict(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
