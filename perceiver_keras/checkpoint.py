@@ -1,0 +1,254 @@
+"""Training state that survives: our own rules on top of `tf.train.CheckpointManager`.
+
+Keras's BackupAndRestore keeps one checkpoint, forgets where the data was and stops at the first damaged file. Here
+one checkpoint holds all of the run (weights, optimizer, average, metrics, the data's iterator, history, best
+value), several are kept, and the newest one that can be read whole is taken. TensorFlow's `checkpoint` file is
+never trusted: the folder itself is listed, and the file written anew.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import tensorflow as tf
+
+from perceiver_keras.errors import PerceiverError
+
+_PREFIX = "ckpt"
+_INDEX = re.compile(rf"^{_PREFIX}-(\d+)\.index$")
+_PART = re.compile(rf"^{_PREFIX}-(\d+)\.(index|data-\d+-of-\d+)$")
+_LEFTOVER = re.compile(rf"^({_PREFIX}-\d+_temp|{_PREFIX}-\d+\..*tempstate.*|checkpoint\.tmp.*)$")
+_DAMAGE = (tf.errors.OpError, IndexError, KeyError, ValueError)
+_FORBIDDEN = (tf.errors.PermissionDeniedError, PermissionError)
+
+
+class Record(tf.train.experimental.PythonState):
+    """What is no tensor, as JSON inside the checkpoint, so that it can't be newer or older than the weights."""
+
+    def __init__(self, **values: Any):
+        self.values = values
+
+    def serialize(self) -> str:
+        return json.dumps(self.values, sort_keys=True)
+
+    def deserialize(self, string_value: str | bytes) -> None:
+        self.values = json.loads(string_value)
+
+
+class Checkpoints:
+    """The checkpoints of one run in one folder.
+
+    Args:
+      folder: Stable across restarts of the run; made if missing.
+      parts: What to save, by name; trackable objects of TensorFlow.
+      settings: JSON values that must be the same when a run goes on, e.g. of the model and the optimizer.
+      keep: How many to keep.
+      writes: False where another process of the same run writes (workers that aren't the chief).
+      say: Called with sentences for the user.
+
+    Raises:
+      PerceiverError: the folder can't be written.
+    """
+
+    def __init__(
+        self,
+        folder: str | os.PathLike[str],
+        parts: Mapping[str, Any],
+        *,
+        settings: Mapping[str, Any],
+        keep: int = 3,
+        writes: bool = True,
+        say: Callable[[str], None] = print,
+    ):
+        self.folder = os.fspath(folder)
+        self._say = say
+        self._settings = json.loads(json.dumps(settings))
+        self._record = Record(settings=self._settings)
+        self._checkpoint = tf.train.Checkpoint(record=self._record, **parts)
+        self._writes = writes
+        if writes:
+            with _in_words(self.folder):
+                tf.io.gfile.makedirs(self.folder)
+                self._remove_leftovers()
+                self._write_state_file()
+        self._manager = tf.train.CheckpointManager(
+            self._checkpoint,
+            self.folder if writes else _scratch(),
+            max_to_keep=keep if writes else 1,
+            checkpoint_name=_PREFIX,
+        )
+
+    @property
+    def latest(self) -> str | None:
+        """The newest checkpoint's path without suffix, or None."""
+        steps = self.steps()
+        return self._path(steps[-1]) if steps else None
+
+    def steps(self) -> list[int]:
+        """The steps that have an index file, ascending. Read from the folder each time."""
+        names = tf.io.gfile.listdir(self.folder) if tf.io.gfile.isdir(self.folder) else []
+        return sorted(int(m[1]) for name in names if (m := _INDEX.match(name)))
+
+    def save(self, step: int) -> str:
+        """Writes a checkpoint and removes the oldest beyond `keep`.
+
+        A kill at any moment leaves either no `ckpt-STEP.index`, or one that `restore` finds damaged, or a whole
+        checkpoint: TensorFlow writes data files aside, renames them, and writes the index last.
+
+        Raises:
+          PerceiverError: the disk is full or the folder read-only.
+        """
+        with _in_words(self.folder):
+            return self._manager.save(checkpoint_number=step)
+
+    def restore(self) -> int | None:
+        """Fills the parts from the newest whole checkpoint; its step, or None where there is none.
+
+        A damaged one is reported, set aside under `damaged-…`, and the one before is taken.
+
+        Raises:
+          PerceiverError: the checkpoint was made with other settings, or does not fit the parts.
+        """
+        tried = self.steps()[::-1]
+        for step in tried:
+            path = self._path(step)
+            try:
+                settings = _read_whole(path)
+            except _FORBIDDEN as error:
+                raise PerceiverError(f"{path}: may not be read ({_first_line(error)}).") from None
+            except _DAMAGE as error:
+                self._say(f"Checkpoint {path} is damaged ({_first_line(error)}); set aside.")
+                self._set_aside(step)
+                continue
+            self._compare(settings, path)
+            self._fill(path)
+            if step != tried[0]:
+                self._say(f"Went back to the checkpoint of step {step}.")
+            return step
+        if tried:
+            self._say(f"No checkpoint in {self.folder} could be read: training starts from step 0.")
+        return None
+
+    def _fill(self, path: str) -> None:
+        try:
+            # Every object here must be found in the file: `restore` alone is silent about what it lacks.
+            self._checkpoint.restore(path).assert_existing_objects_matched()
+        except (AssertionError, *_DAMAGE) as error:
+            raise PerceiverError(
+                f"{path}: is whole, but not of this model and optimizer ({_first_line(error)}). "
+                "Use another state folder, or the configuration that made it."
+            ) from error
+        self._record.values = {
+            "settings": self._settings
+        }  # what may change (e.g. steps) is as of now
+
+    def _compare(self, old: Mapping[str, Any], path: str) -> None:
+        for key in sorted(old.keys() | self._settings.keys()):
+            if old.get(key) != self._settings.get(key):
+                raise PerceiverError(
+                    f"{path}: was made with {key}={old.get(key)!r}, but now it is "
+                    f"{self._settings.get(key)!r}. Use another state folder, or set it back."
+                )
+
+    def _path(self, step: int) -> str:
+        return os.path.join(self.folder, f"{_PREFIX}-{step}")
+
+    def _set_aside(self, step: int) -> None:
+        if not self._writes:
+            return
+        for name in tf.io.gfile.listdir(self.folder):
+            if (m := _PART.match(name)) and int(m[1]) == step:
+                source = os.path.join(self.folder, name)
+                target = os.path.join(self.folder, f"damaged-{name}")
+                tf.io.gfile.rename(source, target, overwrite=True)
+
+    def _remove_leftovers(self) -> None:
+        """What killed saves and killed deletions left: temporary files, data without index."""
+        names = [name.rstrip("/") for name in tf.io.gfile.listdir(self.folder)]
+        steps = set(self.steps())
+        for name in names:
+            part = _PART.match(name)
+            path = os.path.join(self.folder, name)
+            if _LEFTOVER.match(name) and tf.io.gfile.isdir(path):
+                tf.io.gfile.rmtree(path)
+            elif _LEFTOVER.match(name) or (part and int(part[1]) not in steps):
+                tf.io.gfile.remove(path)
+
+    def _write_state_file(self) -> None:
+        """TensorFlow's own list, from what is there; its manager fails on an empty or missing one."""
+        paths = [self._path(step) for step in self.steps()]
+        state = os.path.join(self.folder, "checkpoint")
+        if paths:
+            tf.compat.v1.train.update_checkpoint_state(self.folder, paths[-1], paths)
+        elif tf.io.gfile.exists(state):
+            tf.io.gfile.remove(state)
+
+
+def _read_whole(path: str) -> Mapping[str, Any]:
+    """Reads every tensor, which checks its CRC, and returns the settings; touches no variable."""
+    reader = tf.train.load_checkpoint(path)
+    settings = None
+    for key, dtype in reader.get_variable_to_dtype_map().items():
+        value = tf.raw_ops.RestoreV2(
+            prefix=path, tensor_names=[key], shape_and_slices=[""], dtypes=[dtype]
+        )[0]
+        if key.startswith("record/"):
+            settings = json.loads(value.numpy())["settings"]
+    if settings is None:
+        raise ValueError("it holds no record of this library")
+    return settings
+
+
+@contextlib.contextmanager
+def lock(folder: str | os.PathLike[str]) -> Iterator[None]:
+    """One run at a time in a folder; a killed holder's lock is gone with it.
+
+    Raises:
+      PerceiverError: another process holds it, or the folder can't be written.
+    """
+    folder = os.fspath(folder)
+    if "://" in folder:  # no locks in object stores; whoever starts the runs must see to it
+        yield
+        return
+    with _in_words(folder):
+        os.makedirs(folder, exist_ok=True)
+        handle = open(os.path.join(folder, "lock"), "a")  # noqa: SIM115 - held to the end of the run
+    with handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise PerceiverError(
+                f"{folder}: another process is training here. Wait for it, or use another folder."
+            ) from None
+        except OSError:
+            pass  # a file system without locks
+        yield
+
+
+@contextlib.contextmanager
+def _in_words(folder: str) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, tf.errors.OpError) as error:
+        raise PerceiverError(
+            f"{folder}: can't write the training state ({_first_line(error)}). "
+            "Check that the folder may be written and the disk has room; a rerun goes on from the last checkpoint."
+        ) from error
+
+
+def _first_line(error: BaseException) -> str:
+    text = getattr(error, "message", None) or str(error) or type(error).__name__
+    return " ".join(str(text).split())[:200]
+
+
+def _scratch() -> str:
+    """Where a worker that isn't the chief writes its share of a save that all must take part in."""
+    import tempfile
+
+    return tempfile.mkdtemp(prefix="perceiver_worker_")

@@ -1,0 +1,53 @@
+"""Losses that Keras lacks. Each is called as Keras's own: (targets, outputs) -> one value an example."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+from tensorflow import keras
+
+
+@keras.saving.register_keras_serializable(package="perceiver_keras")
+class SparseCrossEntropy(keras.losses.Loss):
+    """Softmax cross-entropy of class numbers and logits, with label smoothing.
+
+    Keras smooths only one-hot targets. With smoothing s and C classes the target is (1 - s) on the true class plus
+    s / C on every class (arXiv 1512.00567, section 7), which needs no one-hot array:
+    loss = logsumexp(z) - (1 - s) z[target] - s mean(z). The unit is nats.
+
+    Call: targets integer [B, ...], logits [B, ..., C] -> [B, ...] float32 before the reduction.
+    """
+
+    def __init__(
+        self, label_smoothing: float = 0.0, name: str = "sparse_cross_entropy", **kwargs: Any
+    ):
+        super().__init__(name=name, **kwargs)
+        if not 0.0 <= label_smoothing < 1.0:
+            raise ValueError(f"label_smoothing must be in [0, 1), got {label_smoothing}.")
+        self.label_smoothing = label_smoothing
+
+    def call(self, y_true: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
+        logits = tf.cast(y_pred, tf.float32)
+        labels = tf.cast(y_true, tf.int64)
+        if labels.shape.rank == logits.shape.rank:  # Keras itself may add a last axis of 1
+            labels = tf.squeeze(labels, -1)
+        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)
+        if self.label_smoothing:
+            # Shifted by the largest logit: both terms are then small and nothing cancels.
+            shifted = logits - tf.reduce_max(logits, axis=-1, keepdims=True)
+            uniform = tf.reduce_logsumexp(shifted, axis=-1) - tf.reduce_mean(shifted, axis=-1)
+            losses = (1.0 - self.label_smoothing) * losses + self.label_smoothing * uniform
+        return losses
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {"label_smoothing": self.label_smoothing}
+
+
+def mean_loss(loss: keras.losses.Loss, targets: Any, outputs: Any) -> tf.Tensor:
+    """The mean of the loss's own values, float32 [].
+
+    `loss.call` and the mean, rather than `loss(...)`: Keras refuses its default reduction in a strategy's scope
+    outside of `Model.fit`. A loss that returns [] has taken its mean itself.
+    """
+    return tf.reduce_mean(tf.cast(loss.call(targets, outputs), tf.float32))

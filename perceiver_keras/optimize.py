@@ -1,0 +1,173 @@
+"""From a `TrainConfig` to what moves the weights: schedule, optimizer, moving average, accumulation.
+
+Step counts are optimizer steps; step 0 is the first update. Variables are made in the scope of the strategy that
+is current, so build these where the model was built.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import tensorflow as tf
+from tensorflow import keras
+
+from perceiver_keras.config import TrainConfig
+
+# Biases and norms are not decayed; position embeddings and latents are (as in the official training code).
+NOT_DECAYED = (r"(^|/)(bias|scale|offset|gamma|beta)(_\d+)?(/replica_\d+)?:\d+$",)
+_NOTHING = (r"(?!)",)  # an empty list would make TensorFlow Addons reuse the decay's list
+
+
+@keras.saving.register_keras_serializable(package="perceiver_keras")
+class WarmUpThen(keras.optimizers.schedules.LearningRateSchedule):
+    """Linear from 0 to `peak` over `warmup_steps`, then constant, cosine to 0, or half and half.
+
+    Attributes:
+      peak: The highest learning rate.
+      steps: All steps of the run; a cosine is 0 there.
+      warmup_steps: Steps of the linear rise, counted in `steps`.
+      schedule: `cosine`, `constant`, or `constant_then_cosine` (constant up to half of `steps`).
+    """
+
+    def __init__(self, peak: float, steps: int, warmup_steps: int = 0, schedule: str = "cosine"):
+        self.peak, self.steps = peak, steps
+        self.warmup_steps, self.schedule = warmup_steps, schedule
+
+    def __call__(self, step: Any) -> tf.Tensor:
+        """step: integer or tensor [] -> learning rate, float32 []."""
+        step = tf.cast(step, tf.float32)
+        start = {
+            "cosine": self.warmup_steps,
+            "constant": self.steps,
+            "constant_then_cosine": max(self.warmup_steps, self.steps // 2),
+        }[self.schedule]
+        done = tf.clip_by_value((step - start) / max(self.steps - start, 1), 0.0, 1.0)
+        factor = 0.5 * (1.0 + tf.cos(math.pi * done))
+        if self.warmup_steps:
+            factor *= tf.minimum(step / self.warmup_steps, 1.0)
+        return self.peak * factor
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            "peak": self.peak,
+            "steps": self.steps,
+            "warmup_steps": self.warmup_steps,
+            "schedule": self.schedule,
+        }
+
+
+def make_schedule(train: TrainConfig) -> WarmUpThen:
+    return WarmUpThen(train.learning_rate, train.steps, train.warmup_steps, train.schedule)
+
+
+def make_optimizer(train: TrainConfig) -> Any:
+    """LAMB (TensorFlow Addons, a legacy Keras optimizer) or AdamW (Keras), with its schedule and clipping.
+
+    Weight decay is decoupled: added to Adam's scaled update, for LAMB before the trust ratio (arXiv 1904.00962).
+    As in the official training code every variable gets a trust ratio, biases and norms too. Gradients are
+    clipped by their global norm after replicas are summed.
+    """
+    common = {
+        "learning_rate": make_schedule(train),
+        "beta_1": train.beta_1,
+        "beta_2": train.beta_2,
+        "epsilon": train.epsilon,
+        "weight_decay": train.weight_decay,
+        "global_clipnorm": train.clip_norm,
+    }
+    if train.optimizer == "adamw":
+        optimizer = keras.optimizers.AdamW(**common, jit_compile=False)
+        optimizer.exclude_from_weight_decay(var_names=list(NOT_DECAYED))
+        return optimizer
+    with warnings.catch_warnings():
+        warnings.simplefilter(
+            "ignore"
+        )  # "TensorFlow Addons has entered a minimal maintenance mode"
+        import tensorflow_addons as tfa
+    return tfa.optimizers.LAMB(
+        **common,
+        exclude_from_weight_decay=list(NOT_DECAYED),
+        exclude_from_layer_adaptation=list(_NOTHING),
+    )
+
+
+def build_optimizer(optimizer: Any, variables: Sequence[tf.Variable]) -> None:
+    """Makes the optimizer's variables now, so that a checkpoint has something to fill."""
+    if hasattr(optimizer, "_create_all_weights"):  # the legacy base
+        optimizer._create_all_weights(variables)
+    else:
+        optimizer.build(variables)
+
+
+class MovingAverage(tf.Module):
+    """An exponential moving average of weights, kept beside the model and swapped in to evaluate.
+
+    The decay of step t is min(decay, (1 + t) / (10 + t)), as in `tf.train.ExponentialMovingAverage`, so that the
+    average forgets the initial weights in a short run too. With decay 0 there are no variables and nothing
+    happens.
+    """
+
+    def __init__(self, variables: Sequence[tf.Variable], decay: float):
+        super().__init__(name="moving_average")
+        self.decay = decay
+        self._model_variables = list(variables) if decay else []
+        self.averages = [
+            tf.Variable(
+                tf.identity(v),
+                trainable=False,
+                name=f"average_{i}",
+                synchronization=tf.VariableSynchronization.ON_READ,  # every replica computes the same
+                aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
+            )
+            for i, v in enumerate(self._model_variables)
+        ]
+
+    def update(self, step: tf.Tensor) -> None:
+        """After the update that made `step` steps; in replica context."""
+        if not self.averages:
+            return
+        step = tf.cast(step, tf.float32)
+        rate = 1.0 - tf.minimum(self.decay, (1.0 + step) / (10.0 + step))
+        for average, variable in zip(self.averages, self._model_variables, strict=True):
+            average.assign_sub(rate * (average - variable))
+
+    @tf.function
+    def swap(self) -> None:
+        """Exchanges weights and averages, to the last bit; twice is nothing."""
+        for average, variable in zip(self.averages, self._model_variables, strict=True):
+            value = tf.identity(variable)
+            variable.assign(tf.identity(average))
+            average.assign(value)
+
+
+class Accumulator:
+    """Sums gradients of several micro-batches into one; empty between steps, so no checkpoint holds it."""
+
+    def __init__(self, variables: Sequence[tf.Variable]):
+        self._sums = [
+            tf.Variable(
+                tf.zeros_like(v),
+                trainable=False,
+                name=f"gradient_{i}",
+                synchronization=tf.VariableSynchronization.ON_READ,
+                aggregation=tf.VariableAggregation.SUM,
+            )
+            for i, v in enumerate(variables)
+        ]
+        self._used: set[int] = set()  # found while tracing: the others have no gradient at all
+
+    def add(self, gradients: Sequence[tf.Tensor | None]) -> None:
+        for i, (total, gradient) in enumerate(zip(self._sums, gradients, strict=True)):
+            if gradient is not None:
+                self._used.add(i)
+                total.assign_add(gradient)
+
+    def take(self) -> list[tf.Tensor | None]:
+        """The sums, None where no `add` gave a gradient; starts again from zero."""
+        values = [tf.identity(total) for total in self._sums]
+        for total, value in zip(self._sums, values, strict=True):
+            total.assign(tf.zeros_like(value))
+        return [value if i in self._used else None for i, value in enumerate(values)]

@@ -1,0 +1,92 @@
+"""Where the steps run: one device, all GPUs of a machine, several machines, a TPU."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import tensorflow as tf
+
+from perceiver_keras.config import TrainConfig
+from perceiver_keras.errors import PerceiverError
+
+Source = tf.data.Dataset | Callable[[tf.distribute.Strategy], tf.data.Dataset]
+
+
+def make_strategy(train: TrainConfig) -> tf.distribute.Strategy:
+    """The strategy of `train.strategy`; `auto` mirrors where there are several GPUs.
+
+    `multi_worker` reads TF_CONFIG and must come before any other TensorFlow operation of the process.
+
+    Raises:
+      PerceiverError: there is no TPU.
+    """
+    kind = train.strategy
+    if kind == "auto":
+        kind = "mirrored" if len(tf.config.list_logical_devices("GPU")) > 1 else "none"
+    if kind == "mirrored":
+        return tf.distribute.MirroredStrategy()
+    if kind == "multi_worker":
+        return tf.distribute.MultiWorkerMirroredStrategy()
+    if kind == "tpu":
+        try:
+            resolver = tf.distribute.cluster_resolver.TPUClusterResolver.connect()
+        except (ValueError, tf.errors.OpError) as error:
+            raise PerceiverError(
+                f"train.strategy=tpu, but no TPU was found ({error}). Use train.strategy=auto."
+            ) from error
+        return tf.distribute.TPUStrategy(resolver)
+    return tf.distribute.get_strategy()
+
+
+def uses_xla(train: TrainConfig) -> bool:
+    """`auto`: on a GPU. On the CPU XLA is slower and its compilation long; a TPU always compiles."""
+    if train.jit_compile != "auto":
+        return train.jit_compile == "on"
+    return train.strategy != "tpu" and bool(tf.config.list_logical_devices("GPU"))
+
+
+def is_chief(strategy: tf.distribute.Strategy) -> bool:
+    """Whether this process writes checkpoints and logs."""
+    resolver = strategy.cluster_resolver
+    if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy) or not resolver:
+        return True
+    return resolver.task_type in (None, "chief") or (
+        resolver.task_type == "worker"
+        and resolver.task_id == 0
+        and "chief" not in resolver.cluster_spec().jobs
+    )
+
+
+class Batches:
+    """The training data on its way to the replicas, and how a resumed run finds its place in it.
+
+    A dataset has global batches, which replicas share; a callable gives this process's own part, batched for one
+    replica. On one replica the iterator itself goes into the checkpoint; a distributed one can't, so there the
+    batches that were used are skipped: as exact, but it takes the time of reading them.
+    """
+
+    def __init__(self, source: Source, strategy: tf.distribute.Strategy):
+        self._strategy = strategy
+        self._one_replica = strategy.num_replicas_in_sync == 1
+        self._callable = not isinstance(source, tf.data.Dataset)
+        self._dataset = source(strategy) if self._callable else source
+        self.spec = self._dataset.element_spec
+        self.iterator: Iterator = iter(self._dataset) if self._one_replica else None
+        self.saved = {"batches": self.iterator} if self._one_replica else {}
+
+    def go_to(self, count: int) -> None:
+        """After `count` batches were used; to be called once, after the checkpoint was restored."""
+        if self._one_replica:
+            return
+        dataset = self._dataset.skip(count)
+        if self._callable:
+            distributed = self._strategy.distribute_datasets_from_function(lambda _: dataset)
+        else:
+            options = tf.data.Options()
+            options.experimental_distribute.auto_shard_policy = (
+                tf.data.experimental.AutoShardPolicy.DATA
+            )
+            distributed = self._strategy.experimental_distribute_dataset(
+                dataset.with_options(options)
+            )
+        self.iterator = iter(distributed)
