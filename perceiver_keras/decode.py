@@ -1,0 +1,118 @@
+"""Decode: queries read the latents by one cross-attention (paper, section 3.2)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+from tensorflow import keras
+
+from perceiver_keras.config import DecodeConfig, from_dict, to_dict
+from perceiver_keras.layers.blocks import CrossAttentionBlock
+from perceiver_keras.layers.chunked import map_chunks
+from perceiver_keras.layers.linear import Linear, build_part, register
+
+
+@register
+class Decode(keras.layers.Layer):
+    """Cross-attention of queries to latents, then a Linear to the output channels.
+
+    Outside training, more queries than fit into the memory budget are taken in chunks through the
+    whole stage, so that only the final outputs are ever held for all of them. In training
+    attention alone is chunked, because every intermediate is needed again.
+
+    Args:
+        config: sizes; a dataclass or its plain form. `output_dim` None: no final Linear.
+        activation: of the MLP, "gelu_tanh" or "gelu".
+        attention_memory_mb: most that the logits of one attention step may take.
+
+    Call:
+        inputs: (queries [B, O, Q], latents [B, N, D]).
+        query_mask: [B, O], true where the query is real; others see nothing.
+        Returns [B, O, E], and with `return_attention=True` also the weights [B, H, O, N].
+    """
+
+    def __init__(
+        self,
+        config: DecodeConfig | dict[str, Any],
+        *,
+        activation: str = "gelu_tanh",
+        attention_memory_mb: int = 256,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        if isinstance(config, dict):
+            config = from_dict(DecodeConfig, config)
+        self.config = config
+        self.activation = activation
+        self.attention_memory_mb = attention_memory_mb
+        self.cross_attention = CrossAttentionBlock(
+            num_heads=config.num_cross_attention_heads,
+            qk_dim=config.qk_dim,
+            v_dim=config.v_dim,
+            shape_for_attention=config.shape_for_attention,
+            use_query_residual=config.use_query_residual,
+            widening_factor=config.widening_factor,
+            activation=activation,
+            dropout=config.dropout,
+            attention_dropout=config.attention_dropout,
+            memory_mb=attention_memory_mb,
+            name="cross_attention",
+            dtype=self.dtype_policy,
+        )
+        self.out = None
+        if config.output_dim is not None:
+            self.out = Linear(
+                config.output_dim, zero_init=config.zero_init, name="out", dtype=self.dtype_policy
+            )
+
+    def build(self, input_shape: Any) -> None:
+        build_part(self.cross_attention, input_shape)
+        if self.out is not None:
+            build_part(self.out, input_shape[0])
+        super().build(input_shape)
+
+    def call(
+        self,
+        inputs: tuple[tf.Tensor, tf.Tensor],
+        query_mask: tf.Tensor | None = None,
+        training: bool | None = None,
+        return_attention: bool = False,
+    ) -> tf.Tensor | tuple[tf.Tensor, tf.Tensor]:
+        queries, latents = inputs
+        memory = self.cross_attention.memory_of(latents, queries.shape[1], training=training)
+        weights = None
+
+        def decode(some: tf.Tensor, mask: tf.Tensor | None = None) -> tf.Tensor:
+            x = self.cross_attention.query_memory(some, memory, query_mask=mask, training=training)
+            return x if self.out is None else self.out(x)
+
+        arrays = [queries] if query_mask is None else [queries, query_mask]
+        chunk = self._chunk(queries, latents)
+        if return_attention:
+            outputs, weights = self.cross_attention.query_memory(
+                queries, memory, query_mask=query_mask, training=training, return_attention=True
+            )
+            outputs = outputs if self.out is None else self.out(outputs)
+        elif chunk is not None and (training is None or training is False):
+            outputs = map_chunks(decode, arrays, chunk)
+        else:
+            outputs = decode(*arrays)
+        return (outputs, weights) if return_attention else outputs
+
+    def _chunk(self, queries: tf.Tensor, latents: tf.Tensor) -> int | None:
+        """Queries per chunk, or None where all fit: logits and about eight arrays of the query's width."""
+        batch, total, channels = queries.shape
+        row = 4 * (batch or 1)
+        row *= self.config.num_cross_attention_heads * (latents.shape[1] or 1) + 8 * channels
+        chunk = max(self.attention_memory_mb * 2**20 // row, 1)
+        if total is not None and chunk >= total:
+            return None
+        return chunk - chunk % 64 if chunk > 64 else chunk
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {
+            "config": to_dict(self.config),
+            "activation": self.activation,
+            "attention_memory_mb": self.attention_memory_mb,
+        }

@@ -1,0 +1,94 @@
+"""Encode: the input array is read into N latents by one cross-attention (paper, section 3.1)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+from tensorflow import keras
+
+from perceiver_keras.config import EncodeConfig, from_dict, to_dict
+from perceiver_keras.layers.blocks import CrossAttentionBlock
+from perceiver_keras.layers.linear import build_part, register
+
+
+@register
+class Encode(keras.layers.Layer):
+    """Latents, a learned array, attend to the inputs.
+
+    Args:
+        config: sizes; a dataclass or its plain form.
+        activation: of the MLP, "gelu_tanh" or "gelu".
+        attention_memory_mb: most that the logits of one attention step may take.
+
+    Call: inputs [B, M, C], key_mask [B, M] (true where seen) -> latents [B, N, D], and with
+        `return_attention=True` also the weights [B, H, N, M].
+    """
+
+    def __init__(
+        self,
+        config: EncodeConfig | dict[str, Any],
+        *,
+        activation: str = "gelu_tanh",
+        attention_memory_mb: int = 256,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        if isinstance(config, dict):
+            config = from_dict(EncodeConfig, config)
+        self.config = config
+        self.activation = activation
+        self.attention_memory_mb = attention_memory_mb
+        self.cross_attention = CrossAttentionBlock(
+            num_heads=config.num_cross_attention_heads,
+            qk_dim=config.qk_dim,
+            v_dim=config.v_dim,
+            shape_for_attention=config.shape_for_attention,
+            use_query_residual=config.use_query_residual,
+            widening_factor=config.widening_factor,
+            activation=activation,
+            dropout=config.dropout,
+            attention_dropout=config.attention_dropout,
+            memory_mb=attention_memory_mb,
+            name="cross_attention",
+            dtype=self.dtype_policy,
+        )
+
+    def build(self, input_shape: Any) -> None:
+        shape = (self.config.num_latents, self.config.latent_dim)
+        self.latents = self.add_weight(
+            name="latents",
+            shape=shape,
+            initializer=keras.initializers.TruncatedNormal(stddev=self.config.latent_init_scale),
+        )
+        batch = tf.TensorShape(input_shape)[0]
+        build_part(self.cross_attention, (tf.TensorShape((batch, *shape)), input_shape))
+        super().build(input_shape)
+
+    def call(
+        self,
+        inputs: tf.Tensor,
+        key_mask: tf.Tensor | None = None,
+        training: bool | None = None,
+        return_attention: bool = False,
+    ) -> tf.Tensor | tuple[tf.Tensor, tf.Tensor]:
+        return self.cross_attention(
+            (broadcast_to_batch(self.latents, inputs), inputs),
+            key_mask=key_mask,
+            training=training,
+            return_attention=return_attention,
+        )
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {
+            "config": to_dict(self.config),
+            "activation": self.activation,
+            "attention_memory_mb": self.attention_memory_mb,
+        }
+
+
+def broadcast_to_batch(array: tf.Tensor, like: tf.Tensor) -> tf.Tensor:
+    """A learned array [N, D] for each example of `like` [B, ...]: [B, N, D]."""
+    array = tf.convert_to_tensor(array)
+    batch = tf.shape(like)[0] if like.shape[0] is None else like.shape[0]
+    return tf.broadcast_to(array[None], [batch, *array.shape])

@@ -1,0 +1,1 @@
+"""Parts of the model: attention, blocks, feed-forward, positions, patches, convolution."""

@@ -1,0 +1,326 @@
+"""Multi-head attention (paper, Appendix E; SPEC: Attention), dense or chunked by a memory budget.
+
+`attend` is the one place where attention is computed. `Attention` adds the linear maps, and
+chooses between projecting the long side and absorbing the maps into the short one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import tensorflow as tf
+from tensorflow import keras
+
+from perceiver_keras.layers import chunked
+from perceiver_keras.layers.dropout import Dropout
+from perceiver_keras.layers.linear import Linear, build_part, register
+
+
+def plan(
+    batch: int | None, heads: int, queries: int | None, keys: int | None, memory_mb: int
+) -> tuple[str, int]:
+    """Picks the form of attention: ("dense", 0), ("queries", chunk) or ("keys", chunk).
+
+    The float32 logits of one step, batch × heads × queries × keys × 4 bytes, are kept within the
+    budget. The longer axis is cut; an unknown size counts as the longer one, an unknown batch as
+    1 (so a budget then holds for each example), and two unknown sizes mean dense.
+    """
+    if queries is None and keys is None:
+        return "dense", 0
+    budget = memory_mb * 2**20 // (4 * heads * (batch or 1))
+    cut_queries = queries is None or (keys is not None and queries >= keys)
+    long, short = (queries, keys) if cut_queries else (keys, queries)
+    chunk = max(budget // short, 1)
+    if long is not None and chunk >= long:
+        return "dense", 0
+    if chunk > 64:
+        chunk -= chunk % 64
+    return ("queries" if cut_queries else "keys"), chunk
+
+
+def attend(
+    query: tf.Tensor,
+    key: tf.Tensor,
+    value: tf.Tensor,
+    *,
+    key_mask: tf.Tensor | None = None,
+    attention_mask: tf.Tensor | None = None,
+    key_bias: tf.Tensor | None = None,
+    memory_mb: int = 256,
+    dropout: Callable[[tf.Tensor], tf.Tensor] | None = None,
+    return_weights: bool = False,
+) -> tuple[tf.Tensor, tf.Tensor | None]:
+    """softmax(query·keyᵀ)·value; the caller has scaled the query.
+
+    Dense and chunked forms give the same numbers and gradients. With `dropout` (a function of
+    the weights) or `return_weights` the whole matrix is needed, so the form is dense whatever the budget.
+
+    Args:
+        query, key, value: [B, H, O, d], [B, H, M, d], [B, H, M, e].
+        key_mask: [B, M], true where a key may be seen.
+        attention_mask: [B, O, M], true where this query may see this key.
+        key_bias: [B, H, M], added to the logits.
+        memory_mb: most that the logits of one step may take.
+
+    Returns:
+        [B, H, O, e] (rows that may see no key are zero) and the weights [B, H, O, M] or None.
+    """
+    bias, visible = _bias_of_masks(key_mask, attention_mask, key_bias)
+    weights = None
+    form, chunk = plan(query.shape[0], query.shape[1], query.shape[2], key.shape[2], memory_mb)
+    if dropout is not None or return_weights:
+        weights = tf.nn.softmax(chunked.logits_of(query, key, bias), axis=-1)
+        dropped = weights if dropout is None else dropout(weights)
+        output = tf.matmul(tf.cast(dropped, value.dtype), value)
+    elif form == "queries":
+        output = chunked.chunked_over_queries(query, key, value, bias, chunk)
+    elif form == "keys":
+        output = chunked.chunked_over_keys(query, key, value, bias, chunk)
+    else:
+        output = chunked.dense_attention(query, key, value, bias)
+    if visible is not None:
+        output = tf.where(visible, output, tf.zeros_like(output))
+        weights = weights if weights is None else tf.where(visible, weights, 0.0)
+    return output, weights if return_weights else None
+
+
+def _bias_of_masks(
+    key_mask: tf.Tensor | None, attention_mask: tf.Tensor | None, key_bias: tf.Tensor | None
+) -> tuple[tf.Tensor | None, tf.Tensor | None]:
+    """One float32 bias [B, H|1, O|1, M], and which rows see a key at all [B, 1, O|1, 1]."""
+    mask = None
+    if key_mask is not None:
+        mask = tf.cast(key_mask, tf.bool)[:, None, None, :]
+    if attention_mask is not None:
+        pairs = tf.cast(attention_mask, tf.bool)[:, None, :, :]
+        mask = pairs if mask is None else tf.logical_and(mask, pairs)
+    bias = None if key_bias is None else tf.cast(key_bias, tf.float32)[:, :, None, :]
+    if mask is None:
+        return bias, None
+    hidden = tf.where(mask, 0.0, chunked.MASKED)
+    return hidden if bias is None else bias + hidden, tf.reduce_any(mask, -1, keepdims=True)
+
+
+class Memory(NamedTuple):
+    """Keys and values made ready once for any number of queries."""
+
+    key: tf.Tensor  # [B, H, M, d]
+    value: tf.Tensor  # [B, H, M, e]
+    key_bias: tf.Tensor | None  # [B, H, M]
+    absorbed: str  # "" | "keys" | "queries": whose linear maps are folded into the other side
+
+
+@register
+class Attention(keras.layers.Layer):
+    """Multi-head attention of a query input to a key/value input, with its four linear maps.
+
+    With one head the maps of the long side can be absorbed: with few queries and many keys,
+    q·(x·Wk + bk)ᵀ = (q·Wkᵀ)·xᵀ + a constant of the row, which softmax cancels, and the value map comes
+    after the sum; with many queries and few keys, Wq goes into the keys and the output map into the
+    values. It is exact algebra and is chosen where it takes fewer multiplications.
+
+    Args:
+        num_heads: heads; must divide `qk_dim` and `v_dim`.
+        qk_dim: channels of queries and keys, all heads together; default: those of the query input.
+        v_dim: channels of the values; default: `qk_dim`.
+        output_dim: channels of the output; default: `v_dim`.
+        dropout: rate on the attention weights, in training (the dense form is used then).
+        memory_mb: most that the logits of one step may take (see `attend`).
+
+    Call:
+        inputs: (query input [B, O, Q], key/value input [B, M, C]).
+        key_mask [B, M], query_mask [B, O], attention_mask [B, O, M]: true where seen. A query that
+            sees nothing gets zero before the output map, so only that map's bias remains.
+        Returns [B, O, output_dim], and with `return_attention=True` also the weights [B, H, O, M].
+    """
+
+    def __init__(
+        self,
+        *,
+        num_heads: int = 1,
+        qk_dim: int | None = None,
+        v_dim: int | None = None,
+        output_dim: int | None = None,
+        dropout: float = 0.0,
+        memory_mb: int = 256,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.num_heads = num_heads
+        self.qk_dim = qk_dim
+        self.v_dim = v_dim
+        self.output_dim = output_dim
+        self.dropout_rate = dropout
+        self.memory_mb = memory_mb
+        self.dropout = Dropout(dropout, name="dropout", dtype="float32")
+
+    def build(self, input_shape: Any) -> None:
+        query_shape, kv_shape = map(tf.TensorShape, input_shape)
+        qk = self.qk_dim or query_shape[-1]
+        v = self.v_dim or qk
+        for name, size in (("qk_dim", qk), ("v_dim", v)):
+            if size % self.num_heads:
+                raise ValueError(
+                    f"{self.name}: {name} {size} can't be split evenly into {self.num_heads} heads; "
+                    f"choose a number of heads that divides it."
+                )
+        self.query, self.key, self.value, self.out = (
+            Linear(units, name=name, dtype=self.dtype_policy)
+            for name, units in (
+                ("query", qk),
+                ("key", qk),
+                ("value", v),
+                ("out", self.output_dim or v),
+            )
+        )
+        build_part(self.query, query_shape)
+        build_part(self.key, kv_shape)
+        build_part(self.value, kv_shape)
+        build_part(self.out, query_shape[:-1].concatenate([v]))
+        build_part(self.dropout, (None, None, None, None))
+        super().build(input_shape)
+
+    def call(
+        self,
+        inputs: tuple[tf.Tensor, tf.Tensor],
+        key_mask: tf.Tensor | None = None,
+        query_mask: tf.Tensor | None = None,
+        attention_mask: tf.Tensor | None = None,
+        training: bool | None = None,
+        return_attention: bool = False,
+    ) -> tf.Tensor | tuple[tf.Tensor, tf.Tensor]:
+        query_input, kv_input = inputs
+        memory = self.memory_of(kv_input, query_input.shape[1], training=training)
+        return self.query_memory(
+            query_input,
+            memory,
+            key_mask=key_mask,
+            query_mask=query_mask,
+            attention_mask=attention_mask,
+            training=training,
+            return_attention=return_attention,
+        )
+
+    def memory_of(
+        self, kv_input: tf.Tensor, num_queries: int | None, training: bool | None = None
+    ) -> Memory:
+        """The key/value input [B, M, C] made ready for `num_queries` queries (None: many)."""
+        absorbed = self._cheaper(num_queries, kv_input.shape[1])
+        if self._drops(training):
+            absorbed = ""  # dropped weights don't sum to one, which absorbing the biases needs
+        if absorbed == "keys":
+            # The raw inputs are both keys and values; their maps move to the query and the output.
+            return Memory(kv_input[:, None], kv_input[:, None], None, absorbed)
+        key, value = self.key(kv_input), self.value(kv_input)
+        if absorbed == "queries":
+            scale = self.query.units**-0.5
+            key_bias = tf.linalg.matvec(key, self._cast(self.query.bias)) * scale
+            key = tf.einsum("bmd,qd->bmq", key, self._cast(self.query.kernel)) * scale
+            value = tf.einsum("bmv,ve->bme", value, self._cast(self.out.kernel))
+            return Memory(key[:, None], value[:, None], key_bias[:, None], absorbed)
+        return Memory(self._split(key), self._split(value), None, absorbed)
+
+    def query_memory(
+        self,
+        query_input: tf.Tensor,
+        memory: Memory,
+        *,
+        key_mask: tf.Tensor | None = None,
+        query_mask: tf.Tensor | None = None,
+        attention_mask: tf.Tensor | None = None,
+        training: bool | None = None,
+        return_attention: bool = False,
+    ) -> tf.Tensor | tuple[tf.Tensor, tf.Tensor]:
+        """Attention of [B, O, Q] to what `memory_of` returned; see `call`."""
+        if memory.absorbed == "queries":
+            query = query_input[:, None]
+        else:
+            query = self.query(query_input) * (self.query.units // self.num_heads) ** -0.5
+            if memory.absorbed == "keys":
+                query = tf.einsum("bod,cd->boc", query, self._cast(self.key.kernel))[:, None]
+            else:
+                query = self._split(query)
+        dropout = None
+        if self._drops(training):
+            dropout = lambda weights: self.dropout(weights, training=training)  # noqa: E731
+        output, weights = attend(
+            query,
+            memory.key,
+            memory.value,
+            key_mask=key_mask,
+            attention_mask=attention_mask,
+            key_bias=memory.key_bias,
+            memory_mb=self.memory_mb,
+            dropout=dropout,
+            return_weights=return_attention,
+        )
+        output = self._merge(output)
+        if memory.absorbed == "keys":
+            output = self._after_sum(output, key_mask, attention_mask)
+        if query_mask is not None:
+            seen = tf.cast(query_mask, tf.bool)
+            output = tf.where(seen[:, :, None], output, tf.zeros_like(output))
+            if weights is not None:
+                weights = tf.where(seen[:, None, :, None], weights, 0.0)
+        if memory.absorbed == "queries":
+            output = tf.nn.bias_add(output, self._cast(self.out.bias))
+        else:
+            output = self.out(output)
+        return (output, weights) if return_attention else output
+
+    def _after_sum(
+        self,
+        output: tf.Tensor,
+        key_mask: tf.Tensor | None,
+        attention_mask: tf.Tensor | None,
+    ) -> tf.Tensor:
+        """The value map after the weighted sum; rows that see no key stay zero."""
+        output = self.value(output)
+        _, visible = _bias_of_masks(key_mask, attention_mask, None)
+        if visible is None:
+            return output
+        return tf.where(visible[:, 0], output, tf.zeros_like(output))
+
+    def _cheaper(self, queries: int | None, keys: int | None) -> str:
+        """Which form takes the fewest multiplications; an unknown size counts as many."""
+        if self.num_heads != 1 or not self.out.use_bias:
+            return ""
+        many = 1 << 20
+        o, m = queries or many, keys or many
+        (q_in, qk), (kv_in, v) = self.query.kernel.shape, self.value.kernel.shape
+        out = self.out.units
+        cost = {
+            "": o * q_in * qk + m * kv_in * (qk + v) + o * m * (qk + v) + o * v * out,
+            "keys": o * q_in * qk + o * kv_in * (qk + v) + 2 * o * m * kv_in + o * v * out,
+            "queries": m * (kv_in * qk + qk * q_in + kv_in * v + v * out) + o * m * (q_in + out),
+        }
+        return min(cost, key=cost.get)
+
+    def _drops(self, training: bool | None) -> bool:
+        return bool(self.dropout_rate) and training is not None and training is not False
+
+    def _cast(self, weight: tf.Variable) -> tf.Tensor:
+        return tf.cast(weight, self.compute_dtype)
+
+    def _split(self, x: tf.Tensor) -> tf.Tensor:
+        """[B, L, H·d] -> [B, H, L, d]."""
+        length = chunked.axis_size(x, 1)
+        x = tf.reshape(x, [-1, length, self.num_heads, x.shape[-1] // self.num_heads])
+        return tf.transpose(x, [0, 2, 1, 3])
+
+    def _merge(self, x: tf.Tensor) -> tf.Tensor:
+        """[B, H, L, d] -> [B, L, H·d]."""
+        length = chunked.axis_size(x, 2)
+        x = tf.transpose(x, [0, 2, 1, 3])
+        return tf.reshape(x, [-1, length, x.shape[2] * x.shape[3]])
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {
+            "num_heads": self.num_heads,
+            "qk_dim": self.qk_dim,
+            "v_dim": self.v_dim,
+            "output_dim": self.output_dim,
+            "dropout": self.dropout_rate,
+            "memory_mb": self.memory_mb,
+        }

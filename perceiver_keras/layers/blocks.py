@@ -1,0 +1,226 @@
+"""The two blocks that Perceivers are made of, pre-norm with residuals (SPEC: Blocks)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+from tensorflow import keras
+
+from perceiver_keras.layers.attention import Attention, Memory
+from perceiver_keras.layers.dropout import Dropout
+from perceiver_keras.layers.feed_forward import FeedForward
+from perceiver_keras.layers.linear import build_part, register
+from perceiver_keras.layers.normalization import LayerNorm
+
+
+class _Block(keras.layers.Layer):
+    """What the two blocks share: their settings, and the MLP with its norm."""
+
+    def __init__(
+        self,
+        *,
+        num_heads: int = 1,
+        qk_dim: int | None = None,
+        v_dim: int | None = None,
+        widening_factor: int = 1,
+        activation: str = "gelu_tanh",
+        dropout: float = 0.0,
+        attention_dropout: float = 0.0,
+        memory_mb: int = 256,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.num_heads = num_heads
+        self.qk_dim = qk_dim
+        self.v_dim = v_dim
+        self.widening_factor = widening_factor
+        self.activation = activation
+        self.dropout_rate = dropout
+        self.attention_dropout = attention_dropout
+        self.memory_mb = memory_mb
+        self.dropout = Dropout(dropout, name="dropout", dtype=self.dtype_policy)
+        self.mlp_norm = LayerNorm(name="mlp_norm", dtype=self.dtype_policy)
+        self.mlp = FeedForward(
+            widening_factor=widening_factor,
+            activation=activation,
+            dropout=dropout,
+            name="mlp",
+            dtype=self.dtype_policy,
+        )
+
+    def _attention(self, qk_dim: int | None, output_dim: int) -> Attention:
+        return Attention(
+            num_heads=self.num_heads,
+            qk_dim=qk_dim,
+            v_dim=self.v_dim,
+            output_dim=output_dim,
+            dropout=self.attention_dropout,
+            memory_mb=self.memory_mb,
+            name="attention",
+            dtype=self.dtype_policy,
+        )
+
+    def _build_rest(self, shape: tf.TensorShape) -> None:
+        build_part(self.dropout, shape)
+        build_part(self.mlp_norm, shape)
+        build_part(self.mlp, shape)
+
+    def _mlp(self, x: tf.Tensor, training: bool | None) -> tf.Tensor:
+        return x + self.mlp(self.mlp_norm(x), training=training)
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {
+            "num_heads": self.num_heads,
+            "qk_dim": self.qk_dim,
+            "v_dim": self.v_dim,
+            "widening_factor": self.widening_factor,
+            "activation": self.activation,
+            "dropout": self.dropout_rate,
+            "attention_dropout": self.attention_dropout,
+            "memory_mb": self.memory_mb,
+        }
+
+
+@register
+class SelfAttentionBlock(_Block):
+    """x += dropout(Attention(LN(x))); x += MLP(LN(x)). One norm feeds queries, keys and values.
+
+    Args: as `CrossAttentionBlock`, where they apply. `qk_dim` defaults to the input's channels.
+
+    Call: [B, N, D] -> [B, N, D], and with `return_attention=True` also the weights [B, H, N, N].
+    `key_mask` [B, N] and `attention_mask` [B, N, N] are true where seen.
+    """
+
+    def build(self, input_shape: Any) -> None:
+        shape = tf.TensorShape(input_shape)
+        self.norm = LayerNorm(name="norm", dtype=self.dtype_policy)
+        self.attention = self._attention(self.qk_dim, shape[-1])
+        build_part(self.norm, shape)
+        build_part(self.attention, (shape, shape))
+        self._build_rest(shape)
+        super().build(input_shape)
+
+    def call(
+        self,
+        inputs: tf.Tensor,
+        key_mask: tf.Tensor | None = None,
+        attention_mask: tf.Tensor | None = None,
+        training: bool | None = None,
+        return_attention: bool = False,
+    ) -> tf.Tensor | tuple[tf.Tensor, tf.Tensor]:
+        normed = self.norm(inputs)
+        attended = self.attention(
+            (normed, normed),
+            key_mask=key_mask,
+            attention_mask=attention_mask,
+            training=training,
+            return_attention=return_attention,
+        )
+        weights = None
+        if return_attention:
+            attended, weights = attended
+        x = inputs + self.dropout(attended, training=training)
+        x = self._mlp(x, training)
+        return (x, weights) if return_attention else x
+
+
+@register
+class CrossAttentionBlock(_Block):
+    """x = query + Attention(LN(query), LN(kv)); x += MLP(LN(x)). The output has the query's channels.
+
+    Args:
+        num_heads: attention heads.
+        qk_dim, v_dim: channels of queries and keys, and of values; default as `shape_for_attention`
+            says, and `qk_dim`.
+        shape_for_attention: "kv" or "q": whose channels `qk_dim` defaults to.
+        use_query_residual: whether the query is added to what attention returns.
+        widening_factor, activation: of the MLP.
+        dropout: rate after attention and in the MLP; attention_dropout: on the weights.
+        memory_mb: most that the logits of one step may take.
+
+    Call:
+        inputs: (query [B, O, Q], key/value [B, M, C]).
+        key_mask [B, M], query_mask [B, O], attention_mask [B, O, M]: true where seen.
+        Returns [B, O, Q], and with `return_attention=True` also the weights [B, H, O, M].
+    """
+
+    def __init__(
+        self, *, shape_for_attention: str = "kv", use_query_residual: bool = True, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        if shape_for_attention not in ("kv", "q"):
+            raise ValueError(f"shape_for_attention: {shape_for_attention!r} is not 'kv' or 'q'.")
+        self.shape_for_attention = shape_for_attention
+        self.use_query_residual = use_query_residual
+
+    def build(self, input_shape: Any) -> None:
+        query_shape, kv_shape = map(tf.TensorShape, input_shape)
+        by_default = kv_shape if self.shape_for_attention == "kv" else query_shape
+        self.query_norm = LayerNorm(name="query_norm", dtype=self.dtype_policy)
+        self.key_value_norm = LayerNorm(name="key_value_norm", dtype=self.dtype_policy)
+        self.attention = self._attention(self.qk_dim or by_default[-1], query_shape[-1])
+        build_part(self.query_norm, query_shape)
+        build_part(self.key_value_norm, kv_shape)
+        build_part(self.attention, (query_shape, kv_shape))
+        self._build_rest(query_shape)
+        super().build(input_shape)
+
+    def call(
+        self,
+        inputs: tuple[tf.Tensor, tf.Tensor],
+        key_mask: tf.Tensor | None = None,
+        query_mask: tf.Tensor | None = None,
+        attention_mask: tf.Tensor | None = None,
+        training: bool | None = None,
+        return_attention: bool = False,
+    ) -> tf.Tensor | tuple[tf.Tensor, tf.Tensor]:
+        query, key_value = inputs
+        memory = self.memory_of(key_value, query.shape[1], training=training)
+        return self.query_memory(
+            query,
+            memory,
+            key_mask=key_mask,
+            query_mask=query_mask,
+            attention_mask=attention_mask,
+            training=training,
+            return_attention=return_attention,
+        )
+
+    def memory_of(
+        self, key_value: tf.Tensor, num_queries: int | None, training: bool | None = None
+    ) -> Memory:
+        """The key/value input made ready once for any number of `query_memory` calls."""
+        normed = self.key_value_norm(key_value)
+        return self.attention.memory_of(normed, num_queries, training=training)
+
+    def query_memory(
+        self,
+        query: tf.Tensor,
+        memory: Memory,
+        *,
+        training: bool | None = None,
+        return_attention: bool = False,
+        **masks: tf.Tensor | None,
+    ) -> tf.Tensor | tuple[tf.Tensor, tf.Tensor]:
+        """The block for some queries [B, O, Q] of those that `memory_of` was told about."""
+        attended = self.attention.query_memory(
+            self.query_norm(query),
+            memory,
+            training=training,
+            return_attention=return_attention,
+            **masks,
+        )
+        weights = None
+        if return_attention:
+            attended, weights = attended
+        attended = self.dropout(attended, training=training)
+        x = query + attended if self.use_query_residual else attended
+        x = self._mlp(x, training)
+        return (x, weights) if return_attention else x
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {
+            "shape_for_attention": self.shape_for_attention,
+            "use_query_residual": self.use_query_residual,
+        }

@@ -1,0 +1,251 @@
+"""Attention in chunks: the numbers and gradients of the dense form without its [O, M] matrix.
+
+Two loops, one for each shape that Perceivers have:
+  - many keys, few queries (encoder): a loop over keys with a running softmax;
+  - many queries, few keys (decoder): a loop over queries, each chunk's softmax complete.
+The backward pass computes each chunk's weights again, so its memory is bounded too.
+
+The last chunk is shifted back to end flush with the array instead of padding it: padding would copy
+the largest tensors of the model. What it sees twice is masked or cut off.
+
+Shapes: query [B, H, O, d], key [B, H, M, d], value [B, H, M, e], bias [B|1, H|1, O|1, M] float32 (added
+to the logits; `MASKED` where a key is masked).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import tensorflow as tf
+
+MASKED = -1e30  # official value: exp(MASKED - x) is exactly 0 for any real logit x
+
+Size = int | tf.Tensor
+
+
+def axis_size(tensor: tf.Tensor, axis: int) -> Size:
+    """The static size where known, which lets XLA and slices see it; else the dynamic one."""
+    size = tensor.shape[axis]
+    return tf.shape(tensor)[axis] if size is None else size
+
+
+def dense_attention(
+    query: tf.Tensor, key: tf.Tensor, value: tf.Tensor, bias: tf.Tensor | None
+) -> tf.Tensor:
+    """softmax(query·keyᵀ + bias)·value, softmax in float32. Returns [B, H, O, e]."""
+    weights = tf.nn.softmax(logits_of(query, key, bias), axis=-1)
+    return tf.matmul(tf.cast(weights, value.dtype), value)
+
+
+def logits_of(query: tf.Tensor, key: tf.Tensor, bias: tf.Tensor | None) -> tf.Tensor:
+    logits = tf.cast(tf.matmul(query, key, transpose_b=True), tf.float32)
+    return logits if bias is None else logits + bias
+
+
+def chunked_over_queries(
+    query: tf.Tensor, key: tf.Tensor, value: tf.Tensor, bias: tf.Tensor | None, chunk: int
+) -> tf.Tensor:
+    """`dense_attention` for `chunk` queries at a time."""
+    total = axis_size(query, 2)
+    chunk = _at_most(chunk, total)
+    steps = _ceil_div(total, chunk)
+    bias = _no_bias(query, key) if bias is None else bias
+    per_query = bias.shape[2] != 1
+
+    def start_of(step: tf.Tensor) -> tf.Tensor:
+        return tf.minimum(step * chunk, total - chunk)
+
+    def bias_of(b: tf.Tensor, start: tf.Tensor) -> tf.Tensor:
+        return _slice(b, 2, start, chunk) if per_query else b
+
+    @tf.custom_gradient
+    def attention(q, k, v, b):
+        def body(step, pieces):
+            start = start_of(step)
+            piece = dense_attention(_slice(q, 2, start, chunk), k, v, bias_of(b, start))
+            return step + 1, pieces.write(step, piece)
+
+        pieces = _pieces(v.dtype, steps)
+        _, pieces = _loop(body, steps, (tf.constant(0), pieces))
+        output = _join(pieces, steps, total, chunk, axis=2)
+
+        def grad(upstream):
+            def backward(step, dq, dk, dv, db):
+                start = start_of(step)
+                # Rows of a chunk shifted back that the chunk before had: their share is zero here.
+                fresh = tf.range(chunk) + start >= step * chunk
+                up = _slice(upstream, 2, start, chunk)
+                up = tf.where(fresh[None, None, :, None], up, tf.zeros_like(up))
+                parts = [_slice(q, 2, start, chunk), k, v, bias_of(b, start)]
+                with tf.GradientTape() as tape:
+                    tape.watch(parts)
+                    piece = dense_attention(*parts)
+                g_q, g_k, g_v, g_b = tape.gradient(
+                    piece, parts, up, unconnected_gradients=tf.UnconnectedGradients.ZERO
+                )
+                dq = dq.write(step, g_q)
+                dk, dv = dk + tf.cast(g_k, dk.dtype), dv + tf.cast(g_v, dv.dtype)
+                return step + 1, dq, dk, dv, db.write(step, g_b) if per_query else db + g_b
+
+            db = _pieces(b.dtype, steps) if per_query else tf.zeros_like(b)
+            state = (tf.constant(0), _pieces(q.dtype, steps), _accumulator(k), _accumulator(v), db)
+            _, dq, dk, dv, db = _loop(backward, steps, state)
+            dq = _join(dq, steps, total, chunk, axis=2)
+            if per_query:
+                db = _join(db, steps, total, chunk, axis=2)
+            return dq, tf.cast(dk, k.dtype), tf.cast(dv, v.dtype), db
+
+        return output, grad
+
+    return attention(query, key, value, bias)
+
+
+def chunked_over_keys(
+    query: tf.Tensor, key: tf.Tensor, value: tf.Tensor, bias: tf.Tensor | None, chunk: int
+) -> tf.Tensor:
+    """`dense_attention` for `chunk` keys at a time, by a running softmax (arXiv 2112.05682)."""
+    total = axis_size(key, 2)
+    chunk = _at_most(chunk, total)
+    steps = _ceil_div(total, chunk)
+    bias = _no_bias(query, key) if bias is None else bias
+
+    def read(step, k, v, b):
+        start = tf.minimum(step * chunk, total - chunk)
+        seen = tf.range(chunk) + start < step * chunk
+        b = _slice(b, 3, start, chunk) + tf.where(seen, MASKED, 0.0)
+        return _slice(k, 2, start, chunk), _slice(v, 2, start, chunk), b
+
+    @tf.custom_gradient
+    def attention(q, k, v, b):
+        def body(step, highest, norm, sum_):
+            k_c, v_c, b_c = read(step, k, v, b)
+            logits = logits_of(q, k_c, b_c)
+            new = tf.maximum(highest, tf.reduce_max(logits, axis=-1, keepdims=True))
+            weights = tf.exp(logits - new)
+            shrink = tf.exp(highest - new)
+            norm = norm * shrink + tf.reduce_sum(weights, axis=-1, keepdims=True)
+            gain = tf.cast(tf.matmul(tf.cast(weights, v.dtype), v_c), tf.float32)
+            return step + 1, new, norm, sum_ * shrink + gain
+
+        rows = tf.zeros_like(q[..., :1], tf.float32)
+        sum_ = rows + tf.zeros([v.shape[-1]])
+        state = (tf.constant(0), rows + tf.float32.min, rows, sum_)
+        _, highest, norm, sum_ = _loop(body, steps, state)
+        output = sum_ / norm
+        log_norm = highest + tf.math.log(norm)
+
+        def grad(upstream):
+            up = tf.cast(upstream, tf.float32)
+            # Softmax's gradient needs Σ_j weight_j · (value_j·upstream), which is output·upstream.
+            mean = tf.reduce_sum(up * output, axis=-1, keepdims=True)
+            up = tf.cast(up, v.dtype)
+
+            def backward(step, dq, dk, dv, db):
+                k_c, v_c, b_c = read(step, k, v, b)
+                weights = tf.exp(logits_of(q, k_c, b_c) - log_norm)
+                g_v = tf.matmul(tf.cast(weights, v.dtype), up, transpose_a=True)
+                g_weights = tf.cast(tf.matmul(up, v_c, transpose_b=True), tf.float32)
+                g_logits = weights * (g_weights - mean)
+                g_b = _sum_to(g_logits, b)
+                g_logits = tf.cast(g_logits, q.dtype)
+                dq += tf.cast(tf.matmul(g_logits, k_c), dq.dtype)
+                g_k = tf.matmul(g_logits, q, transpose_a=True)
+                return step + 1, dq, dk.write(step, g_k), dv.write(step, g_v), db.write(step, g_b)
+
+            pieces = [_pieces(dtype, steps) for dtype in (k.dtype, v.dtype, b.dtype)]
+            state = (tf.constant(0), _accumulator(q), *pieces)
+            _, dq, dk, dv, db = _loop(backward, steps, state)
+            return (
+                tf.cast(dq, q.dtype),
+                _join(dk, steps, total, chunk, axis=2),
+                _join(dv, steps, total, chunk, axis=2),
+                _join(db, steps, total, chunk, axis=3),
+            )
+
+        return tf.cast(output, v.dtype), grad
+
+    return attention(query, key, value, bias)
+
+
+def map_chunks(
+    function: Callable[..., tf.Tensor], arrays: Sequence[tf.Tensor], chunk: int
+) -> tf.Tensor:
+    """function([B, chunk, ...], ...) over the second axis of all `arrays`: [B, O, E] in bounded memory."""
+    total = axis_size(arrays[0], 1)
+    chunk = _at_most(chunk, total)
+    steps = _ceil_div(total, chunk)
+
+    def result(step):
+        start = tf.minimum(step * chunk, total - chunk)
+        return function(*(_slice(array, 1, start, chunk) for array in arrays))
+
+    def body(step, pieces):
+        return step + 1, pieces.write(step, result(step))
+
+    first = result(tf.constant(0))
+    pieces = _pieces(first.dtype, steps).write(0, first)
+    _, pieces = _loop(body, steps, (tf.constant(1), pieces))
+    return _join(pieces, steps, total, chunk, axis=1)
+
+
+# === Helpers ===
+
+
+def _loop(body, steps: Size, state: tuple) -> tuple:
+    """A loop of a known number of steps, one after the other so that memory stays bounded."""
+    return tf.while_loop(
+        lambda step, *_: step < steps, body, state, parallel_iterations=1, maximum_iterations=steps
+    )
+
+
+def _slice(tensor: tf.Tensor, axis: int, start: tf.Tensor, size: Size) -> tf.Tensor:
+    begin = [0] * tensor.shape.rank
+    begin[axis] = start
+    sizes = [axis_size(tensor, a) for a in range(tensor.shape.rank)]
+    sizes[axis] = size
+    piece = tf.slice(tensor, begin, sizes)
+    shape = tensor.shape.as_list()
+    shape[axis] = size if isinstance(size, int) else None
+    return tf.ensure_shape(piece, shape)
+
+
+def _pieces(dtype: tf.DType, steps: Size) -> tf.TensorArray:
+    return tf.TensorArray(dtype, size=steps, element_shape=None, clear_after_read=False)
+
+
+def _accumulator(like: tf.Tensor) -> tf.Tensor:
+    """Sums over chunks are kept in float32, whatever the compute dtype."""
+    return tf.zeros_like(like, tf.float32)
+
+
+def _join(pieces: tf.TensorArray, steps: Size, total: Size, chunk: Size, axis: int) -> tf.Tensor:
+    """The pieces side by side along `axis`, without what the last one repeats."""
+    stacked = pieces.stack()  # [steps, B, H, ...]
+    shape = [axis_size(stacked, a) for a in range(stacked.shape.rank)]
+    head = stacked[:-1]
+    order = [*range(1, axis + 1), 0, *range(axis + 1, stacked.shape.rank)]
+    head = tf.reshape(
+        tf.transpose(head, order),
+        [*shape[1 : axis + 1], (steps - 1) * chunk, *shape[axis + 2 :]],
+    )
+    begin = [0] * (stacked.shape.rank - 1)
+    begin[axis] = steps * chunk - total
+    return tf.concat([head, tf.slice(stacked[-1], begin, [-1] * len(begin))], axis)
+
+
+def _sum_to(tensor: tf.Tensor, like: tf.Tensor) -> tf.Tensor:
+    """Sums the broadcast axes (of size 1 in `like`) of [B, H, O, chunk]; the last axis stays."""
+    axes = [a for a in range(3) if like.shape[a] == 1]
+    return tf.reduce_sum(tensor, axis=axes, keepdims=True) if axes else tensor
+
+
+def _no_bias(query: tf.Tensor, key: tf.Tensor) -> tf.Tensor:
+    return tf.zeros([1, 1, 1, axis_size(key, 2)], tf.float32)
+
+
+def _at_most(chunk: int, total: Size) -> Size:
+    return min(chunk, total) if isinstance(total, int) else tf.minimum(chunk, total)
+
+
+def _ceil_div(total: Size, chunk: Size) -> Size:
+    return -(-total // chunk)

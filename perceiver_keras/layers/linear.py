@@ -1,0 +1,104 @@
+"""Linear maps, the way parts are built inside parts, and the names that weights get from it.
+
+A weight's path is the names of the layers from the model down to it, joined by "/", for example
+`encode/cross_attention/attention/query/kernel`. Checkpoints, converters and the weight-decay rule use these
+paths, so they hold for every layer of this package: a part's attribute, its layer name and its
+path segment are the same word. `weights_by_path` lists them. The words:
+
+    attention/{query,key,value,out}/{kernel,bias}      mlp/{expand,contract}/{kernel,bias}
+    cross_attention/{query_norm,key_value_norm,attention,mlp_norm,mlp}   every norm: {scale,offset}
+    process/self_attention_{i}/{norm,attention,mlp_norm,mlp}             i counts the layers of one block
+    encode/{latents,cross_attention}   decode/{cross_attention,out}   query/embeddings (learned queries)
+    preprocess/{stem,position}/...     learned positions: position/{embeddings,projection}
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+from tensorflow import keras
+
+PACKAGE = "perceiver_keras"
+
+
+def register(cls: type) -> type:
+    """Makes a class known to `keras.saving` under this package's name."""
+    return keras.saving.register_keras_serializable(package=PACKAGE)(cls)
+
+
+def build_part(part: keras.layers.Layer, shape: Any) -> None:
+    """Builds a part inside its parent's `build`, with the part's name in the names of its weights."""
+    if not part.built:
+        with tf.name_scope(part.name):
+            part.build(shape)
+
+
+def weights_by_path(layer: keras.layers.Layer) -> dict[str, tf.Variable]:
+    """All weights below a built layer by their path, in the order of creation."""
+    found: dict[str, tf.Variable] = {}
+    for weight in layer._trainable_weights + layer._non_trainable_weights:
+        found[weight.name.split("/")[-1].split(":")[0]] = weight
+    for part in layer._flatten_layers(recursive=False, include_self=False):
+        for path, weight in weights_by_path(part).items():
+            found[f"{part.name}/{path}"] = weight
+    return found
+
+
+def kernel_initializer(zero: bool = False) -> keras.initializers.Initializer:
+    """Haiku's default for a Linear: truncated normal of variance 1/fan-in; or zeros."""
+    if zero:
+        return keras.initializers.Zeros()
+    return keras.initializers.VarianceScaling(1.0, mode="fan_in", distribution="truncated_normal")
+
+
+@register
+class Linear(keras.layers.Layer):
+    """x·kernel + bias over the last axis.
+
+    Args:
+        units: channels of the output.
+        use_bias: whether a bias, zero at first, is added.
+        zero_init: start from a kernel of zeros (the flow head and the projection decoder).
+
+    Call: [..., C] -> [..., units].
+    """
+
+    def __init__(
+        self, units: int, *, use_bias: bool = True, zero_init: bool = False, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.units = units
+        self.use_bias = use_bias
+        self.zero_init = zero_init
+        self.bias = None
+
+    def build(self, input_shape: Any) -> None:
+        channels = tf.TensorShape(input_shape)[-1]
+        self.kernel = self.add_weight(
+            name="kernel",
+            shape=(channels, self.units),
+            initializer=kernel_initializer(self.zero_init),
+        )
+        if self.use_bias:
+            self.bias = self.add_weight(name="bias", shape=(self.units,), initializer="zeros")
+        super().build(input_shape)
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        # One 2-D product: oneDNN fuses it with the bias, and it is faster than a broadcast batch product.
+        flat = tf.reshape(inputs, [-1, inputs.shape[-1]])
+        outputs = tf.matmul(flat, self.kernel)
+        if self.bias is not None:
+            outputs = tf.nn.bias_add(outputs, self.bias)
+        outputs = tf.reshape(outputs, tf.concat([tf.shape(inputs)[:-1], [self.units]], 0))
+        return tf.ensure_shape(outputs, inputs.shape[:-1] + [self.units])
+
+    def compute_output_shape(self, input_shape: Any) -> tf.TensorShape:
+        return tf.TensorShape(input_shape)[:-1].concatenate([self.units])
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {
+            "units": self.units,
+            "use_bias": self.use_bias,
+            "zero_init": self.zero_init,
+        }

@@ -1,0 +1,123 @@
+"""Patches: blocks of pixels and frames as channels, and back (SPEC: Preprocess)."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import tensorflow as tf
+from tensorflow import keras
+
+from perceiver_keras.layers.chunked import axis_size
+from perceiver_keras.layers.linear import Linear, build_part, register
+
+
+def space_to_depth(frames: tf.Tensor, temporal: int = 1, spatial: int = 1) -> tf.Tensor:
+    """[B, (T,) H, W, C] -> [B, (T/t,) H/s, W/s, t·s·s·C], channels in the order (dt, dh, dw, c).
+
+    A picture without a time axis is possible with `temporal` 1. A time axis left with length 1 is
+    kept; the official code squeezes it, see `Patches`.
+    """
+    if frames.shape.rank == 4:
+        if temporal != 1:
+            raise ValueError(f"temporal patches of {temporal} need frames [B, T, H, W, C].")
+        return space_to_depth(frames[:, None], 1, spatial)[:, 0]
+    time, height, width = (axis_size(frames, axis) for axis in (1, 2, 3))
+    channels = frames.shape[-1]
+    for name, size, step in (
+        ("frames", time, temporal),
+        ("height", height, spatial),
+        ("width", width, spatial),
+    ):
+        if isinstance(size, int) and size % step:
+            raise ValueError(f"{name} {size} is not a multiple of the patch's {step}.")
+    grid = (time // temporal, height // spatial, width // spatial)
+    split = [-1, grid[0], temporal, grid[1], spatial, grid[2], spatial, channels]
+    blocks = tf.transpose(tf.reshape(frames, split), [0, 1, 3, 5, 2, 4, 6, 7])
+    return tf.reshape(blocks, [-1, *grid, temporal * spatial * spatial * channels])
+
+
+def depth_to_space(patches: tf.Tensor, temporal: int = 1, spatial: int = 1) -> tf.Tensor:
+    """The inverse of `space_to_depth` for [B, T, H, W, C]."""
+    time, height, width = (axis_size(patches, axis) for axis in (1, 2, 3))
+    channels = patches.shape[-1] // (temporal * spatial * spatial)
+    split = [-1, time, height, width, temporal, spatial, spatial, channels]
+    blocks = tf.transpose(tf.reshape(patches, split), [0, 1, 4, 2, 5, 3, 6, 7])
+    return tf.reshape(blocks, [-1, time * temporal, height * spatial, width * spatial, channels])
+
+
+def surrounding_patches(frames: tf.Tensor, size: int = 3) -> tf.Tensor:
+    """Each pixel with its neighbours, zeros beyond the border: [..., H, W, C] -> [..., H, W, size²·C].
+
+    Channels in the order (row, column, channel), as `tf.image.extract_patches` has them.
+    """
+    margin = size // 2
+    rank = frames.shape.rank
+    padding = [[0, 0]] * (rank - 3) + [[margin, margin]] * 2 + [[0, 0]]
+    padded = tf.pad(frames, padding)
+    height, width = axis_size(frames, rank - 3), axis_size(frames, rank - 2)
+    shifted = [
+        padded[..., row : row + height, column : column + width, :]
+        for row in range(size)
+        for column in range(size)
+    ]
+    return tf.concat(shifted, axis=-1)
+
+
+@register
+class Patches(keras.layers.Layer):
+    """`space_to_depth`, then an optional Linear; a time axis of length 1 is dropped.
+
+    Args:
+        spatial: side of a patch in pixels.
+        temporal: frames in a patch.
+        linear_channels: channels after the Linear; default: no Linear.
+
+    Call: [B, (T,) H, W, C] -> [B, (T/t,) H/s, W/s, channels].
+    """
+
+    def __init__(
+        self,
+        *,
+        spatial: int = 1,
+        temporal: int = 1,
+        linear_channels: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.spatial = spatial
+        self.temporal = temporal
+        self.linear_channels = linear_channels
+        self.linear = None
+        if linear_channels is not None:
+            self.linear = Linear(linear_channels, name="linear", dtype=self.dtype_policy)
+
+    def build(self, input_shape: Any) -> None:
+        if self.linear is not None:
+            channels = tf.TensorShape(input_shape)[-1] * self.temporal * self.spatial**2
+            build_part(self.linear, (None, channels))
+        super().build(input_shape)
+
+    def call(self, frames: tf.Tensor) -> tf.Tensor:
+        patches = space_to_depth(frames, self.temporal, self.spatial)
+        if patches.shape.rank == 5 and patches.shape[1] == 1:
+            patches = tf.squeeze(patches, axis=1)
+        return patches if self.linear is None else self.linear(patches)
+
+    def compute_output_shape(self, input_shape: Any) -> tf.TensorShape:
+        *outer, height, width, channels = tf.TensorShape(input_shape)
+        steps = [self.temporal] if len(outer) == 2 else []
+        steps += [self.spatial, self.spatial]
+        sizes = [*outer[1:], height, width]
+        grid = [None if n is None else n // step for n, step in zip(sizes, steps, strict=True)]
+        if len(grid) == 3 and grid[0] == 1:
+            grid = grid[1:]
+        patch = channels * math.prod(steps)
+        return tf.TensorShape([outer[0], *grid, self.linear_channels or patch])
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {
+            "spatial": self.spatial,
+            "temporal": self.temporal,
+            "linear_channels": self.linear_channels,
+        }

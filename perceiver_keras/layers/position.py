@@ -1,0 +1,219 @@
+"""Positions of a grid of any number of dimensions: learned, or Fourier features (SPEC: Positions)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import tensorflow as tf
+from tensorflow import keras
+
+from perceiver_keras.config import FourierPosition, LearnedPosition, Position
+from perceiver_keras.layers.chunked import Size, axis_size
+from perceiver_keras.layers.linear import Linear, build_part, register
+
+
+def linear_positions(size: Size) -> tf.Tensor:
+    """`size` positions from -1 to 1, both ends included: float64 [size]; -1 alone for a size of 1."""
+    step = 2.0 / tf.cast(tf.maximum(size - 1, 1), tf.float64)
+    return -1.0 + tf.cast(tf.range(size), tf.float64) * step
+
+
+def positions_of_points(points: tf.Tensor, grid: Sequence[Size]) -> tf.Tensor:
+    """Positions -1 + 2·index/size of flat row-major indices into a grid: [P] -> float64 [P, d].
+
+    This is the official rule for subsampled queries; unlike `linear_positions` the last index
+    does not reach 1. The released video model is always decoded by it.
+    """
+    sizes = tf.stack([tf.cast(size, tf.int64) for size in grid])
+    indices = tf.transpose(tf.unravel_index(tf.cast(points, tf.int64), sizes))
+    return -1.0 + 2.0 * tf.cast(indices, tf.float64) / tf.cast(sizes, tf.float64)
+
+
+def _waves(positions: tf.Tensor, resolution: Size, num_bands: int) -> tuple[tf.Tensor, tf.Tensor]:
+    """sin and cos of π·f·p for K frequencies from 1 to resolution/2: float64 [L] -> float32 [L, K].
+
+    In float64, because π·f·p reaches hundreds and float32 would leave four digits. It is cheap: a grid
+    needs it for its sides only, not for each of its points.
+    """
+    highest = tf.cast(resolution, tf.float64) / 2.0
+    share = tf.cast(tf.range(num_bands), tf.float64) / max(num_bands - 1, 1)
+    angles = math.pi * positions[:, None] * (1.0 + (highest - 1.0) * share)
+    return tf.cast(tf.sin(angles), tf.float32), tf.cast(tf.cos(angles), tf.float32)
+
+
+class _PositionEncoding(keras.layers.Layer):
+    """What the two encodings share: an optional Linear to `project_dim` channels."""
+
+    def __init__(self, *, project_dim: int | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.project_dim = project_dim
+        self.projection = None
+        if project_dim is not None:
+            self.projection = Linear(project_dim, name="projection", dtype=self.dtype_policy)
+
+    def _build_projection(self, channels: int) -> None:
+        if self.projection is not None:
+            build_part(self.projection, (None, channels))
+
+    def _project(self, positions: tf.Tensor) -> tf.Tensor:
+        positions = tf.cast(positions, self.compute_dtype)
+        return positions if self.projection is None else self.projection(positions)
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {"project_dim": self.project_dim}
+
+
+@register
+class LearnedPositionEncoding(_PositionEncoding):
+    """A learned vector for each place of the grid; so the grid's size is fixed once built.
+
+    Args:
+        channels: channels of the learned array.
+        init_scale: standard deviation of its truncated normal start.
+        project_dim: channels after an optional Linear.
+
+    Call: features [B, *grid, C], used for the grid alone -> positions [M, P], M places in row-major order.
+    """
+
+    def __init__(self, *, channels: int, init_scale: float = 0.02, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.channels = channels
+        self.init_scale = init_scale
+
+    def build(self, input_shape: Any) -> None:
+        grid = tf.TensorShape(input_shape)[1:-1]
+        if not grid.is_fully_defined():
+            raise ValueError(
+                f"{self.name}: learned positions need a grid of known size, got {grid}."
+            )
+        self.embeddings = self.add_weight(
+            name="embeddings",
+            shape=(grid.num_elements(), self.channels),
+            initializer=keras.initializers.TruncatedNormal(stddev=self.init_scale),
+        )
+        self._build_projection(self.channels)
+        super().build(input_shape)
+
+    def call(self, features: tf.Tensor) -> tf.Tensor:
+        grid = features.shape[1:-1]
+        if grid.is_fully_defined() and grid.num_elements() != self.embeddings.shape[0]:
+            raise ValueError(
+                f"{self.name} has {self.embeddings.shape[0]} learned positions, but the grid {grid} has "
+                f"{grid.num_elements()} places; learned positions have one size only."
+            )
+        return self._project(self.embeddings)
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {"channels": self.channels, "init_scale": self.init_scale}
+
+
+@register
+class FourierPositionEncoding(_PositionEncoding):
+    """Sines and cosines of the places of a grid on [-1, 1]^d; any size of grid.
+
+    The channels are [positions (d), all sines (d·K), all cosines (d·K)], dimension-major, then band.
+
+    Args:
+        num_bands: frequencies K per dimension, linearly spaced from 1 to half the resolution.
+        max_resolution: per dimension; default: the grid's own sizes.
+        concat_pos: keep the positions themselves as the first d channels.
+        sine_only: leave the cosines out.
+        project_dim: channels after an optional Linear.
+
+    Call: features [B, *grid, C], used for the grid alone -> positions [M, P], M places in row-major order.
+    """
+
+    def __init__(
+        self,
+        *,
+        num_bands: int,
+        max_resolution: Sequence[int] | None = None,
+        concat_pos: bool = True,
+        sine_only: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.num_bands = num_bands
+        self.max_resolution = None if max_resolution is None else tuple(max_resolution)
+        self.concat_pos = concat_pos
+        self.sine_only = sine_only
+
+    def build(self, input_shape: Any) -> None:
+        dims = tf.TensorShape(input_shape).rank - 2
+        if self.max_resolution is not None and len(self.max_resolution) != dims:
+            raise ValueError(
+                f"{self.name}: max_resolution {self.max_resolution} is not for a grid of {dims} dimensions."
+            )
+        self._build_projection(self.num_channels(dims))
+        super().build(input_shape)
+
+    def num_channels(self, dims: int) -> int:
+        """Channels before the projection, of a grid of `dims` dimensions."""
+        return dims * (self.num_bands * (1 if self.sine_only else 2) + int(self.concat_pos))
+
+    def call(self, features: tf.Tensor) -> tf.Tensor:
+        grid = [axis_size(features, axis) for axis in range(1, features.shape.rank - 1)]
+        axes = [linear_positions(size) for size in grid]
+        count = math.prod(grid) if all(isinstance(s, int) for s in grid) else -1
+
+        def spread(table: tf.Tensor, axis: int) -> tf.Tensor:
+            """[n_axis, c] over the whole grid: [*grid, c]."""
+            shape = [1] * len(grid) + [table.shape[-1]]
+            shape[axis] = grid[axis]
+            return tf.broadcast_to(tf.reshape(table, shape), [*grid, table.shape[-1]])
+
+        positions = tf.concat(self._channels(axes, grid, spread), axis=-1)
+        return self._project(tf.reshape(positions, [count, positions.shape[-1]]))
+
+    def at(self, positions: tf.Tensor, grid: Sequence[Size]) -> tf.Tensor:
+        """Features of positions that are on no grid: float64 [P, d] -> [P, channels]."""
+        axes = tf.unstack(positions, num=len(grid), axis=-1)
+        return self._project(
+            tf.concat(self._channels(axes, grid, lambda table, axis: table), axis=-1)
+        )
+
+    def _channels(self, axes, grid, spread) -> list[tf.Tensor]:
+        resolution = self.max_resolution or grid
+        waves = [_waves(p, r, self.num_bands) for p, r in zip(axes, resolution, strict=True)]
+        tables = []
+        if self.concat_pos:
+            tables.append([tf.cast(p, tf.float32)[:, None] for p in axes])
+        tables.append([sines for sines, _ in waves])
+        if not self.sine_only:
+            tables.append([cosines for _, cosines in waves])
+        dtype = self.compute_dtype if self.projection is None else tf.float32
+        return [
+            spread(tf.cast(table, dtype), axis)
+            for kind in tables
+            for axis, table in enumerate(kind)
+        ]
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {
+            "num_bands": self.num_bands,
+            "max_resolution": self.max_resolution,
+            "concat_pos": self.concat_pos,
+            "sine_only": self.sine_only,
+        }
+
+
+def position_encoding(config: Position, **kwargs: Any) -> keras.layers.Layer:
+    """The layer that a position's configuration describes."""
+    if isinstance(config, LearnedPosition):
+        return LearnedPositionEncoding(
+            channels=config.channels,
+            init_scale=config.init_scale,
+            project_dim=config.project_dim,
+            **kwargs,
+        )
+    assert isinstance(config, FourierPosition), config
+    return FourierPositionEncoding(
+        num_bands=config.num_bands,
+        max_resolution=config.max_resolution,
+        concat_pos=config.concat_pos,
+        sine_only=config.sine_only,
+        project_dim=config.project_dim,
+        **kwargs,
+    )

@@ -1,0 +1,1 @@
+"""The first stage: features of one modality in, an array [B, M, C] out."""

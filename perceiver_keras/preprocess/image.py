@@ -1,0 +1,122 @@
+"""Pictures and frames to [B, M, C]: a stem, then positions (SPEC: Preprocess)."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import tensorflow as tf
+from tensorflow import keras
+
+from perceiver_keras.config import (
+    Conv1x1Stem,
+    ConvStem,
+    PatchStem,
+    PixelStem,
+    Position,
+    Stem,
+    tagged,
+    untagged,
+)
+from perceiver_keras.layers.chunked import axis_size
+from perceiver_keras.layers.convolution import ConvDownsample, Pointwise, stride, strided_shape
+from perceiver_keras.layers.linear import build_part, register
+from perceiver_keras.layers.patches import Patches
+from perceiver_keras.layers.position import position_encoding
+
+
+def stem_layer(stem: Stem, **kwargs: Any) -> keras.layers.Layer | None:
+    """The layer that a stem's configuration describes; None for raw pixels."""
+    if isinstance(stem, Conv1x1Stem):
+        return Pointwise(channels=stem.channels, step=stem.spatial_downsample, **kwargs)
+    if isinstance(stem, ConvStem):
+        return ConvDownsample(channels=stem.channels, num_layers=stem.num_layers, **kwargs)
+    if isinstance(stem, PatchStem):
+        return Patches(
+            spatial=stem.spatial_downsample,
+            temporal=stem.temporal_downsample,
+            linear_channels=stem.linear_channels,
+            **kwargs,
+        )
+    return None
+
+
+def flatten_grid(features: tf.Tensor) -> tf.Tensor:
+    """[B, *grid, C] -> [B, M, C] in row-major order."""
+    sizes = [axis_size(features, axis) for axis in range(1, features.shape.rank - 1)]
+    count = math.prod(sizes) if all(isinstance(s, int) for s in sizes) else -1
+    batch = axis_size(features, 0) if count == -1 else -1
+    return tf.reshape(features, [batch, count, features.shape[-1]])
+
+
+def with_positions(
+    features: tf.Tensor, positions: tf.Tensor, concat_or_add: str = "concat"
+) -> tf.Tensor:
+    """Joins features [B, M, C] and positions [M, P] into [B, M, C + P], or adds them (C = P)."""
+    if concat_or_add == "add":
+        return features + positions[None]
+    shape = tf.concat([tf.shape(features)[:1], tf.shape(positions)], 0)
+    return tf.concat([features, tf.broadcast_to(positions[None], shape)], axis=-1)
+
+
+@register
+class ImagePreprocess(keras.layers.Layer):
+    """A stem on pixels, the grid flattened, positions joined.
+
+    Args:
+        stem: what the pixels become: raw, a Linear on each, convolutions, or patches.
+        position: learned or Fourier positions of the grid after the stem.
+        concat_or_add: positions as further channels, or added.
+
+    Call: [B, (T,) H, W, C] -> [B, M, channels].
+    """
+
+    def __init__(
+        self,
+        *,
+        stem: Stem | dict[str, Any],
+        position: Position | dict[str, Any],
+        concat_or_add: str = "concat",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        if concat_or_add not in ("concat", "add"):
+            raise ValueError(f"concat_or_add: {concat_or_add!r} is not 'concat' or 'add'.")
+        self.stem_config = untagged(Stem, stem, "stem")
+        self.position_config = untagged(Position, position, "position")
+        self.concat_or_add = concat_or_add
+        self.stem = stem_layer(self.stem_config, name="stem", dtype=self.dtype_policy)
+        self.position = position_encoding(
+            self.position_config, name="position", dtype=self.dtype_policy
+        )
+
+    def build(self, input_shape: Any) -> None:
+        shape = tf.TensorShape(input_shape)
+        if self.stem is not None:
+            build_part(self.stem, shape)
+        build_part(self.position, self._after_stem(shape))
+        super().build(input_shape)
+
+    def _after_stem(self, shape: tf.TensorShape) -> tf.TensorShape:
+        if self.stem is None:
+            return strided_shape(shape, self.stem_config.spatial_downsample)
+        return tf.TensorShape(self.stem.compute_output_shape(shape))
+
+    def _features(self, frames: tf.Tensor, training: bool | None) -> tf.Tensor:
+        if isinstance(self.stem_config, PixelStem):
+            return stride(frames, self.stem_config.spatial_downsample)
+        if isinstance(self.stem_config, ConvStem):
+            return self.stem(frames, training=training)
+        return self.stem(frames)
+
+    def call(self, frames: tf.Tensor, training: bool | None = None) -> tf.Tensor:
+        features = self._features(frames, training)
+        positions = self.position(features)
+        return with_positions(flatten_grid(features), positions, self.concat_or_add)
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {
+            "stem": tagged(self.stem_config),
+            "position": tagged(self.position_config),
+            "concat_or_add": self.concat_or_add,
+        }

@@ -1,0 +1,103 @@
+"""Process: blocks of self-attention among the latents (paper, section 3.1)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+from tensorflow import keras
+
+from perceiver_keras.config import ProcessConfig, from_dict, to_dict
+from perceiver_keras.layers.blocks import SelfAttentionBlock
+from perceiver_keras.layers.linear import build_part, register
+
+
+@register
+class Process(keras.layers.Layer):
+    """`num_blocks` times the same `num_self_attention_layers` layers: the blocks share weights.
+
+    In a graph the blocks are one loop, so the graph and XLA's compile time are those of one block.
+
+    Args:
+        config: sizes; a dataclass or its plain form.
+        activation: of the MLPs, "gelu_tanh" or "gelu".
+        attention_memory_mb: most that the logits of one attention step may take.
+
+    Call: latents [B, N, D] -> [B, N, D], and with `return_attention=True` also a list of weights
+        [B, H, N, N], one per layer as it was passed (blocks × layers).
+    """
+
+    def __init__(
+        self,
+        config: ProcessConfig | dict[str, Any],
+        *,
+        activation: str = "gelu_tanh",
+        attention_memory_mb: int = 256,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        if isinstance(config, dict):
+            config = from_dict(ProcessConfig, config)
+        self.config = config
+        self.activation = activation
+        self.attention_memory_mb = attention_memory_mb
+        self.self_attentions = [
+            SelfAttentionBlock(
+                num_heads=config.num_self_attention_heads,
+                qk_dim=config.qk_dim,
+                v_dim=config.v_dim,
+                widening_factor=config.widening_factor,
+                activation=activation,
+                dropout=config.dropout,
+                attention_dropout=config.attention_dropout,
+                memory_mb=attention_memory_mb,
+                name=f"self_attention_{i}",
+                dtype=self.dtype_policy,
+            )
+            for i in range(config.num_self_attention_layers)
+        ]
+
+    def build(self, input_shape: Any) -> None:
+        for layer in self.self_attentions:
+            build_part(layer, input_shape)
+        super().build(input_shape)
+
+    def call(
+        self,
+        latents: tf.Tensor,
+        training: bool | None = None,
+        return_attention: bool = False,
+    ) -> tf.Tensor | tuple[tf.Tensor, list[tf.Tensor]]:
+        blocks = self.config.num_blocks
+        if return_attention:
+            maps = []
+            for _ in range(blocks):
+                for layer in self.self_attentions:
+                    latents, weights = layer(latents, training=training, return_attention=True)
+                    maps.append(weights)
+            return latents, maps
+        if blocks == 1 or tf.executing_eagerly():
+            for _ in range(blocks):
+                latents = self._block(latents, training)
+            return latents
+        _, latents = tf.while_loop(
+            lambda step, _: step < blocks,
+            lambda step, x: (step + 1, self._block(x, training)),
+            (tf.constant(0), latents),
+            parallel_iterations=1,
+            maximum_iterations=blocks,
+        )
+        return latents
+
+    def _block(self, latents: tf.Tensor, training: bool | None) -> tf.Tensor:
+        shape = latents.shape
+        for layer in self.self_attentions:
+            latents = layer(latents, training=training)
+        return tf.ensure_shape(latents, shape)
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {
+            "config": to_dict(self.config),
+            "activation": self.activation,
+            "attention_memory_mb": self.attention_memory_mb,
+        }
