@@ -1,0 +1,78 @@
+"""What holds for every test: quiet, on the CPU, seeded, writing in temporary folders only.
+
+The environment is set while this file is imported, hence before any test imports TensorFlow.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import sys
+import tempfile
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).absolute().parents[1]  # not resolved: under Bazel it is the runfiles folder
+
+
+def _isolate() -> str:
+    """Point everything that libraries and ours write by default into one throw-away home."""
+    home = tempfile.mkdtemp(prefix="perceiver-test-home-")
+    ours = [key for key in os.environ if key.startswith(("PERCEIVER_", "TFDS_", "BEAM_"))]
+    for key in set(ours) - {
+        "PERCEIVER_PARITY_DIR"
+    }:  # which fixtures to test is the caller's choice
+        del os.environ[key]
+    os.environ.update(
+        HOME=home,
+        XDG_CACHE_HOME=f"{home}/.cache",
+        XDG_CONFIG_HOME=f"{home}/.config",
+        XDG_DATA_HOME=f"{home}/.local/share",
+        KERAS_HOME=f"{home}/.keras",
+        MPLCONFIGDIR=f"{home}/.config/matplotlib",
+        TFDS_DATA_DIR=f"{home}/tensorflow_datasets",
+        TFHUB_CACHE_DIR=f"{home}/.cache/tfhub",
+    )
+    return home
+
+
+_HOME = _isolate()
+os.environ.update(
+    CUDA_VISIBLE_DEVICES="-1",
+    HF_HUB_OFFLINE="1",
+    MPLBACKEND="Agg",
+    NO_GCE_CHECK="true",  # google-auth asks the network for a cloud machine otherwise
+    TF_CPP_MIN_LOG_LEVEL="3",
+)
+warnings.filterwarnings("ignore", category=FutureWarning, module=r"google\.")
+
+
+def pytest_unconfigure() -> None:
+    """Take the throw-away home away; a worker of xdist has one of its own."""
+    shutil.rmtree(_HOME, ignore_errors=True)
+
+
+@pytest.fixture(autouse=True)
+def _seeded() -> Iterator[None]:
+    """The same random numbers whatever ran before. No library is imported for it."""
+    random.seed(0)
+    if numpy := sys.modules.get("numpy"):
+        numpy.random.seed(0)
+    if tensorflow := sys.modules.get("tensorflow"):
+        tensorflow.random.set_seed(0)
+    yield
+    if "tensorflow" in sys.modules:
+        # A mixed policy that one test forgot would change the numbers of the next.
+        from tensorflow import keras
+
+        keras.mixed_precision.set_global_policy("float32")
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    """The root of the repository (under Bazel: of the files the test declared)."""
+    return ROOT
