@@ -47,7 +47,7 @@ def test_the_signatures_answer_as_the_weights_say(folder, model):
     loaded = tf.saved_model.load(folder).signatures
     assert sorted(loaded) == sorted(SIGNATURES)
     logits, shares, names = expected(model, 5, seed=3)
-    pngs, pixels = tiny.pngs(5, seed=3), []
+    pngs = tiny.pngs(5, seed=3)
     pixels = tf.stack([tf.io.decode_png(png) for png in pngs])
     without_label = tf.constant(tiny.examples(5, seed=3, label=False))
     answers = {
@@ -138,9 +138,8 @@ def test_transform_and_its_vocabulary_go_along(tmp_path):
     class Transform(keras.Model):
         def __init__(self):
             super().__init__()
-            init = tf.lookup.TextFileInitializer(
-                str(vocabulary), tf.string, tf.lookup.TextFileIndex.WHOLE_LINE, tf.int64, tf.lookup.TextFileIndex.LINE_NUMBER
-            )
+            line, number = tf.lookup.TextFileIndex.WHOLE_LINE, tf.lookup.TextFileIndex.LINE_NUMBER
+            init = tf.lookup.TextFileInitializer(str(vocabulary), tf.string, line, tf.int64, number)
             self.table = tf.lookup.StaticHashTable(init, -1)
 
         def call(self, features):

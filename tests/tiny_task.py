@@ -113,7 +113,7 @@ def examples(count: int, seed: int = 0, label: bool = True) -> list[bytes]:
         if label:
             features["label"] = tf.train.Feature(int64_list=tf.train.Int64List(value=[index % 3]))
         example = tf.train.Example(features=tf.train.Features(feature=features))
-        result.append(example.SerializeToString())
+        result.append(example.SerializeToString(deterministic=True))
     return result
 
 
