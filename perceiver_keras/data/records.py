@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import itertools
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -145,6 +146,16 @@ def read_serialized(shard: Shard, compression: str = "") -> Iterator[bytes]:
             f"{shard.path} ends after {shard.skip + found} records; "
             f"{shard.skip + shard.take} were expected. It is cut off: prepare the data set again."
         )
+
+
+def take(records: Records, count: int) -> list[bytes]:
+    """The first `count` examples as stored, or all where there are fewer."""
+    stored = (
+        example
+        for shard in records.shards
+        for example in read_serialized(shard, records.compression)
+    )
+    return list(itertools.islice(stored, count))
 
 
 def serialized_examples(builder: Any, split: str) -> Iterator[bytes]:

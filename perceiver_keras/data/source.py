@@ -33,6 +33,7 @@ from perceiver_keras.data.records import (
     file_records,
     serialized_examples,
     stored_as_tfrecord,
+    take,
 )
 from perceiver_keras.errors import PerceiverError, UsageError, nearest
 
@@ -49,6 +50,7 @@ __all__ = [
     "label_names",
     "open_builder",
     "serialized_examples",
+    "take",
     "train_batches",
 ]
 

@@ -36,7 +36,6 @@ from perceiver_keras.decode import Decode
 from perceiver_keras.encode import Encode
 from perceiver_keras.errors import UsageError
 from perceiver_keras.loss import SparseCrossEntropy
-from perceiver_keras.perceiver import Perceiver
 from perceiver_keras.postprocess.classification import ClassificationPostprocess
 from perceiver_keras.preprocess.image import ImagePreprocess
 from perceiver_keras.process import Process
@@ -151,24 +150,26 @@ class ImageClassifier(TaskModel):
     config_class = ImageClassifierConfig
 
     def __init__(self, config: ImageClassifierConfig, **kwargs: Any):
-        super().__init__(config, **kwargs)
-        decode = dataclasses.replace(config.decode, output_dim=config.num_classes)
         shared = {
             "activation": config.activation,
             "attention_memory_mb": config.attention_memory_mb,
         }
-        self.perceiver = Perceiver(
-            preprocess=ImagePreprocess(config.stem, config.position, name="preprocess"),
+        super().__init__(
+            config,
+            preprocess=ImagePreprocess(
+                stem=config.stem, position=config.position, name="preprocess"
+            ),
             encode=Encode(config.encode, **shared, name="encode"),
             process=Process(config.process, **shared, name="process"),
-            query=LearnedQuery(1, config.query_dim, name="query"),
-            decode=Decode(decode, **shared, name="decode"),
+            query=LearnedQuery(channels=config.query_dim, name="query"),
+            decode=Decode(
+                dataclasses.replace(config.decode, output_dim=config.num_classes),
+                **shared,
+                name="decode",
+            ),
             postprocess=ClassificationPostprocess(name="postprocess"),
-            name="perceiver",
+            **kwargs,
         )
-
-    def call(self, inputs: tf.Tensor, training: bool | None = None, return_attention: bool = False):
-        return self.perceiver(inputs, training=training, return_attention=return_attention)
 
     def symbolic_inputs(self) -> Any:
         return keras.Input([*self.config.image_size, self.config.channels], name="image")

@@ -13,8 +13,6 @@ import shutil
 from pathlib import Path
 from typing import Any, ClassVar
 
-from tensorflow import keras
-
 from perceiver_keras.config import (
     PerceiverConfig,
     TaskConfig,
@@ -26,13 +24,17 @@ from perceiver_keras.config import (
 )
 from perceiver_keras.errors import PerceiverError, UsageError
 from perceiver_keras.files import write_json, write_whole
+from perceiver_keras.perceiver import Perceiver
 from perceiver_keras.tasks import registry
 
 PRESET_FILES = ("config.json", "task.json", "model.weights.h5")
 
 
-class TaskModel(keras.Model):
+class TaskModel(Perceiver):
     """A Perceiver IO for one task, built from its model configuration alone.
+
+    A subclass makes the six stages from its configuration and hands them over:
+    `super().__init__(config, preprocess=…, encode=…, …)`.
 
     Attributes:
       config: The model's configuration; `get_config` returns it as plain JSON.
@@ -43,8 +45,8 @@ class TaskModel(keras.Model):
     task_name: ClassVar[str]
     config_class: ClassVar[type[PerceiverConfig]]
 
-    def __init__(self, config: PerceiverConfig, **kwargs: Any):
-        super().__init__(**kwargs)
+    def __init__(self, config: PerceiverConfig, **stages_and_name: Any):
+        super().__init__(**stages_and_name)
         self.config = config
         self.labels: list[str] | None = None
         self.task_config: TaskConfig | None = None
