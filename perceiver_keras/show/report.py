@@ -38,7 +38,7 @@ class Report:
       lower_is_better: The metrics whose small values are good.
       examples: Split -> {"num_examples", "num_corrupt"}.
       dead_letter: The folder with a reason for each record left out, or None.
-      figures: {"title", "file", "caption"} in their order; files lie beside report.json.
+      figures: {"title", "file", "caption", "width"} in their order; files lie beside report.json.
     """
 
     task: str
@@ -57,7 +57,7 @@ class Report:
     labels: list[str] | None = None
     parameters: int | None = None
     steps: int | None = None
-    figures: list[dict[str, str]] = field(default_factory=list)
+    figures: list[dict[str, Any]] = field(default_factory=list)
 
 
 def save(report: Report, figures: Mapping[str, tuple[Any, str]], folder: str | Path) -> Path:
@@ -71,7 +71,8 @@ def save(report: Report, figures: Mapping[str, tuple[Any, str]], folder: str | P
     for number, (title, (figure, caption)) in enumerate(figures.items(), 1):
         name = f"figure_{number}.png"
         write_whole(folder / name, style.to_png(figure))
-        report.figures.append({"title": title, "file": name, "caption": caption})
+        width = round(96 * figure.get_figwidth() * 1.05)  # pixels of the page
+        report.figures.append({"title": title, "file": name, "caption": caption, "width": width})
     write_json(folder / "report.json", _strict(asdict(report)))
     page = folder / "report.html"
     write_whole(page, render(report, folder))
@@ -158,7 +159,7 @@ def render(
                 "num_examples": f"{counts.get('num_examples', 0):,}",
                 "num_corrupt": counts.get("num_corrupt", 0),
             }
-            for split, counts in report.examples.items()
+            for split, counts in sorted(report.examples.items(), key=_split_order)
         ],
         dead_letter=report.dead_letter if corrupt else None,
         versions=run.get("versions", {}),
@@ -179,6 +180,11 @@ def _facts(report: Report, run: Mapping[str, Any]) -> list[str]:
     if overrides := run.get("overrides"):
         facts.append(f"changed: {', '.join(overrides)}")
     return facts
+
+
+def _split_order(item: tuple[str, Any]) -> tuple[int, str]:
+    known = ("train", "validation", "test")
+    return (known.index(item[0]) if item[0] in known else len(known), item[0])
 
 
 def _verdict(report: Report, pushed: str | None) -> str:

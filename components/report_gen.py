@@ -1,0 +1,183 @@
+"""ReportGen: one page for people about a trained model, at the end of the pipeline.
+
+Writes `report.html` (nothing beside it is needed), `report.json` and the figures into its artifact.
+The figures come from the task's own `show`, on the first examples of the test split.
+"""
+
+# No `from __future__ import annotations`: TFX reads the annotations as objects.
+import json
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+import tensorflow_transform as tft
+from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArtifact, Parameter
+from tfx.dsl.component.experimental.decorators import component
+from tfx.types import Artifact, artifact_utils, standard_artifacts
+
+from components.evaluation import baseline_metrics, evaluation_metrics, failures
+from perceiver_keras.config import TaskConfig, from_json, to_dict
+from perceiver_keras.data import source
+from perceiver_keras.show import curves
+from perceiver_keras.show import report as page
+from perceiver_keras.tasks import registry
+from perceiver_keras.tasks.model import load
+from perceiver_keras.tasks.task import Task
+
+TEST_SPLIT = "test"
+MOST_SHOWN = 512  # examples in the figures
+SHOW_BYTES = 1 << 29  # about how much their attention maps may take
+
+CAPTIONS = {
+    "Right and wrong": "The surest mistakes and the least sure right answers, with the model's probability.",
+    "What the latents attend to": "Bright: what the encoder's cross-attention reads. The mean over all latents, "
+    "then the latents with the sharpest attention.",
+}
+
+
+class Report(Artifact):
+    """A folder with report.html, report.json and the figures as PNG files."""
+
+    TYPE_NAME = "PerceiverReport"
+
+
+@component
+def ReportGen(  # noqa: N802 - components are named like classes
+    model: InputArtifact[standard_artifacts.Model],
+    model_run: InputArtifact[standard_artifacts.ModelRun],
+    evaluation: InputArtifact[standard_artifacts.ModelEvaluation],
+    blessing: InputArtifact[standard_artifacts.ModelBlessing],
+    infra_blessing: InputArtifact[standard_artifacts.InfraBlessing],
+    examples: InputArtifact[standard_artifacts.Examples],
+    report: OutputArtifact[Report],
+    task: Parameter[str],
+    config_json: Parameter[str],
+    pushed_model: InputArtifact[standard_artifacts.PushedModel] = None,
+    transform_graph: InputArtifact[standard_artifacts.TransformGraph] = None,
+) -> None:
+    """Collects what the run has found out about its model, and draws it.
+
+    Args:
+      model: The Trainer's; `preset` beside its SavedModel holds the Keras model.
+      model_run: The Trainer's, with history.json.
+      evaluation: TFMA's results.
+      blessing: The Evaluator's verdict.
+      infra_blessing: The ServingValidator's verdict, with its reason.
+      examples: With a split "test".
+      report: The folder to write.
+      task: A name of the registry.
+      config_json: The run's whole TaskConfig.
+      pushed_model: The Pusher's.
+      transform_graph: Transform's, for tasks whose features it changes.
+    """
+    the_task = registry.get(task)
+    config = from_json(type(next(iter(the_task.presets.values())).config), config_json)
+    preset_folder = Path(model.uri) / "preset"
+    about = json.loads((preset_folder / "task.json").read_text())
+    trained = load(preset_folder)
+    history = read_history(Path(model_run.uri))
+    batches = test_batches(the_task, config, examples, transform_graph)
+
+    thresholds = dict(config.evaluate.thresholds)
+    found = page.Report(
+        task=the_task.name,
+        preset=about.get("preset", ""),
+        labels=about.get("labels"),
+        config=to_dict(config),
+        blessed=is_blessed(blessing) and is_blessed(infra_blessing),
+        reasons=reasons(evaluation.uri, blessing, infra_blessing),
+        metrics=evaluation_metrics(evaluation.uri),
+        last_blessed=baseline_metrics(evaluation.uri),
+        baseline=the_task.baseline(batches, config),
+        thresholds=thresholds,
+        lower_is_better=[name for name in thresholds if name in the_task.lower_is_better],
+        examples=counts(examples),
+        dead_letter=dead_letter(examples),
+        pushed_model=pushed_to(pushed_model),
+        parameters=trained.count_params(),
+        steps=int(history[-1]["step"]) if history else None,
+    )
+    figures = {"Learning curves": (curves.learning_curves(history), "")}
+    inputs, targets = next(iter(batches.unbatch().batch(num_shown(config, batches)).take(1)))
+    shown = the_task.show(trained, inputs, targets, config, about.get("labels"))
+    of_how_many = f"Of {len(tf.nest.flatten(targets)[0]):,} examples of the test split."
+    figures |= {
+        title: (figure, CAPTIONS.get(title, of_how_many)) for title, figure in shown.items()
+    }
+    page.save(found, figures, report.uri)
+
+
+def read_history(folder: Path) -> list[dict[str, Any]]:
+    """The rows of the Trainer's history.json; none where it wrote none."""
+    paths = sorted(folder.rglob("history.json"))
+    return json.loads(paths[0].read_text())["history"] if paths else []
+
+
+def test_batches(
+    task: Task, config: TaskConfig, examples: Artifact, transform_graph: Artifact | None
+) -> tf.data.Dataset:
+    """The test split as (inputs, targets), through Transform's graph where one is given."""
+    uri = artifact_utils.get_split_uri([examples], TEST_SPLIT)
+    records = source.file_records([f"{uri}/*"], "GZIP")
+    layer = None
+    if transform_graph is not None:
+        layer = tft.TFTransformOutput(transform_graph.uri).transform_features_layer()
+
+    def prepare(features: dict[str, tf.Tensor], seed: tf.Tensor):
+        if layer is not None:
+            one = layer({name: tf.expand_dims(value, 0) for name, value in features.items()})
+            features = {name: tf.squeeze(value, 0) for name, value in one.items()}
+        return task.prepare(features, config, False, seed)
+
+    return source.eval_batches(
+        records, prepare, task.feature_spec(config), batch_size=config.evaluate.batch_size
+    )
+
+
+def num_shown(config: TaskConfig, batches: tf.data.Dataset) -> int:
+    """How many examples the figures may use: attention maps grow with the input's length."""
+    inputs = tf.nest.flatten(batches.element_spec[0])
+    values = sum(spec.shape[1:].num_elements() or 4096 for spec in inputs)
+    return max(4, min(MOST_SHOWN, SHOW_BYTES // (4 * values * config.model.encode.num_latents)))
+
+
+def is_blessed(verdict: Artifact) -> bool:
+    """Both kinds of blessing carry it as a property and as a file of that name."""
+    if verdict.has_custom_property("blessed"):
+        return verdict.get_int_custom_property("blessed") == 1
+    return tf.io.gfile.exists(f"{verdict.uri}/BLESSED") or tf.io.gfile.exists(
+        f"{verdict.uri}/INFRA_BLESSED"
+    )
+
+
+def reasons(evaluation_uri: str, blessing: Artifact, infra_blessing: Artifact) -> list[str]:
+    """Why the model was not blessed, a sentence each."""
+    found = [] if is_blessed(blessing) else failures(evaluation_uri)
+    if not is_blessed(infra_blessing):
+        reason = infra_blessing.get_string_custom_property("reason") or "no reason given."
+        found.append(f"It does not serve: {reason}")
+    return found
+
+
+def counts(examples: Artifact) -> dict[str, dict[str, int]]:
+    """Split -> how many examples it has and how many were left out as corrupt."""
+    found: dict[str, dict[str, int]] = {}
+    for split in artifact_utils.decode_split_names(examples.split_names):
+        found[split] = {
+            name: examples.get_int_custom_property(f"{name}_{split}")
+            for name in ("num_examples", "num_corrupt")
+            if examples.has_custom_property(f"{name}_{split}")
+        }
+    return found
+
+
+def dead_letter(examples: Artifact) -> str | None:
+    folder = f"{examples.uri}/dead_letter"
+    return folder if tf.io.gfile.exists(folder) else None
+
+
+def pushed_to(pushed_model: Artifact | None) -> str | None:
+    """Where the model went; None when it did not go anywhere."""
+    if pushed_model is None or pushed_model.get_int_custom_property("pushed") != 1:
+        return None
+    return pushed_model.get_string_custom_property("pushed_destination")
