@@ -93,13 +93,48 @@ def resolve(
             config = merge(config, read_config_file(path))
         except UsageError as error:
             raise UsageError(f"{path}: {error}") from None
-    config = override(config, *map(_with_underscores, overrides))
+    config = override(config, *normal_overrides(overrides))
     return config if seed is None else override(config, f"train.seed={seed}")
 
 
-def _with_underscores(assignment: str) -> str:
-    key, equals, value = assignment.partition("=")
-    return key.replace("-", "_") + equals + value
+def load_preset_folder(
+    folder: Path, task: str | None = None, overrides: tuple[str, ...] = ()
+) -> tuple[Task, Any, TaskConfig]:
+    """(task, model with its weights, configuration) of a folder that `save_to_preset` wrote.
+
+    Raises:
+      UsageError: the folder is of another task, or an override would change the model.
+      PerceiverError: it is no preset folder, or damaged.
+    """
+    from perceiver_keras.config import override
+    from perceiver_keras.errors import PerceiverError
+    from perceiver_keras.tasks.model import load, read_preset_folder
+
+    if not folder.is_dir():
+        raise PerceiverError(
+            f"{folder} is no folder; name a preset folder, as `perceiver train` writes it."
+        )
+    config, about = read_preset_folder(folder)
+    if task is not None and about["task"] != task:
+        raise UsageError(f"{folder} holds a model for {about['task']}, not for {task}.")
+    for assignment in normal_overrides(overrides):
+        if assignment.split(".")[0] in ("model", "train"):
+            raise UsageError(
+                f"--set {assignment}: a trained model has its model and train settings."
+            )
+    config = override(config, *normal_overrides(overrides))
+    return registry.get(about["task"]), load(folder), config
+
+
+def read_about(folder: Path) -> dict[str, Any]:
+    """A preset folder's task.json: {"task", "preset", "labels"}."""
+    return json.loads((folder / "task.json").read_text(encoding="utf-8"))
+
+
+def normal_overrides(assignments: tuple[str, ...]) -> tuple[str, ...]:
+    """`train.warmup-steps=5` is `train.warmup_steps=5`."""
+    parts = (assignment.partition("=") for assignment in assignments)
+    return tuple(key.replace("-", "_") + equals + value for key, equals, value in parts)
 
 
 def read_config_file(path: Path) -> dict[str, Any]:

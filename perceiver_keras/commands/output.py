@@ -6,7 +6,7 @@ import contextlib
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import click
@@ -73,6 +73,20 @@ def table(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
         ).rstrip()
         for row in cells
     )
+
+
+def show_figures(figures: Mapping[str, float], baseline: Mapping[str, float] | None = None) -> None:
+    """Named numbers for people, and the trivial guess where there is one."""
+    baseline = baseline or {}
+    rows = [(name, float(value), *_beside(baseline, name)) for name, value in figures.items()]
+    if rows:
+        say(table(("METRIC", "VALUE", *(["TRIVIAL GUESS"] if baseline else [])), rows))
+
+
+def _beside(baseline: Mapping[str, float], name: str) -> list[str]:
+    if not baseline:
+        return []
+    return [f"{baseline[name]:.4g}" if name in baseline else ""]
 
 
 def _cell(value: Any) -> str:

@@ -1,0 +1,84 @@
+"""`perceiver export FOLDER OUT`: a preset folder to a SavedModel that TensorFlow Serving takes."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import click
+
+from perceiver_keras.commands import options
+from perceiver_keras.commands.output import answer, say
+from perceiver_keras.errors import PerceiverError
+
+EXAMPLES = """\b
+Examples:
+  perceiver export runs/train_image_classification/preset served/digits
+  saved_model_cli show --dir served/digits/VERSION --all
+  tensorflow_model_server --rest_api_port=8501 --model_name=digits --model_base_path=$PWD/served/digits
+"""
+
+
+@click.command("export", epilog=EXAMPLES)
+@click.argument("folder", type=click.Path(path_type=Path), metavar="FOLDER")
+@click.argument("out", type=click.Path(path_type=Path), metavar="OUT")
+@click.option(
+    "--version",
+    "version",
+    type=click.IntRange(min=1),
+    help="The version's number.  [default: the time in seconds]",
+)
+@click.option(
+    "--warmup",
+    type=click.IntRange(min=0),
+    default=8,
+    show_default=True,
+    help="Examples of the data set to make warm-up requests of; 0: none.",
+)
+@options.common_options
+def command(folder: Path, out: Path, version: int | None, warmup: int) -> None:
+    """Write the model in FOLDER to OUT/VERSION, whole or not at all.
+
+    FOLDER is what `perceiver train` or `model.save_to_preset` wrote; OUT is what TensorFlow Serving
+    watches. Signatures: serving_default (raw bytes), serving_examples, serving_tensors, evaluate.
+    """
+    task, model, config = options.load_preset_folder(folder)
+
+    from perceiver_keras.export import export_saved_model
+    from perceiver_keras.serve import Servable
+
+    target = out / str(version or int(time.time()))
+    if target.exists():
+        raise PerceiverError(f"{target} exists; choose another --version.")
+    examples = _examples(task, config, warmup) if warmup else []
+    out.mkdir(parents=True, exist_ok=True)
+    export_saved_model(
+        task,
+        config,
+        model,
+        str(target),
+        labels=model.labels,
+        warmup=examples,
+        preset=options.read_about(folder).get("preset"),
+    )
+    signatures = {
+        name: {"inputs": sorted(signature.inputs), "outputs": sorted(signature.outputs)}
+        for name, signature in Servable(str(target)).signatures.items()
+    }
+    say(f"Exported to {target}")
+    for name, ends in sorted(signatures.items()):
+        say(f"  {name:<18} {', '.join(ends['inputs'])} → {', '.join(ends['outputs'])}")
+    say(f"\nNext:\n  perceiver predict {task.name} FILE --model {out}")
+    answer({"task": task.name, "saved_model": target, "signatures": signatures})
+
+
+def _examples(task, config, count: int) -> list[bytes]:
+    """Serialized examples for warm-up requests; none, and a word, where the data set isn't here."""
+    from perceiver_keras.commands.data import Data
+    from perceiver_keras.data import source
+
+    try:
+        return source.take(Data(task, config).records(config.data.test_split), count)
+    except PerceiverError as error:
+        click.echo(f"Without warm-up requests: {error}", err=True)
+        return []

@@ -1,0 +1,75 @@
+"""The files that a user names: paths, folders, globs, `-`; read one by one, bad ones named."""
+
+from __future__ import annotations
+
+import glob
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from perceiver_keras.errors import UsageError
+
+MOST_BYTES = 1 << 30  # of one file: more is no picture, sentence or clip
+
+
+class Read(NamedTuple):
+    """One input: its name, and its content or why there is none."""
+
+    name: str
+    content: bytes | None
+    error: str = ""
+
+
+def expand(names: Sequence[str]) -> list[str]:
+    """Files in the order given; a folder's own files by name, hidden ones left out.
+
+    Raises:
+      UsageError: a URL, a glob without a match, an empty folder, nothing at all, `-` twice.
+    """
+    found: list[str] = []
+    for name in names:
+        if re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", name):
+            raise UsageError(
+                f"{name} is a URL and nothing is downloaded here; fetch it first: curl -O {name}"
+            )
+        if name == "-" or Path(name).is_file():
+            found.append(name)
+        elif Path(name).is_dir():
+            inside = sorted(str(p) for p in Path(name).iterdir() if p.is_file())
+            inside = [path for path in inside if not Path(path).name.startswith(".")]
+            if not inside:
+                raise UsageError(f"The folder {name} has no files.")
+            found += inside
+        elif glob.has_magic(name):
+            matches = sorted(
+                path for path in glob.glob(name, recursive=True) if Path(path).is_file()
+            )
+            if not matches:
+                raise UsageError(f"{name} matches no file.")
+            found += matches
+        else:
+            found.append(name)  # named with the others that can't be read
+    if not found:
+        raise UsageError("Name at least one file, folder or glob, or - for standard input.")
+    if found.count("-") > 1:
+        raise UsageError("Standard input (-) can be read only once.")
+    return found
+
+
+def read(name: str) -> Read:
+    """The content of a file, or of standard input for `-`."""
+    try:
+        if name == "-":
+            content = sys.stdin.buffer.read(MOST_BYTES + 1)
+        else:
+            with open(name, "rb") as file:
+                content = file.read(MOST_BYTES + 1)
+    except OSError as error:
+        return Read(name, None, error.strerror or str(error))
+    if not content:
+        return Read(name, None, "empty")
+    if len(content) > MOST_BYTES:
+        return Read(name, None, "larger than 1 GiB")
+    return Read(name, content)

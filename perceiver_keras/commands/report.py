@@ -1,0 +1,40 @@
+"""`perceiver report RUN_DIR`: the report of a finished run, made anew."""
+
+from __future__ import annotations
+
+import webbrowser
+from pathlib import Path
+
+import click
+
+from perceiver_keras.commands.options import common_options
+from perceiver_keras.commands.output import answer, say
+
+EXAMPLES = """\b
+Examples:
+  perceiver report runs/digits
+  perceiver report runs/digits --open
+"""
+
+
+@click.command("report", epilog=EXAMPLES)
+@click.argument("run_dir", type=click.Path(path_type=Path), metavar="RUN_DIR")
+@click.option("--open", "open_it", is_flag=True, help="Show it in the browser.")
+@common_options
+def command(run_dir: Path, open_it: bool) -> None:
+    """Where a run stands, and its report.html, rendered again from what the run left."""
+    from perceiver_keras.show import report
+
+    page = report.render_run(run_dir)
+    run = report.read_run(run_dir)
+    verdict = "blessed" if run["blessed"] else "trained, but not blessed"
+    figures = ", ".join(f"{name} {report.number(v)}" for name, v in sorted(run["metrics"].items()))
+    say(f"{run['task']} ({run['preset']}, seed {run['seed']}): {verdict}; {figures}")
+    for reason in run.get("refused_because", ()):
+        say(f"  {reason}")
+    say(f"  pushed    {run['pushed_model'] or 'nothing'}")
+    say(f"  report    {page}")
+    if open_it:
+        webbrowser.open(page.resolve().as_uri())
+    keys = ("task", "preset", "seed", "blessed", "metrics", "pushed_model", "refused_because")
+    answer({"report": page, **{key: run.get(key) for key in keys}})

@@ -1,0 +1,186 @@
+"""`perceiver run TASK`: the whole pipeline, and what to do next."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from perceiver_keras.commands import options
+from perceiver_keras.commands.output import answer, say, table
+from perceiver_keras.errors import UsageError
+
+EXAMPLES = """\b
+Examples:
+  perceiver run image_classification
+  perceiver run image_classification --seed 7 --run-dir /big/disk/digits
+  perceiver run image_classification --set train.steps=6000 --set evaluate.thresholds.accuracy=0.98
+  perceiver run image_classification --config mine.yaml --set data.dataset=mnist
+  perceiver run image_classification --beam-runner FlinkRunner --beam-arg flink_master=localhost:8081
+
+\b
+The same command again: goes on where a run was stopped, and takes from the
+cache what has not changed. Exit codes: 0 pushed, 1 failed, 2 wrong usage,
+3 trained but not blessed, 130 interrupted.
+"""
+
+
+@click.command("run", epilog=EXAMPLES)
+@options.task_argument
+@options.config_options
+@click.option(
+    "--run-dir",
+    type=click.Path(path_type=Path),
+    help="Holds everything of the run: metadata, artifacts, checkpoints, pushed models, report."
+    "  [default: runs/TASK]",
+)
+@click.option(
+    "--rebaseline",
+    is_flag=True,
+    help="Do not compare with the last blessed model: labels or inputs have changed on purpose.",
+)
+@click.option("--no-cache", is_flag=True, help="Run every component, whatever earlier runs hold.")
+@click.option("--beam-runner", metavar="NAME", help="DirectRunner (default), FlinkRunner, …")
+@click.option(
+    "--beam-arg",
+    "beam_args",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="An argument of Beam's runner; repeatable.",
+)
+@click.option("--metadata", metavar="URI", help="mysql://USER:PASSWORD@HOST:PORT/DATABASE.")
+@options.common_options
+def command(
+    task: str,
+    preset: str,
+    config_files: tuple[Path, ...],
+    overrides: tuple[str, ...],
+    seed: int | None,
+    run_dir: Path | None,
+    rebaseline: bool,
+    no_cache: bool,
+    beam_runner: str | None,
+    beam_args: tuple[str, ...],
+    metadata: str | None,
+) -> int:
+    """Data, training, gate, export, push and report of TASK, as one TFX pipeline.
+
+    A model is pushed when it reaches every threshold, is not worse than the last blessed one and
+    serves in a fresh process.
+    """
+    run_dir = run_dir or Path("runs") / task
+    overrides = options.normal_overrides(overrides)
+    beam = beam_arguments(beam_runner, beam_args)
+    # First everything that may be wrong in the request: TFX takes half a minute to import.
+    _check_configuration(task, preset, config_files, overrides, seed)
+    say(f"Starting TFX; everything of this run goes to {run_dir} …")
+
+    from perceiver_keras.show.report import render_run
+    from pipeline.local_runner import run
+    from pipeline.settings import PipelineSettings
+
+    settings = PipelineSettings.create(
+        task,
+        preset=preset,
+        config_values=tuple(map(options.read_config_file, config_files)),
+        overrides=overrides,
+        run_dir=run_dir,
+        seed=seed,
+        rebaseline=rebaseline,
+        metadata_uri=metadata,
+        cache=not no_cache,
+        **({"beam_args": beam} if beam else {}),
+    )
+    result = run(settings, echo=say)
+    record = result.record
+    report = render_run(settings.run_dir)
+    read_back = _read_back(record.get("pushed_model"))
+    summary(record, settings.run_dir, report, read_back)
+    answer({**record, "run_dir": settings.run_dir, "read_back": read_back})
+    return result.exit_code
+
+
+def _check_configuration(task_name: str, *rest: Any) -> None:
+    from perceiver_keras.tasks import registry
+
+    options.resolve(registry.get(task_name), *rest)
+
+
+def beam_arguments(runner: str | None, arguments: tuple[str, ...]) -> tuple[str, ...]:
+    """Beam's own spelling of what was asked for; empty for the default runner.
+
+    Raises:
+      UsageError: an argument is not KEY or KEY=VALUE.
+    """
+    for argument in arguments:
+        if not argument.strip("-") or " " in argument.split("=")[0]:
+            raise UsageError(
+                f"--beam-arg {argument!r} is not understood; "
+                "write KEY=VALUE, e.g. flink_master=localhost:8081."
+            )
+    if not (runner or arguments):
+        return ()
+    first = f"--runner={runner or 'DirectRunner'}"
+    return (first, *(f"--{argument.lstrip('-')}" for argument in arguments))
+
+
+def _read_back(pushed: str | None) -> dict[str, Any] | None:
+    """One answer of the pushed model, in a process of its own, as a server would give it."""
+    if pushed is None:
+        return None
+    child = subprocess.run(
+        [sys.executable, "-m", "perceiver_keras.commands.read_back", pushed],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    try:
+        return json.loads(child.stdout.strip().splitlines()[-1])
+    except (IndexError, ValueError):
+        last = (child.stderr.strip().splitlines() or [f"exit code {child.returncode}"])[-1]
+        return {"error": last}
+
+
+def summary(
+    record: dict[str, Any], run_dir: Path, report: Path, read_back: dict[str, Any] | None
+) -> None:
+    """What came of the run, where everything is and what to do next."""
+    say()
+    rows = [
+        (name, float(value), f"{record['thresholds'].get(name, ''):}", _at(record, name))
+        for name, value in sorted(
+            record["metrics"].items(), key=lambda item: item[0] not in record["thresholds"]
+        )
+    ]
+    say(table(("METRIC (TEST SPLIT)", "VALUE", "THRESHOLD", "TRIVIAL GUESS"), rows))
+    say()
+    if record["blessed"]:
+        say("Blessed and pushed." if record["pushed_model"] else "Blessed.")
+    else:
+        say("Trained, but not blessed; nothing was pushed.")
+        for reason in record.get("refused_because", ()):
+            say(f"  {reason}")
+    if read_back:
+        said = json.dumps(read_back.get("answer", read_back), ensure_ascii=False)
+        say(f"Read back from the pushed model in a fresh process: {said}")
+    say(f"\n  seed      {record['seed']}")
+    places = [("report", report), ("record", run_dir / "run.json"), ("log", run_dir / "run.log")]
+    if record["pushed_model"]:
+        places.insert(1, ("model", record["pushed_model"]))
+    for what, place in places:
+        say(f"  {what:<9} {place}")
+    say("\nNext:")
+    if record["pushed_model"]:
+        say(f"  perceiver predict {record['task']} FILE --model {record['pushed_model']}")
+    else:
+        say("  mend what is said above and run again; other components come from the cache")
+    say(f"  perceiver report {run_dir} --open")
+
+
+def _at(record: dict[str, Any], name: str) -> str:
+    value = (record.get("baseline") or {}).get(name)
+    return "" if value is None else f"{value:.4g}"
