@@ -1,0 +1,126 @@
+"""Hugging Face's PyTorch port: a state dict in `.safetensors` or `.bin`, with `config.json` beside it."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from perceiver_keras.convert.checkpoint import (
+    Checkpoint,
+    from_source,
+    to_source,
+)
+from perceiver_keras.convert.kind import kind_of
+from perceiver_keras.convert.safetensors_file import load_safetensors, save_safetensors
+from perceiver_keras.convert.torch_bin import load_torch_bin
+from perceiver_keras.errors import PerceiverError
+from perceiver_keras.files import write_json
+
+WEIGHTS = ("model.safetensors", "pytorch_model.bin")
+
+# config.json's word -> ours (of the stage), for what the tensors can't tell.
+_SETTINGS = {
+    "num_blocks": "num_blocks",
+    "num_self_attention_heads": "num_self_attention_heads",
+    "num_cross_attention_heads": "num_cross_attention_heads",
+}
+_ACTIVATIONS = {
+    "gelu": "gelu",
+    "gelu_new": "gelu_tanh",
+    "gelu_fast": "gelu_tanh",
+    "gelu_pytorch_tanh": "gelu_tanh",
+}
+PORT_ACTIVATION = {"gelu": "gelu", "gelu_tanh": "gelu_pytorch_tanh"}
+
+
+def read_huggingface(path: str | os.PathLike[str]) -> Checkpoint:
+    """The checkpoint in a repository's folder, or in its `.safetensors` or `.bin` alone.
+
+    With a `config.json` beside the weights the heads, blocks and activation are those it names.
+    Raises `PerceiverError` for anything but tensors, and if they are not exactly those of one of
+    the released models; the error lists every one that is off.
+    """
+    path = Path(path)
+    file = _weights_in(path) if path.is_dir() else path
+    kind = kind_of(file)
+    if kind not in ("safetensors", "torch_bin"):
+        raise PerceiverError(f"{file}: a {kind} file, not Hugging Face's .safetensors or .bin.")
+    state = load_safetensors(file) if kind == "safetensors" else load_torch_bin(file)
+    return from_state_dict(state, settings=read_settings(file.parent), path=str(file))
+
+
+def from_state_dict(
+    state: Mapping[str, np.ndarray],
+    *,
+    settings: Mapping[str, Any] | None = None,
+    path: str = "state dict",
+) -> Checkpoint:
+    """A state dict in the port's names as a checkpoint."""
+    return from_source("huggingface", state, path, settings)
+
+
+def to_state_dict(checkpoint: Checkpoint) -> dict[str, np.ndarray]:
+    """The checkpoint under the port's names, laid out as PyTorch does."""
+    state = to_source(checkpoint, "huggingface")
+    for name in list(state):
+        if name.endswith(".running_mean"):  # PyTorch's batch norm also counts its batches
+            counter = name.replace(".running_mean", ".num_batches_tracked")
+            state.setdefault(counter, np.array(0, np.int64))
+    return state
+
+
+def write_huggingface(
+    checkpoint: Checkpoint, path: str | os.PathLike[str], config: Mapping[str, Any]
+) -> None:
+    """Writes `path` if it ends in .safetensors, else a folder with weights and `config.json`.
+
+    Args:
+        config: the arguments of the port's configuration class (see `sizes.port_config`).
+    """
+    path = Path(path)
+    if path.suffix == ".safetensors":
+        save_safetensors(to_state_dict(checkpoint), path, {"format": "pt"})
+        return
+    path.mkdir(parents=True, exist_ok=True)
+    write_json(path / "config.json", dict(config))
+    save_safetensors(to_state_dict(checkpoint), path / WEIGHTS[0], {"format": "pt"})
+
+
+def read_settings(folder: Path) -> dict[str, Any]:
+    """What `config.json` says about blocks, heads and the activation; {} without one."""
+    file = folder / "config.json"
+    if not file.is_file():
+        return {}
+    try:
+        config = json.loads(file.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise PerceiverError(f"{file} is not JSON: {error}.") from None
+    return settings_of(config, str(file))
+
+
+def settings_of(config: Any, path: str = "config.json") -> dict[str, Any]:
+    """The settings of a port's configuration, as a dictionary that `config.json` holds."""
+    if not isinstance(config, dict):
+        raise PerceiverError(f"{path} is not an object.")
+    settings: dict[str, Any] = {}
+    for theirs, ours in _SETTINGS.items():
+        if theirs in config:
+            if type(config[theirs]) is not int or not 0 < config[theirs] < 10_000:
+                raise PerceiverError(f"{path}: {theirs} is {config[theirs]!r}, not a number.")
+            settings[ours] = config[theirs]
+    name = config.get("hidden_act", "gelu")
+    if name not in _ACTIVATIONS:
+        raise PerceiverError(f"{path}: hidden_act {name!r} is none of {', '.join(_ACTIVATIONS)}.")
+    return settings | {"activation": _ACTIVATIONS[name]}
+
+
+def _weights_in(folder: Path) -> Path:
+    for name in WEIGHTS:
+        if (folder / name).is_file():
+            return folder / name
+    raise PerceiverError(f"{folder} holds neither {WEIGHTS[0]} nor {WEIGHTS[1]}.")

@@ -1,0 +1,65 @@
+"""Between a checkpoint and the variables of a built model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from tensorflow import keras
+
+from perceiver_keras.convert.checkpoint import (
+    OUR_LAYER_NUMBER,
+    Checkpoint,
+    Source,
+    agreed_sizes,
+    count_layers,
+    diff,
+)
+from perceiver_keras.convert.names import RELEASED
+from perceiver_keras.errors import PerceiverError
+from perceiver_keras.layers.linear import weights_by_path
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What a model loaded from official weights remembers of them, to write the same file again."""
+
+    source: Source
+    extras: dict[str, np.ndarray] = field(default_factory=dict)
+
+
+def assign(model: keras.Model, checkpoint: Checkpoint) -> None:
+    """Gives a built model the weights of a checkpoint; all of them or, on any difference, none.
+
+    Raises `PerceiverError` listing every weight that is missing, extra or of another shape.
+    """
+    variables = weights_by_path(model)
+    diff(
+        checkpoint.path,
+        {name: array.shape for name, array in checkpoint.tensors.items()},
+        {name: tuple(variable.shape) for name, variable in variables.items()},
+        f"the model {model.name}",
+    )
+    for name, variable in variables.items():
+        variable.assign(np.asarray(checkpoint.tensors[name], variable.dtype.as_numpy_dtype))
+    model.origin = Origin(checkpoint.source, checkpoint.extras)
+
+
+def from_model(model: keras.Model) -> Checkpoint:
+    """The weights of a model of a released kind as a checkpoint.
+
+    Raises `PerceiverError` where no released model has weights of these names.
+    """
+    tensors = {name: variable.numpy() for name, variable in weights_by_path(model).items()}
+    layers = count_layers(tensors, OUR_LAYER_NUMBER)
+    origin = getattr(model, "origin", Origin("deepmind"))
+    for name, entry in RELEASED.items():
+        rows = {row.ours: row for row in entry.rows(layers)}
+        if rows.keys() == tensors.keys():
+            shapes = {path: array.shape for path, array in tensors.items()}
+            sizes = agreed_sizes(None, shapes, rows)
+            return Checkpoint(name, origin.source, tensors, sizes, origin.extras, path=model.name)
+    raise PerceiverError(
+        f"{model.name}: its weights are those of no released model ({', '.join(RELEASED)}), so neither "
+        "the official code nor the port could take them; save it as a preset folder."
+    )

@@ -1,0 +1,243 @@
+"""Downloads against a server on the loopback that breaks off, ignores, lies and changes its mind."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from perceiver_keras.convert import download as downloads
+from perceiver_keras.errors import PerceiverError, UsageError
+
+CONTENT = bytes(range(256)) * 4096  # 1 MB
+
+
+class Server(ThreadingHTTPServer):
+    """Serves CONTENT at every path, in the way that `behaviour` says."""
+
+    daemon_threads = True
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.requests: list[tuple[str, str | None]] = []  # path, Range
+        self.break_after: list[int] = []  # bytes of each of the next answers; then whole ones
+        self.content = CONTENT
+        self.etag: str | None = '"one"'
+        self.ranges = True
+        self.extra_length = 0
+        self.headers: dict[str, str] = {}
+        self.status = 200
+        self.missing: set[str] = set()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+
+class Handler(BaseHTTPRequestHandler):
+    def do_GET(self):
+        server, wanted = self.server, self.headers.get("Range")
+        server.requests.append((self.path, wanted))
+        if self.path in server.missing or server.status != 200:
+            return self.send_error(404 if self.path in server.missing else server.status)
+        start = 0
+        same = self.headers.get("If-Range") in (None, server.etag)
+        if wanted and server.ranges and same:
+            start = int(wanted.removeprefix("bytes=").removesuffix("-"))
+        body = server.content[start:]
+        if wanted and start >= len(server.content):
+            self.send_response(416)
+            self.send_header("Content-Range", f"bytes */{len(server.content)}")
+            return self.end_headers()
+        self.send_response(206 if start else 200)
+        if start:
+            size = len(server.content)
+            self.send_header("Content-Range", f"bytes {start}-{size - 1}/{size}")
+        if server.etag:
+            self.send_header("ETag", server.etag)
+        for name, value in server.headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body) + server.extra_length))
+        self.end_headers()
+        if server.break_after:
+            body = body[: server.break_after.pop(0)]
+            self.close_connection = True
+        self.wfile.write(body)
+
+    def log_message(self, *arguments):
+        pass
+
+
+@pytest.fixture
+def server():
+    server = Server()
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+    thread.start()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+def _fetch(server, folder, **options):
+    options = {"tries": 3, "wait_s": 0.0} | options
+    return downloads.fetch(f"{server.url}/weights", folder / "weights", **options)
+
+
+def _names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_file_comes_once_with_progress(server, tmp_path):
+    seen = []
+    target = _fetch(server, tmp_path, progress=lambda done, total: seen.append((done, total)))
+    assert target.read_bytes() == CONTENT and _names(tmp_path) == ["weights"]
+    assert seen[-1] == (len(CONTENT), len(CONTENT)) and seen == sorted(seen)
+    _fetch(server, tmp_path)
+    assert len(server.requests) == 1
+
+
+def test_a_break_is_resumed_where_it_happened(server, tmp_path):
+    server.break_after = [300_000, 200_000]
+    assert _fetch(server, tmp_path).read_bytes() == CONTENT
+    ranges = [wanted for _, wanted in server.requests]
+    assert ranges == [None, "bytes=300000-", "bytes=500000-"]
+
+
+def test_what_came_is_kept_for_the_next_run(server, tmp_path):
+    server.break_after = [300_000, 100_000]
+    with pytest.raises(PerceiverError, match="broke off 2 times, last at 400000 bytes.*Run again"):
+        _fetch(server, tmp_path, tries=2)
+    assert _names(tmp_path) == ["weights.part", "weights.part.json"]
+    assert _fetch(server, tmp_path).read_bytes() == CONTENT
+    assert server.requests[-1] == ("/weights", "bytes=400000-")
+
+
+def test_killed_between_the_last_byte_and_the_rename(server, tmp_path):
+    server.break_after = [1]
+    with pytest.raises(PerceiverError):
+        _fetch(server, tmp_path, tries=1)
+    (tmp_path / "weights.part").write_bytes(CONTENT)
+    assert _fetch(server, tmp_path).read_bytes() == CONTENT
+
+
+def test_a_server_that_ignores_ranges(server, tmp_path):
+    server.ranges = False
+    server.break_after = [300_000]
+    assert _fetch(server, tmp_path).read_bytes() == CONTENT
+
+
+def test_a_server_without_etags_is_never_resumed(server, tmp_path):
+    server.etag = None
+    server.break_after = [300_000]
+    assert _fetch(server, tmp_path).read_bytes() == CONTENT
+    assert [wanted for _, wanted in server.requests] == [None, None]
+
+
+def test_a_file_that_changed_meanwhile_is_begun_anew(server, tmp_path):
+    server.break_after = [300_000]
+    with pytest.raises(PerceiverError):
+        _fetch(server, tmp_path, tries=1)
+    server.content, server.etag = CONTENT[::-1], '"two"'
+    assert _fetch(server, tmp_path).read_bytes() == CONTENT[::-1]
+
+
+def test_a_file_that_shrank_is_begun_anew(server, tmp_path):
+    server.break_after = [300_000]
+    with pytest.raises(PerceiverError):
+        _fetch(server, tmp_path, tries=1)
+    server.content = CONTENT[:1000]
+    assert _fetch(server, tmp_path).read_bytes() == CONTENT[:1000]
+
+
+def test_a_server_that_promises_more_than_it_sends(server, tmp_path):
+    server.extra_length = 10
+    server.break_after = [len(CONTENT)] * 3
+    with pytest.raises(PerceiverError, match="broke off 3 times"):
+        _fetch(server, tmp_path)
+    assert not (tmp_path / "weights").exists()
+
+
+def test_a_known_hash_is_checked(server, tmp_path):
+    digest = hashlib.sha256(CONTENT).hexdigest()
+    server.content = CONTENT[:-1] + b"\0"
+    with pytest.raises(PerceiverError, match=f"not {digest}: damaged or replaced"):
+        _fetch(server, tmp_path, sha256=digest)
+    assert _names(tmp_path) == []
+    server.content = CONTENT
+    assert _fetch(server, tmp_path, sha256=digest).read_bytes() == CONTENT
+
+
+def test_the_hash_that_googles_storage_tells_is_checked(server, tmp_path):
+    md5 = base64.b64encode(hashlib.md5(CONTENT).digest()).decode()
+    server.headers = {"x-goog-hash": f"crc32c=AAAAAA==,md5={md5}"}
+    server.content = CONTENT[::-1]
+    with pytest.raises(PerceiverError, match="damaged or replaced"):
+        _fetch(server, tmp_path)
+    server.content, server.break_after = CONTENT, [1000]
+    assert _fetch(server, tmp_path).read_bytes() == CONTENT
+
+
+def test_errors_of_the_server(server, tmp_path):
+    server.status = 403
+    with pytest.raises(PerceiverError, match="the server said 403"):
+        _fetch(server, tmp_path)
+    assert len(server.requests) == 1  # no use in asking again
+    server.status = 503
+    with pytest.raises(PerceiverError, match="broke off 3 times.*503"):
+        _fetch(server, tmp_path)
+
+
+def test_offline_is_said_plainly(tmp_path):
+    with pytest.raises(PerceiverError, match="can't be reached.*Offline.*PERCEIVER_CACHE"):
+        downloads.fetch("http://127.0.0.1:9/weights", tmp_path / "weights")
+
+
+def test_a_folder_that_can_not_be_written(server, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(PerceiverError, match="can't be written"):
+        downloads.fetch(f"{server.url}/weights", tmp_path / "file" / "weights")
+
+
+def test_only_web_addresses(tmp_path):
+    with pytest.raises(UsageError, match="no web address"):
+        downloads.fetch("file:///etc/passwd", tmp_path / "weights")
+
+
+def test_deepmind_names(server, tmp_path):
+    path = downloads.download("optical_flow", "deepmind", cache=tmp_path, base_url=server.url)
+    assert path == tmp_path / "deepmind" / "optical_flow_checkpoint.pystate"
+    assert server.requests == [("/optical_flow_checkpoint.pystate", None)]
+
+
+@pytest.mark.parametrize("converted", [True, False])
+def test_huggingface_names(server, tmp_path, monkeypatch, converted):
+    """The .safetensors where the repository has one, else the .bin; the folder is the result."""
+    monkeypatch.setenv("PERCEIVER_CACHE", str(tmp_path))
+    root = "/deepmind/vision-perceiver-conv/resolve/main"
+    if not converted:
+        server.missing = {f"{root}/model.safetensors"}
+    for _ in range(2):
+        folder = downloads.download(
+            "imagenet_conv_preprocessing", "huggingface", base_url=server.url
+        )
+    weights = "model.safetensors" if converted else "pytorch_model.bin"
+    assert _names(folder) == sorted(["config.json", weights])
+    assert server.requests[-1] == (f"{root}/{weights}", None)
+    assert len(server.requests) == (2 if converted else 3)
+
+
+def test_unknown_presets_and_sources(tmp_path):
+    with pytest.raises(UsageError, match="Did you mean 'optical_flow'"):
+        downloads.download("optical_flo", "deepmind", cache=tmp_path)
+    with pytest.raises(UsageError, match="Did you mean 'deepmind'"):
+        downloads.download("optical_flow", "deepmint", cache=tmp_path)
+
+
+def test_every_released_model_can_be_downloaded():
+    from perceiver_keras.convert.names import RELEASED
+
+    assert downloads.DEEPMIND_FILES.keys() == RELEASED.keys()
+    assert downloads.HUGGINGFACE_REPOSITORIES.keys() == RELEASED.keys()
