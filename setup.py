@@ -14,6 +14,7 @@ CORE = [
     "keras>=2.15,<2.16",
     "tensorflow-addons>=0.23,<0.24",  # LAMB
     "tensorflow-datasets>=4.9.4,<5",
+    "mlcroissant>=1,<2",  # the `tfds` command imports it, whatever one builds
     "numpy>=1.23,<2",
     "protobuf>=3.20.3,<4.24",
     "click>=8.1,<9",
