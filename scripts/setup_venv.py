@@ -22,6 +22,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 INPUTS = ("requirements.lock", "setup.py", "pyproject.toml")
+MAKE_VENV = ("-m", "venv", "--clear")  # with pip: TFX builds wheels by `python -m pip`
 LARGE_WHEEL_TIMEOUT = "300"  # seconds; tensorflow alone is 450 MB
 
 
@@ -228,7 +229,7 @@ def set_up(root: Path = ROOT) -> None:
         base = base_python()
         if why or not runs(venv / "bin" / "python"):
             say(f"making .venv with Python {wanted['python']}" + (f": {why}" if why else ""))
-            if not run(base, "-m", "venv", "--clear", venv):
+            if not run(base, *MAKE_VENV, venv):
                 raise SetupError(f"{base} cannot make a virtual environment in {venv}")
         else:
             say(".venv is not what requirements.lock says: bringing it up to date")

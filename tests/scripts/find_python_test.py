@@ -1,0 +1,103 @@
+"""Which Python the set-up takes, on machines made of small shell scripts."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+VERSION = "{}.{}".format(*sys.version_info[:2])
+BASE = Path(sys.base_prefix, "bin", f"python{VERSION}")
+
+
+@pytest.fixture
+def machine(tmp_path: Path, repository: Path) -> Path:
+    """A checkout of the script alone, and a folder `bin` that is all of PATH."""
+    (tmp_path / "checkout" / "scripts").mkdir(parents=True)
+    shutil.copy(repository / "scripts" / "find_python.sh", tmp_path / "checkout" / "scripts")
+    (tmp_path / "bin").mkdir()
+    for tool in ("sh", "dirname"):
+        (tmp_path / "bin" / tool).symlink_to(shutil.which(tool))
+    return tmp_path
+
+
+def program(path: Path, body: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!/bin/sh\n{body}\n", encoding="utf-8")
+    path.chmod(0o755)
+    return path
+
+
+def real(path: Path) -> Path:
+    return program(path, f'exec "{BASE}" "$@"')
+
+
+def find(machine: Path, want: str = VERSION) -> subprocess.CompletedProcess[str]:
+    env = {"PATH": str(machine / "bin"), "HOME": str(machine), "PERCEIVER_PYTHON_VERSION": want}
+    return subprocess.run(
+        [str(machine / "checkout" / "scripts" / "find_python.sh")],
+        env=env,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def test_a_python_on_path_is_taken(machine: Path) -> None:
+    there = real(machine / "bin" / f"python{VERSION}")
+    assert find(machine).stdout.strip() == str(there)
+
+
+def test_a_shim_that_fails_is_passed_over_for_pyenvs_own(machine: Path) -> None:
+    program(machine / "bin" / f"python{VERSION}", "echo 'command not found' >&2; exit 127")
+    program(machine / "bin" / "pyenv", f"echo {machine}/pyenv")
+    there = real(machine / "pyenv" / "versions" / f"{VERSION}.99" / "bin" / f"python{VERSION}")
+    found = find(machine)
+    assert found.stdout.strip() == str(there)
+    assert found.stderr == ""
+
+
+def test_a_python_of_another_version_is_not_taken(machine: Path) -> None:
+    # It answers for its version and does nothing else: fetching uv with it would need a registry.
+    program(
+        machine / "bin" / "python3",
+        f'case "$2" in *version_info*) exec "{BASE}" "$@";; esac; exit 1',
+    )
+    assert find(machine).returncode == 0
+    assert find(machine, "2.1").returncode == 1
+
+
+def test_uv_is_asked_to_find_before_it_is_asked_to_install(machine: Path) -> None:
+    there = real(machine / "managed" / "python")
+    program(
+        machine / "bin" / "uv",
+        f'[ "$2" = install ] && : > {machine}/installed\n'
+        f"[ -e {machine}/installed ] && echo {there}; exit 0",
+    )
+    found = find(machine)
+    assert found.stdout.strip() == str(there)
+    assert "asking uv" in found.stderr
+
+    again = find(machine)
+    assert again.stdout.strip() == str(there)
+    assert again.stderr == ""
+
+
+def test_without_any_the_error_says_what_to_install(machine: Path) -> None:
+    found = find(machine)
+    assert found.returncode == 1
+    assert found.stdout == ""
+    assert f"no Python {VERSION} found" in found.stderr
+    assert f"apt-get install python{VERSION}" in found.stderr
+
+
+def test_the_environment_of_this_checkout_comes_first(machine: Path) -> None:
+    real(machine / "bin" / f"python{VERSION}")
+    own = real(machine / "checkout" / ".venv" / "bin" / "python")
+    assert find(machine).stdout.strip() == str(own)
+    os.unlink(own)
+    assert find(machine).stdout.strip() == str(machine / "bin" / f"python{VERSION}")

@@ -1,0 +1,172 @@
+"""The set-up on a project of one small module: once, again, interrupted, moved, and two at a time."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+SETUP = """
+from setuptools import setup
+setup(name="perceiver-keras", version="0.1.0", py_modules=["small"])
+"""
+# Stands in for the installation, which needs a registry, and leaves out pip, which takes ten seconds
+# to unpack. The rest of the set-up is the real one.
+OFFLINE = """
+import sys, time, pathlib, setup_venv
+setup_venv.MAKE_VENV += ("--without-pip",)
+setup_venv.runs = lambda python: python.exists()
+def install(root):
+    log = root / "installs.txt"
+    with log.open("a") as handle:
+        handle.write("start\\n")
+    time.sleep(float(sys.argv[1]))
+    (root / ".venv" / "installed").write_text("whole")
+    with log.open("a") as handle:
+        handle.write("end\\n")
+setup_venv.install = install
+setup_venv.ROOT = pathlib.Path(__file__).resolve().parents[1]
+setup_venv.set_up(setup_venv.ROOT)
+"""
+
+
+@pytest.fixture(scope="module")
+def setup_venv() -> ModuleType:
+    path = Path(__file__).absolute().parents[2] / "scripts" / "setup_venv.py"
+    spec = importlib.util.spec_from_file_location("setup_venv", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def project(tmp_path: Path, repository: Path) -> Path:
+    root = tmp_path / "project"
+    (root / "scripts").mkdir(parents=True)
+    shutil.copy(repository / "scripts" / "setup_venv.py", root / "scripts")
+    (root / "scripts" / "offline.py").write_text(OFFLINE, encoding="utf-8")
+    (root / "setup.py").write_text(SETUP, encoding="utf-8")
+    (root / "pyproject.toml").write_text("", encoding="utf-8")
+    (root / "requirements.lock").write_text("a==1\n", encoding="utf-8")
+    return root
+
+
+def start(root: Path, seconds: float = 0) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, str(root / "scripts" / "offline.py"), str(seconds)],
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def set_up(root: Path) -> str:
+    """Run the set-up to its end; what it said."""
+    process = start(root)
+    said = process.communicate(timeout=120)[1]
+    assert process.returncode == 0, said
+    return said
+
+
+def installs(root: Path) -> list[str]:
+    return (root / "installs.txt").read_text(encoding="utf-8").split()
+
+
+def test_a_second_run_installs_nothing_and_says_nothing(project: Path) -> None:
+    assert "making .venv" in set_up(project)
+    assert set_up(project) == ""
+    assert installs(project) == ["start", "end"]
+
+
+@pytest.mark.parametrize("name", ["requirements.lock", "setup.py", "pyproject.toml"])
+def test_what_it_depends_on_is_watched(project: Path, setup_venv: ModuleType, name: str) -> None:
+    before = setup_venv.wanted_stamp(project)
+    (project / name).write_text("# changed\n", encoding="utf-8")
+    assert setup_venv.wanted_stamp(project) != before
+
+
+def test_a_new_package_is_put_on_the_map(project: Path, setup_venv: ModuleType) -> None:
+    before = setup_venv.wanted_stamp(project)
+    (project / "extra").mkdir()
+    (project / "extra" / "__init__.py").touch()
+    assert setup_venv.wanted_stamp(project) != before
+
+
+def test_a_changed_lock_installs_again_into_the_same_environment(project: Path) -> None:
+    set_up(project)
+    (project / ".venv" / "kept").touch()
+    (project / "requirements.lock").write_text("a==2\n", encoding="utf-8")
+    assert "bringing it up to date" in set_up(project)
+    assert (project / ".venv" / "kept").exists()
+    assert installs(project) == ["start", "end"] * 2
+
+
+def test_a_killed_set_up_is_begun_again(project: Path) -> None:
+    process = start(project, seconds=60)
+    deadline = time.monotonic() + 60
+    while not (project / "installs.txt").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    os.killpg(process.pid, 9)
+    process.communicate()
+    (project / ".venv" / "half").touch()
+
+    assert "interrupted" in set_up(project)
+    assert not (project / ".venv" / "half").exists()
+    assert (project / ".venv" / "installed").read_text(encoding="utf-8") == "whole"
+    assert set_up(project) == ""
+
+
+def test_two_at_once_install_once(project: Path) -> None:
+    first = start(project, seconds=1)
+    second = start(project, seconds=1)
+    said = first.communicate(timeout=120)[1] + second.communicate(timeout=120)[1]
+    assert first.returncode == second.returncode == 0, said
+    assert "waiting for it" in said
+    assert installs(project) == ["start", "end"]
+
+
+def test_a_moved_environment_is_made_anew(project: Path) -> None:
+    set_up(project)
+    moved = project.rename(project.with_name("moved"))
+    assert "moved or copied" in set_up(moved)
+    assert str(moved) in (moved / ".venv" / "bin" / "activate").read_text(encoding="utf-8")
+
+
+def test_uv_goes_where_pip_is_told_to_go(setup_venv: ModuleType, tmp_path: Path) -> None:
+    listing = f"""\
+global.index-url='https://one.example/simple'
+:env:.index-url='https://two.example/simple'
+global.extra-index-url='https://three.example/simple file:///nowhere/simple'
+global.find-links='{tmp_path} /nowhere/at/all'
+global.cert='/etc/certificates.pem'
+global.trusted-host='two.example'
+a line of no shape
+"""
+    env = setup_venv.uv_environment(setup_venv.pip_settings(listing), {"PATH": "x"})
+    assert env["UV_DEFAULT_INDEX"] == "https://two.example/simple"
+    assert env["UV_INDEX"] == "https://three.example/simple"
+    assert env["UV_FIND_LINKS"] == str(tmp_path)
+    assert env["SSL_CERT_FILE"] == "/etc/certificates.pem"
+    assert env["UV_INSECURE_HOST"] == "two.example"
+    assert env["PATH"] == "x"
+
+
+def test_what_is_set_for_uv_itself_stays(setup_venv: ModuleType) -> None:
+    given = {"UV_DEFAULT_INDEX": "https://mine.example", "PYTHONPATH": "astray", "PIP_TARGET": "x"}
+    env = setup_venv.uv_environment({"index-url": "https://other.example"}, given)
+    assert env["UV_DEFAULT_INDEX"] == "https://mine.example"
+    assert not {"PYTHONPATH", "PIP_TARGET"} & set(env)
+
+
+def test_a_missing_package_is_noticed(project: Path, setup_venv: ModuleType) -> None:
+    set_up(project)
+    (project / "requirements.lock").write_text("no-such-package==1\n", encoding="utf-8")
+    with pytest.raises(setup_venv.SetupError, match="no-such-package==1"):
+        setup_venv.check_installed(project)
