@@ -102,7 +102,7 @@ def build_optimizer(optimizer: Any, variables: Sequence[tf.Variable]) -> None:
         optimizer.build(variables)
 
 
-class MovingAverage(tf.Module):
+class MovingAverage:
     """An exponential moving average of weights, kept beside the model and swapped in to evaluate.
 
     The decay of step t is min(decay, (1 + t) / (10 + t)), as in `tf.train.ExponentialMovingAverage`, so that the
@@ -111,7 +111,6 @@ class MovingAverage(tf.Module):
     """
 
     def __init__(self, variables: Sequence[tf.Variable], decay: float):
-        super().__init__(name="moving_average")
         self.decay = decay
         self._model_variables = list(variables) if decay else []
         self.averages = [

@@ -38,7 +38,7 @@ class TrainStep:
         self.saved = {
             "model": model,
             "optimizer": self._optimizer,
-            "average": self.average,
+            "average": tf.train.Checkpoint(averages=self.average.averages),
             "metrics": tf.train.Checkpoint(**{m.name: m for m in self.metrics}),
         }
         compile_ = tf.function(jit_compile=True) if uses_xla(train) else (lambda step: step)

@@ -1,13 +1,11 @@
-"""A task that trains in seconds, for the tests of training; as a program, a run that a test may kill.
-
-`python tests/training.py STATE_DIR OUT [key=value ...]` trains and writes OUT/weights.npz and OUT/told.json.
-"""
+"""A task that trains in seconds, for the tests of training, and processes of it that a test may kill."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
-import sys
+import multiprocessing
+import os
 from pathlib import Path
 from typing import Any
 
@@ -82,16 +80,23 @@ def points(count: int) -> tuple[np.ndarray, np.ndarray]:
     return values.astype(np.float32), labels.astype(np.int64)
 
 
-def train_batches(config: TaskConfig, noise: float = 0.1) -> tf.data.Dataset:
-    """Endless shuffled batches with stateless noise: (inputs [B, CHANNELS], labels [B])."""
+def train_batches(config: TaskConfig, noise: float = 0.1, count: int = 96) -> tf.data.Dataset:
+    """Endless shuffled batches with noise, all stateless: (inputs [B, CHANNELS], labels [B])."""
+    values, labels = map(tf.constant, points(count))
+    run_seed = tf.constant(config.train.seed, tf.int64)
 
-    def prepare(index: tf.Tensor, example: tuple[tf.Tensor, tf.Tensor]):
-        seed = tf.stack([tf.constant(config.train.seed, tf.int64), index])
-        value = example[0] + noise * tf.random.stateless_normal([CHANNELS], seed)
-        return value, example[1]
+    def epoch_of(epoch: tf.Tensor) -> tf.data.Dataset:
+        order = tf.random.experimental.stateless_shuffle(
+            tf.range(count), tf.stack([run_seed, epoch]), alg="philox"
+        )
+        return tf.data.Dataset.from_tensor_slices(order)
 
-    dataset = tf.data.Dataset.from_tensor_slices(points(96)).shuffle(96, seed=3).repeat()
-    dataset = dataset.enumerate().map(prepare, num_parallel_calls=2, deterministic=True)
+    def prepare(number: tf.Tensor, index: tf.Tensor):
+        draw = tf.random.stateless_normal([CHANNELS], tf.stack([run_seed, number]), alg="philox")
+        return values[index] + noise * draw, labels[index]
+
+    dataset = tf.data.Dataset.range(1 << 40).flat_map(epoch_of).enumerate()
+    dataset = dataset.map(prepare, num_parallel_calls=2, deterministic=True)
     return dataset.batch(config.data.batch_size, drop_remainder=True).prefetch(2)
 
 
@@ -139,13 +144,17 @@ def weights(model: keras.Model) -> dict[str, np.ndarray]:
     return {f"{i} {v.name}": v.numpy() for i, v in enumerate(model.weights)}
 
 
-def main(state_dir: str, out: str, *assignments: str) -> None:
-    trained = train(override(CONFIG, *assignments), state_dir)
+def run(state_dir: str, out: str, *assignments: str) -> None:
+    """Trains and writes `out`/weights.npz and `out`/told.json; all that is said goes to `out`/said."""
     Path(out).mkdir(parents=True, exist_ok=True)
+    with open(Path(out, "said"), "a") as said:
+        os.dup2(said.fileno(), 2)
+    trained = train(override(CONFIG, *assignments), state_dir)
     np.savez(Path(out, "weights.npz"), **weights(trained.model))
     told = {"history": trained.history, "best": trained.best, "resumed_from": trained.resumed_from}
     Path(out, "told.json").write_text(json.dumps(told))
 
 
-if __name__ == "__main__":
-    main(*sys.argv[1:])
+# A process that has imported TensorFlow once, and runs nothing, gives birth to those that tests kill.
+processes = multiprocessing.get_context("forkserver")
+processes.set_forkserver_preload(["tests.training"])

@@ -1,0 +1,250 @@
+"""Training: it learns, goes on to the last bit after any kill, and says what went wrong."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import random
+import signal
+import time
+from collections.abc import Callable
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import perceiver_keras.train
+from perceiver_keras.config import override
+from perceiver_keras.errors import PerceiverError, UsageError
+from perceiver_keras.progress import Progress
+from tests import training
+from tests.training import CONFIG, TASK
+
+
+def start(*assignments: str, state: Path, out: Path) -> BaseProcess:
+    process = training.processes.Process(target=training.run, args=(state, out, *assignments))
+    process.start()
+    return process
+
+
+def finish(process: BaseProcess, out: Path, code: int = 0) -> str:
+    """What the process said."""
+    process.join(timeout=120)
+    said = (out / "said").read_text()
+    assert process.exitcode == code, said
+    return said
+
+
+def assert_same_run(one: Path, other: Path) -> None:
+    """Weights (the averages, swapped in), history and best value, to the last bit."""
+    first, second = np.load(one / "weights.npz"), np.load(other / "weights.npz")
+    assert first.files == second.files
+    for name in first.files:
+        assert first[name].tobytes() == second[name].tobytes(), name
+    told = [json.loads((folder / "told.json").read_text()) for folder in (one, other)]
+    assert told[0]["history"] == told[1]["history"]
+    assert told[0]["best"] == told[1]["best"]
+
+
+def wait_for(condition: Callable[[], bool], process: BaseProcess, seconds: float = 90) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert process.is_alive() and time.monotonic() < end
+        time.sleep(0.001)
+
+
+def test_killed_at_any_moment_ends_as_if_never_killed(tmp_path):
+    """SIGKILL at random moments and inside a save; then the same bytes as one unbroken run."""
+    settings = ("train.steps=600", "train.evaluate_every=150")
+    state, one, two = (tmp_path / name for name in ("state", "one", "two"))
+    unbroken = start(*settings, state=tmp_path / "unbroken", out=one)
+    chance = random.Random(0)
+
+    def highest() -> int:
+        return max([int(p.stem[5:]) for p in state.glob("ckpt-*.index")], default=0)
+
+    for kill in range(4):
+        process = start(*settings, state=state, out=two)
+        before = highest()
+        wait_for(lambda b=before: highest() > b, process)
+        if kill % 2:  # in a save: its temporary folder is there
+            wait_for(lambda: any(state.glob("ckpt-*_temp")), process)
+        else:
+            time.sleep(chance.random() * 0.05)
+        process.kill()
+        finish(process, two, -signal.SIGKILL)
+        assert highest() < 600, "the run was too fast to be killed in the middle"
+    said = finish(start(*settings, state=state, out=two), two)
+    finish(unbroken, one)
+    assert said.count("Going on from step") == 4
+    assert not list(state.glob("*_temp"))
+    assert json.loads((two / "told.json").read_text())["resumed_from"] > 0
+    assert_same_run(one, two)
+
+
+def test_sigterm_saves_and_exits_143(tmp_path):
+    settings = ("train.steps=1000000", "train.checkpoint_every=1000000", "train.log_every=1")
+    process = start(*settings, state=tmp_path, out=tmp_path)
+    wait_for((tmp_path / "lock").exists, process)
+    time.sleep(5)  # somewhere in the middle; before the first step it would stop as well
+    process.terminate()
+    said = finish(process, tmp_path, 143)
+    (index,) = tmp_path.glob("ckpt-*.index")
+    assert f"Stopped by SIGTERM at step {index.stem[5:]}" in said
+
+
+def test_learns_logs_and_continues(tmp_path):
+    """One run in one process: the figures, TensorBoard's files, and a second call that goes on."""
+    config = override(CONFIG, "train.steps=30", "train.deterministic=false")
+    trained = training.train(config, tmp_path / "state", log_dir=tmp_path / "log")
+    assert trained.steps == 30 and trained.resumed_from is None
+    assert trained.history[-1]["step"] == 30
+    assert trained.history[-1]["val_accuracy"] > 0.9
+    assert trained.history[0]["loss"] > 3 * trained.history[-1]["loss"]
+    assert [row["step"] for row in trained.history] == [7, 10, 14, 20, 21, 28, 30]
+    best = max(
+        (row for row in trained.history if "val_accuracy" in row), key=lambda r: r["val_accuracy"]
+    )
+    assert trained.best == {
+        "step": best["step"],
+        "metric": "accuracy",
+        "value": best["val_accuracy"],
+    }
+    told = json.loads((tmp_path / "log" / "history.json").read_text())
+    assert told == {"history": trained.history, "best": trained.best}
+
+    tags = {
+        group: {
+            value.tag: event.step
+            for path in (tmp_path / "log" / group).glob("events.*")
+            for event in tf.compat.v1.train.summary_iterator(str(path))
+            for value in event.summary.value
+        }
+        for group in ("train", "validation")
+    }
+    assert tags["train"].keys() >= {"loss", "learning_rate", "accuracy", "config"}
+    assert tags["train"]["loss"] == 30
+    assert tags["validation"].keys() == {"loss", "accuracy", "Logits"}
+
+    again = training.train(config, tmp_path / "state")
+    assert again.resumed_from == 30 and again.history == trained.history
+    longer = training.train(override(config, "train.steps=33"), tmp_path / "state")
+    assert longer.resumed_from == 30 and longer.steps == 33
+    with pytest.raises(PerceiverError, match="train.learning_rate=0.02, but now it is 0.5"):
+        training.train(override(config, "train.learning_rate=0.5"), tmp_path / "state")
+
+
+def test_the_model_holds_the_averages_and_the_checkpoint_both(tmp_path):
+    config = override(CONFIG, "train.steps=6", "train.deterministic=false")
+    trained = training.train(config, tmp_path / "state")
+    reader = tf.train.load_checkpoint(str(tmp_path / "state" / "ckpt-6"))
+    kernel = trained.model.contract.kernel.numpy()
+    raw = reader.get_tensor("model/contract/kernel/.ATTRIBUTES/VARIABLE_VALUE")
+    number = [v.name for v in trained.model.trainable_variables].index(
+        trained.model.contract.kernel.name
+    )
+    average = reader.get_tensor(f"average/averages/{number}/.ATTRIBUTES/VARIABLE_VALUE")
+    np.testing.assert_array_equal(kernel, average)
+    assert np.abs(kernel - raw).max() > 1e-4
+
+
+def test_accumulated_micro_batches_equal_the_big_batch(tmp_path):
+    base = ("train.steps=5", "model.process.dropout=0.0", "train.deterministic=false")
+    small = override(CONFIG, *base, "data.batch_size=8", "train.gradient_accumulation=3")
+    big = override(CONFIG, *base, "data.batch_size=24")
+    results = [training.train(c, tmp_path / str(i)) for i, c in enumerate((small, big))]
+    for one, two in zip(*(r.model.weights for r in results), strict=True):
+        np.testing.assert_allclose(one, two, rtol=1e-4, atol=1e-6)
+    last = [r.history[-1] for r in results]
+    assert last[0]["loss"] == pytest.approx(last[1]["loss"], rel=1e-5)
+    assert last[0]["accuracy"] == pytest.approx(last[1]["accuracy"])
+
+
+@pytest.mark.parametrize("jit", ["on", "off"])
+def test_mixed_precision_with_and_without_xla(tmp_path, jit):
+    config = override(
+        CONFIG, "train.precision=mixed_bfloat16", f"train.jit_compile={jit}", "train.steps=30",
+        "train.deterministic=false",
+    )  # fmt: skip
+    trained = training.train(config, tmp_path)
+    assert trained.model.expand.compute_dtype == "bfloat16"
+    assert all(v.dtype == tf.float32 for v in trained.model.trainable_variables)
+    assert tf.keras.mixed_precision.global_policy().name == "float32"
+    assert trained.history[-1]["val_accuracy"] > 0.9
+
+
+def two_replicas(folder: Path) -> None:
+    """In a process of its own, since devices must be split before TensorFlow starts."""
+    cpu = tf.config.list_physical_devices("CPU")[0]
+    tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+    config = override(
+        CONFIG, "train.steps=6", "train.checkpoint_every=3", "model.process.dropout=0.0"
+    )  # fmt: skip
+    one = training.train(config, folder / "one").model.get_weights()
+    perceiver_keras.train.make_strategy = lambda _: tf.distribute.MirroredStrategy(
+        ["CPU:0", "CPU:1"]
+    )
+    two = training.train(config, folder / "two").model.get_weights()
+    for path in (folder / "two").glob("ckpt-6.*"):
+        path.unlink()
+    resumed = training.train(config, folder / "two")
+    assert resumed.resumed_from == 3
+    for a, b, c in zip(one, two, resumed.model.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, rtol=2e-4, atol=1e-5)
+        assert b.tobytes() == c.tobytes()
+
+
+def test_two_replicas_train_as_one(tmp_path):
+    process = training.processes.Process(target=two_replicas, args=(tmp_path,))
+    process.start()
+    process.join(120)
+    assert process.exitcode == 0
+
+
+def test_a_loss_that_is_not_finite_stops_in_words(tmp_path):
+    config = override(CONFIG, "train.steps=20", "train.deterministic=false")
+
+    def poison(number, batch):
+        inputs, targets = batch
+        return tf.where(number == 13, np.nan, 1.0) * inputs, targets
+
+    batches = training.train_batches(config).enumerate().map(poison)
+    with pytest.raises(PerceiverError) as error:
+        training.train(config, tmp_path, train=batches)
+    assert "at step 13" in str(error.value) and "ckpt-10" in str(error.value)
+    assert "train.learning_rate" in str(error.value)
+
+
+def test_two_runs_in_one_folder_are_refused(tmp_path):
+    inner = []
+
+    class Nosy(Progress):
+        def start(self, step=0):
+            with pytest.raises(PerceiverError, match="another process is training here") as error:
+                training.train(CONFIG, tmp_path)
+            inner.append(error)
+
+    config = override(CONFIG, "train.steps=1", "train.deterministic=false")
+    training.train(config, tmp_path, progress=Nosy(1, quiet=True))
+    assert inner
+
+
+def test_a_picture_that_fails_does_not_stop_training(tmp_path, capsys):
+    def broken(*_):
+        raise RuntimeError("no picture today")
+
+    config = override(CONFIG, "train.steps=20", "train.deterministic=false")
+    task = dataclasses.replace(TASK, show=broken)
+    with Progress(20, interval=0) as progress:
+        training.fit(
+            task, config, training.train_batches(config), training.validation_batches(),
+            state_dir=tmp_path / "state", log_dir=tmp_path / "log", progress=progress,
+        )  # fmt: skip
+    assert capsys.readouterr().err.count("no picture today") == 1
+
+
+def test_keeping_fewer_than_three_is_refused(tmp_path):
+    with pytest.raises(UsageError, match="train.keep_checkpoints"):
+        training.train(override(CONFIG, "train.keep_checkpoints=2"), tmp_path)
