@@ -209,10 +209,13 @@ def _module(functions: Mapping[str, Any], roots: Sequence[Any]) -> tf.Module:
         if tensor.dtype == tf.resource
     }
     module = tf.Module()
+    model = roots[0]
     variables = {
         id(variable.handle): variable for f in functions.values() for variable in f.graph.variables
     }
-    module.weights = list(variables.values())
+    place = {id(variable.handle): index for index, variable in enumerate(model.variables)}
+    ordered = sorted(variables, key=lambda handle: place.get(handle, len(place)))
+    module.weights = [variables[handle] for handle in ordered]  # the model's order, whatever is traced first
     module.resources = [
         part
         for root in roots

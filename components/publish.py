@@ -1,0 +1,87 @@
+"""A SavedModel's way to the folder that a server watches: whole or not at all. Needs neither TensorFlow nor TFX."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import shutil
+import time
+from collections.abc import Iterator
+
+from absl import logging
+
+from perceiver_keras.errors import PerceiverError
+
+ASIDE = ".push-"  # begins the names of folders that are being written
+LOCK = ".push.lock"
+
+
+def publish(model: str, destination: str) -> str:
+    """Copies the folder `model` to a new version folder under `destination`, whole.
+
+    The version is the Unix time in seconds, or one above the newest version where that is not larger.
+
+    Returns:
+      The version folder.
+
+    Raises:
+      PerceiverError: `destination` can't be written to; nothing is left there then.
+    """
+    try:
+        os.makedirs(destination, exist_ok=True)
+        with _lock(destination):
+            _remove_leftovers(destination)
+            taken = [int(name) for name in os.listdir(destination) if name.isdecimal()]
+            version = max([int(time.time()), *(number + 1 for number in taken)])
+            aside = os.path.join(destination, f"{ASIDE}{version}")
+            target = os.path.join(destination, str(version))
+            try:
+                shutil.copytree(model, aside, copy_function=shutil.copyfile)
+                _flush(aside)
+                os.rename(aside, target)
+            except OSError:
+                shutil.rmtree(aside, ignore_errors=True)  # a full disk gets its space back
+                raise
+            _flush_folder(destination)
+    except OSError as error:
+        raise PerceiverError(
+            f"Can't push to {destination}: {error.strerror or error}. Nothing was published."
+        ) from error
+    return target
+
+
+@contextlib.contextmanager
+def _lock(destination: str) -> Iterator[None]:
+    """One push at a time in one folder. The kernel frees the lock when its holder dies."""
+    with open(os.path.join(destination, LOCK), "a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            logging.info("Another push to %s is under way: waiting for it.", destination)
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _remove_leftovers(destination: str) -> None:
+    """Of killed pushes; the caller holds the lock, so no push that lives is among them."""
+    for name in os.listdir(destination):
+        if name.startswith(ASIDE):
+            logging.warning("Removing %s, left over from a push that was killed.", name)
+            shutil.rmtree(os.path.join(destination, name))
+
+
+def _flush(folder: str) -> None:
+    for path, _, files in os.walk(folder):
+        for name in files:
+            with open(os.path.join(path, name), "rb") as file:
+                os.fsync(file.fileno())
+        _flush_folder(path)
+
+
+def _flush_folder(folder: str) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

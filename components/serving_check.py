@@ -1,0 +1,151 @@
+"""Loads a SavedModel as a stranger would and replays its warm-up requests: the inside of ServingValidator.
+
+Run as a script by `serving_validator`, in a process of its own with `python -I`, so it imports nothing of ours: only
+what a server has (TensorFlow, its protocol's messages, SentencePiece where the graph has it).
+
+    python -I serving_check.py SITE FOLDER TOLERANCE RESULT
+
+SITE is the folder that TensorFlow is imported from; RESULT is written: {"cause": null or words, "records": n,
+"load_seconds": s, "slowest_seconds": s}.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator
+from typing import Any
+
+# Python code that a server lacks. None in sys.modules makes an import fail, even where the package is installed.
+ABSENT = ("perceiver_keras", "components", "pipeline", "tests", "tensorflow_addons", "tensorflow_io")
+SIGNATURES = ("serving_default", "serving_examples", "serving_tensors", "evaluate")
+WARMUP_FILE = "assets.extra/tf_serving_warmup_requests"
+MAX_RECORDS = 1000  # TensorFlow Serving's limit
+
+
+class Refused(Exception):
+    """Why the model must not be served, in words."""
+
+
+def load(folder: str) -> tuple[Any, dict[str, Any]]:
+    """The model (its signatures hold the variables only weakly) and its signatures by name.
+
+    SentencePiece's ops are registered only if the model fails without them.
+    """
+    import tensorflow as tf
+
+    try:
+        try:
+            model = tf.saved_model.load(folder)
+        except Exception as error:
+            if "Sentencepiece" not in str(error):
+                raise
+            import tensorflow_text  # noqa: F401 - registers the ops
+
+            model = tf.saved_model.load(folder)
+    except Exception as error:  # a damaged file may raise anything
+        raise Refused(f"it doesn't load: {words(error)}") from error
+    signatures = dict(model.signatures)
+    if missing := [name for name in SIGNATURES if name not in signatures]:
+        raise Refused(f"it lacks the signature {', '.join(missing)} (it has {sorted(signatures)})")
+    return model, signatures
+
+
+def warmup_logs(folder: str) -> Iterator[Any]:
+    """The requests and answers that the trainer recorded, parsed."""
+    import tensorflow as tf
+    from google.protobuf.message import DecodeError
+    from tensorflow_serving.apis import prediction_log_pb2
+
+    path = f"{folder}/{WARMUP_FILE}"
+    if not tf.io.gfile.exists(path):
+        raise Refused(f"there is no {WARMUP_FILE}: nothing to try it with")
+    try:
+        for index, record in enumerate(tf.data.TFRecordDataset(path).as_numpy_iterator()):
+            if index == MAX_RECORDS:
+                raise Refused(f"{WARMUP_FILE} has more than {MAX_RECORDS} records")
+            log = prediction_log_pb2.PredictionLog.FromString(record)
+            if log.WhichOneof("log_type") != "predict_log":
+                raise Refused(f"record {index} of {WARMUP_FILE} is no PredictionLog of a predict")
+            yield log.predict_log
+    except DecodeError as error:
+        raise Refused(f"record {index} of {WARMUP_FILE} is no PredictionLog") from error
+    except tf.errors.OpError as error:
+        raise Refused(f"{WARMUP_FILE} is no TFRecord file: {words(error)}") from error
+
+
+def replay(signatures: dict[str, Any], log: Any, tolerance: float) -> str:
+    """Sends one recorded request; returns its signature's name, or refuses what differs from the record."""
+    import tensorflow as tf
+
+    name = log.request.model_spec.signature_name or "serving_default"
+    if name not in signatures:
+        raise Refused(f"a warm-up request wants the signature {name!r} (it has {sorted(signatures)})")
+    try:
+        inputs = {key: tf.constant(tf.make_ndarray(v)) for key, v in log.request.inputs.items()}
+        outputs = signatures[name](**inputs)
+    except Exception as error:
+        raise Refused(f"{name} fails on a warm-up request: {words(error)}") from error
+    recorded = log.response.outputs
+    if set(outputs) != set(recorded):
+        raise Refused(f"{name} answers {sorted(outputs)}, the trainer answered {sorted(recorded)}")
+    for key, value in outputs.items():
+        if difference := compare(value.numpy(), tf.make_ndarray(recorded[key]), tolerance):
+            raise Refused(f"{name}'s {key} {difference}")
+    return name
+
+
+def compare(got: Any, wanted: Any, tolerance: float) -> str | None:
+    """What differs, or None. Floats may differ by `tolerance` of themselves and of the largest of them."""
+    import numpy as np
+
+    if got.shape != wanted.shape:
+        return f"has the shape {got.shape}, the trainer's had {wanted.shape}"
+    if got.dtype != wanted.dtype:
+        return f"is {got.dtype}, the trainer's was {wanted.dtype}"
+    if wanted.dtype.kind != "f":
+        same = np.array_equal(got, wanted)
+        return None if same else f"is {got.ravel()[:3].tolist()}…, the trainer's was {wanted.ravel()[:3].tolist()}…"
+    finite = np.abs(wanted[np.isfinite(wanted)])
+    slack = tolerance * finite.max() if finite.size else 0.0
+    if np.allclose(got, wanted, rtol=tolerance, atol=slack, equal_nan=True):
+        return None
+    worst = np.nanmax(np.abs(got.astype(np.float64) - wanted)) if finite.size else np.nan
+    return f"differs by {worst:.3g} from the trainer's answer (largest value {finite.max(initial=0):.3g})"
+
+
+def words(error: BaseException) -> str:
+    text = str(getattr(error, "message", None) or error).strip() or type(error).__name__
+    return text.splitlines()[0][:300]
+
+
+def check(folder: str, tolerance: float) -> dict[str, Any]:
+    result: dict[str, Any] = {"cause": None, "records": 0, "load_seconds": 0.0, "slowest_seconds": 0.0}
+    try:
+        start = time.monotonic()
+        model, signatures = load(folder)  # noqa: F841 - kept alive while it answers
+        result["load_seconds"] = time.monotonic() - start
+        tried = set()
+        for log in warmup_logs(folder):
+            start = time.monotonic()
+            tried.add(replay(signatures, log, tolerance))
+            result["slowest_seconds"] = max(result["slowest_seconds"], time.monotonic() - start)
+            result["records"] += 1
+        if untried := [name for name in SIGNATURES if name not in tried]:
+            raise Refused(f"{WARMUP_FILE} has no request for {', '.join(untried)}")
+    except Refused as refused:
+        result["cause"] = str(refused)
+    return result
+
+
+if __name__ == "__main__":
+    site, model_folder, relative, result_path = sys.argv[1:]
+    sys.modules.update(dict.fromkeys(ABSENT))
+    if site not in sys.path:
+        sys.path.append(site)
+    verdict = check(model_folder, float(relative))
+    with open(f"{result_path}.tmp", "w") as file:
+        json.dump(verdict, file)
+    os.replace(f"{result_path}.tmp", result_path)
