@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.style.tree import PACKAGES, ROOT, files, python_files, read
+from tests.style.tree import PACKAGES, ROOT, python_files, read
 
 MODALITIES = {"text", "image", "flow", "video", "audio", "label", "entities", "multimodal"}
 # Other words for the same things, as a file name in these three folders.
@@ -18,8 +18,6 @@ SYNONYMS = {
 MODALITY_FOLDERS = ("data", "preprocess", "postprocess")
 # Folders of tests about the repository, not about one module each.
 ABOUT_THE_WHOLE = {"style", "parity"}
-# Tests that go through every registered thing of their folder, or through several modules at once.
-ABOUT_A_FOLDER = {"contract", "conformance", "end_to_end", "round_trip"}
 
 
 def test_no_python_file_is_longer_than_400_lines() -> None:
@@ -50,29 +48,46 @@ def test_what_is_postprocessed_is_preprocessed_under_the_same_name() -> None:
     assert modalities("postprocess") - modalities("preprocess") - {"label"} == set()
 
 
-def mirrored(test: Path) -> list[Path]:
-    """Where the module of `tests/a/b_test.py` may lie, relative to the root."""
-    below = test.relative_to("tests")
-    module = below.with_name(below.stem.removesuffix("_test"))
-    places = [Path("perceiver_keras") / module, module]
-    return [place.with_suffix(end) for place in places for end in (".py", ".sh")] + places
+def homes(folder: Path) -> list[Path]:
+    """Where the code may lie that the tests in `folder` (relative to tests/) are about."""
+    return [ROOT / "perceiver_keras" / folder, ROOT / folder]
 
 
 def test_tests_mirror_the_tree() -> None:
+    """`perceiver_keras/layers/attention.py` is tested in `tests/layers/attention_test.py`.
+
+    A folder's tests may go through several of its modules; at the top a test is of one module.
+    """
     odd = []
-    for path in files():
-        if path.parts[0] != "tests" or not path.name.endswith("_test.py"):
+    for path in python_files("tests"):
+        below = path.relative_to("tests")
+        if not path.name.endswith("_test.py") or below.parts[0] in ABOUT_THE_WHOLE:
             continue
-        name = path.stem.removesuffix("_test")
-        if path.parts[1] in ABOUT_THE_WHOLE:
-            continue
-        folder = path.relative_to("tests").parent
-        homes = (ROOT / "perceiver_keras" / folder, ROOT / folder)
-        if name in ABOUT_A_FOLDER and any(home.is_dir() for home in homes):
-            continue
-        if not any((ROOT / place).exists() for place in mirrored(path)):
+        places = homes(below.parent)
+        if below.parent == Path("."):
+            name = path.stem.removesuffix("_test")
+            found = any((place / f"{name}.py").exists() for place in places)
+        else:
+            found = any(place.is_dir() for place in places)
+        if not found:
             odd.append(str(path))
-    assert odd == [], "no module of that name lies at the same place"
+    assert odd == [], "nothing of that name lies at the same place"
+
+
+def test_every_folder_of_code_has_its_tests() -> None:
+    """A folder within a folder may be tested where its parent is; commands, where the cli is."""
+    code = {path.parent for path in python_files(*PACKAGES) if path.name != "__init__.py"}
+    tests = [path for path in python_files("tests") if path.name.endswith("_test.py")]
+    tested = {path.parent for path in tests}
+    if Path("tests/cli_test.py") in tests:
+        tested.add(Path("tests/commands"))
+    untested = []
+    for folder in sorted(code):
+        below = folder.parts[1:] if folder.parts[0] == "perceiver_keras" else folder.parts
+        places = [Path("tests", *below[:depth]) for depth in range(min(1, len(below)), len(below))]
+        if not {Path("tests", *below), *places} & tested:
+            untested.append(str(folder))
+    assert untested == []
 
 
 def test_test_files_are_named_so_that_they_run() -> None:

@@ -1,0 +1,109 @@
+"""The wheel: built beside a file named as on a case-insensitive disk, installed, and run elsewhere."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import re
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+
+PACKAGES = ("perceiver_keras", "components", "pipeline")
+FOR_BUILDING = ("setup.py", "pyproject.toml", "README.md", "LICENSE", "BUILD")
+
+
+def run(*command: str | Path, cwd: Path) -> str:
+    env = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    done = subprocess.run(
+        [str(word) for word in command], cwd=cwd, env=env, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The project's wheel, built where `build` is a file, as BUILD is on macOS's disks."""
+    repository = Path(__file__).absolute().parents[1]
+    copy = tmp_path_factory.mktemp("source")
+    skip = shutil.ignore_patterns("__pycache__")
+    for name in (*PACKAGES, "tests"):
+        shutil.copytree(repository / name, copy / name, ignore=skip)
+    for name in FOR_BUILDING:
+        if (repository / name).exists():
+            shutil.copy(repository / name, copy)
+    shutil.copy(copy / "BUILD", copy / "build")
+    # In the tree itself, as `pip install .` does it; `python -m build` goes through an archive.
+    run(sys.executable, "setup.py", "-q", "bdist_wheel", "--dist-dir", "out", cwd=copy)
+    assert (copy / "build").is_file()
+    (built,) = (copy / "out").glob("*.whl")
+    return built
+
+
+def test_it_holds_our_packages_and_what_they_read(wheel: Path, repository: Path) -> None:
+    names = set(zipfile.ZipFile(wheel).namelist())
+    code = {name for name in names if ".dist-info/" not in name}
+    assert {name.split("/")[0] for name in code} == set(PACKAGES)
+    wanted = {
+        str(path.relative_to(repository))
+        for package in PACKAGES
+        for path in (repository / package).rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    assert code == wanted
+
+
+def test_it_says_what_it_needs(wheel: Path) -> None:
+    lines = read_metadata(wheel)
+    assert "Name: perceiver-keras" in lines
+    (python,) = (line for line in lines if line.startswith("Requires-Python: "))
+    assert SpecifierSet(python.removeprefix("Requires-Python: ")) == SpecifierSet(">=3.10,<3.11")
+    extras = {line.split(": ")[1] for line in lines if line.startswith("Provides-Extra")}
+    assert {"pipeline", "gpu", "dev"} <= extras
+
+
+def test_what_is_installed_fits_its_ranges(wheel: Path) -> None:
+    """The lock is made from these ranges; here nothing has drifted from them."""
+    needed = [
+        Requirement(line.removeprefix("Requires-Dist: "))
+        for line in read_metadata(wheel)
+        if line.startswith("Requires-Dist: ") and "extra == 'gpu'" not in line.replace('"', "'")
+    ]
+    assert len(needed) > 10
+    wrong = {
+        str(need): have
+        for need in needed
+        if not need.specifier.contains(have := importlib.metadata.version(need.name))
+    }
+    assert wrong == {}
+
+
+def read_metadata(wheel: Path) -> list[str]:
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = [name for name in archive.namelist() if name.endswith(".dist-info/METADATA")]
+        return archive.read(name).decode().splitlines()
+
+
+def test_its_command_works_in_a_fresh_environment(wheel: Path, tmp_path: Path) -> None:
+    venv = tmp_path / "venv"
+    run(sys.executable, "-m", "venv", "--without-pip", venv, cwd=tmp_path)
+    python = venv / "bin" / "python"
+    pip = [sys.executable, "-m", "pip", "--python", python, "install", "--quiet"]
+    run(*pip, "--no-deps", "--no-index", wheel, cwd=tmp_path)
+    # Its dependencies come from here instead of a registry. A line in a .pth file makes a folder
+    # importable and does not read that folder's own .pth files: the checkout stays out of sight.
+    (site,) = (venv / "lib").glob("python*/site-packages")
+    here = Path(pytest.__file__).parents[1]
+    (site / "dependencies.pth").write_text(f"{here}\n", encoding="utf-8")
+
+    where = run(python, "-c", "import perceiver_keras as p; print(p.__file__)", cwd=tmp_path)
+    assert where.startswith(str(site))
+    assert re.search(r"^ +run ", run(venv / "bin" / "perceiver", "--help", cwd=tmp_path), re.M)
+    assert "image_classification" in run(venv / "bin" / "perceiver", "tasks", cwd=tmp_path)
