@@ -9,9 +9,11 @@ but not blessed, 130 interrupted).
 from __future__ import annotations
 
 import importlib
+import logging
 import os
 import sys
 import traceback
+import warnings
 from typing import Any, NamedTuple
 
 import click
@@ -107,22 +109,23 @@ class Commands(click.Group):
 def quiet_imports(debug: bool) -> None:
     """Users see our output and not Google's. Must come before the first import of TensorFlow.
 
-    The environment also reaches Beam's workers and the fresh process of the serving check.
+    The environment also reaches Beam's workers and the fresh process of the serving check. A root
+    logger that has a handler keeps TensorFlow and absl from adding theirs; `run` replaces it by the
+    run folder's log file.
     """
     if debug:
         return
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
-    filters = [f for f in os.environ.get("PYTHONWARNINGS", "").split(",") if f]
-    for kind in ("FutureWarning", "DeprecationWarning", "UserWarning"):
-        if (rule := f"ignore::{kind}") not in filters:
-            filters.append(rule)
-    os.environ["PYTHONWARNINGS"] = ",".join(filters)
+    categories = (FutureWarning, DeprecationWarning, UserWarning)
+    filters = [rule for rule in os.environ.get("PYTHONWARNINGS", "").split(",") if rule]
+    rules = [f"ignore::{category.__name__}" for category in categories]
+    os.environ["PYTHONWARNINGS"] = ",".join(filters + [r for r in rules if r not in filters])
     if not sys.warnoptions:
-        import warnings
-
-        for category in (FutureWarning, DeprecationWarning, UserWarning):
+        for category in categories:
             warnings.simplefilter("ignore", category)
+    if not logging.getLogger().handlers:
+        logging.getLogger().addHandler(logging.NullHandler())
 
 
 @click.group(

@@ -80,13 +80,13 @@ def command(
     good = [result for result in results if result.error == ""]
     for result in good:
         say(f"{result.name}\t{_line(result.answer)}")
+    bad = [result for result in results if result.error]
+    for result in bad:
+        click.echo(f"{result.name}: {result.error}", err=True)
     if out and good:
         _draw(good, out)
     if save and good:
         _save(good, save)
-    bad = [result for result in results if result.error]
-    for result in bad:
-        click.echo(f"{result.name}: {result.error}", err=True)
     answer(
         {
             "task": task,
@@ -207,11 +207,11 @@ def _save(results: Sequence[Result], save: Path) -> None:
     columns = {name: [result.numbers[name] for result in results] for name in results[0].numbers}
     if save.suffix == ".json":
         plain = {key: np.asarray(column).tolist() for key, column in columns.items()}
-        write_json(save, {"file": names, **_decoded(plain)})
+        write_json(save, {"files": names, **_decoded(plain)})
     else:
         buffer = io.BytesIO()
         arrays = {key: _array(column) for key, column in columns.items()}
-        np.savez(buffer, file=np.array(names), **arrays)
+        np.savez(buffer, files=np.array(names), **arrays)
         write_whole(save, buffer.getvalue())
     say(f"Numbers: {save}")
 
