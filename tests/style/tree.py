@@ -23,7 +23,12 @@ def files() -> tuple[Path, ...]:
             check=True,
         ).stdout.splitlines()
     else:  # an unpacked archive, or Bazel's runfiles, which hold what BUILD granted
-        listed = [str(path.relative_to(ROOT)) for path in ROOT.rglob("*")]
+        listed = [
+            str(path.relative_to(ROOT))
+            for path in ROOT.rglob("*")
+            # Bazel's launcher of a test lies beside it.
+            if not (path.suffix == "" and path.with_suffix(".py").exists())
+        ]
     hidden = (".venv", ".uv", "runs", "__pycache__")
     return tuple(
         sorted(
