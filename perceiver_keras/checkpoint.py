@@ -13,6 +13,7 @@ import fcntl
 import json
 import os
 import re
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -76,13 +77,8 @@ class Checkpoints:
             with _in_words(self.folder):
                 tf.io.gfile.makedirs(self.folder)
                 self._remove_leftovers()
-                self._write_state_file()
-        self._manager = tf.train.CheckpointManager(
-            self._checkpoint,
-            self.folder if writes else _scratch(),
-            max_to_keep=keep if writes else 1,
-            checkpoint_name=_PREFIX,
-        )
+        self._keep = keep
+        self._manager: tf.train.CheckpointManager | None = None
 
     @property
     def latest(self) -> str | None:
@@ -105,6 +101,8 @@ class Checkpoints:
           PerceiverError: the disk is full or the folder read-only.
         """
         with _in_words(self.folder):
+            if self._manager is None:
+                self._manager = self._make_manager()
             return self._manager.save(checkpoint_number=step)
 
     def restore(self) -> int | None:
@@ -115,6 +113,7 @@ class Checkpoints:
         Raises:
           PerceiverError: the checkpoint was made with other settings, or does not fit the parts.
         """
+        self._manager = None  # it would count what is set aside here
         tried = self.steps()[::-1]
         for step in tried:
             path = self._path(step)
@@ -180,12 +179,29 @@ class Checkpoints:
             elif _LEFTOVER.match(name) or (part and int(part[1]) not in steps):
                 tf.io.gfile.remove(path)
 
+    def _make_manager(self) -> tf.train.CheckpointManager:
+        if not self._writes:
+            # All workers must take part in a save; this one's share is thrown away.
+            folder = tempfile.mkdtemp(prefix="perceiver_worker_")
+            return tf.train.CheckpointManager(self._checkpoint, folder, max_to_keep=1)
+        self._write_state_file()
+        return tf.train.CheckpointManager(
+            self._checkpoint, self.folder, max_to_keep=self._keep, checkpoint_name=_PREFIX
+        )
+
     def _write_state_file(self) -> None:
-        """TensorFlow's own list, from what is there; its manager fails on an empty or missing one."""
+        """TensorFlow's own list, from what is there: its manager fails on an empty one, and never deletes what
+        isn't in it or has no time later than the last preserved."""
         paths = [self._path(step) for step in self.steps()]
         state = os.path.join(self.folder, "checkpoint")
         if paths:
-            tf.compat.v1.train.update_checkpoint_state(self.folder, paths[-1], paths)
+            tf.compat.v1.train.update_checkpoint_state(
+                self.folder,
+                paths[-1],
+                paths,
+                all_model_checkpoint_timestamps=[float(i) for i in range(1, len(paths) + 1)],
+                last_preserved_timestamp=0.0,
+            )
         elif tf.io.gfile.exists(state):
             tf.io.gfile.remove(state)
 
@@ -245,10 +261,3 @@ def _in_words(folder: str) -> Iterator[None]:
 def _first_line(error: BaseException) -> str:
     text = getattr(error, "message", None) or str(error) or type(error).__name__
     return " ".join(str(text).split())[:200]
-
-
-def _scratch() -> str:
-    """Where a worker that isn't the chief writes its share of a save that all must take part in."""
-    import tempfile
-
-    return tempfile.mkdtemp(prefix="perceiver_worker_")
