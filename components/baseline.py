@@ -8,7 +8,7 @@ In a pipeline:
 
     baseline = Resolver(
         strategy_class=LatestBlessedOther,
-        config={"after": 0},
+        config={"rebaseline": False},
         model=Channel(type=Model),
         model_blessing=Channel(type=ModelBlessing),
         candidate=trainer.outputs["model"],
@@ -31,37 +31,45 @@ Artifacts = dict[str, list[types.Artifact]]
 class LatestBlessedOther(ResolverStrategy):
     """Resolves `model` and `model_blessing` to the latest blessed model but `candidate`, and its blessing.
 
+    A model that was blessed without a baseline begins a new line: what was blessed before it is no baseline any
+    more. The first model does, and so does one whose labels or signature have changed (`rebaseline`); runs after
+    it need not say so again.
+
     Args:
-      after: Models up to this artifact id are no baselines. A run whose signature or labels are new starts over
-        with `newest_model_id`, and keeps that number in later runs (`--rebaseline`).
+      rebaseline: No baseline in this run.
     """
 
-    def __init__(self, after: int = 0) -> None:
-        self._after = after
+    def __init__(self, rebaseline: bool = False) -> None:
+        self._rebaseline = bool(rebaseline)
 
     def resolve_artifacts(self, store: mlmd.MetadataStore, input_dict: Artifacts) -> Artifacts:
         """{"model": at most one, "model_blessing": at most one, "candidate": as given}."""
+        nothing = {"model": [], "model_blessing": [], "candidate": input_dict["candidate"]}
         blessings = {
-            blessing.get_int_custom_property(
-                constants.ARTIFACT_PROPERTY_CURRENT_MODEL_ID_KEY
-            ): blessing
+            _current(blessing): blessing
             for blessing in sorted(input_dict["model_blessing"], key=lambda artifact: artifact.id)
             if blessing.get_int_custom_property(constants.ARTIFACT_PROPERTY_BLESSED_KEY) == 1
         }
+        if self._rebaseline or not blessings:
+            return nothing
+        first = max((_current(b) for b in input_dict["model_blessing"] if _begins_a_line(b)), default=0)
         candidates = {artifact.id for artifact in input_dict["candidate"]}
         eligible = [
             model
             for model in input_dict["model"]
-            if model.id in blessings and model.id not in candidates and model.id > self._after
+            if model.id in blessings and model.id >= first and model.id not in candidates
         ]
-        latest = sorted(eligible, key=lambda model: model.id)[-1:]
-        return {
-            "model": latest,
-            "model_blessing": [blessings[model.id] for model in latest],
-            "candidate": input_dict["candidate"],
-        }
+        if not eligible:
+            return nothing
+        latest = max(eligible, key=lambda model: model.id)
+        return nothing | {"model": [latest], "model_blessing": [blessings[latest.id]]}
 
 
-def newest_model_id(store: mlmd.MetadataStore) -> int:
-    """The largest artifact id among the store's models; 0 where there is none."""
-    return max((artifact.id for artifact in store.get_artifacts_by_type("Model")), default=0)
+def _current(blessing: types.Artifact) -> int:
+    return blessing.get_int_custom_property(constants.ARTIFACT_PROPERTY_CURRENT_MODEL_ID_KEY)
+
+
+def _begins_a_line(blessing: types.Artifact) -> bool:
+    blessed = blessing.get_int_custom_property(constants.ARTIFACT_PROPERTY_BLESSED_KEY) == 1
+    key = constants.ARTIFACT_PROPERTY_BASELINE_MODEL_ID_KEY
+    return blessed and not blessing.has_custom_property(key)

@@ -45,8 +45,10 @@ def publish(model: str, destination: str) -> str:
                 raise
             _flush_folder(destination)
     except OSError as error:
+        # copytree gathers what went wrong with each file: (from, to, why).
+        why = error.args[0][0][2] if isinstance(error, shutil.Error) else error.strerror
         raise PerceiverError(
-            f"Can't push to {destination}: {error.strerror or error}. Nothing was published."
+            f"Can't push to {destination}: {why or error}. Nothing was published."
         ) from error
     return target
 
