@@ -239,6 +239,8 @@ class Attention(keras.layers.Layer):
             query = self.query(query_input) * (self.query.units // self.num_heads) ** -0.5
             if memory.absorbed == "keys":
                 query = tf.einsum("bod,cd->boc", query, self._cast(self.key.kernel))[:, None]
+                # Softmax cancels the key's bias. Its gradient is zero, not absent: optimizers ask for one.
+                query += 0.0 * tf.reduce_sum(self._cast(self.key.bias))
             else:
                 query = self._split(query)
         dropout = None
@@ -263,10 +265,8 @@ class Attention(keras.layers.Layer):
             output = tf.where(seen[:, :, None], output, tf.zeros_like(output))
             if weights is not None:
                 weights = tf.where(seen[:, None, :, None], weights, 0.0)
-        if memory.absorbed == "queries":
-            output = tf.nn.bias_add(output, self._cast(self.out.bias))
-        else:
-            output = self.out(output)
+        out_is_absorbed = memory.absorbed == "queries"
+        output = output + self._cast(self.out.bias) if out_is_absorbed else self.out(output)
         return (output, weights) if return_attention else output
 
     def _after_sum(

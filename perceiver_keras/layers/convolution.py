@@ -56,19 +56,30 @@ class ConvDownsample(keras.layers.Layer):
     Each layer shrinks both sides by four. Batch norm: epsilon 1e-5, decay 0.9; the convolution
     has no bias.
 
+    Args:
+        channels: of every convolution.
+        num_layers: how often.
+        padding: "same" as in the official code: TensorFlow's rule, which pads more at the end; or
+            "port", as in the PyTorch port: three pixels all round, and pooling without any.
+
     Call: [B, (T,) H, W, C] -> [B, (T,) H/4^n, W/4^n, channels]; frames are taken one by one.
     """
 
-    def __init__(self, *, channels: int = 64, num_layers: int = 1, **kwargs: Any) -> None:
+    def __init__(
+        self, *, channels: int = 64, num_layers: int = 1, padding: str = "same", **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
+        if padding not in ("same", "port"):
+            raise ValueError(f"padding: {padding!r} is not 'same' or 'port'.")
         self.channels = channels
         self.num_layers = num_layers
+        self.padding = padding
         self.convolutions = [
             keras.layers.Conv2D(
                 channels,
                 kernel_size=7,
                 strides=2,
-                padding="same",
+                padding="same" if padding == "same" else "valid",
                 use_bias=False,
                 kernel_initializer=kernel_initializer(),
                 name=f"convolution_{i}",
@@ -96,17 +107,26 @@ class ConvDownsample(keras.layers.Layer):
         if frames.shape.rank == 5:
             x = tf.reshape(x, [-1, *(axis_size(x, axis) for axis in (2, 3, 4))])
         for convolution, norm in zip(self.convolutions, self.norms, strict=True):
+            if self.padding == "port":
+                x = tf.pad(x, [[0, 0], [3, 3], [3, 3], [0, 0]])
             x = tf.nn.relu(norm(convolution(x), training=training))
-            x = tf.nn.max_pool2d(x, ksize=3, strides=2, padding="SAME")
+            x = tf.nn.max_pool2d(x, 3, 2, padding="SAME" if self.padding == "same" else "VALID")
         if frames.shape.rank == 5:
             x = tf.reshape(x, [-1, axis_size(frames, 1), *(axis_size(x, a) for a in (1, 2, 3))])
         return x
 
     def compute_output_shape(self, input_shape: Any) -> tf.TensorShape:
-        return strided_shape(tf.TensorShape(input_shape), 4**self.num_layers, self.channels)
+        shape = tf.TensorShape(input_shape)
+        if self.padding == "same":
+            return strided_shape(shape, 4**self.num_layers, self.channels)
+        sides = list(shape[-3:-1])
+        for _ in range(self.num_layers):
+            sides = [None if side is None else ((side + 1) // 2 - 3) // 2 + 1 for side in sides]
+        return tf.TensorShape([*shape[:-3], *sides, self.channels])
 
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | {
             "channels": self.channels,
             "num_layers": self.num_layers,
+            "padding": self.padding,
         }

@@ -1,0 +1,179 @@
+"""Every registered layer of the package, through one harness (tests/checks.py).
+
+A layer that is added to the package fails `test_every_layer_is_listed` until it has a case here.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pytest
+from tensorflow import keras
+
+import perceiver_keras
+from perceiver_keras.config import (
+    Conv1x1Stem,
+    DecodeConfig,
+    EncodeConfig,
+    FourierPosition,
+    LearnedPosition,
+    PixelStem,
+    ProcessConfig,
+)
+from perceiver_keras.decode import Decode
+from perceiver_keras.encode import Encode
+from perceiver_keras.layers.attention import Attention
+from perceiver_keras.layers.blocks import CrossAttentionBlock, SelfAttentionBlock
+from perceiver_keras.layers.convolution import ConvDownsample, Pointwise
+from perceiver_keras.layers.dropout import Dropout
+from perceiver_keras.layers.feed_forward import FeedForward
+from perceiver_keras.layers.linear import PACKAGE, Linear
+from perceiver_keras.layers.normalization import LayerNorm
+from perceiver_keras.layers.patches import Patches
+from perceiver_keras.layers.position import FourierPositionEncoding, LearnedPositionEncoding
+from perceiver_keras.perceiver import Perceiver
+from perceiver_keras.postprocess.classification import ClassificationPostprocess
+from perceiver_keras.preprocess.image import ImagePreprocess
+from perceiver_keras.process import Process
+from perceiver_keras.query import LearnedQuery
+from tests.checks import check_layer
+
+STAGES = (
+    "layers",
+    "preprocess",
+    "encode",
+    "process",
+    "query",
+    "decode",
+    "postprocess",
+    "perceiver",
+)
+
+
+def array(*shape: int) -> np.ndarray:
+    return np.random.default_rng(sum(shape)).normal(size=shape).astype(np.float32)
+
+
+def mask(*shape: int) -> np.ndarray:
+    return np.random.default_rng(sum(shape)).random(shape) < 0.6
+
+
+@dataclass
+class Case:
+    make: Callable[[], keras.layers.Layer]
+    inputs: Any
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+def perceiver() -> Perceiver:
+    return Perceiver(
+        preprocess=ImagePreprocess(
+            stem=PixelStem(), position=FourierPosition(num_bands=3), name="preprocess"
+        ),
+        encode=Encode(EncodeConfig(num_latents=4, latent_dim=8), name="encode"),
+        process=Process(
+            ProcessConfig(num_self_attention_layers=1, num_self_attention_heads=2, num_blocks=2),
+            name="process",
+        ),
+        query=LearnedQuery(channels=8, name="query"),
+        decode=Decode(DecodeConfig(output_dim=3), name="decode"),
+        postprocess=ClassificationPostprocess(name="postprocess"),
+    )
+
+
+LAYERS: dict[str, Case] = {
+    "Linear": Case(lambda: Linear(5), array(2, 3, 4)),
+    "LayerNorm": Case(LayerNorm, array(2, 3, 4)),
+    "Dropout": Case(lambda: Dropout(0.5), array(2, 3, 4), {"trains": False}),
+    "FeedForward": Case(
+        lambda: FeedForward(widening_factor=2, dropout=0.1, activation="gelu"), array(2, 3, 4)
+    ),
+    "Attention": Case(
+        lambda: Attention(num_heads=2, qk_dim=8, v_dim=4, output_dim=6),
+        (array(2, 3, 5), array(2, 7, 6)),
+        {"call": {"key_mask": mask(2, 7), "query_mask": mask(2, 3)}},
+    ),
+    "SelfAttentionBlock": Case(
+        lambda: SelfAttentionBlock(num_heads=2, dropout=0.1, attention_dropout=0.1), array(2, 5, 8)
+    ),
+    "CrossAttentionBlock": Case(
+        lambda: CrossAttentionBlock(num_heads=1, widening_factor=2),
+        (array(2, 3, 8), array(2, 50, 6)),
+        {"call": {"key_mask": mask(2, 50)}},
+    ),
+    "LearnedPositionEncoding": Case(
+        lambda: LearnedPositionEncoding(channels=4, project_dim=6),
+        array(2, 3, 5, 2),
+        {"batched": False},
+    ),
+    "FourierPositionEncoding": Case(
+        lambda: FourierPositionEncoding(num_bands=3, project_dim=6),
+        array(2, 3, 5, 2),
+        {"batched": False},
+    ),
+    "Patches": Case(
+        lambda: Patches(spatial=2, temporal=2, linear_channels=5), array(2, 4, 6, 4, 3)
+    ),
+    "Pointwise": Case(lambda: Pointwise(channels=5, step=2), array(2, 5, 6, 3)),
+    "ConvDownsample": Case(lambda: ConvDownsample(channels=4), array(2, 2, 9, 8, 3)),
+    "ImagePreprocess": Case(
+        lambda: ImagePreprocess(
+            stem=Conv1x1Stem(channels=5, spatial_downsample=2),
+            position=LearnedPosition(channels=4, project_dim=6),
+        ),
+        array(2, 6, 8, 3),
+    ),
+    "Encode": Case(
+        lambda: Encode(EncodeConfig(num_latents=4, latent_dim=8)),
+        array(2, 60, 6),
+        {"call": {"key_mask": mask(2, 60)}},
+    ),
+    "Process": Case(
+        lambda: Process(
+            ProcessConfig(num_self_attention_layers=1, num_self_attention_heads=2, num_blocks=3)
+        ),
+        array(2, 4, 8),
+    ),
+    "LearnedQuery": Case(lambda: LearnedQuery(num_queries=3, channels=5), array(2, 4, 8)),
+    "Decode": Case(
+        # 3000 queries are more than 1 MB holds: two chunks.
+        lambda: Decode(DecodeConfig(output_dim=3), attention_memory_mb=1),
+        (array(2, 3000, 5), array(2, 4, 8)),
+        {"call": {"query_mask": mask(2, 3000)}},
+    ),
+    "ClassificationPostprocess": Case(
+        lambda: ClassificationPostprocess(num_classes=3), array(2, 1, 5)
+    ),
+    "Perceiver": Case(perceiver, array(2, 5, 4, 3)),
+}
+
+
+def registered_layers() -> set[str]:
+    """Class names of all layers in the stages' modules that `keras.saving` knows under this package."""
+    for stage in STAGES:
+        module = importlib.import_module(f"perceiver_keras.{stage}")
+        for info in pkgutil.iter_modules(getattr(module, "__path__", ())):
+            importlib.import_module(f"{module.__name__}.{info.name}")
+    prefixes = tuple(f"{perceiver_keras.__name__}.{stage}" for stage in STAGES)
+    return {
+        cls.__name__
+        for name, cls in keras.saving.get_custom_objects().items()
+        if name.startswith(f"{PACKAGE}>")
+        and issubclass(cls, keras.layers.Layer)
+        and cls.__module__.startswith(prefixes)
+    }
+
+
+def test_every_layer_is_listed():
+    assert registered_layers() == set(LAYERS)
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_conformance(name, tmp_path):
+    case = LAYERS[name]
+    check_layer(case.make, case.inputs, tmp_path, **case.options)
