@@ -205,7 +205,7 @@ def _metric_row(report: Report, name: str) -> dict[str, Any]:
     lower = name in report.lower_is_better
     passed = None
     if bound is not None:
-        passed = value <= bound if lower else value >= bound
+        passed = value is not None and (value <= bound if lower else value >= bound)
     last = (report.last_blessed or {}).get(name)
     return {
         "name": name.replace("_", " "),

@@ -1,0 +1,208 @@
+"""The page: what it says of a good and of a bad model, and that it needs nothing beside it."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import shutil
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from perceiver_keras.errors import PerceiverError
+from perceiver_keras.show import curves, report
+
+
+class Page(HTMLParser):
+    """Visible text, and every address that the page would load."""
+
+    def __init__(self, text: str):
+        super().__init__()
+        self.words: list[str] = []
+        self.addresses: list[str] = []
+        self.open: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        if tag not in ("img", "meta", "br", "link", "!doctype"):
+            self.open.append(tag)
+        self.addresses += [value for name, value in attributes if name in ("src", "href")]
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if data.strip() and self.open[-1:] not in (["style"], ["script"]):
+            self.words.append(data.strip())
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self.words).split())
+
+
+def make(**changes) -> report.Report:
+    values = dict(
+        task="image_classification",
+        preset="tiny",
+        config={"data": {"dataset": "digits"}, "train": {"steps": 3000, "seed": 4}},
+        blessed=True,
+        metrics={"accuracy": 0.98331, "cross_entropy": 0.07, "example_count": 360.0},
+        baseline={"accuracy": 0.1},
+        thresholds={"accuracy": 0.97},
+        examples={
+            "train": {"num_examples": 1077, "num_corrupt": 0},
+            "test": {"num_examples": 360, "num_corrupt": 3},
+        },
+        dead_letter="somewhere/dead_letter",
+        pushed_model="runs/a b/pushed/17",
+        parameters=181034,
+        steps=3000,
+    )
+    return report.Report(**{**values, **changes})
+
+
+FIGURES = {"Learning curves": (curves.learning_curves([{"step": 1, "loss": 2.0}]), "a caption")}
+
+
+def test_the_page_needs_nothing_beside_it(tmp_path: Path) -> None:
+    page = Page(report.save(make(), dict(FIGURES), tmp_path / "r").read_text())
+    assert page.open == []
+    [address] = page.addresses
+    kind, _, data = address.partition(",")
+    assert kind == "data:image/png;base64" and base64.b64decode(data).startswith(b"\x89PNG")
+
+
+def test_a_blessed_model(tmp_path: Path) -> None:
+    text = Page(report.save(make(), dict(FIGURES), tmp_path).read_text()).text
+    for words in (
+        "Blessed and pushed",
+        "accuracy 0.9833 ≥ 0.9700 0.1000",
+        "example count 360",
+        "181,034 parameters · 3,000 steps · seed 4",
+        "train 1,077 0 test 360 3",
+        "somewhere/dead_letter",
+        "--model 'runs/a b/pushed/17'",
+        "--model_base_path='runs/a b/pushed'",
+        "a caption",
+    ):
+        assert words in text
+
+
+def test_a_refused_model_says_why_and_how_to_go_on(tmp_path: Path) -> None:
+    refused = make(
+        blessed=False,
+        reasons=["accuracy is 0.1; at least 0.97 is asked for."],
+        metrics={"accuracy": 0.1, "loss": float("nan")},
+        last_blessed={"accuracy": 0.98},
+        pushed_model=None,
+    )
+    source = report.save(refused, {}, tmp_path).read_text()
+    text = Page(source).text
+    assert "Trained, but not blessed accuracy is 0.1; at least 0.97 is asked for." in text
+    assert "Nothing was pushed; the model served before stays." in text
+    assert "--rebaseline" in text and "--set train.steps=6000" in text
+    assert "not a number" in text
+    assert re.search(r'class="n big bad">0.1000', source)
+    assert "tensorflow_model_server" not in text
+
+
+def test_less_is_better_where_the_task_says_so(tmp_path: Path) -> None:
+    flow = make(metrics={"epe": 2.0}, thresholds={"epe": 1.5}, lower_is_better=["epe"])
+    source = report.save(flow, {}, tmp_path).read_text()
+    assert "≤ 1.5000" in source and 'class="n big bad">2' in source
+
+
+def test_a_metric_that_is_no_number_has_not_passed(tmp_path: Path) -> None:
+    report.save(make(metrics={"accuracy": float("nan")}), {}, tmp_path)
+    source = report.render(report.load(tmp_path), tmp_path)
+    assert 'class="n big bad">not a number' in source
+
+
+def test_what_users_write_is_text_and_not_html(tmp_path: Path) -> None:
+    odd = make(preset="<script>alert(1)</script>", reasons=["<b>bold</b>"])
+    source = report.save(odd, {"<i>": FIGURES["Learning curves"]}, tmp_path).read_text()
+    assert "<script" not in source and "<b>" not in source and "<i>" not in source
+
+
+def test_report_json_is_strict_and_comes_back(tmp_path: Path) -> None:
+    before = make(metrics={"loss": float("inf"), "accuracy": 0.5})
+    report.save(before, dict(FIGURES), tmp_path)
+
+    def refuse(name: str):
+        raise AssertionError(name)
+
+    values = json.loads((tmp_path / "report.json").read_text(), parse_constant=refuse)
+    assert values["metrics"] == {"accuracy": 0.5, "loss": None}
+    after = report.load(tmp_path)
+    assert (after.baseline, after.thresholds) == (before.baseline, before.thresholds)
+    assert [f["title"] for f in after.figures] == ["Learning curves"]
+    assert "not a number" in report.render(after, tmp_path)
+
+
+# === With the run around it ===
+
+
+@pytest.fixture
+def run_dir(tmp_path: Path) -> Path:
+    artifact = tmp_path / "artifacts" / "ReportGen"
+    report.save(make(), dict(FIGURES), artifact)
+    run = {
+        "seed": 9,
+        "preset": "tiny",
+        "overrides": ["train.steps=10"],
+        "versions": {"tensorflow": "2.15.1"},
+        "seconds": {"Trainer": 90.0, "TfdsExampleGen": 4.5},
+        "cached": ["TfdsExampleGen"],
+        "pushed_model": "pushed/1",
+        "artifacts": {"ReportGen": {"report": [str(artifact)]}},
+    }
+    (tmp_path / "run.json").write_text(json.dumps(run))
+    return tmp_path
+
+
+def test_the_run_adds_components_versions_and_what_was_changed(run_dir: Path) -> None:
+    source = report.render_run(run_dir).read_text()
+    text = Page(source).text
+    assert "seed 9 · changed: train.steps=10" in text
+    assert "tensorflow 2.15.1" in text
+    assert "Trainer 90.0 s" in text and "TfdsExampleGen cached" in text
+    assert "width: 100.0%" in source and "width: 5.0%" in source
+
+
+def test_a_folder_without_a_finished_run_is_told(run_dir: Path, tmp_path: Path) -> None:
+    with pytest.raises(PerceiverError, match="holds no run"):
+        report.render_run(tmp_path / "nothing")
+    (run_dir / "run.json").rename(run_dir / "gone.json")
+    (run_dir / "unfinished.json").touch()
+    with pytest.raises(PerceiverError, match="was stopped; run the same command again"):
+        report.render_run(run_dir)
+    (run_dir / "run.json").write_text("{")
+    with pytest.raises(PerceiverError, match="can't be read"):
+        report.render_run(run_dir)
+
+
+def test_a_report_that_is_gone_or_damaged_is_told(run_dir: Path) -> None:
+    path = run_dir / "artifacts" / "ReportGen" / "report.json"
+    path.write_text('{"unknown": 1}')
+    with pytest.raises(PerceiverError, match="is damaged"):
+        report.render_run(run_dir)
+    shutil.rmtree(path.parent)
+    with pytest.raises(PerceiverError, match="does not exist"):
+        report.render_run(run_dir)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.98331, "0.9833"),
+        (360.0, "360"),
+        (1.0, "1.0000"),
+        (0.0, "0.0000"),
+        (1234567.0, "1,234,567"),
+        (1.5e-5, "1.500e-05"),
+    ],
+)
+def test_numbers(value: float, text: str) -> None:
+    assert report.number(value) == text
