@@ -74,6 +74,7 @@ class ConvStem:
 
     channels: int = 64
     num_layers: int = 1
+    padding: Literal["same", "port"] = "same"  # the PyTorch port pads evenly, and pools without
 
 
 @frozen()

@@ -9,11 +9,12 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
+# Models are built by their task, which stands above this package: hence by name only.
 _HOMES = {
-    "load_deepmind": "deepmind",
-    "save_deepmind": "deepmind",
-    "load_huggingface": "huggingface",
-    "save_huggingface": "huggingface",
+    "load_deepmind": "perceiver_keras.tasks.official",
+    "load_huggingface": "perceiver_keras.tasks.official",
+    "save_deepmind": "perceiver_keras.tasks.official",
+    "save_huggingface": "perceiver_keras.tasks.official",
 }
 
 __all__ = sorted(_HOMES)
@@ -22,7 +23,7 @@ __all__ = sorted(_HOMES)
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    return getattr(importlib.import_module(_HOMES[name]), name)
 
 
 def __dir__() -> list[str]:

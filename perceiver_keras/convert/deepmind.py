@@ -17,6 +17,7 @@ from perceiver_keras.convert.checkpoint import (
     released,
     to_source,
 )
+from perceiver_keras.convert.kind import kind_of
 from perceiver_keras.convert.pickles import load_pickle
 from perceiver_keras.errors import PerceiverError
 
@@ -33,6 +34,9 @@ def read_deepmind(path: str | os.PathLike[str]) -> Checkpoint:
     Raises `PerceiverError` if the pickle asks for anything but arrays, and if its tensors are not
     exactly those of one of the released models; the error lists every one that is off.
     """
+    kind = kind_of(path)
+    if kind != "pickle":
+        raise PerceiverError(f"{os.fspath(path)}: a {kind} file, not one of DeepMind's pickles.")
     return from_tree(load_pickle(path), path=os.fspath(path))
 
 

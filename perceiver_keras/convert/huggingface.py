@@ -23,11 +23,11 @@ from perceiver_keras.files import write_json
 
 WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 
-# config.json's word -> ours (of the stage), for what the tensors can't tell.
-_SETTINGS = {
-    "num_blocks": "num_blocks",
-    "num_self_attention_heads": "num_self_attention_heads",
-    "num_cross_attention_heads": "num_cross_attention_heads",
+# What the tensors can't tell: config.json's word, which is ours too, and the port's default for it.
+_DEFAULTS = {
+    "num_blocks": 1,
+    "num_self_attention_heads": 8,
+    "num_cross_attention_heads": 8,
 }
 _ACTIVATIONS = {
     "gelu": "gelu",
@@ -107,12 +107,10 @@ def settings_of(config: Any, path: str = "config.json") -> dict[str, Any]:
     """The settings of a port's configuration, as a dictionary that `config.json` holds."""
     if not isinstance(config, dict):
         raise PerceiverError(f"{path} is not an object.")
-    settings: dict[str, Any] = {}
-    for theirs, ours in _SETTINGS.items():
-        if theirs in config:
-            if type(config[theirs]) is not int or not 0 < config[theirs] < 10_000:
-                raise PerceiverError(f"{path}: {theirs} is {config[theirs]!r}, not a number.")
-            settings[ours] = config[theirs]
+    settings: dict[str, Any] = {key: config.get(key, it) for key, it in _DEFAULTS.items()}
+    for key, value in settings.items():
+        if type(value) is not int or not 0 < value < 10_000:
+            raise PerceiverError(f"{path}: {key} is {value!r}, not a number.")
     name = config.get("hidden_act", "gelu")
     if name not in _ACTIVATIONS:
         raise PerceiverError(f"{path}: hidden_act {name!r} is none of {', '.join(_ACTIVATIONS)}.")

@@ -30,7 +30,9 @@ def stem_layer(stem: Stem, **kwargs: Any) -> keras.layers.Layer | None:
     if isinstance(stem, Conv1x1Stem):
         return Pointwise(channels=stem.channels, step=stem.spatial_downsample, **kwargs)
     if isinstance(stem, ConvStem):
-        return ConvDownsample(channels=stem.channels, num_layers=stem.num_layers, **kwargs)
+        return ConvDownsample(
+            channels=stem.channels, num_layers=stem.num_layers, padding=stem.padding, **kwargs
+        )
     if isinstance(stem, PatchStem):
         return Patches(
             spatial=stem.spatial_downsample,

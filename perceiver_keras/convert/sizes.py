@@ -1,0 +1,182 @@
+"""From the sizes that a file's tensors have to a model's configuration, and to the port's `config.json`.
+
+What tensors can't tell (heads, how often a block is repeated, the size of a picture with Fourier
+positions) comes from the file's own configuration where it has one, else from the preset.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from perceiver_keras.config import PerceiverConfig, to_dict
+from perceiver_keras.convert.checkpoint import Checkpoint
+from perceiver_keras.convert.huggingface import PORT_ACTIVATION
+from perceiver_keras.errors import PerceiverError
+
+Values = dict[str, Any]
+
+
+def model_values(checkpoint: Checkpoint, preset: PerceiverConfig) -> Values:
+    """The part of a model's configuration that the file tells, as a tree to `merge` over the preset's."""
+    s, given = checkpoint.sizes, checkpoint.settings
+    values: Values = {
+        "activation": checkpoint.activation,
+        "encode": {
+            "num_latents": s["num_latents"],
+            "latent_dim": s["latent_dim"],
+            **_attention(s, "encode", default_qk=s["input_dim"], mlp_dim=s["latent_dim"]),
+        },
+        "process": {
+            "num_self_attention_layers": checkpoint.num_layers,
+            **_attention(s, "process", default_qk=s["latent_dim"], mlp_dim=s["latent_dim"]),
+        },
+        "decode": _attention(s, "decode", default_qk=s["latent_dim"], mlp_dim=s["query_dim"]),
+    }
+    for stage, key in (
+        ("process", "num_blocks"),
+        ("process", "num_self_attention_heads"),
+        ("encode", "num_cross_attention_heads"),  # the port's decoders have their own, fixed
+    ):
+        if key in given:
+            values[stage][key] = given[key]
+    if checkpoint.source == "huggingface" and checkpoint.model.startswith("imagenet"):
+        values["decode"]["use_query_residual"] = (
+            True  # the official learned-position model has none
+        )
+    return values | _OWN[checkpoint.model](checkpoint, to_dict(preset))
+
+
+def _attention(s: Mapping[str, int], stage: str, default_qk: int, mlp_dim: int) -> Values:
+    """qk_dim and v_dim, None where they are what the layers take by default, and the MLP's widening."""
+    qk, v, hidden = (s[f"{stage}.{part}"] for part in ("qk_dim", "v_dim", "hidden"))
+    return {
+        "qk_dim": None if qk == default_qk else qk,
+        "v_dim": None if v == qk else v,
+        "widening_factor": hidden // mlp_dim,
+    }
+
+
+# === What each model has of its own ===
+
+
+def _classifier(checkpoint: Checkpoint, preset: Values) -> Values:
+    s = checkpoint.sizes
+    return {"num_classes": s["output_dim"], "query_dim": s["query_dim"]}
+
+
+def _imagenet_learned(checkpoint: Checkpoint, preset: Values) -> Values:
+    s = checkpoint.sizes
+    side = math.isqrt(s["places"])
+    height, width = preset["image_size"]
+    if height * width != s["places"]:
+        height = width = side
+        if side * side != s["places"]:
+            raise PerceiverError(
+                f"{checkpoint.path} has {s['places']} learned positions, which is no square; give the "
+                "picture's size as image_size=(height, width)."
+            )
+    return _classifier(checkpoint, preset) | {
+        "image_size": [height, width],
+        "channels": s["channels"],
+        "stem": {"kind": "Conv1x1Stem", "channels": s["stem"]},
+        "position": {
+            "kind": "LearnedPosition",
+            "channels": s["position"],
+            "project_dim": s["projection"],
+        },
+    }
+
+
+def _imagenet_fourier(checkpoint: Checkpoint, preset: Values) -> Values:
+    channels = checkpoint.sizes["input_dim"] - preset["channels"]
+    return _classifier(checkpoint, preset) | {
+        "position": _bands(checkpoint, channels, (224, 224)),
+    }
+
+
+def _imagenet_conv(checkpoint: Checkpoint, preset: Values) -> Values:
+    s = checkpoint.sizes
+    padding = "port" if checkpoint.source == "huggingface" else "same"
+    return _classifier(checkpoint, preset) | {
+        "channels": s["channels"],
+        "stem": {"kind": "ConvStem", "channels": s["stem"], "padding": padding},
+        "position": _bands(checkpoint, s["input_dim"] - s["stem"], (56, 56)),
+    }
+
+
+def _bands(checkpoint: Checkpoint, channels: int, resolution: tuple[int, ...]) -> Values:
+    """Fourier positions of d(2K+1) channels have K bands; the port's resolution is fixed, the official the grid's."""
+    dims = len(resolution)
+    bands, left = divmod(channels - dims, 2 * dims)
+    if left or bands < 1:
+        raise PerceiverError(
+            f"{checkpoint.path}: {channels} channels are left for the positions, which is not "
+            f"{dims}·(2·bands+1) for any number of bands; is it of another kind of model?"
+        )
+    fixed = list(resolution) if checkpoint.source == "huggingface" else None
+    return {"kind": "FourierPosition", "num_bands": bands, "max_resolution": fixed}
+
+
+_OWN = {
+    "imagenet_learned_position_encoding": _imagenet_learned,
+    "imagenet_fourier_position_encoding": _imagenet_fourier,
+    "imagenet_conv_preprocessing": _imagenet_conv,
+}
+
+
+# === The port's config.json ===
+
+_ARCHITECTURES = {
+    "language_mlm_bytes": "PerceiverForMaskedLM",
+    "imagenet_learned_position_encoding": "PerceiverForImageClassificationLearned",
+    "imagenet_fourier_position_encoding": "PerceiverForImageClassificationFourier",
+    "imagenet_conv_preprocessing": "PerceiverForImageClassificationConvProcessing",
+    "optical_flow": "PerceiverForOpticalFlow",
+    "video_autoencoding": "PerceiverForMultimodalAutoencoding",
+}
+
+
+def port_config(checkpoint: Checkpoint, config: PerceiverConfig) -> Values:
+    """The arguments of the port's `PerceiverConfig` with which it computes what the model does."""
+    s = checkpoint.sizes
+    encode, process = config.encode, config.process
+    return {
+        "architectures": [_ARCHITECTURES[checkpoint.model]],
+        "model_type": "perceiver",
+        "num_latents": encode.num_latents,
+        "d_latents": encode.latent_dim,
+        "num_blocks": process.num_blocks,
+        "num_self_attends_per_block": process.num_self_attention_layers,
+        "num_self_attention_heads": process.num_self_attention_heads,
+        "num_cross_attention_heads": encode.num_cross_attention_heads,
+        "qk_channels": encode.qk_dim,
+        "v_channels": encode.v_dim,
+        "cross_attention_shape_for_attention": encode.shape_for_attention,
+        "self_attention_widening_factor": process.widening_factor,
+        "cross_attention_widening_factor": encode.widening_factor,
+        "hidden_act": PORT_ACTIVATION[config.activation],
+        "attention_probs_dropout_prob": process.attention_dropout,
+        "use_query_residual": encode.use_query_residual,
+    } | _PORT[checkpoint.model](s, config)
+
+
+def _port_classifier(s: Mapping[str, int], config: PerceiverConfig) -> Values:
+    labels = range(s["output_dim"])
+    return {
+        "num_labels": len(labels),
+        "id2label": {str(i): f"LABEL_{i}" for i in labels},
+        "label2id": {f"LABEL_{i}": i for i in labels},
+    }
+
+
+def _port_learned(s: Mapping[str, int], config: PerceiverConfig) -> Values:
+    return _port_classifier(s, config) | {"image_size": math.isqrt(s["places"])}
+
+
+_PORT = {
+    "imagenet_learned_position_encoding": _port_learned,
+    "imagenet_fourier_position_encoding": _port_classifier,
+    "imagenet_conv_preprocessing": _port_classifier,
+}

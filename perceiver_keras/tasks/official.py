@@ -1,0 +1,96 @@
+"""Official weights as models, and models as official files (SPEC: Released settings)."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+from typing import Any
+
+from perceiver_keras.config import TaskConfig, merge, override
+from perceiver_keras.convert import kind, sizes
+from perceiver_keras.convert.checkpoint import Checkpoint
+from perceiver_keras.convert.deepmind import read_deepmind, write_deepmind
+from perceiver_keras.convert.huggingface import read_huggingface, write_huggingface
+from perceiver_keras.convert.variables import assign, from_model
+from perceiver_keras.tasks.model import TaskModel
+
+# Preset of a released model -> the task file that has it, and the class there.
+HOMES = {
+    "language_mlm_bytes": ("language_mlm", "MaskedLanguageModel"),
+    "imagenet_learned_position_encoding": ("image_classification", "ImageClassifier"),
+    "imagenet_fourier_position_encoding": ("image_classification", "ImageClassifier"),
+    "imagenet_conv_preprocessing": ("image_classification", "ImageClassifier"),
+    "optical_flow": ("optical_flow", "OpticalFlow"),
+    "video_autoencoding": ("multimodal_autoencoding", "MultimodalAutoencoder"),
+}
+
+
+def load_deepmind(path: str | os.PathLike[str], **overrides: Any) -> TaskModel:
+    """The model in one of DeepMind's released pickles; the file tells which, and its sizes.
+
+    Args:
+        path: the pickle. It is untrusted: nothing in it is run.
+        overrides: keys of the model's configuration that no file tells, such as `image_size=(64, 64)`
+            with Fourier positions; nested ones with two underscores, `process__num_blocks=2`.
+
+    Raises:
+        PerceiverError: not such a pickle, or tensors are missing, extra or misshapen (all listed).
+    """
+    return model_of(read_deepmind(path), **overrides)
+
+
+def load_huggingface(path: str | os.PathLike[str], **overrides: Any) -> TaskModel:
+    """The model in a Hugging Face repository's folder, or in its `.safetensors` or `.bin` alone.
+
+    As `load_deepmind`. The model has the exact GELU, as the port has; blocks and heads are those of
+    the `config.json` beside the weights, else the released ones.
+    """
+    return model_of(read_huggingface(path), **overrides)
+
+
+def load_official(path: str | os.PathLike[str], **overrides: Any) -> TaskModel:
+    """`load_deepmind` or `load_huggingface`, told by the content of the file."""
+    return model_of(read_official(path), **overrides)
+
+
+def read_official(path: str | os.PathLike[str]) -> Checkpoint:
+    if not os.path.isdir(path) and kind.kind_of(path) == "pickle":
+        return read_deepmind(path)
+    return read_huggingface(path)
+
+
+def model_of(checkpoint: Checkpoint, **overrides: Any) -> TaskModel:
+    """A model of the checkpoint's kind and sizes, with its weights."""
+    task, class_name = HOMES[checkpoint.model]
+    module = importlib.import_module(f"perceiver_keras.tasks.{task}")
+    config = config_of(checkpoint, module.PRESETS[checkpoint.model].config, **overrides)
+    model = getattr(module, class_name)(config.model).build_all()
+    model.task_config = config
+    assign(model, checkpoint)
+    return model
+
+
+def config_of(checkpoint: Checkpoint, preset: TaskConfig, **overrides: Any) -> TaskConfig:
+    """The preset's configuration with the file's sizes and then the overrides laid over it."""
+    assignments = [
+        f"model.{key.replace('__', '.')}={json.dumps(value)}" for key, value in overrides.items()
+    ]
+    wanted = override(preset, *assignments)
+    values = sizes.model_values(checkpoint, wanted.model)
+    return override(merge(preset, {"model": values}), *assignments)
+
+
+def save_deepmind(model: TaskModel, path: str | os.PathLike[str]) -> None:
+    """Writes a pickle of the Haiku tree that the official code takes.
+
+    The official code has GELU's tanh form only: a model with the exact one, from the port's
+    weights, computes slightly different numbers there.
+    """
+    write_deepmind(from_model(model), path)
+
+
+def save_huggingface(model: TaskModel, path: str | os.PathLike[str]) -> None:
+    """Writes a folder that the port's `from_pretrained` takes, or `path` alone if it ends in .safetensors."""
+    checkpoint = from_model(model)
+    write_huggingface(checkpoint, path, sizes.port_config(checkpoint, model.config))
