@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import pickle
 import random
 import resource
@@ -112,8 +113,6 @@ if __name__ == "__main__":
     for name, content in [*attacks.pickles().items(), *attacks.torch_bins().items()]:
         (target / name).write_bytes(content)
         for read in (load_pickle, load_torch_bin):
-            try:
+            with contextlib.suppress(PerceiverError):
                 read(target / name)
-            except PerceiverError:
-                pass
     print(at_first, _peak_kib())
