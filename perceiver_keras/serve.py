@@ -72,7 +72,9 @@ class Servable:
             )
         return self.signatures[name]
 
-    def predict(self, signature: str = "serving_default", /, **inputs: Any) -> dict[str, np.ndarray]:
+    def predict(
+        self, signature: str = "serving_default", /, **inputs: Any
+    ) -> dict[str, np.ndarray]:
         """Runs one signature.
 
         Args:
@@ -98,8 +100,10 @@ class Servable:
         }
         try:
             outputs = self._functions[signature](**tensors)
-        except tf.errors.OpError as error:
-            raise PerceiverError(f"{signature} can't answer this input: {first_line(error)}") from error
+        except (tf.errors.OpError, UnicodeDecodeError) as error:  # the message may quote the bytes
+            raise PerceiverError(
+                f"{signature} can't answer this input: {first_line(error)}"
+            ) from error
         return {name: value.numpy() for name, value in outputs.items()}
 
 
@@ -114,20 +118,26 @@ def _register_sentencepiece(folder: str) -> None:
 
 def _tensor(what: str, value: Any, spec: tf.TensorSpec) -> tf.Tensor:
     """`value` as a tensor of `spec`; widening of numbers is allowed, loss of digits or meaning is not."""
+    if isinstance(value, tf.Tensor):
+        value = value.numpy()
+    strings = spec.dtype == tf.string
     try:
-        array = value.numpy() if isinstance(value, tf.Tensor) else np.asarray(value)
+        # Bytes as objects: NumPy's own type for bytes drops NULs at their end.
+        as_objects = strings and not isinstance(value, np.ndarray)
+        array = np.array(value, dtype=object) if as_objects else np.asarray(value)
     except ValueError as error:  # rows of different lengths
         raise UsageError(f"{what}: expected {_spell(spec)}, got a ragged list.") from error
-    if array.dtype.kind in "USO" and spec.dtype == tf.string:
-        try:
-            tensor = tf.convert_to_tensor(array.tolist() if array.size else array.astype(object), tf.string)
-        except (TypeError, ValueError) as error:
-            raise UsageError(f"{what}: expected {_spell(spec)}, got {array.dtype}.") from error
-        tensor = tf.reshape(tensor, array.shape)
-    elif spec.dtype != tf.string and _fits(array.dtype, spec.dtype.as_numpy_dtype):
+    if strings and all(isinstance(item, (bytes, str)) for item in array.ravel()):
+        tensor = tf.reshape(tf.constant(array.ravel().tolist(), tf.string), array.shape)
+    elif not strings and _fits(array.dtype, spec.dtype.as_numpy_dtype):
         tensor = tf.constant(array.astype(spec.dtype.as_numpy_dtype))
     else:
-        raise UsageError(f"{what}: expected {_spell(spec)}, got {array.dtype}.")
+        kinds = (
+            sorted({type(item).__name__ for item in array.ravel()})
+            if strings
+            else [array.dtype.name]
+        )
+        raise UsageError(f"{what}: expected {_spell(spec)}, got {', '.join(kinds)}.")
     if not spec.shape.is_compatible_with(tensor.shape):
         raise UsageError(f"{what}: expected {_spell(spec)}, got the shape {list(tensor.shape)}.")
     return tensor

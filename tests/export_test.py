@@ -11,10 +11,14 @@ import tensorflow as tf
 from tensorflow import keras
 from tensorflow_serving.apis import prediction_log_pb2
 
+from components import serving_check
 from perceiver_keras import export
 from perceiver_keras.config import to_dict
+from perceiver_keras.data import source
 from perceiver_keras.errors import PerceiverError
 from perceiver_keras.saved_model import SIGNATURES
+from perceiver_keras.serve import Servable
+from perceiver_keras.tasks import registry
 from tests import tiny_task as tiny
 
 
@@ -264,3 +268,47 @@ def test_saved_model_cli_runs_it_without_our_code(folder, tmp_path):
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     assert "Result for output key probabilities:" in done.stdout
+
+
+# === Every registered task ===
+
+
+@pytest.fixture(scope="module", params=registry.names())
+def exported(request, tmp_path_factory):
+    """(task, config, labels, model with fresh weights, serialized examples, export folder)."""
+    task = registry.get(request.param)
+    config = task.presets["tiny"].config
+    builder = source.open_builder(config.data.dataset)
+    labels = source.label_names(builder, task.label_key)
+    examples = source.take(source.builder_records(builder, config.data.test_split), 4)
+    keras.utils.set_random_seed(5)
+    model = task.build(config).build_all()
+    folder = str(tmp_path_factory.mktemp("task") / "model")
+    export.export_saved_model(task, config, model, folder, labels=labels, warmup=examples, preset="tiny")
+    return task, config, labels, model, examples, folder
+
+
+def test_a_task_serves_what_its_model_says(exported):
+    task, config, labels, model, examples, folder = exported
+    servable = Servable(folder)
+    assert servable.task["labels"] == labels and export.disallowed_ops(folder) == set()
+    seed = tf.zeros([2], tf.int32)
+    parsed = [tf.io.parse_single_example(e, task.feature_spec(config)) for e in examples]
+    prepared = [task.prepare(features, config, False, seed) for features in parsed]
+    inputs, targets = tf.nest.map_structure(lambda *parts: tf.stack(parts), *prepared)
+    outputs = model(inputs, training=False)
+    named = dict(zip(export.names_of(inputs), tf.nest.flatten(inputs), strict=True))
+    for wanted, got in (
+        (task.respond(outputs, config, labels), servable.predict("serving_tensors", **named)),
+        (task.respond(outputs, config, labels), servable.predict("serving_examples", examples=examples)),
+        (task.figures(outputs, targets, config), servable.predict("evaluate", examples=examples)),
+    ):
+        assert wanted.keys() == got.keys()
+        for name, value in wanted.items():
+            same = np.testing.assert_array_equal if value.dtype == tf.string else np.testing.assert_allclose
+            tolerance = {} if value.dtype == tf.string else {"rtol": 1e-4, "atol": 1e-5}
+            same(got[name], value.numpy(), **tolerance)
+
+
+def test_a_tasks_warmup_is_answered_by_the_reloaded_model(exported):
+    assert serving_check.check(exported[-1], 1e-5)["cause"] is None

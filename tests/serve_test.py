@@ -68,12 +68,12 @@ def test_an_input_may_be_called_signature(tmp_path):
         ("serving_defualt", {}, "no signature 'serving_defualt'. Did you mean 'serving_default'?"),
         ("serving_default", {"image_byte": [b""]}, "no input 'image_byte'. Did you mean 'image_bytes'?"),
         ("serving_default", {}, "serving_default needs image_bytes too"),
-        ("serving_default", {"image_bytes": np.zeros([2])}, "expected string [any], got float64"),
+        ("serving_default", {"image_bytes": np.zeros([2])}, "expected string [any], got float64."),
         ("serving_default", {"image_bytes": [[b"a"]]}, "expected string [any], got the shape [1, 1]"),
         ("serving_default", {"image_bytes": b"a"}, "got the shape []"),
-        ("serving_default", {"image_bytes": np.array([b"a", 3], object)}, "expected string [any], got object"),
+        ("serving_default", {"image_bytes": np.array([b"a", 3], object)}, "expected string [any], got bytes, int"),
         ("serving_tensors", {"pixels": np.zeros([2, 5, 4, 3])}, "float32 [any, 4, 4, 3], got the shape [2, 5, 4, 3]"),
-        ("serving_tensors", {"pixels": [["a"]]}, "float32 [any, 4, 4, 3], got <U1"),
+        ("serving_tensors", {"pixels": [["a"]]}, "float32 [any, 4, 4, 3], got str."),
         ("serving_tensors", {"pixels": np.zeros([1, 4, 4, 3], complex)}, "got complex128"),
         ("serving_tensors", {"pixels": [[1.0], [1.0, 2.0]]}, "got a ragged list"),
     ],
@@ -84,10 +84,26 @@ def test_wrong_use_is_named(servable, signature, inputs, words):
     assert words in str(caught.value) and "\n" not in str(caught.value)
 
 
+def test_bytes_keep_the_nuls_at_their_end(tmp_path):
+    class Lengths(tf.Module):
+        @tf.function(input_signature=[tf.TensorSpec([None, None], tf.string, name="text")])
+        def f(self, text):
+            return {"lengths": tf.strings.length(text)}
+
+    module = Lengths()
+    tf.saved_model.save(module, str(tmp_path / "m"), signatures=module.f)
+    servable = Servable(str(tmp_path / "m"))
+    for text in ([[b"a\0\0", "é"]], np.array([[b"a\0\0", "é"]], object), tf.constant([[b"a\0\0", "é"]])):
+        assert servable.predict(text=text)["lengths"].tolist() == [[3, 2]]
+    assert servable.predict(text=np.zeros([0, 2], object))["lengths"].shape == (0, 2)
+
+
 def test_bytes_that_are_no_image_are_an_error_in_words(servable):
     with pytest.raises(PerceiverError, match="serving_default can't answer this input") as caught:
         servable.predict("serving_default", image_bytes=[b"not a png"])
     assert "\n" not in str(caught.value)
+    with pytest.raises(PerceiverError, match="serving_examples can't answer this input"):
+        servable.predict("serving_examples", examples=[b"\x97\xff no example"])
     assert servable.predict("serving_default", image_bytes=tiny.pngs(1))["label"].shape == (1,)
 
 
