@@ -3,11 +3,9 @@
 Nothing here keeps a random state. The order of an epoch is a function of (seed, epoch), what
 happens to an example a function of (seed, epoch, index). So an iterator saved by
 `tf.train.Checkpoint` goes on exactly where it was, and a map may run on any number of threads.
-
-What is shuffled are encoded examples, a window at a time. `Dataset.shuffle` will not do: inside an
-epoch it makes an operation with a state of its own (`DummySeedGenerator is stateful`), and it can
-only be saved with its buffer. A window is a batch under a permutation, so where buffers are large
-tf.data saves positions instead of contents (its symbolic checkpoint) and fills the window again.
+A saved iterator holds what was read ahead: the shuffle buffer, in which examples are still encoded,
+and two ready batches. tf.data's "symbolic" checkpoints would hold positions only, but TensorFlow
+2.15 crashes (segmentation fault) when such an iterator is thrown away, so they are not used.
 """
 
 from __future__ import annotations
@@ -27,10 +25,6 @@ Prepare = Callable[[dict[str, tf.Tensor], tf.Tensor], tuple[Any, Any]]
 # so they are fixed numbers and not tuned.
 _CYCLE, _BLOCK = 16, 16
 _EPOCHS = 1 << 40
-# Buffers up to this many bytes are saved with the iterator; beyond it, positions are. Positions
-# are a few kilobytes whatever the pictures' size, but keeping them costs up to half a millisecond
-# an example, more than a small example's whole preparation.
-_EXPLICIT_LIMIT = 64 << 20
 _RAM_BUDGET = 2 << 30  # bytes that tf.data may fill with buffers; by itself it takes half the RAM
 
 
@@ -54,9 +48,8 @@ def train_batches(
       feature_spec: What `tf.io.parse_single_example` reads.
       batch_size: Of this worker.
       seed: Of the run.
-      shuffle_buffer: So many encoded examples are read and permuted at a time, from up to 16
-        files in turn; at `num_examples` or more the shuffle is perfect. Two such windows are in
-        memory.
+      shuffle_buffer: Encoded examples among which the next is drawn. At `num_examples` or more
+        the shuffle is perfect. A saved iterator holds the buffer.
       num_parallel_calls: Threads for `prepare`; no influence on the batches.
       num_shards: Workers that share an epoch, by files where there are enough, else by examples.
       shard_index: Which of them this is, from 0.
@@ -90,28 +83,17 @@ def train_batches(
         dataset = _interleave(shards, order, records.compression)
         if not by_file:
             dataset = dataset.shard(num_shards, shard_index)
-        windows = dataset.batch(max(1, shuffle_buffer)).enumerate()
-        return windows.map(lambda number, window: (epoch, fold_in(key, 2 + number), window))
-
-    def shuffled(epoch: tf.Tensor, key: tf.Tensor, window: tuple) -> tf.data.Dataset:
-        indices, examples = window
-        order = tf.random.experimental.stateless_shuffle(
-            tf.range(tf.shape(indices)[0]), seed=key, alg="philox"
-        )
-        places = tf.data.Dataset.from_tensor_slices(order)
-        return places.map(lambda place: (epoch, indices[place], examples[place]))
+        dataset = _shuffle(dataset, shuffle_buffer, fold_in(key, 2))
+        return dataset.map(lambda index, example: (epoch, index, example))
 
     def ready(epoch: tf.Tensor, index: tf.Tensor, example: tf.Tensor) -> tuple[Any, Any]:
         features = tf.io.parse_single_example(example, dict(feature_spec))
         return prepare(features, example_seed(root, epoch, index))
 
     dataset = tf.data.Dataset.range(_EPOCHS).flat_map(epoch_of)
-    # The next window is read while this one is used up.
-    dataset = dataset.prefetch(1).flat_map(shuffled)
     dataset = dataset.map(ready, num_parallel_calls=num_parallel_calls, deterministic=True)
-    dataset = dataset.batch(batch_size, drop_remainder=True).prefetch(2)
-    size = _checkpoint_bytes(records, shuffle_buffer, dataset.element_spec)
-    return dataset.with_options(_options(symbolic=size > _EXPLICIT_LIMIT))
+    dataset = dataset.batch(batch_size, drop_remainder=True)
+    return dataset.prefetch(2).with_options(_options())
 
 
 def eval_batches(
@@ -190,22 +172,30 @@ def _interleave(
     )
 
 
-def _checkpoint_bytes(records: Records, window: int, batch_spec: Any) -> int:
-    """About what an iterator that saves its buffers would write into each checkpoint."""
-    stored = sum(tf.io.gfile.stat(path).length for path in {s.path for s in records.shards})
-    mean = stored / max(1, sum(shard.skip + shard.take for shard in records.shards))
-    batch = sum(
-        spec.dtype.size * (spec.shape.num_elements() or 1)
-        for spec in tf.nest.flatten(batch_spec)
-        if spec.dtype != tf.string
+def _shuffle(dataset: tf.data.Dataset, buffer: int, seed: tf.Tensor) -> tf.data.Dataset:
+    """`dataset.shuffle` with a seed that is a tensor.
+
+    `Dataset.shuffle` inside a `flat_map` makes an operation with a state of its own
+    (`DummySeedGenerator`), with which no iterator can be saved; the first version of the same
+    operation takes its two seeds as plain inputs.
+    """
+    if buffer <= 1:
+        return dataset
+    seed = tf.cast(seed, tf.int64)
+    variant = tf.raw_ops.ShuffleDataset(
+        input_dataset=tf.data.experimental.to_variant(dataset),
+        buffer_size=tf.constant(buffer, tf.int64),
+        seed=seed[0],
+        seed2=seed[1],
+        reshuffle_each_iteration=False,
+        output_types=[tf.int64, tf.string],
+        output_shapes=[tf.TensorShape([]), tf.TensorShape([])],
     )
-    return int(2 * min(window, records.num_examples) * mean + 3 * batch)
+    return tf.data.experimental.from_variant(variant, dataset.element_spec)
 
 
-def _options(symbolic: bool = False) -> tf.data.Options:
+def _options() -> tf.data.Options:
     options = tf.data.Options()
-    if symbolic:
-        options.experimental_symbolic_checkpoint = True
     options.deterministic = True
     options.autotune.ram_budget = _RAM_BUDGET
     # Files are shared by `num_shards` and `shard_index` above, not by tf.distribute's guess.
