@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
-import tensorflow_transform as tft
 from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArtifact, Parameter
 from tfx.dsl.component.experimental.decorators import component
 from tfx.types import Artifact, artifact_utils, standard_artifacts
 
 from components.evaluation import baseline_metrics, evaluation_metrics, failures
+from components.transform_graph import TransformGraph
 from perceiver_keras.config import TaskConfig, from_json, to_dict
 from perceiver_keras.data import source
 from perceiver_keras.show import curves
@@ -121,7 +121,7 @@ def test_batches(
     records = source.file_records([f"{uri}/*"], "GZIP")
     layer = None
     if transform_graph is not None:
-        layer = tft.TFTransformOutput(transform_graph.uri).transform_features_layer()
+        layer = TransformGraph(transform_graph.uri)
 
     def prepare(features: dict[str, tf.Tensor], seed: tf.Tensor):
         if layer is not None:

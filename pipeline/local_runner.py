@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 import uuid
 from collections.abc import Callable
@@ -108,18 +109,23 @@ def _run_id(settings: PipelineSettings, connection, echo: Callable[[str], None])
 
 
 def _explain(failure: ComponentFailed, settings: PipelineSettings) -> str:
-    """Our own words where the cause has them, else the last line of the trace; and where the trace is."""
+    """Our own words where the cause has them, else the line that tells most; and where the trace is."""
     cause: BaseException | None = failure.__cause__
     while cause is not None:
         if isinstance(cause, PerceiverError):
             return f"{failure.component}: {cause}"
         cause = cause.__cause__ or cause.__context__
-    last = str(failure.__cause__).strip().splitlines()[-1:] or [repr(failure.__cause__)]
-    kind = type(failure.__cause__).__name__
     return (
-        f"{failure.component} failed: {kind}: {last[0]} "
+        f"{failure.component} failed: {_headline(failure.__cause__)} "
         f"The trace is in {settings.folder('run.log')}; mend it and run the same command again."
     )
+
+
+def _headline(error: BaseException) -> str:
+    """The line that says what went wrong: Keras and Beam bury it in the middle of a long message."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    telling = [line for line in lines if re.match(r"[\w.]*(Error|Exception): ", line)]
+    return (telling or [f"{type(error).__name__}: {lines[0] if lines else 'no message'}"])[-1]
 
 
 def _settings_from_environment() -> PipelineSettings:

@@ -93,6 +93,7 @@ def create_pipeline(settings: PipelineSettings) -> tfx.dsl.Pipeline:
     # The gate: thresholds, not worse than the last blessed model, and it serves.
     baseline = Resolver(
         strategy_class=LatestBlessedOther,
+        config={"rebaseline": settings.rebaseline},
         model=Channel(type=standard_artifacts.Model),
         model_blessing=Channel(type=standard_artifacts.ModelBlessing),
         candidate=model,
@@ -101,7 +102,7 @@ def create_pipeline(settings: PipelineSettings) -> tfx.dsl.Pipeline:
         examples=examples,
         example_splits=["test"],
         model=model,
-        baseline_model=None if settings.rebaseline else baseline.outputs["model"],
+        baseline_model=baseline.outputs["model"],
         eval_config=gate,
     )
     serving_validator = ServingValidator(model=model)
@@ -126,16 +127,26 @@ def create_pipeline(settings: PipelineSettings) -> tfx.dsl.Pipeline:
         blessing=evaluator.outputs["blessing"],
         infra_blessing=serving_validator.outputs["blessing"],
         examples=examples,
+        transform_graph=transform.outputs["transform_graph"],
         pushed_model=pusher.outputs["pushed_model"],
     )
 
-    graph = [example_gen, statistics_gen, schema_gen, example_validator, transform, trainer]
-    graph += [] if settings.rebaseline else [baseline]
-    graph += [evaluator, serving_validator, pusher, report_gen]
     return tfx.dsl.Pipeline(
         pipeline_name=task.name,
         pipeline_root=str(settings.folder("artifacts")),
-        components=graph,
+        components=[
+            example_gen,
+            statistics_gen,
+            schema_gen,
+            example_validator,
+            transform,
+            trainer,
+            baseline,
+            evaluator,
+            serving_validator,
+            pusher,
+            report_gen,
+        ],
         enable_cache=settings.cache,
         metadata_connection_config=_metadata(settings),
         beam_pipeline_args=list(settings.beam_args),

@@ -37,7 +37,7 @@ def run_record(settings: PipelineSettings, runner: ResumableDagRunner) -> dict[s
     passed = artifact("Evaluator", "blessing").get_int_custom_property("blessed") == 1
     refused = [] if passed else failures(evaluation)
     if not served:
-        refused.append(f"serving: {infra.get_string_custom_property('reason')}")
+        refused.append(f"serving: {infra.get_string_custom_property('cause')}")
     was_pushed = pushed.get_int_custom_property("pushed") == 1
 
     report_copy = settings.folder("report.html")

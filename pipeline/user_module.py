@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
-import tensorflow_transform as tft
 
+from components.transform_graph import TransformGraph
 from perceiver_keras.config import TaskConfig, from_dict
 from perceiver_keras.data import source
 from perceiver_keras.export import export_saved_model
@@ -43,8 +43,6 @@ def run_fn(fn_args: Any) -> None:
     custom = fn_args.custom_config
     task, config = _task(custom)
     labels = custom["labels"]
-    transform = tft.TFTransformOutput(fn_args.transform_output)
-
     spec = task.feature_spec(config)
     train = source.file_records(fn_args.train_files, "GZIP")
     validation = source.file_records(fn_args.eval_files, "GZIP")
@@ -71,6 +69,7 @@ def run_fn(fn_args: Any) -> None:
             state_dir=custom["state_dir"],
             log_dir=fn_args.model_run_dir,
             progress=progress,
+            labels=labels,
         )
 
     model_dir = Path(fn_args.serving_model_dir)
@@ -83,7 +82,8 @@ def run_fn(fn_args: Any) -> None:
         trained.model,
         str(model_dir),
         labels=labels,
-        transform=transform.transform_features_layer(),
+        preset=custom["preset"],
+        transform=TransformGraph(fn_args.transform_output),
         warmup=source.take(validation, WARMUP_EXAMPLES),
     )
 

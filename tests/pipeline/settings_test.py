@@ -1,0 +1,62 @@
+"""What each component depends on, and what a run is asked."""
+
+import pytest
+
+from perceiver_keras.errors import UsageError
+from pipeline.settings import PipelineSettings, code_fingerprint
+
+
+def settings(tmp_path, *overrides, **kwargs):
+    return PipelineSettings.create(
+        "image_classification", run_dir=tmp_path, overrides=overrides, **kwargs
+    )
+
+
+def test_preset_then_files_then_overrides_then_seed(tmp_path):
+    made = settings(
+        tmp_path,
+        "train.steps=7",
+        config_values=({"train": {"steps": 5, "log_every": 3}}, {"train": {"log_every": 4}}),
+        seed=11,
+    )
+    assert (made.config.train.steps, made.config.train.log_every) == (7, 4)
+    assert made.config.train.seed == 11
+    assert made.overrides == ("train.steps=7", "train.seed=11")
+
+
+@pytest.mark.parametrize(
+    "override, transform_changes, train_changes",
+    [
+        ("train.steps=9", False, True),
+        ("data.batch_size=3", False, True),
+        ("data.shift=0", True, True),
+        ("model.num_classes=10", False, False),
+        ("evaluate.thresholds.accuracy=0.1", False, False),
+        ("evaluate.allowed_drop=0.1", False, False),
+    ],
+)
+def test_an_override_reaches_only_what_depends_on_it(
+    tmp_path, override, transform_changes, train_changes
+):
+    before, after = settings(tmp_path), settings(tmp_path, override)
+    assert (before.transform_config() != after.transform_config()) is transform_changes
+    assert (before.train_config() != after.train_config()) is train_changes
+    moved = before.training_state("data") != after.training_state("data")
+    assert moved is train_changes
+
+
+def test_training_state_is_stable_and_keyed_by_data(tmp_path):
+    assert settings(tmp_path).training_state("a") == settings(tmp_path).training_state("a")
+    assert settings(tmp_path).training_state("a") != settings(tmp_path).training_state("b")
+    assert settings(tmp_path).training_state("a").parent == tmp_path / "training"
+
+
+def test_code_fingerprint_is_stable():
+    assert code_fingerprint() == code_fingerprint()
+
+
+def test_unknown_names_are_refused_in_words(tmp_path):
+    with pytest.raises(UsageError, match="Did you mean 'image_classification'"):
+        PipelineSettings.create("image_clasification", run_dir=tmp_path)
+    with pytest.raises(UsageError, match="Did you mean 'tiny'"):
+        PipelineSettings.create("image_classification", preset="tny", run_dir=tmp_path)
