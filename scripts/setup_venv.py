@@ -177,7 +177,7 @@ def install(root: Path) -> None:
     quiet = [] if sys.stderr.isatty() else ["--quiet"]
     say(f"installing {count} packages (2.6 GB on disk; one to five minutes the first time)")
     fast = [uv, "pip", "install", *quiet, "--python", python, "--no-deps", "-r", lock]
-    slow = [python, "-m", "pip", "install", "--quiet", "--no-deps", "-r", lock]
+    slow = [python, "-m", "pip", "install", "-qq", "--no-deps", "-r", lock]
     if not (uv and run(*fast, env=env)):
         if uv:
             say("uv failed (its words are above): trying with pip")
