@@ -52,7 +52,9 @@ class LatestBlessedOther(ResolverStrategy):
         }
         if self._rebaseline or not blessings:
             return nothing
-        first = max((_current(b) for b in input_dict["model_blessing"] if _begins_a_line(b)), default=0)
+        first = max(
+            (_current(b) for b in input_dict["model_blessing"] if _begins_a_line(b)), default=0
+        )
         candidates = {artifact.id for artifact in input_dict["candidate"]}
         eligible = [
             model

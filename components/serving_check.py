@@ -19,7 +19,14 @@ from collections.abc import Iterator
 from typing import Any
 
 # Python code that a server lacks. None in sys.modules makes an import fail, even where the package is installed.
-ABSENT = ("perceiver_keras", "components", "pipeline", "tests", "tensorflow_addons", "tensorflow_io")
+ABSENT = (
+    "perceiver_keras",
+    "components",
+    "pipeline",
+    "tests",
+    "tensorflow_addons",
+    "tensorflow_io",
+)
 SIGNATURES = ("serving_default", "serving_examples", "serving_tensors", "evaluate")
 WARMUP_FILE = "assets.extra/tf_serving_warmup_requests"
 MAX_RECORDS = 1000  # TensorFlow Serving's limit
@@ -82,7 +89,9 @@ def replay(signatures: dict[str, Any], log: Any, tolerance: float) -> str:
 
     name = log.request.model_spec.signature_name or "serving_default"
     if name not in signatures:
-        raise Refused(f"a warm-up request wants the signature {name!r} (it has {sorted(signatures)})")
+        raise Refused(
+            f"a warm-up request wants the signature {name!r} (it has {sorted(signatures)})"
+        )
     try:
         inputs = {key: tf.constant(tf.make_ndarray(v)) for key, v in log.request.inputs.items()}
         outputs = signatures[name](**inputs)
@@ -107,7 +116,11 @@ def compare(got: Any, wanted: Any, tolerance: float) -> str | None:
         return f"is {got.dtype}, the trainer's was {wanted.dtype}"
     if wanted.dtype.kind != "f":
         same = np.array_equal(got, wanted)
-        return None if same else f"is {got.ravel()[:3].tolist()}…, the trainer's was {wanted.ravel()[:3].tolist()}…"
+        return (
+            None
+            if same
+            else f"is {got.ravel()[:3].tolist()}…, the trainer's was {wanted.ravel()[:3].tolist()}…"
+        )
     finite = np.abs(wanted[np.isfinite(wanted)])
     slack = tolerance * finite.max() if finite.size else 0.0
     if np.allclose(got, wanted, rtol=tolerance, atol=slack, equal_nan=True):
@@ -122,7 +135,12 @@ def words(error: BaseException) -> str:
 
 
 def check(folder: str, tolerance: float) -> dict[str, Any]:
-    result: dict[str, Any] = {"cause": None, "records": 0, "load_seconds": 0.0, "slowest_seconds": 0.0}
+    result: dict[str, Any] = {
+        "cause": None,
+        "records": 0,
+        "load_seconds": 0.0,
+        "slowest_seconds": 0.0,
+    }
     try:
         start = time.monotonic()
         model, signatures = load(folder)  # noqa: F841 - kept alive while it answers

@@ -56,7 +56,9 @@ def validate(folder: str, *, timeout_seconds: int = 300, tolerance: float = 1e-5
         return verdict | _in_a_fresh_process(folder, timeout_seconds, tolerance, scratch)
 
 
-def _in_a_fresh_process(folder: str, timeout: int, tolerance: float, scratch: str) -> dict[str, Any]:
+def _in_a_fresh_process(
+    folder: str, timeout: int, tolerance: float, scratch: str
+) -> dict[str, Any]:
     result = os.path.join(scratch, "result.json")
     site = os.path.dirname(os.path.dirname(os.path.abspath(tf.__file__)))
     # -I: neither this folder, nor PYTHONPATH, nor the user's packages. On the CPU: this process may hold the
@@ -109,6 +111,10 @@ def ServingValidator(  # noqa: N802 - a component's name
     io_utils.write_string_file(os.path.join(blessing.uri, name), cause)
     io_utils.write_string_file(os.path.join(blessing.uri, VERDICT_FILE), json.dumps(verdict))
     if cause:
-        logging.error("Not fit to be served, so it won't be pushed: %s. The model: %s", cause, folder)
+        logging.error(
+            "Not fit to be served, so it won't be pushed: %s. The model: %s", cause, folder
+        )
     else:
-        logging.info("Fit to be served: %d warm-up requests answered as in training.", verdict["records"])
+        logging.info(
+            "Fit to be served: %d warm-up requests answered as in training.", verdict["records"]
+        )

@@ -118,7 +118,9 @@ class _Served:
         examples = {"examples": tf.TensorSpec([None], tf.string)}
         inputs = {
             name: tf.TensorSpec([None, *spec.shape], spec.dtype)
-            for name, spec in zip(names_of(self.element), tf.nest.flatten(self.element), strict=True)
+            for name, spec in zip(
+                names_of(self.element), tf.nest.flatten(self.element), strict=True
+            )
         }
         return {
             "serving_default": _concrete(self._serve, self.task.serving_spec(self.config)),
@@ -215,7 +217,9 @@ def _module(functions: Mapping[str, Any], roots: Sequence[Any]) -> tf.Module:
     }
     place = {id(variable.handle): index for index, variable in enumerate(model.variables)}
     ordered = sorted(variables, key=lambda handle: place.get(handle, len(place)))
-    module.weights = [variables[handle] for handle in ordered]  # the model's order, whatever is traced first
+    module.weights = [
+        variables[handle] for handle in ordered
+    ]  # the model's order, whatever is traced first
     module.resources = [
         part
         for root in roots

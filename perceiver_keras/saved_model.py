@@ -61,10 +61,14 @@ def latest_version(folder: str) -> str:
     """
     folder = str(folder).rstrip("/")
     if not tf.io.gfile.isdir(folder):
-        raise PerceiverError(f"{folder} is no folder; give that of a SavedModel or of its versions.")
+        raise PerceiverError(
+            f"{folder} is no folder; give that of a SavedModel or of its versions."
+        )
     if not is_saved_model(folder) and (found := versions(folder)):
         names = tf.io.gfile.listdir(folder)  # `007` is a valid name of version 7
-        folder += "/" + next(n for n in (m.rstrip("/") for m in names) if n.isdigit() and int(n) == found[-1])
+        folder += "/" + next(
+            n for n in (m.rstrip("/") for m in names) if n.isdigit() and int(n) == found[-1]
+        )
     if missing := missing_files(folder):
         if missing == ["saved_model.pb"] and not tf.io.gfile.exists(f"{folder}/variables"):
             raise PerceiverError(
@@ -140,5 +144,7 @@ def first_line(error: BaseException) -> str:
     """The first line of an exception's words, without TensorFlow's node traces."""
     text = getattr(error, "message", None) or str(error) or type(error).__name__
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    lines = [line for line in lines if not line.startswith(("Graph execution error", "Detected at"))]
+    lines = [
+        line for line in lines if not line.startswith(("Graph execution error", "Detected at"))
+    ]
     return (lines[0] if lines else type(error).__name__)[:300]

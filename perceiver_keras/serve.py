@@ -132,12 +132,11 @@ def _tensor(what: str, value: Any, spec: tf.TensorSpec) -> tf.Tensor:
     elif not strings and _fits(array.dtype, spec.dtype.as_numpy_dtype):
         tensor = tf.constant(array.astype(spec.dtype.as_numpy_dtype))
     else:
+        numeric = array.dtype.kind in "biufc"
         kinds = (
-            sorted({type(item).__name__ for item in array.ravel()})
-            if strings
-            else [array.dtype.name]
+            {array.dtype.name} if numeric else {type(v).__name__ for v in array.ravel().tolist()}
         )
-        raise UsageError(f"{what}: expected {_spell(spec)}, got {', '.join(kinds)}.")
+        raise UsageError(f"{what}: expected {_spell(spec)}, got {', '.join(sorted(kinds))}.")
     if not spec.shape.is_compatible_with(tensor.shape):
         raise UsageError(f"{what}: expected {_spell(spec)}, got the shape {list(tensor.shape)}.")
     return tensor

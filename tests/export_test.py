@@ -31,7 +31,13 @@ def model():
 def folder(model, tmp_path_factory):
     folder = str(tmp_path_factory.mktemp("export") / "model")
     return export.export_saved_model(
-        tiny.TASK, tiny.CONFIG, model, folder, labels=tiny.LABELS, warmup=tiny.examples(9), preset="tiny"
+        tiny.TASK,
+        tiny.CONFIG,
+        model,
+        folder,
+        labels=tiny.LABELS,
+        warmup=tiny.examples(9),
+        preset="tiny",
     )
 
 
@@ -84,7 +90,9 @@ def test_no_optimizer_no_average_only_what_is_read(tmp_path):
     model.unused = model.add_weight(name="average_of_the_head", shape=[7])
     model.fit({"pixels": np.ones([4, 4, 4, 3], np.float32)}, np.array([0, 1, 2, 0]), verbose=0)
     folder = export.export_saved_model(tiny.TASK, tiny.CONFIG, model, str(tmp_path / "m"))
-    shapes = [shape for name, shape in tf.train.list_variables(f"{folder}/variables/variables") if shape]
+    shapes = [
+        shape for name, shape in tf.train.list_variables(f"{folder}/variables/variables") if shape
+    ]
     assert sorted(shapes) == sorted([[48]] * 4 + [[48, 3], [3]])
     assert not {"RandomUniform", "StatelessRandomUniformV2"} & export.graph_ops(folder)  # dropout
 
@@ -114,7 +122,12 @@ def test_task_json_says_what_it_is(folder):
 
 def test_exporting_twice_gives_the_same_answers(folder, model, tmp_path):
     again = export.export_saved_model(
-        tiny.TASK, tiny.CONFIG, model, str(tmp_path / "m"), labels=tiny.LABELS, warmup=tiny.examples(9)
+        tiny.TASK,
+        tiny.CONFIG,
+        model,
+        str(tmp_path / "m"),
+        labels=tiny.LABELS,
+        warmup=tiny.examples(9),
     )
     for name in (export.WARMUP_FILE, "variables/variables.data-00000-of-00001"):
         with open(f"{folder}/{name}", "rb") as one, open(f"{again}/{name}", "rb") as two:
@@ -129,7 +142,10 @@ def test_half_precision_leaves_as_float32(dtype, tmp_path):
     )
     loaded = tf.saved_model.load(folder).signatures
     for function in loaded.values():
-        assert all(s.dtype in (tf.float32, tf.string, tf.int64) for s in function.structured_outputs.values())
+        assert all(
+            s.dtype in (tf.float32, tf.string, tf.int64)
+            for s in function.structured_outputs.values()
+        )
     shares = loaded["serving_default"](image_bytes=tf.constant(tiny.pngs(4)))["probabilities"]
     np.testing.assert_allclose(tf.reduce_sum(shares, -1), np.ones(4), atol=0.02)
 
@@ -148,10 +164,14 @@ def test_transform_and_its_vocabulary_go_along(tmp_path):
 
         def call(self, features):
             known = {k: v for k, v in features.items() if k != "label"}
-            return known | ({"label": self.table.lookup(features["label"])} if "label" in features else {})
+            return known | (
+                {"label": self.table.lookup(features["label"])} if "label" in features else {}
+            )
 
     task = tiny.with_fields(
-        feature_spec=lambda config: {k: tf.io.FixedLenFeature([], tf.string) for k in ("image", "label")}
+        feature_spec=lambda config: {
+            k: tf.io.FixedLenFeature([], tf.string) for k in ("image", "label")
+        }
     )
 
     def example(png, label):
@@ -164,7 +184,10 @@ def test_transform_and_its_vocabulary_go_along(tmp_path):
             )
         ).SerializeToString()
 
-    examples = [example(png, name) for png, name in zip(tiny.pngs(3), [b"red", b"blue", b"green"], strict=True)]
+    examples = [
+        example(png, name)
+        for png, name in zip(tiny.pngs(3), [b"red", b"blue", b"green"], strict=True)
+    ]
     folder = export.export_saved_model(
         task, tiny.CONFIG, tiny.model(), str(tmp_path / "m"), transform=Transform(), warmup=examples
     )
@@ -176,13 +199,19 @@ def test_transform_and_its_vocabulary_go_along(tmp_path):
 
 def test_a_table_in_the_model_goes_along(tmp_path):
     model = tiny.model()
-    init = tf.lookup.KeyValueTensorInitializer(np.arange(3), np.array(["x", "y", "z"]), tf.int64, tf.string)
+    init = tf.lookup.KeyValueTensorInitializer(
+        np.arange(3), np.array(["x", "y", "z"]), tf.int64, tf.string
+    )
     model.table = tf.lookup.StaticHashTable(init, "?")
     task = tiny.with_fields(
-        respond=lambda outputs, config, labels: {"label": model.table.lookup(tf.argmax(outputs, -1))}
+        respond=lambda outputs, config, labels: {
+            "label": model.table.lookup(tf.argmax(outputs, -1))
+        }
     )
     folder = export.export_saved_model(task, tiny.CONFIG, model, str(tmp_path / "m"))
-    answer = tf.saved_model.load(folder).signatures["serving_examples"](examples=tf.constant(tiny.examples(4)))
+    answer = tf.saved_model.load(folder).signatures["serving_examples"](
+        examples=tf.constant(tiny.examples(4))
+    )
     logits = expected(model, 4)[0]
     assert answer["label"].numpy().tolist() == ["xyz"[i].encode() for i in logits.argmax(-1)]
 
@@ -196,7 +225,9 @@ def test_the_allow_list(folder, tmp_path):
             return tf.cond(x > 0, lambda: tf.numpy_function(np.sin, [x], tf.float32), lambda: x)
 
     tf.saved_model.save(Python(), str(tmp_path / "python"))
-    assert export.disallowed_ops(str(tmp_path / "python")) == {"PyFunc"}  # in a branch of a function
+    assert export.disallowed_ops(str(tmp_path / "python")) == {
+        "PyFunc"
+    }  # in a branch of a function
 
 
 def test_ops_of_tf_text_other_than_sentencepiece_are_refused(tmp_path):
@@ -284,7 +315,9 @@ def exported(request, tmp_path_factory):
     keras.utils.set_random_seed(5)
     model = task.build(config).build_all()
     folder = str(tmp_path_factory.mktemp("task") / "model")
-    export.export_saved_model(task, config, model, folder, labels=labels, warmup=examples, preset="tiny")
+    export.export_saved_model(
+        task, config, model, folder, labels=labels, warmup=examples, preset="tiny"
+    )
     return task, config, labels, model, examples, folder
 
 
@@ -300,12 +333,19 @@ def test_a_task_serves_what_its_model_says(exported):
     named = dict(zip(export.names_of(inputs), tf.nest.flatten(inputs), strict=True))
     for wanted, got in (
         (task.respond(outputs, config, labels), servable.predict("serving_tensors", **named)),
-        (task.respond(outputs, config, labels), servable.predict("serving_examples", examples=examples)),
+        (
+            task.respond(outputs, config, labels),
+            servable.predict("serving_examples", examples=examples),
+        ),
         (task.figures(outputs, targets, config), servable.predict("evaluate", examples=examples)),
     ):
         assert wanted.keys() == got.keys()
         for name, value in wanted.items():
-            same = np.testing.assert_array_equal if value.dtype == tf.string else np.testing.assert_allclose
+            same = (
+                np.testing.assert_array_equal
+                if value.dtype == tf.string
+                else np.testing.assert_allclose
+            )
             tolerance = {} if value.dtype == tf.string else {"rtol": 1e-4, "atol": 1e-5}
             same(got[name], value.numpy(), **tolerance)
 

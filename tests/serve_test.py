@@ -28,7 +28,12 @@ def servable(folder):
 
 
 def test_signatures_by_name(servable):
-    assert set(servable.signatures) == {"serving_default", "serving_examples", "serving_tensors", "evaluate"}
+    assert set(servable.signatures) == {
+        "serving_default",
+        "serving_examples",
+        "serving_tensors",
+        "evaluate",
+    }
     default = servable.signatures["serving_default"]
     assert {k: v.dtype for k, v in default.inputs.items()} == {"image_bytes": tf.string}
     assert default.outputs["probabilities"].shape.as_list() == [None, 3]
@@ -66,13 +71,29 @@ def test_an_input_may_be_called_signature(tmp_path):
     ("signature", "inputs", "words"),
     [
         ("serving_defualt", {}, "no signature 'serving_defualt'. Did you mean 'serving_default'?"),
-        ("serving_default", {"image_byte": [b""]}, "no input 'image_byte'. Did you mean 'image_bytes'?"),
+        (
+            "serving_default",
+            {"image_byte": [b""]},
+            "no input 'image_byte'. Did you mean 'image_bytes'?",
+        ),
         ("serving_default", {}, "serving_default needs image_bytes too"),
         ("serving_default", {"image_bytes": np.zeros([2])}, "expected string [any], got float64."),
-        ("serving_default", {"image_bytes": [[b"a"]]}, "expected string [any], got the shape [1, 1]"),
+        (
+            "serving_default",
+            {"image_bytes": [[b"a"]]},
+            "expected string [any], got the shape [1, 1]",
+        ),
         ("serving_default", {"image_bytes": b"a"}, "got the shape []"),
-        ("serving_default", {"image_bytes": np.array([b"a", 3], object)}, "expected string [any], got bytes, int"),
-        ("serving_tensors", {"pixels": np.zeros([2, 5, 4, 3])}, "float32 [any, 4, 4, 3], got the shape [2, 5, 4, 3]"),
+        (
+            "serving_default",
+            {"image_bytes": np.array([b"a", 3], object)},
+            "expected string [any], got bytes, int",
+        ),
+        (
+            "serving_tensors",
+            {"pixels": np.zeros([2, 5, 4, 3])},
+            "float32 [any, 4, 4, 3], got the shape [2, 5, 4, 3]",
+        ),
         ("serving_tensors", {"pixels": [["a"]]}, "float32 [any, 4, 4, 3], got str."),
         ("serving_tensors", {"pixels": np.zeros([1, 4, 4, 3], complex)}, "got complex128"),
         ("serving_tensors", {"pixels": [[1.0], [1.0, 2.0]]}, "got a ragged list"),
@@ -93,7 +114,11 @@ def test_bytes_keep_the_nuls_at_their_end(tmp_path):
     module = Lengths()
     tf.saved_model.save(module, str(tmp_path / "m"), signatures=module.f)
     servable = Servable(str(tmp_path / "m"))
-    for text in ([[b"a\0\0", "é"]], np.array([[b"a\0\0", "é"]], object), tf.constant([[b"a\0\0", "é"]])):
+    for text in (
+        [[b"a\0\0", "é"]],
+        np.array([[b"a\0\0", "é"]], object),
+        tf.constant([[b"a\0\0", "é"]]),
+    ):
         assert servable.predict(text=text)["lengths"].tolist() == [[3, 2]]
     assert servable.predict(text=np.zeros([0, 2], object))["lengths"].shape == (0, 2)
 
@@ -151,7 +176,11 @@ def test_loads_where_our_package_is_not(folder, tmp_path):
         print(out["label"].numpy()[0].decode())
     """
     done = subprocess.run(
-        [sys.executable, "-I", "-c", textwrap.dedent(code)], cwd=tmp_path, capture_output=True, text=True, timeout=120
+        [sys.executable, "-I", "-c", textwrap.dedent(code)],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=120,
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() in tiny.LABELS

@@ -53,7 +53,9 @@ def test_the_executor_marks_what_it_pushed_as_tfx_does(model, tmp_path):
 @pytest.mark.parametrize("blessings", [(1, 0), (0, 1), (0, 0)])
 def test_it_pushes_nothing_that_either_does_not_bless(blessings, model, tmp_path):
     names = ("model_blessing", "infra_blessing")
-    pushed = run(model, tmp_path, str(tmp_path / "pushed"), **dict(zip(names, blessings, strict=True)))
+    pushed = run(
+        model, tmp_path, str(tmp_path / "pushed"), **dict(zip(names, blessings, strict=True))
+    )
     assert pushed.get_int_custom_property("pushed") == 0
     assert not pushed.has_custom_property("pushed_destination")
     assert not os.path.exists(tmp_path / "pushed")

@@ -58,8 +58,18 @@ FIRST, SECOND, REFUSED = (101, 1, None, 1), (102, 2, 1, 1), (103, 3, 2, 0)
         ([2, 1], [FIRST], 2, ([1], [101])),
         ([1, 2], [FIRST, SECOND], 2, ([1], [101])),  # the same again
         ([1, 3, 2], [SECOND, FIRST], 3, ([2], [102])),
-        ([1, 2, 3, 4], [FIRST, REFUSED, SECOND], 4, ([2], [102])),  # what was refused is no baseline
-        ([1, 2], [FIRST, SECOND], 1, ([2], [102])),  # back to the first settings: against what is in service
+        (
+            [1, 2, 3, 4],
+            [FIRST, REFUSED, SECOND],
+            4,
+            ([2], [102]),
+        ),  # what was refused is no baseline
+        (
+            [1, 2],
+            [FIRST, SECOND],
+            1,
+            ([2], [102]),
+        ),  # back to the first settings: against what is in service
         ([1, 2], [FIRST, SECOND, (104, 1, 2, 1)], 1, ([2], [102])),  # the same again
         ([2, 3], [FIRST], 3, ([], [])),  # the blessed model itself is gone
     ],
@@ -86,14 +96,19 @@ def folder(tmp_path_factory):
 def run(folder, **kwargs):
     """Runs the pipeline; how each component of this run ended, and the artifacts of the store by type."""
     store = MetadataStore(_connection(folder))
-    before = {e.id for e in store.get_executions()} if os.path.exists(f"{folder}/metadata.sqlite") else set()
+    before = (
+        {e.id for e in store.get_executions()}
+        if os.path.exists(f"{folder}/metadata.sqlite")
+        else set()
+    )
     tfx.orchestration.LocalDagRunner().run(tiny_pipeline.create(folder, **kwargs))
     store = MetadataStore(_connection(folder))
     names = {t.id: t.name.rsplit(".", 1)[-1] for t in store.get_execution_types()}
     states = {
         names[e.type_id]: metadata_store_pb2.Execution.State.Name(e.last_known_state)
         for e in store.get_executions()
-        if e.id not in before and names[e.type_id] != "Resolver"  # which never is cached: it looks each time
+        if e.id not in before
+        and names[e.type_id] != "Resolver"  # which never is cached: it looks each time
     }
     return states, store
 
@@ -108,7 +123,8 @@ def _connection(folder):
 def newest(store, kind):
     artifact = max(store.get_artifacts_by_type(kind), key=lambda a: a.id)
     return {
-        key: getattr(value, value.WhichOneof("value")) for key, value in artifact.custom_properties.items()
+        key: getattr(value, value.WhichOneof("value"))
+        for key, value in artifact.custom_properties.items()
     } | {"uri": artifact.uri, "id": artifact.id}
 
 
@@ -124,7 +140,9 @@ def test_the_gate_end_to_end(folder):
     assert infra["blessed"] == 1 and infra["cause"] == "" and infra["records"] == 8
     assert os.path.exists(f"{infra['uri']}/INFRA_BLESSED")
     pushed = newest(store, "PushedModel")
-    assert pushed["pushed"] == 1 and pushed["pushed_destination"] == latest_version(f"{folder}/pushed")
+    assert pushed["pushed"] == 1 and pushed["pushed_destination"] == latest_version(
+        f"{folder}/pushed"
+    )
 
     # The same again: everything from the cache, nothing pushed.
     states, store = run(folder, seed=0)
@@ -136,7 +154,9 @@ def test_the_gate_end_to_end(folder):
     assert states["Evaluator"] == states["AtomicPusher"] == "COMPLETE"
     assert newest(store, "ModelBlessing")["baseline_model_id"] == first["id"]
     infra = newest(store, "InfraBlessing")
-    assert infra["blessed"] == 0 and infra["cause"].startswith("there is no assets.extra/tf_serving_warmup")
+    assert infra["blessed"] == 0 and infra["cause"].startswith(
+        "there is no assets.extra/tf_serving_warmup"
+    )
     with open(f"{infra['uri']}/INFRA_NOT_BLESSED") as file:
         assert file.read() == infra["cause"]
     assert newest(store, "PushedModel")["pushed"] == 0

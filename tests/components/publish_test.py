@@ -26,7 +26,10 @@ def test_the_copy_is_exact_and_named_by_the_second(model, tmp_path):
     folder = publish(model, str(tmp_path / "new" / "pushed"))
     assert contents(folder) == contents(model)
     assert before <= int(os.path.basename(folder)) <= time.time()
-    assert sorted(os.listdir(tmp_path / "new" / "pushed")) == [".push.lock", os.path.basename(folder)]
+    assert sorted(os.listdir(tmp_path / "new" / "pushed")) == [
+        ".push.lock",
+        os.path.basename(folder),
+    ]
 
 
 def test_pushes_within_a_second_and_behind_the_clock_count_up(model, tmp_path):
@@ -67,7 +70,8 @@ def test_a_watcher_never_sees_half_a_version(model, tmp_path):
 def test_pushes_at_once_all_arrive(model, tmp_path):
     destination, folders = str(tmp_path / "pushed"), []
     threads = [
-        threading.Thread(target=lambda: folders.append(publish(model, destination))) for _ in range(4)
+        threading.Thread(target=lambda: folders.append(publish(model, destination)))
+        for _ in range(4)
     ]
     for thread in threads:
         thread.start()

@@ -74,7 +74,9 @@ def create(folder: str, *, seed: int, warm: bool = True, rebaseline: bool = Fals
                         tfma.MetricConfig(
                             class_name="SparseCategoricalAccuracy",
                             threshold=tfma.MetricThreshold(
-                                value_threshold=tfma.GenericValueThreshold(lower_bound={"value": -1}),
+                                value_threshold=tfma.GenericValueThreshold(
+                                    lower_bound={"value": -1}
+                                ),
                                 change_threshold=tfma.GenericChangeThreshold(
                                     direction=tfma.MetricDirection.HIGHER_IS_BETTER,
                                     absolute={"value": -2},
