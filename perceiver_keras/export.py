@@ -116,12 +116,8 @@ class _Served:
 
     def functions(self) -> dict[str, Any]:
         examples = {"examples": tf.TensorSpec([None], tf.string)}
-        inputs = {
-            name: tf.TensorSpec([None, *spec.shape], spec.dtype)
-            for name, spec in zip(
-                names_of(self.element), tf.nest.flatten(self.element), strict=True
-            )
-        }
+        named = zip(names_of(self.element), tf.nest.flatten(self.element), strict=True)
+        inputs = {name: tf.TensorSpec([None, *spec.shape], spec.dtype) for name, spec in named}
         return {
             "serving_default": _concrete(self._serve, self.task.serving_spec(self.config)),
             "serving_examples": _concrete(self._serve_examples, examples),
@@ -215,11 +211,10 @@ def _module(functions: Mapping[str, Any], roots: Sequence[Any]) -> tf.Module:
     variables = {
         id(variable.handle): variable for f in functions.values() for variable in f.graph.variables
     }
+    # In the model's order, whatever is traced first: two exports of one model are alike.
     place = {id(variable.handle): index for index, variable in enumerate(model.variables)}
     ordered = sorted(variables, key=lambda handle: place.get(handle, len(place)))
-    module.weights = [
-        variables[handle] for handle in ordered
-    ]  # the model's order, whatever is traced first
+    module.weights = [variables[handle] for handle in ordered]
     module.resources = [
         part
         for root in roots

@@ -42,14 +42,20 @@ def is_saved_model(folder: str) -> bool:
 
 
 def versions(folder: str) -> list[int]:
-    """The version numbers under `folder`, ascending; empty where there is no such folder."""
+    """The version numbers under `folder`, ascending; empty where there is no such folder.
+
+    Names with leading zeros are left out: nobody could find them again from the number.
+    """
     if not tf.io.gfile.isdir(folder):
         return []
     names = (name.rstrip("/") for name in tf.io.gfile.listdir(folder))
     return sorted(
         int(name)
         for name in names
-        if name.isascii() and name.isdigit() and tf.io.gfile.isdir(f"{folder}/{name}")
+        if name.isascii()
+        and name.isdigit()
+        and name == str(int(name))
+        and tf.io.gfile.isdir(f"{folder}/{name}")
     )
 
 
@@ -65,10 +71,7 @@ def latest_version(folder: str) -> str:
             f"{folder} is no folder; give that of a SavedModel or of its versions."
         )
     if not is_saved_model(folder) and (found := versions(folder)):
-        names = tf.io.gfile.listdir(folder)  # `007` is a valid name of version 7
-        folder += "/" + next(
-            n for n in (m.rstrip("/") for m in names) if n.isdigit() and int(n) == found[-1]
-        )
+        folder += f"/{found[-1]}"
     if missing := missing_files(folder):
         if missing == ["saved_model.pb"] and not tf.io.gfile.exists(f"{folder}/variables"):
             raise PerceiverError(
