@@ -69,5 +69,7 @@ def _values(uri: str) -> Iterator[tuple[metrics_for_slice_pb2.MetricKey, float]]
             continue
         for item in record.metric_keys_and_values:
             kind = item.value.WhichOneof("type")
-            if kind in ("double_value", "bounded_value"):
-                yield item.key, float(getattr(item.value, kind).value.value)
+            if kind == "double_value":
+                yield item.key, item.value.double_value.value
+            elif kind == "bounded_value":
+                yield item.key, item.value.bounded_value.value.value

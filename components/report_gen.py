@@ -154,7 +154,7 @@ def reasons(evaluation_uri: str, blessing: Artifact, infra_blessing: Artifact) -
     """Why the model was not blessed, a sentence each."""
     found = [] if is_blessed(blessing) else failures(evaluation_uri)
     if not is_blessed(infra_blessing):
-        reason = infra_blessing.get_string_custom_property("reason") or "no reason given."
+        reason = infra_blessing.get_string_custom_property("cause") or "no cause given."
         found.append(f"It does not serve: {reason}")
     return found
 
