@@ -212,7 +212,12 @@ def _module(functions: Mapping[str, Any], roots: Sequence[Any]) -> tf.Module:
         id(variable.handle): variable for f in functions.values() for variable in f.graph.variables
     }
     # In the model's order, whatever is traced first: two exports of one model are alike.
-    place = {id(variable.handle): index for index, variable in enumerate(model.variables)}
+    # A variable that a strategy mirrors is one on each device; a graph reads one of them.
+    place = {
+        id(part.handle): index
+        for index, variable in enumerate(model.variables)
+        for part in getattr(variable, "values", (variable,))
+    }
     ordered = sorted(variables, key=lambda handle: place.get(handle, len(place)))
     module.weights = [variables[handle] for handle in ordered]
     module.resources = [

@@ -216,6 +216,24 @@ def test_a_table_in_the_model_goes_along(tmp_path):
     assert answer["label"].numpy().tolist() == ["xyz"[i].encode() for i in logits.argmax(-1)]
 
 
+def test_a_model_trained_under_a_strategy(tmp_path):
+    """Its variables are MirroredVariables, which have no handle of their own."""
+    with tf.distribute.MirroredStrategy(["CPU:0"]).scope():
+        model = tiny.model()
+    assert isinstance(model.head.kernel, tf.distribute.DistributedValues)
+    folder = export.export_saved_model(
+        tiny.TASK,
+        tiny.CONFIG,
+        model,
+        str(tmp_path / "m"),
+        labels=tiny.LABELS,
+        warmup=tiny.examples(3),
+    )
+    assert serving_check.check(folder, 1e-5)["cause"] is None
+    answer = Servable(folder).predict("serving_examples", examples=tiny.examples(3))
+    np.testing.assert_allclose(answer["probabilities"], expected(model, 3)[1], rtol=2e-5)
+
+
 def test_the_allow_list(folder, tmp_path):
     assert export.disallowed_ops(folder) == set()
 
