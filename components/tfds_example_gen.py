@@ -230,6 +230,8 @@ def _judge(artifact: types.Artifact, counts: list[Count], jobs: list[Job], share
     for split in dict.fromkeys(count.split for count in counts):
         corrupt = sum(count.corrupt for count in counts if count.split == split)
         total = corrupt + sum(count.written for count in counts if count.split == split)
+        if not total:
+            raise PerceiverError(f"Split {split!r} holds no examples.")
         if corrupt > share * total or corrupt == total:
             raise PerceiverError(
                 f"{corrupt} of {total} records of split {split!r} are corrupt, and "

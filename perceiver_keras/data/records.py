@@ -22,7 +22,7 @@ import tensorflow as tf
 from perceiver_keras.errors import PerceiverError, UsageError, nearest
 
 # Words in what TensorFlow says of an example that cannot be parsed or a picture that is none.
-_UNREADABLE = ("parse example", "Key: ", "image", "decode", "JPEG", "PNG", "GIF", "BMP")
+_UNREADABLE = ("xample", "Key: ", "Feature: ", "image", "decode", "JPEG", "PNG", "GIF", "BMP")
 
 
 @dataclass(frozen=True)
@@ -185,12 +185,14 @@ def serialized_examples(builder: Any, split: str) -> Iterator[bytes]:
     except ValueError as error:
         raise UsageError(f"Split {split!r} of {builder.info.full_name}: {error}") from error
     for example in dataset.as_numpy_iterator():
-        yield features.serialize_example(
+        stored = features.serialize_example(
             {
                 key: io.BytesIO(value) if key in encoded and isinstance(value, bytes) else value
                 for key, value in example.items()
             }
         )
+        # TFDS leaves the order of the features to chance; the same example must be the same bytes.
+        yield tf.train.Example.FromString(stored).SerializeToString(deterministic=True)
 
 
 def write_records(examples: Iterable[bytes], path: str, compression: str = "GZIP") -> int:

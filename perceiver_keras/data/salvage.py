@@ -7,7 +7,9 @@ and its checksum are good, only that one record is lost.
 
 from __future__ import annotations
 
+import os
 import struct
+import tempfile
 from collections.abc import Iterator
 
 import tensorflow as tf
@@ -22,48 +24,44 @@ def salvage(shard: Shard) -> Iterator[tuple[int, bytes, str | None]]:
     """(number within the file, record, None), or (number, b"", reason) where its checksum is wrong.
 
     For uncompressed files, as TFDS writes them. It reads as fast as TensorFlow until something is
-    wrong.
+    wrong; then the rest of the file is copied behind the bad record and read on from there.
 
     Raises:
       PerceiverError: Naming the file: it is cut off, or a length is wrong, so that the records
         behind it cannot be found.
     """
     number, end = shard.skip, shard.skip + shard.take
-    offset = 0
-    while number < end:
-        part = Shard(shard.path, number, end - number) if not offset else None
-        try:
-            records = read_serialized(part) if part else _read_from(shard.path, offset)
-            for record in records:
-                yield number, record, None
+    part = shard
+    with tempfile.TemporaryDirectory() as scratch:
+        while number < end:
+            try:
+                for record in read_serialized(part):
+                    yield number, record, None
+                    number += 1
+                return
+            except PerceiverError as error:
+                offset = _offset(shard.path, number + 1)
+                if offset is None:
+                    if part is shard:
+                        raise
+                    raise PerceiverError(
+                        f"{shard.path} is corrupt at record {number}, and the records behind it "
+                        "cannot be found. Restore the file from its source, or remove its folder "
+                        "and prepare the data set again."
+                    ) from error
+                yield number, b"", "the checksum of the record is wrong"
                 number += 1
-                if number == end:
-                    return
-        except (PerceiverError, tf.errors.DataLossError) as error:
-            offset = _offset(shard.path, number + 1)
-            if offset is None:
-                if isinstance(error, PerceiverError):
-                    raise
-                raise PerceiverError(
-                    f"{shard.path} is corrupt at record {number}, and the records behind it cannot "
-                    "be found. Restore the file from its source, or remove its folder and prepare "
-                    "the data set again."
-                ) from error
-            yield number, b"", "the checksum of the record is wrong"
-            number += 1
-            continue
-        raise PerceiverError(
-            f"{shard.path} ends after {number} records; {end} were expected. It is cut off: "
-            "prepare the data set again."
-        )
+                part = Shard(_tail(shard.path, offset, scratch), 0, end - number)
 
 
-def _read_from(path: str, offset: int) -> Iterator[bytes]:
-    variant = tf.raw_ops.TFRecordDatasetV2(
-        filenames=[path], compression_type="", buffer_size=256 << 10, byte_offsets=[offset]
-    )
-    dataset = tf.data.experimental.from_variant(variant, tf.TensorSpec([], tf.string))
-    yield from dataset.as_numpy_iterator()
+def _tail(path: str, offset: int, scratch: str) -> str:
+    """A copy of the file from `offset` on."""
+    copy = os.path.join(scratch, "tail")
+    with tf.io.gfile.GFile(path, "rb") as file, open(copy, "wb") as tail:
+        file.seek(offset)
+        while block := file.read(8 << 20):
+            tail.write(block)
+    return copy
 
 
 def _offset(path: str, number: int) -> int | None:

@@ -122,7 +122,7 @@ def test_explain_knows_missing_files_bad_examples_and_its_limits(path):
     assert records.explain(ValueError("something else")) is None
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(
     bad=st.sets(st.integers(0, 19), max_size=6), skip=st.integers(0, 19), take=st.integers(1, 20)
 )
