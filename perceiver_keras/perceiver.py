@@ -14,19 +14,13 @@ STAGES = ("preprocess", "encode", "process", "query", "decode", "postprocess")
 
 @register
 class Perceiver(keras.Model):
-    """preprocess -> encode -> process -> decode (asked by query) -> postprocess.
+    """preprocess, encode, process: inputs -> [B, M, C] -> latents [B, N, D] -> latents; then
+    query, decode, postprocess: [B, M, C] -> queries [B, O, Q] -> [B, O, E] -> the task's outputs.
 
-    Args:
-        preprocess, encode, process: inputs -> [B, M, C] -> latents [B, N, D] -> latents.
-        query, decode, postprocess: [B, M, C] -> queries [B, O, Q] -> [B, O, E] -> the task's outputs.
-
-    Call:
-        inputs: what `preprocess` takes.
-        mask: [B, M], true where an element of the array is real; the encoder sees no other.
-        query_mask: [B, O], true where an output is wanted.
-        points: the output points asked for; None: all.
-        Returns the task's outputs; with `return_attention=True` also {"encode": [B, H, N, M],
-        "process": list of [B, H, N, N], "decode": [B, H, O, N]}.
+    Call: inputs, as `preprocess` takes them; mask [B, M] and query_mask [B, O], true where real;
+        points, which outputs are asked for (None: all). Returns the task's outputs, and with
+        `return_attention=True` also the maps {"encode": [B, H, N, M], "process": list of
+        [B, H, N, N], "decode": [B, H, O, N]}.
     """
 
     def __init__(
@@ -57,17 +51,22 @@ class Perceiver(keras.Model):
         return_attention: bool = False,
     ) -> Any:
         want = {"training": training, "return_attention": return_attention}
-        array = self.preprocess(inputs, training=training)
-        encoded = self.encode(array, key_mask=mask, **want)
-        latents, encode_map = encoded if return_attention else (encoded, None)
-        processed = self.process(latents, **want)
-        latents, process_maps = processed if return_attention else (processed, None)
+        array, latents, maps = self.read(inputs, mask, **want)
         queries = self.query(array, inputs=inputs, points=points)
         decoded = self.decode((queries, latents), query_mask=query_mask, **want)
-        decoded, decode_map = decoded if return_attention else (decoded, None)
+        if return_attention:
+            decoded, maps["decode"] = decoded
         outputs = self.postprocess(decoded, inputs=inputs, points=points)
-        maps = {"encode": encode_map, "process": process_maps, "decode": decode_map}
         return (outputs, maps) if return_attention else outputs
+
+    def read(self, inputs: Any, mask: tf.Tensor | None = None, **want: Any) -> tuple:
+        """The half before the queries: the array [B, M, C], the latents [B, N, D], attention maps."""
+        array = self.preprocess(inputs, training=want["training"])
+        if not want["return_attention"]:
+            return array, self.process(self.encode(array, key_mask=mask, **want), **want), {}
+        latents, encode_map = self.encode(array, key_mask=mask, **want)
+        latents, process_maps = self.process(latents, **want)
+        return array, latents, {"encode": encode_map, "process": process_maps}
 
     def get_config(self) -> dict[str, Any]:
         stages = {s: keras.saving.serialize_keras_object(getattr(self, s)) for s in STAGES}

@@ -7,13 +7,23 @@ It returns queries [B, O, Q].
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import tensorflow as tf
 from tensorflow import keras
 
+from perceiver_keras.config import Position, tagged, untagged
 from perceiver_keras.encode import broadcast_to_batch
-from perceiver_keras.layers.linear import register
+from perceiver_keras.layers.chunked import axis_size
+from perceiver_keras.layers.linear import build_part, register
+from perceiver_keras.layers.modalities import Modalities, add_vector, pad_channels
+from perceiver_keras.layers.position import (
+    FourierPositionEncoding,
+    position_encoding,
+    positions_of_points,
+)
 
 
 @register
@@ -24,14 +34,22 @@ class LearnedQuery(keras.layers.Layer):
         num_queries: outputs O.
         channels: query channels Q.
         init_scale: standard deviation of its truncated normal start.
+        per_input: one query for each element of the array, the first M of the O.
 
-    Call: array [B, M, C] (for its batch size alone) -> [B, O, Q]; `points` [P] selects some of the O.
+    Call: array [B, M, C] (for its sizes alone) -> [B, O, Q]; `points` [P] selects some of the O.
     """
 
     def __init__(
-        self, *, num_queries: int = 1, channels: int, init_scale: float = 0.02, **kwargs: Any
+        self,
+        *,
+        num_queries: int = 1,
+        channels: int,
+        init_scale: float = 0.02,
+        per_input: bool = False,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        self.per_input = per_input
         self.num_queries = num_queries
         self.channels = channels
         self.init_scale = init_scale
@@ -48,6 +66,8 @@ class LearnedQuery(keras.layers.Layer):
         self, array: tf.Tensor, inputs: Any = None, points: tf.Tensor | None = None
     ) -> tf.Tensor:
         embeddings = tf.convert_to_tensor(self.embeddings)
+        if self.per_input:
+            embeddings = embeddings[: axis_size(array, 1)]
         if points is not None:
             embeddings = tf.gather(embeddings, points)
         return broadcast_to_batch(embeddings, array)
@@ -57,4 +77,136 @@ class LearnedQuery(keras.layers.Layer):
             "num_queries": self.num_queries,
             "channels": self.channels,
             "init_scale": self.init_scale,
+            "per_input": self.per_input,
         }
+
+    def compute_output_shape(self, input_shape: Any) -> tf.TensorShape:
+        batch, elements, _ = tf.TensorShape(input_shape)
+        queries = elements if self.per_input else self.num_queries
+        return tf.TensorShape([batch, queries, self.channels])
+
+
+@register
+class InputQuery(keras.layers.Layer):
+    """The preprocessed inputs themselves: one output for each element (optical flow, entities).
+
+    Call: array [B, M, C] -> [B, M, C], or the elements that `points` [P] names.
+    """
+
+    def call(
+        self, array: tf.Tensor, inputs: Any = None, points: tf.Tensor | None = None
+    ) -> tf.Tensor:
+        return array if points is None else tf.gather(array, points, axis=1)
+
+    def compute_output_shape(self, input_shape: Any) -> tf.TensorShape:
+        return tf.TensorShape(input_shape)
+
+
+@register
+class PositionQuery(keras.layers.Layer):
+    """Positions of an output grid, the same for every example.
+
+    Fourier positions follow the official rule for output points, -1 + 2·index/size: the last
+    index is not at 1, and full outputs follow it too, because the released model does.
+
+    Args:
+        grid: sizes of the output grid.
+        position: learned or Fourier positions.
+
+    Call: array [B, M, C] (for its batch size alone) -> [B, O, Q], O the grid's places in row-major
+        order, or those that `points` [P] names (flat indices).
+    """
+
+    def __init__(
+        self, *, grid: Sequence[int], position: Position | dict[str, Any], **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.grid = tuple(grid)
+        self.position_config = untagged(Position, position, "position")
+        self.position = position_encoding(
+            self.position_config, name="position", dtype=self.dtype_policy
+        )
+
+    @property
+    def num_queries(self) -> int:
+        return math.prod(self.grid)
+
+    def build(self, input_shape: Any) -> None:
+        build_part(self.position, (None, *self.grid, 1))
+        super().build(input_shape)
+
+    def compute_output_shape(self, input_shape: Any) -> tf.TensorShape:
+        channels = self.position.output_channels(len(self.grid))
+        return tf.TensorShape([tf.TensorShape(input_shape)[0], self.num_queries, channels])
+
+    def call(
+        self, array: tf.Tensor, inputs: Any = None, points: tf.Tensor | None = None
+    ) -> tf.Tensor:
+        if not isinstance(self.position, FourierPositionEncoding):
+            queries = self.position(tf.zeros((1, *self.grid, 1), self.compute_dtype))
+            queries = queries if points is None else tf.gather(queries, points)
+        elif points is None:
+            axes = [-1.0 + 2.0 * tf.range(size, dtype=tf.float64) / size for size in self.grid]
+            queries = self.position.of_axes(axes, self.grid)
+        else:
+            queries = self.position.at(positions_of_points(points, self.grid), self.grid)
+        return broadcast_to_batch(queries, array)
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {
+            "grid": list(self.grid),
+            "position": tagged(self.position_config),
+        }
+
+
+@register
+class MultimodalQuery(Modalities):
+    """Each modality's own queries, padded by a learned vector to common channels, joined.
+
+    Args:
+        modalities: query layer by modality; the order is alphabetical.
+        min_padding_size: channels that even the widest modality's queries get.
+
+    Call: array [B, M, C] -> [B, O, Q]; `points` {modality: [P]} selects outputs of some modalities.
+    """
+
+    def __init__(
+        self, *, modalities: Mapping[str, Any], min_padding_size: int = 2, **kwargs: Any
+    ) -> None:
+        super().__init__(modalities=modalities, **kwargs)
+        self.min_padding_size = min_padding_size
+
+    def build(self, input_shape: Any) -> None:
+        channels = {}
+        for name, part in self.modalities.items():
+            build_part(part, input_shape)
+            channels[name] = part.compute_output_shape(input_shape)[-1]
+        common = max(channels.values()) + self.min_padding_size
+        self.paddings = {
+            name: add_vector(self, f"{name}_padding", common - channels[name]) for name in channels
+        }
+        super().build(input_shape)
+
+    def call(
+        self,
+        array: tf.Tensor,
+        inputs: Any = None,
+        points: Mapping[str, tf.Tensor] | None = None,
+    ) -> tf.Tensor:
+        queries = [self.of(name, array, (points or {}).get(name)) for name in self.modalities]
+        return tf.concat(queries, axis=1)
+
+    def of(self, name: str, array: tf.Tensor, points: tf.Tensor | None = None) -> tf.Tensor:
+        """The queries of one modality, padded."""
+        queries = self.modalities[name](array, points=points)
+        return pad_channels(queries, tf.cast(self.paddings[name], queries.dtype))
+
+    def compute_output_shape(self, input_shape: Any) -> tf.TensorShape:
+        shapes = [p.compute_output_shape(input_shape) for p in self.modalities.values()]
+        channels = max(shape[-1] for shape in shapes) + self.min_padding_size
+        queries = [shape[1] for shape in shapes]
+        count = None if None in queries else sum(queries)
+        return tf.TensorShape([shapes[0][0], count, channels])
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {"min_padding_size": self.min_padding_size}

@@ -27,14 +27,7 @@ class Dropout(keras.layers.Layer):
 
     def build(self, input_shape: Any) -> None:
         if self.rate:
-            self.state = self.add_weight(
-                name="state",
-                shape=(2,),
-                dtype=tf.int32,
-                trainable=False,
-                initializer=_seed_and_count,
-                aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
-            )
+            self.state = seed_weight(self, "state")
         super().build(input_shape)
 
     def call(self, inputs: tf.Tensor, training: bool | None = None) -> tf.Tensor:
@@ -45,20 +38,38 @@ class Dropout(keras.layers.Layer):
         return tf.cond(tf.cast(training, tf.bool), lambda: self._drop(inputs), lambda: inputs)
 
     def _drop(self, inputs: tf.Tensor) -> tf.Tensor:
-        seed = tf.identity(self.state)
-        replica = tf.distribute.get_replica_context()
-        if replica is not None and replica.num_replicas_in_sync > 1:
-            seed += tf.stack([replica.replica_id_in_sync_group * 7919, 0])
-        outputs = tf.nn.experimental.stateless_dropout(inputs, self.rate, seed, rng_alg="philox")
-        with tf.control_dependencies([outputs]):
-            self.state.assign_add([0, 1])
-        return outputs
+        return tf.nn.experimental.stateless_dropout(
+            inputs, self.rate, next_seed(self.state), rng_alg="philox"
+        )
 
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | {"rate": self.rate}
 
 
+def seed_weight(layer: keras.layers.Layer, name: str) -> tf.Variable:
+    """A non-trainable weight with the state of a layer's random numbers: a seed and a count of 0."""
+    return layer.add_weight(
+        name=name,
+        shape=(2,),
+        dtype=tf.int32,
+        trainable=False,
+        initializer=_seed_and_count,
+        aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
+    )
+
+
+def next_seed(state: tf.Variable) -> tf.Tensor:
+    """A seed for stateless random ops, another one at each call and in each replica."""
+    seed = tf.identity(state)
+    replica = tf.distribute.get_replica_context()
+    if replica is not None and replica.num_replicas_in_sync > 1:
+        seed += tf.stack([replica.replica_id_in_sync_group * 7919, 0])
+    with tf.control_dependencies([seed]):
+        state.assign_add([0, 1])
+    return seed
+
+
 def _seed_and_count(shape: Any, dtype: Any = tf.int32) -> tf.Tensor:
-    """A seed drawn from TensorFlow's global seed, and a count of 0."""
+    """The seed is drawn from TensorFlow's global one."""
     seed = tf.random.uniform((), maxval=tf.int32.max, dtype=tf.int32)
     return tf.cast(tf.stack([seed, 0]), dtype)

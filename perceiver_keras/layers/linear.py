@@ -35,13 +35,19 @@ def build_part(part: keras.layers.Layer, shape: Any) -> None:
 
 
 def weights_by_path(layer: keras.layers.Layer) -> dict[str, tf.Variable]:
-    """All weights below a built layer by their path, in the order of creation."""
+    """All weights below a built layer by their path; a shared weight by its first path alone."""
     found: dict[str, tf.Variable] = {}
-    for weight in layer._trainable_weights + layer._non_trainable_weights:
-        found[weight.name.split("/")[-1].split(":")[0]] = weight
-    for part in layer._flatten_layers(recursive=False, include_self=False):
-        for path, weight in weights_by_path(part).items():
-            found[f"{part.name}/{path}"] = weight
+    seen: set[int] = set()
+
+    def walk(part: keras.layers.Layer, prefix: str) -> None:
+        for weight in part._trainable_weights + part._non_trainable_weights:
+            if id(weight) not in seen:
+                seen.add(id(weight))
+                found[prefix + weight.name.split("/")[-1].split(":")[0]] = weight
+        for child in part._flatten_layers(recursive=False, include_self=False):
+            walk(child, f"{prefix}{child.name}/")
+
+    walk(layer, "")
     return found
 
 

@@ -26,9 +26,12 @@ def positions_of_points(points: tf.Tensor, grid: Sequence[Size]) -> tf.Tensor:
     This is the official rule for subsampled queries; unlike `linear_positions` the last index
     does not reach 1. The released video model is always decoded by it.
     """
-    sizes = tf.stack([tf.cast(size, tf.int64) for size in grid])
-    indices = tf.transpose(tf.unravel_index(tf.cast(points, tf.int64), sizes))
-    return -1.0 + 2.0 * tf.cast(indices, tf.float64) / tf.cast(sizes, tf.float64)
+    rest, indices = tf.cast(points, tf.int64), []
+    for size in reversed(grid):  # by hand: XLA has no UnravelIndex
+        size = tf.cast(size, tf.int64)
+        indices.append(-1.0 + 2.0 * tf.cast(rest % size, tf.float64) / tf.cast(size, tf.float64))
+        rest //= size
+    return tf.stack(indices[::-1], axis=-1)
 
 
 def _waves(positions: tf.Tensor, resolution: Size, num_bands: int) -> tuple[tf.Tensor, tf.Tensor]:
@@ -57,6 +60,10 @@ class _PositionEncoding(keras.layers.Layer):
         if self.projection is not None:
             build_part(self.projection, (None, channels))
 
+    def output_channels(self, dims: int) -> int:
+        """Channels of the positions of a grid of `dims` dimensions."""
+        return self.num_channels(dims) if self.project_dim is None else self.project_dim
+
     def _project(self, positions: tf.Tensor) -> tf.Tensor:
         positions = tf.cast(positions, self.compute_dtype)
         return positions if self.projection is None else self.projection(positions)
@@ -68,6 +75,8 @@ class _PositionEncoding(keras.layers.Layer):
 @register
 class LearnedPositionEncoding(_PositionEncoding):
     """A learned vector for each place of the grid; so the grid's size is fixed once built.
+
+    A shorter sequence (a grid of one dimension) takes the first vectors.
 
     Args:
         channels: channels of the learned array.
@@ -96,11 +105,23 @@ class LearnedPositionEncoding(_PositionEncoding):
         self._build_projection(self.channels)
         super().build(input_shape)
 
+    def num_channels(self, dims: int) -> int:
+        """Channels before the projection."""
+        return self.channels
+
     def call(self, features: tf.Tensor) -> tf.Tensor:
+        places = self.embeddings.shape[0]
+        if features.shape.rank == 3:
+            size = axis_size(features, 1)
+            if isinstance(size, int) and size > places:
+                raise ValueError(
+                    f"{self.name}: {size} elements, but only {places} learned positions."
+                )
+            return self._project(self.embeddings[:size])
         grid = features.shape[1:-1]
-        if grid.is_fully_defined() and grid.num_elements() != self.embeddings.shape[0]:
+        if grid.is_fully_defined() and grid.num_elements() != places:
             raise ValueError(
-                f"{self.name} has {self.embeddings.shape[0]} learned positions, but the grid {grid} has "
+                f"{self.name} has {places} learned positions, but the grid {grid} has "
                 f"{grid.num_elements()} places; learned positions have one size only."
             )
         return self._project(self.embeddings)
@@ -155,7 +176,10 @@ class FourierPositionEncoding(_PositionEncoding):
 
     def call(self, features: tf.Tensor) -> tf.Tensor:
         grid = [axis_size(features, axis) for axis in range(1, features.shape.rank - 1)]
-        axes = [linear_positions(size) for size in grid]
+        return self.of_axes([linear_positions(size) for size in grid], grid)
+
+    def of_axes(self, axes: Sequence[tf.Tensor], grid: Sequence[Size]) -> tf.Tensor:
+        """Features of the grid spanned by each axis's positions (float64 [n]): [M, channels]."""
         count = math.prod(grid) if all(isinstance(s, int) for s in grid) else -1
 
         def spread(table: tf.Tensor, axis: int) -> tf.Tensor:

@@ -61,6 +61,15 @@ def with_positions(
     return tf.concat([features, tf.broadcast_to(positions[None], shape)], axis=-1)
 
 
+def array_shape(
+    features: tf.TensorShape, position: keras.layers.Layer, concat_or_add: str = "concat"
+) -> tf.TensorShape:
+    """The shape [B, M, C] of features [B, *grid, c] joined with their positions."""
+    grid = features[1:-1]
+    extra = position.output_channels(grid.rank) if concat_or_add == "concat" else 0
+    return tf.TensorShape([features[0], grid.num_elements(), features[-1] + extra])
+
+
 @register
 class ImagePreprocess(keras.layers.Layer):
     """A stem on pixels, the grid flattened, positions joined.
@@ -110,6 +119,11 @@ class ImagePreprocess(keras.layers.Layer):
         if isinstance(self.stem_config, ConvStem):
             return self.stem(frames, training=training)
         return self.stem(frames)
+
+    def compute_output_shape(self, input_shape: Any) -> tf.TensorShape:
+        return array_shape(
+            self._after_stem(tf.TensorShape(input_shape)), self.position, self.concat_or_add
+        )
 
     def call(self, frames: tf.Tensor, training: bool | None = None) -> tf.Tensor:
         features = self._features(frames, training)

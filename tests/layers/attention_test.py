@@ -221,7 +221,7 @@ def test_chunked_gradients_in_graphs(jit, sizes, dynamic):
     queries, keys = sizes
     q, k, v = random(2, 2, queries, 4), random(2, 2, keys, 4), random(2, 2, keys, 5)
     mask = np.random.default_rng(0).random((2, keys)) < 0.5
-    mask[0] = False
+    mask[0], mask[1, :2] = False, True  # no key, and two at least
 
     def gradients(memory_mb):
         def run(q, k, v, mask):

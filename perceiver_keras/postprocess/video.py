@@ -1,0 +1,38 @@
+"""Decoded outputs, one per pixel, to frames: the inverse of `preprocess.video`'s flattening."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import tensorflow as tf
+
+from perceiver_keras.layers.linear import register
+from perceiver_keras.postprocess.projection import ProjectionPostprocess
+
+
+@register
+class VideoPostprocess(ProjectionPostprocess):
+    """A Linear to the pixel's channels; all pixels of a clip take the clip's shape.
+
+    Args:
+        grid: frames, height, width.
+        output_dim: channels of a pixel.
+
+    Call: [B, T·H·W, E] -> [B, T, H, W, output_dim]; with `points` [P], [B, P, output_dim].
+    """
+
+    def __init__(self, *, grid: Sequence[int], output_dim: int = 3, **kwargs: Any) -> None:
+        super().__init__(output_dim=output_dim, **kwargs)
+        self.grid = tuple(grid)
+
+    def call(self, outputs: tf.Tensor, inputs: Any = None, points: Any = None) -> tf.Tensor:
+        pixels = self.project(outputs)
+        return pixels if points is not None else self.assemble(pixels)
+
+    def assemble(self, pixels: tf.Tensor) -> tf.Tensor:
+        """All pixels in row-major order [B, T·H·W, c] as frames [B, T, H, W, c]."""
+        return tf.reshape(pixels, [-1, *self.grid, self.output_dim])
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {"grid": list(self.grid)}

@@ -1,0 +1,120 @@
+"""Optical flow (paper, section 4.2; SPEC: Released settings): the model and its presets.
+
+Inputs: two frames [B, 2, H, W, C] float32 in [-1, 1]; outputs the flow from the first to the second,
+[B, H, W, 2] in pixels, x first.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from tensorflow import keras
+
+from perceiver_keras.config import (
+    DataConfig,
+    DecodeConfig,
+    EncodeConfig,
+    EvaluateConfig,
+    FourierPosition,
+    PatchStem,
+    PerceiverConfig,
+    Position,
+    ProcessConfig,
+    Stem,
+    TaskConfig,
+    TrainConfig,
+    frozen,
+)
+from perceiver_keras.decode import Decode
+from perceiver_keras.encode import Encode
+from perceiver_keras.postprocess.flow import FlowPostprocess
+from perceiver_keras.preprocess.flow import FlowPreprocess
+from perceiver_keras.process import Process
+from perceiver_keras.query import InputQuery
+from perceiver_keras.tasks.model import TaskModel
+from perceiver_keras.tasks.task import Preset
+
+# === Configuration ===
+
+
+@frozen()
+class OpticalFlowModelConfig(PerceiverConfig):
+    """The model. `image_size` is what it was trained at; other sizes run too, but were not trained."""
+
+    image_size: tuple[int, ...]  # height, width
+    channels: int = 3
+    patch_size: int = 3  # side of each pixel's neighbourhood
+    stem: Stem
+    position: Position
+    flow_scale: float = 20.0  # the network's own unit, in pixels
+
+
+@frozen()
+class OpticalFlowConfig(TaskConfig):
+    model: OpticalFlowModelConfig
+
+
+# === Preprocess, encode, process, decode, postprocess: the model ===
+
+
+@keras.saving.register_keras_serializable(package="perceiver_keras")
+class OpticalFlow(TaskModel):
+    """Perceiver IO for optical flow: frames [B, 2, H, W, C] in [-1, 1] -> flow [B, H, W, 2], pixels."""
+
+    task_name = "optical_flow"
+    config_class = OpticalFlowModelConfig
+
+    def __init__(self, config: OpticalFlowModelConfig, **kwargs: Any):
+        shared = {
+            "activation": config.activation,
+            "attention_memory_mb": config.attention_memory_mb,
+        }
+        decode = dataclasses.replace(config.decode, output_dim=2, zero_init=True)
+        super().__init__(
+            config,
+            preprocess=FlowPreprocess(
+                patch_size=config.patch_size,
+                stem=config.stem,
+                position=config.position,
+                name="preprocess",
+            ),
+            encode=Encode(config.encode, **shared, name="encode"),
+            process=Process(config.process, **shared, name="process"),
+            query=InputQuery(name="query"),
+            decode=Decode(decode, **shared, name="decode"),
+            postprocess=FlowPostprocess(flow_scale=config.flow_scale, name="postprocess"),
+            **kwargs,
+        )
+
+    def symbolic_inputs(self) -> Any:
+        return keras.Input([2, *self.config.image_size, self.config.channels], name="frames")
+
+
+# === Presets ===
+
+PRESETS = {
+    "optical_flow": Preset(
+        config=OpticalFlowConfig(
+            data=DataConfig(dataset="autoflow", batch_size=512),
+            model=OpticalFlowModelConfig(
+                image_size=(368, 496),
+                stem=PatchStem(temporal_downsample=2, linear_channels=64),
+                position=FourierPosition(num_bands=64, max_resolution=(368, 496)),
+                encode=EncodeConfig(num_latents=2048, latent_dim=512),
+                process=ProcessConfig(num_self_attention_layers=24, num_self_attention_heads=16),
+                decode=DecodeConfig(),
+            ),
+            # 480 epochs of 400,000 pairs (App. H).
+            train=TrainConfig(
+                steps=375_000,
+                learning_rate=4e-4,
+                precision="mixed_bfloat16",
+                evaluate_every=5000,
+                checkpoint_every=1000,
+            ),
+            evaluate=EvaluateConfig(thresholds={"aepe_gain": 0.5}, batch_size=1),
+        ),
+        source="released; paper Tab. 3: Sintel 1.81 / 2.42, KITTI 4.98 px",
+    ),
+}
