@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from tfx import v1 as tfx
 from tfx.dsl.components.common.resolver import Resolver
 from tfx.orchestration.metadata import (
@@ -49,6 +51,7 @@ def create_pipeline(settings: PipelineSettings) -> tfx.dsl.Pipeline:
         splits=splits,
         limits={name: data.max_examples for name in SPLITS} if data.max_examples else None,
         task=task.name,
+        config_json=json.dumps(settings.transform_config(), sort_keys=True),
         max_corrupt_share=data.max_corrupt_share,
         fingerprint=fingerprint,
     )
