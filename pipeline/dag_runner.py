@@ -7,7 +7,6 @@ half-done execution stays RUNNING in the store for ever, and what it had written
 from __future__ import annotations
 
 import shutil
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -37,7 +36,7 @@ class ResumableDagRunner(LocalDagRunner):
     """Runs a pipeline under a given run id.
 
     Attributes:
-      seconds: Wall time of each component that has finished.
+      seconds: From start to end of each finished component, a stop in between included.
       cached: Components whose results came from an earlier run.
       outputs: What each component put into the store.
     """
@@ -66,19 +65,26 @@ class ResumableDagRunner(LocalDagRunner):
             name = node.node_info.id
             label = f"[{number:2}/{len(nodes)}] {name}"
             self._echo(f"{label} …")
-            start = time.monotonic()
-            if not self._done(connection, name):
+            finished_before = self._done(connection, name)
+            if not finished_before:
                 try:
                     self._launch(pipeline, deployment, connection, node)
                 except Exception as error:
                     raise ComponentFailed(name) from error
             execution = self._execution(connection, name)
-            self.seconds[name] = round(time.monotonic() - start, 2)
+            milliseconds = (
+                execution.last_update_time_since_epoch - execution.create_time_since_epoch
+            )
+            self.seconds[name] = milliseconds / 1000
             if execution.last_known_state == Execution.CACHED:
                 self.cached.append(name)
             with metadata.Metadata(connection) as store:
                 self.outputs[name] = execution_lib.get_output_artifacts(store, execution.id)
-            how = "cached" if name in self.cached else f"{self.seconds[name]:.1f} s"
+            how = f"{self.seconds[name]:.1f} s"
+            if name in self.cached:
+                how = "unchanged, taken from the cache"
+            elif finished_before:
+                how = "done before the run was stopped"
             self._echo(f"{label}: {how}")
 
     def _launch(self, pipeline, deployment, connection, node) -> None:

@@ -30,13 +30,18 @@ def eval_config(task: Task, config: TaskConfig) -> tfma.EvalConfig:
         if name not in names:
             raise UsageError(f"evaluate.thresholds.{name}: no such metric.{nearest(name, names)}")
 
-    specs = tfma.metrics.specs_from_metrics(metrics)
-    for spec in specs:
-        for name, bound in thresholds.items():
-            spec.thresholds[name].CopyFrom(
-                _threshold(bound, config.evaluate.allowed_drop, name in task.lower_is_better)
+    # A threshold belongs to its metric here: TFMA does not find one that is given by name beside them.
+    spec = tfma.MetricsSpec(metrics=[tfma.MetricConfig(class_name="ExampleCount")])
+    for metric in metrics:
+        (made,) = tfma.metrics.specs_from_metrics([metric], include_example_count=False)[-1].metrics
+        if metric.name in thresholds:
+            bounds = _threshold(
+                thresholds[metric.name],
+                config.evaluate.allowed_drop,
+                metric.name in task.lower_is_better,
             )
-    specs.append(tfma.MetricsSpec(metrics=[tfma.MetricConfig(class_name="ExampleCount")]))
+            made.threshold.CopyFrom(bounds)
+        spec.metrics.append(made)
 
     def model_spec(**kwargs) -> tfma.ModelSpec:
         return tfma.ModelSpec(
@@ -52,7 +57,7 @@ def eval_config(task: Task, config: TaskConfig) -> tfma.EvalConfig:
             model_spec(name=tfma.BASELINE_KEY, is_baseline=True),
         ],
         slicing_specs=[tfma.SlicingSpec()],
-        metrics_specs=specs,
+        metrics_specs=[spec],
     )
 
 

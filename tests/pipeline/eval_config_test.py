@@ -1,5 +1,7 @@
 """The gate, checked through TFMA's own threshold code."""
 
+import json
+
 import pytest
 import tensorflow_model_analysis as tfma
 
@@ -13,8 +15,9 @@ TINY = TASK.presets["tiny"].config
 
 
 def thresholds(config):
-    specs = eval_config(TASK, config).metrics_specs
-    return {name: t for spec in specs for name, t in spec.thresholds.items()}
+    (spec,) = eval_config(TASK, config).metrics_specs
+    gated = [metric for metric in spec.metrics if metric.HasField("threshold")]
+    return {json.loads(metric.config)["name"]: metric.threshold for metric in gated}
 
 
 def passes(threshold, value, last_blessed=None):

@@ -25,9 +25,11 @@ def test_a_second_run_is_refused_by_name_until_the_first_dies(tmp_path):
     )
     try:
         assert holder.stdout.readline() == "held\n"
-        with pytest.raises(PerceiverError, match=f"process {holder.pid}.*--run-dir"):
-            with only_one_run(tmp_path):
-                pass
+        with (
+            pytest.raises(PerceiverError, match=f"process {holder.pid}.*--run-dir"),
+            only_one_run(tmp_path),
+        ):
+            pass
     finally:
         holder.kill()
         holder.wait()
