@@ -33,26 +33,20 @@ def command(task: str | None, markdown: bool) -> None:
 
 
 HEAD = ("TASK", "PRESET", "LATENTS", "LAYERS", "DATA SET", "STEPS", "SOURCE")
+KEYS = ("task", "preset", "latents", "layers", "dataset", "steps", "source")
 
 
 def describe(names: list[str]) -> list[dict[str, Any]]:
-    """One flat row a preset, keys in the order of `HEAD`."""
-    rows = []
+    """One flat row a preset, sorted, keys in the order of `HEAD`."""
+    from perceiver_keras.tasks.presets import list_presets
+
+    found = []
     for name in names:
-        for preset_name, preset in sorted(registry.get(name).presets.items()):
-            encode, process = preset.config.model.encode, preset.config.model.process
-            rows.append(
-                {
-                    "task": name,
-                    "preset": preset_name,
-                    "latents": f"{encode.num_latents} x {encode.latent_dim}",
-                    "layers": f"{process.num_blocks} x {process.num_self_attention_layers}",
-                    "dataset": preset.config.data.dataset,
-                    "steps": preset.config.train.steps,
-                    "source": preset.source,
-                }
-            )
-    return rows
+        presets = registry.get(name).presets
+        for row in sorted(list_presets(name), key=lambda row: row["preset"]):
+            steps = presets[row["preset"]].config.train.steps
+            found.append({**row, "steps": steps, "source": row["source"]})
+    return [{key: row[key] for key in KEYS} for row in found]
 
 
 def page(rows: list[dict[str, Any]]) -> str:
