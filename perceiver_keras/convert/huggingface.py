@@ -28,7 +28,11 @@ _DEFAULTS = {
     "num_blocks": 1,
     "num_self_attention_heads": 8,
     "num_cross_attention_heads": 8,
+    "num_frames": 16,
+    "audio_samples_per_frame": 1920,
+    "image_size": 56,
 }
+_TRAIN_SIZE = [368, 496]
 _ACTIVATIONS = {
     "gelu": "gelu",
     "gelu_new": "gelu_tanh",
@@ -109,12 +113,23 @@ def settings_of(config: Any, path: str = "config.json") -> dict[str, Any]:
         raise PerceiverError(f"{path} is not an object.")
     settings: dict[str, Any] = {key: config.get(key, it) for key, it in _DEFAULTS.items()}
     for key, value in settings.items():
-        if type(value) is not int or not 0 < value < 10_000:
+        if not _is_size(value):
             raise PerceiverError(f"{path}: {key} is {value!r}, not a number.")
+    train_size = settings["train_size"] = config.get("train_size", _TRAIN_SIZE)
+    if (
+        not isinstance(train_size, list)
+        or len(train_size) != 2
+        or not all(map(_is_size, train_size))
+    ):
+        raise PerceiverError(f"{path}: train_size is {train_size!r}, not a height and a width.")
     name = config.get("hidden_act", "gelu")
     if name not in _ACTIVATIONS:
         raise PerceiverError(f"{path}: hidden_act {name!r} is none of {', '.join(_ACTIVATIONS)}.")
     return settings | {"activation": _ACTIVATIONS[name]}
+
+
+def _is_size(value: Any) -> bool:
+    return type(value) is int and 0 < value < 1 << 20
 
 
 def _weights_in(folder: Path) -> Path:

@@ -7,7 +7,7 @@ positions) comes from the file's own configuration where it has one, else from t
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from perceiver_keras.config import PerceiverConfig, to_dict
@@ -45,7 +45,9 @@ def model_values(checkpoint: Checkpoint, preset: PerceiverConfig) -> Values:
         values["decode"]["use_query_residual"] = (
             True  # the official learned-position model has none
         )
-    return values | _OWN[checkpoint.model](checkpoint, to_dict(preset))
+    for key, value in _OWN[checkpoint.model](checkpoint, to_dict(preset)).items():
+        values[key] = values.get(key, {}) | value if isinstance(value, dict) else value
+    return values
 
 
 def _attention(s: Mapping[str, int], stage: str, default_qk: int, mlp_dim: int) -> Values:
@@ -106,7 +108,59 @@ def _imagenet_conv(checkpoint: Checkpoint, preset: Values) -> Values:
     }
 
 
-def _bands(checkpoint: Checkpoint, channels: int, resolution: tuple[int, ...]) -> Values:
+def _language_mlm_bytes(checkpoint: Checkpoint, preset: Values) -> Values:
+    s = checkpoint.sizes
+    return {
+        "vocabulary": s["vocabulary"],
+        "length": s["length"],
+        "channels": s["input_dim"],
+        "query_dim": s["query_dim"],
+        "mask_queries": checkpoint.source == "deepmind",
+    }
+
+
+def _optical_flow(checkpoint: Checkpoint, preset: Values) -> Values:
+    s = checkpoint.sizes
+    trained = checkpoint.settings.get("train_size", preset["image_size"])
+    position = _bands(checkpoint, s["input_dim"] - s["stem"], trained)
+    return {
+        "image_size": trained,
+        "channels": s["patch"] // (2 * preset["patch_size"] ** 2),
+        "stem": {"kind": "PatchStem", "linear_channels": s["stem"]},
+        "position": position | {"max_resolution": trained},
+    }
+
+
+def _video_autoencoding(checkpoint: Checkpoint, preset: Values) -> Values:
+    s, given = checkpoint.sizes, checkpoint.settings
+    pixels = s["image.output_dim"] * preset["image_patch"] ** 2
+    samples = s["audio.output_dim"]
+    values = {
+        "channels": s["image.output_dim"],
+        "image_bands": _bands(checkpoint, s["input_dim"] - s["image.padding"] - pixels, (0, 0, 0))[
+            "num_bands"
+        ],
+        "samples_per_patch": samples,
+        "audio_bands": _bands(checkpoint, s["input_dim"] - s["audio.padding"] - samples, (0,))[
+            "num_bands"
+        ],
+        "num_classes": s["label.output_dim"],
+        "label_query_dim": s["label.query_dim"],
+        "input_padding": min(s[f"{name}.padding"] for name in ("audio", "image", "label")),
+        "query_padding": min(s[f"{name}.query_padding"] for name in ("audio", "image", "label")),
+        "decode": {"output_dim": s["output_dim"]},
+    }
+    if "num_frames" in given:
+        side = given["image_size"] * preset["image_patch"]  # the port's is in patches
+        values |= {
+            "num_frames": given["num_frames"],
+            "image_size": [side, side],
+            "audio_samples": given["num_frames"] * given["audio_samples_per_frame"],
+        }
+    return values
+
+
+def _bands(checkpoint: Checkpoint, channels: int, resolution: Sequence[int]) -> Values:
     """Fourier positions of d(2K+1) channels have K bands; the port's resolution is fixed, the official the grid's."""
     dims = len(resolution)
     bands, left = divmod(channels - dims, 2 * dims)
@@ -120,6 +174,9 @@ def _bands(checkpoint: Checkpoint, channels: int, resolution: tuple[int, ...]) -
 
 
 _OWN = {
+    "language_mlm_bytes": _language_mlm_bytes,
+    "optical_flow": _optical_flow,
+    "video_autoencoding": _video_autoencoding,
     "imagenet_learned_position_encoding": _imagenet_learned,
     "imagenet_fourier_position_encoding": _imagenet_fourier,
     "imagenet_conv_preprocessing": _imagenet_conv,
@@ -175,7 +232,35 @@ def _port_learned(s: Mapping[str, int], config: PerceiverConfig) -> Values:
     return _port_classifier(s, config) | {"image_size": math.isqrt(s["places"])}
 
 
+def _port_language(s: Mapping[str, int], config: PerceiverConfig) -> Values:
+    return {
+        "d_model": s["input_dim"],
+        "vocab_size": s["vocabulary"],
+        "max_position_embeddings": s["length"],
+    }
+
+
+def _port_flow(s: Mapping[str, int], config: PerceiverConfig) -> Values:
+    return {"train_size": list(config.image_size)}
+
+
+def _port_video(s: Mapping[str, int], config: PerceiverConfig) -> Values:
+    labels = _port_classifier({"output_dim": s["label.output_dim"]}, config)
+    return labels | {
+        "num_frames": config.num_frames,
+        "audio_samples_per_frame": config.audio_samples // config.num_frames,
+        "samples_per_patch": config.samples_per_patch,
+        "image_size": config.image_size[0] // config.image_patch,
+        "output_shape": [1, config.num_frames, *config.image_size],
+        "output_num_channels": s["output_dim"],
+        "_label_trainable_num_channels": s["label.query_dim"],
+    }
+
+
 _PORT = {
+    "language_mlm_bytes": _port_language,
+    "optical_flow": _port_flow,
+    "video_autoencoding": _port_video,
     "imagenet_learned_position_encoding": _port_learned,
     "imagenet_fourier_position_encoding": _port_classifier,
     "imagenet_conv_preprocessing": _port_classifier,

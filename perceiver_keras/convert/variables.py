@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
+import tensorflow as tf
 from tensorflow import keras
 
 from perceiver_keras.convert.checkpoint import (
@@ -28,12 +29,22 @@ class Origin:
     extras: dict[str, np.ndarray] = field(default_factory=dict)
 
 
+def model_weights(model: keras.Model) -> dict[str, tf.Variable]:
+    """A model's weights by their paths: a shared one by its first path, seeds of random numbers left out."""
+    found, seen = {}, set()
+    for path, variable in weights_by_path(model).items():
+        if variable.dtype.is_floating and variable.ref() not in seen:
+            seen.add(variable.ref())
+            found[path] = variable
+    return found
+
+
 def assign(model: keras.Model, checkpoint: Checkpoint) -> None:
     """Gives a built model the weights of a checkpoint; all of them or, on any difference, none.
 
     Raises `PerceiverError` listing every weight that is missing, extra or of another shape.
     """
-    variables = weights_by_path(model)
+    variables = model_weights(model)
     diff(
         checkpoint.path,
         {name: array.shape for name, array in checkpoint.tensors.items()},
@@ -50,7 +61,7 @@ def from_model(model: keras.Model) -> Checkpoint:
 
     Raises `PerceiverError` where no released model has weights of these names.
     """
-    tensors = {name: variable.numpy() for name, variable in weights_by_path(model).items()}
+    tensors = {name: variable.numpy() for name, variable in model_weights(model).items()}
     layers = count_layers(tensors, OUR_LAYER_NUMBER)
     origin = getattr(model, "origin", Origin("deepmind"))
     for name, entry in RELEASED.items():
