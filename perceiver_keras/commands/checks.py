@@ -82,9 +82,9 @@ def packages() -> Iterator[Finding]:
         yield Finding("pipeline", "ok", ", ".join(f"{n} {installed(n)}" for n in PIPELINE))
 
 
-def lock() -> Finding:
+def lock(path: Path | None = None) -> Finding:
     """What is installed, against requirements.lock where there is a checkout."""
-    path = Path(__file__).resolve().parents[2] / "requirements.lock"
+    path = path or Path(__file__).resolve().parents[2] / "requirements.lock"
     if not path.exists():
         return Finding("lock", "note", "no requirements.lock here (installed from a wheel)")
     wanted = dict(read_lock(path.read_text(encoding="utf-8")))

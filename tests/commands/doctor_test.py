@@ -38,11 +38,16 @@ def test_a_missing_package_is_named_with_what_brings_it(monkeypatch) -> None:
     assert lines[-1] == "Missing: tensorflow-addons."
 
 
-def test_versions_other_than_the_lock_are_named(monkeypatch) -> None:
-    real = checks.installed
-    monkeypatch.setattr(checks, "installed", lambda n: "8.0.0" if n == "click" else real(n))
-    finding = checks.lock()
-    assert finding.state == "note" and "click 8.0.0 (lock: " in finding.seen
+def test_what_is_installed_is_held_against_the_lock(tmp_path: Path) -> None:
+    path = tmp_path / "requirements.lock"
+    assert checks.lock(path).seen.startswith("no requirements.lock")
+    numpy = checks.installed("numpy")
+    path.write_text(f"numpy=={numpy}\n")
+    assert checks.lock(path) == ("lock", "ok", "all 1 packages as in requirements.lock", "")
+    path.write_text(f"numpy=={numpy}\nno-such-package==1.0\n")
+    assert checks.lock(path).seen == "not installed: no-such-package"
+    path.write_text("numpy==0.1\n")
+    assert checks.lock(path).seen == f"differs: numpy {numpy} (lock: 0.1)"
 
 
 def test_the_lock_is_read_by_name_and_version() -> None:
