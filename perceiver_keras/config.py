@@ -44,6 +44,7 @@ class FourierPosition:
     max_resolution: tuple[int, ...] | None = None  # None: the size of the grid itself
     concat_pos: bool = True
     sine_only: bool = False
+    arithmetic: Literal["exact", "official", "port"] = "exact"  # roundings: see layers/fourier.py
     project_dim: int | None = None
 
 

@@ -22,7 +22,6 @@ from perceiver_keras.layers.modalities import Modalities, add_vector, pad_channe
 from perceiver_keras.layers.position import (
     FourierPositionEncoding,
     position_encoding,
-    positions_of_points,
 )
 
 
@@ -146,10 +145,9 @@ class PositionQuery(keras.layers.Layer):
             queries = self.position(tf.zeros((1, *self.grid, 1), self.compute_dtype))
             queries = queries if points is None else tf.gather(queries, points)
         elif points is None:
-            axes = [-1.0 + 2.0 * tf.range(size, dtype=tf.float64) / size for size in self.grid]
-            queries = self.position.of_axes(axes, self.grid)
+            queries = self.position.of_grid(self.grid, to_the_ends=False)
         else:
-            queries = self.position.at(positions_of_points(points, self.grid), self.grid)
+            queries = self.position.of_points(points, self.grid)
         return broadcast_to_batch(queries, array)
 
     def get_config(self) -> dict[str, Any]:

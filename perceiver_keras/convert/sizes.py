@@ -17,6 +17,8 @@ from perceiver_keras.errors import PerceiverError
 
 Values = dict[str, Any]
 
+_ARITHMETIC = {"deepmind": "official", "huggingface": "port"}  # of Fourier positions
+
 
 def model_values(checkpoint: Checkpoint, preset: PerceiverConfig) -> Values:
     """The part of a model's configuration that the file tells, as a tree to `merge` over the preset's."""
@@ -144,6 +146,7 @@ def _video_autoencoding(checkpoint: Checkpoint, preset: Values) -> Values:
         "audio_bands": _bands(checkpoint, s["input_dim"] - s["audio.padding"] - samples, (0,))[
             "num_bands"
         ],
+        "position_arithmetic": _ARITHMETIC[checkpoint.source],
         "num_classes": s["label.output_dim"],
         "label_query_dim": s["label.query_dim"],
         "input_padding": min(s[f"{name}.padding"] for name in ("audio", "image", "label")),
@@ -170,7 +173,12 @@ def _bands(checkpoint: Checkpoint, channels: int, resolution: Sequence[int]) -> 
             f"{dims}·(2·bands+1) for any number of bands; is it of another kind of model?"
         )
     fixed = list(resolution) if checkpoint.source == "huggingface" else None
-    return {"kind": "FourierPosition", "num_bands": bands, "max_resolution": fixed}
+    return {
+        "kind": "FourierPosition",
+        "num_bands": bands,
+        "max_resolution": fixed,
+        "arithmetic": _ARITHMETIC[checkpoint.source],
+    }
 
 
 _OWN = {

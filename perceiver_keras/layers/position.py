@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import tensorflow as tf
 from tensorflow import keras
 
 from perceiver_keras.config import FourierPosition, LearnedPosition, Position
+from perceiver_keras.layers import fourier
 from perceiver_keras.layers.chunked import Size, axis_size
 from perceiver_keras.layers.linear import Linear, build_part, register
 
@@ -141,6 +142,8 @@ class FourierPositionEncoding(_PositionEncoding):
         max_resolution: per dimension; default: the grid's own sizes.
         concat_pos: keep the positions themselves as the first d channels.
         sine_only: leave the cosines out.
+        arithmetic: "exact", or the roundings of the implementation that the weights come from, "official" or
+            "port" (see `fourier`; grids of unknown size are always exact).
         project_dim: channels after an optional Linear.
 
     Call: features [B, *grid, C], used for the grid alone -> positions [M, P], M places in row-major order.
@@ -153,9 +156,13 @@ class FourierPositionEncoding(_PositionEncoding):
         max_resolution: Sequence[int] | None = None,
         concat_pos: bool = True,
         sine_only: bool = False,
+        arithmetic: str = "exact",
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        if arithmetic not in ("exact", "official", "port"):
+            raise ValueError(f"arithmetic: {arithmetic!r} is not 'exact', 'official' or 'port'.")
+        self.arithmetic = arithmetic
         self.num_bands = num_bands
         self.max_resolution = None if max_resolution is None else tuple(max_resolution)
         self.concat_pos = concat_pos
@@ -176,10 +183,56 @@ class FourierPositionEncoding(_PositionEncoding):
 
     def call(self, features: tf.Tensor) -> tf.Tensor:
         grid = [axis_size(features, axis) for axis in range(1, features.shape.rank - 1)]
-        return self.of_axes([linear_positions(size) for size in grid], grid)
+        return self.of_grid(grid)
+
+    def of_grid(self, grid: Sequence[Size], to_the_ends: bool = True) -> tf.Tensor:
+        """Features of all places of a grid, [M, channels]; `to_the_ends` False: by the rule of points."""
+        if self._is_rounded(grid):
+            return self._over_grid(self._tables(grid, to_the_ends), grid)
+        if to_the_ends:
+            return self.of_axes([linear_positions(size) for size in grid], grid)
+        return self.of_axes(
+            [-1.0 + 2.0 * tf.range(size, dtype=tf.float64) / size for size in grid], grid
+        )
+
+    def of_points(self, points: tf.Tensor, grid: Sequence[Size]) -> tf.Tensor:
+        """Features of flat row-major indices into a grid by their rule: [P] -> [P, channels]."""
+        if not self._is_rounded(grid):
+            return self.at(positions_of_points(points, grid), grid)
+        rest, tables = tf.cast(points, tf.int64), []
+        for size, table in zip(reversed(grid), reversed(self._tables(grid, False)), strict=True):
+            tables.append([tf.gather(part, rest % size) for part in table])
+            rest //= size
+        return self._project(self._join(tables[::-1], lambda table, axis: table))
 
     def of_axes(self, axes: Sequence[tf.Tensor], grid: Sequence[Size]) -> tf.Tensor:
         """Features of the grid spanned by each axis's positions (float64 [n]): [M, channels]."""
+        return self._over_grid(self._exact_tables(axes, grid), grid)
+
+    def at(self, positions: tf.Tensor, grid: Sequence[Size]) -> tf.Tensor:
+        """Features of positions that are on no grid: float64 [P, d] -> [P, channels]."""
+        axes = tf.unstack(positions, num=len(grid), axis=-1)
+        return self._project(self._join(self._exact_tables(axes, grid), lambda table, axis: table))
+
+    def _is_rounded(self, grid: Sequence[Size]) -> bool:
+        return self.arithmetic != "exact" and all(isinstance(size, int) for size in grid)
+
+    def _tables(self, grid: Sequence[int], to_the_ends: bool) -> list[fourier.Table]:
+        resolution = self.max_resolution or grid
+        return [
+            fourier.axis_table(size, high, self.num_bands, self.arithmetic, to_the_ends)
+            for size, high in zip(grid, resolution, strict=True)
+        ]
+
+    def _exact_tables(self, axes: Sequence[tf.Tensor], grid: Sequence[Size]) -> list[tuple]:
+        """Per axis: positions [L, 1], sines and cosines [L, K]."""
+        resolution = self.max_resolution or grid
+        return [
+            (tf.cast(p, tf.float32)[:, None], *_waves(p, high, self.num_bands))
+            for p, high in zip(axes, resolution, strict=True)
+        ]
+
+    def _over_grid(self, tables: Sequence[Sequence[Any]], grid: Sequence[Size]) -> tf.Tensor:
         count = math.prod(grid) if all(isinstance(s, int) for s in grid) else -1
 
         def spread(table: tf.Tensor, axis: int) -> tf.Tensor:
@@ -188,31 +241,25 @@ class FourierPositionEncoding(_PositionEncoding):
             shape[axis] = grid[axis]
             return tf.broadcast_to(tf.reshape(table, shape), [*grid, table.shape[-1]])
 
-        positions = tf.concat(self._channels(axes, grid, spread), axis=-1)
+        positions = self._join(tables, spread)
         return self._project(tf.reshape(positions, [count, positions.shape[-1]]))
 
-    def at(self, positions: tf.Tensor, grid: Sequence[Size]) -> tf.Tensor:
-        """Features of positions that are on no grid: float64 [P, d] -> [P, channels]."""
-        axes = tf.unstack(positions, num=len(grid), axis=-1)
-        return self._project(
-            tf.concat(self._channels(axes, grid, lambda table, axis: table), axis=-1)
-        )
-
-    def _channels(self, axes, grid, spread) -> list[tf.Tensor]:
-        resolution = self.max_resolution or grid
-        waves = [_waves(p, r, self.num_bands) for p, r in zip(axes, resolution, strict=True)]
-        tables = []
-        if self.concat_pos:
-            tables.append([tf.cast(p, tf.float32)[:, None] for p in axes])
-        tables.append([sines for sines, _ in waves])
-        if not self.sine_only:
-            tables.append([cosines for _, cosines in waves])
+    def _join(
+        self,
+        tables: Sequence[Sequence[Any]],
+        spread: Callable[[tf.Tensor, int], tf.Tensor],
+    ) -> tf.Tensor:
+        """The axes' tables in the order of the channels: positions, sines, cosines."""
+        kinds = [0] * self.concat_pos + [1] + [2] * (not self.sine_only)
         dtype = self.compute_dtype if self.projection is None else tf.float32
-        return [
-            spread(tf.cast(table, dtype), axis)
-            for kind in tables
-            for axis, table in enumerate(kind)
-        ]
+        return tf.concat(
+            [
+                spread(tf.cast(table[kind], dtype), axis)
+                for kind in kinds
+                for axis, table in enumerate(tables)
+            ],
+            axis=-1,
+        )
 
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | {
@@ -220,6 +267,7 @@ class FourierPositionEncoding(_PositionEncoding):
             "max_resolution": self.max_resolution,
             "concat_pos": self.concat_pos,
             "sine_only": self.sine_only,
+            "arithmetic": self.arithmetic,
         }
 
 
@@ -238,6 +286,7 @@ def position_encoding(config: Position, **kwargs: Any) -> keras.layers.Layer:
         max_resolution=config.max_resolution,
         concat_pos=config.concat_pos,
         sine_only=config.sine_only,
+        arithmetic=config.arithmetic,
         project_dim=config.project_dim,
         **kwargs,
     )

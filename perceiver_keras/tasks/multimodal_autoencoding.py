@@ -7,7 +7,7 @@ Inputs: {"image": frames [B, T, H, W, 3] in [0, 1], "audio": samples [B, S, 1] i
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import tensorflow as tf
 from tensorflow import keras
@@ -57,6 +57,7 @@ class MultimodalAutoencoderConfig(PerceiverConfig):
     samples_per_patch: int = 16
     audio_bands: int = 192
     num_classes: int
+    position_arithmetic: Literal["exact", "official", "port"] = "exact"  # see FourierPosition
     label_query_dim: int = 1024
     input_padding: int = 4  # least channels of padding of every input modality
     query_padding: int = 2
@@ -93,9 +94,17 @@ class MultimodalAutoencoder(TaskModel):
         clip = (config.num_frames, *config.image_size)
         patches = config.audio_samples // config.samples_per_patch
         grid = (config.num_frames, *(side // config.image_patch for side in config.image_size))
-        space_time = FourierPosition(num_bands=config.image_bands, max_resolution=grid)
+        space_time = FourierPosition(
+            num_bands=config.image_bands,
+            max_resolution=grid,
+            arithmetic=config.position_arithmetic,
+        )
         # Of samples, not patches: so the official code has it.
-        time = FourierPosition(num_bands=config.audio_bands, max_resolution=(config.audio_samples,))
+        time = FourierPosition(
+            num_bands=config.audio_bands,
+            max_resolution=(config.audio_samples,),
+            arithmetic=config.position_arithmetic,
+        )
         super().__init__(
             config,
             preprocess=MultimodalPreprocess(
