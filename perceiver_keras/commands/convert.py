@@ -1,0 +1,112 @@
+"""`perceiver convert IN OUT --to KIND`: official weights in and out."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from perceiver_keras.commands import options
+from perceiver_keras.commands.output import answer, say
+from perceiver_keras.errors import PerceiverError, UsageError
+
+EXAMPLES = """\b
+Examples:
+  perceiver convert imagenet_fourier_position_encoding.pystate imagenet --to keras
+  perceiver convert vision-perceiver-fourier/ imagenet --to keras
+  perceiver convert imagenet back.pystate --to deepmind
+  perceiver convert imagenet served/imagenet/1 --to savedmodel
+"""
+
+KINDS = ("keras", "deepmind", "huggingface", "savedmodel")
+
+
+@click.command("convert", epilog=EXAMPLES)
+@click.argument("source", type=click.Path(path_type=Path), metavar="IN")
+@click.argument("out", type=click.Path(path_type=Path), metavar="OUT")
+@click.option("--to", "kind", type=click.Choice(KINDS), required=True, help="What OUT shall be.")
+@click.option(
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="A size that no tensor tells, e.g. model.process.num_blocks=2; repeatable.",
+)
+@options.common_options
+def command(source: Path, out: Path, kind: str, overrides: tuple[str, ...]) -> None:
+    """Convert a model's weights; what IN is, is told by its content.
+
+    IN: a DeepMind pickle, a Hugging Face folder, .safetensors or .bin, or a preset folder of ours. It
+    is read as untrusted: nothing in it is run. OUT: a preset folder (keras), a pickle (deepmind), a
+    folder or .safetensors (huggingface), a SavedModel folder (savedmodel). Tensors that are missing,
+    extra or misshapen are an error that lists them.
+    """
+    if not source.exists():
+        raise PerceiverError(f"{source} does not exist; name a file or a folder.")
+    if out.exists():
+        raise PerceiverError(f"{out} exists; name a new file or folder.")
+    sizes = dict(_size(assignment) for assignment in options.normal_overrides(overrides))
+
+    from perceiver_keras.progress import Progress
+
+    with Progress(total=2, label="convert") as progress:
+        progress.start()
+        model = _load(source, sizes)
+        progress.update(1)
+        out.parent.mkdir(parents=True, exist_ok=True)
+        _save(model, out, kind)
+        progress.update(2)
+    say(f"{type(model).__name__}, {model.count_params():,} parameters → {out} ({kind})")
+    answer(
+        {
+            "model": type(model).__name__,
+            "task": model.task_name,
+            "parameters": model.count_params(),
+            "kind": kind,
+            "out": out,
+        }
+    )
+
+
+def _size(assignment: str) -> tuple[str, Any]:
+    """`model.process.num_blocks=2` as `from_preset` takes it: ("process__num_blocks", 2)."""
+    key, equals, text = assignment.partition("=")
+    if not equals or not key.startswith("model."):
+        raise UsageError(
+            f"--set {assignment}: write model.KEY=VALUE, e.g. model.image_size=[64,64]."
+        )
+    try:
+        value = json.loads(text)
+    except ValueError:
+        value = text
+    return key.removeprefix("model.").replace(".", "__"), value
+
+
+def _load(source: Path, sizes: dict[str, Any]) -> Any:
+    if (source / "task.json").is_file():
+        from perceiver_keras.tasks.model import load
+
+        if sizes:
+            raise UsageError(f"{source} is a preset folder, which tells all its sizes; omit --set.")
+        return load(source)
+    from perceiver_keras.tasks.official import load_official
+
+    return load_official(source, **sizes)
+
+
+def _save(model: Any, out: Path, kind: str) -> None:
+    if kind == "keras":
+        model.save_to_preset(out)
+    elif kind == "savedmodel":
+        from perceiver_keras.export import export_saved_model
+        from perceiver_keras.tasks import registry
+
+        task = registry.get(model.task_name)
+        export_saved_model(task, model.task_config, model, str(out), labels=model.labels)
+    else:
+        from perceiver_keras.tasks import official
+
+        save = official.save_deepmind if kind == "deepmind" else official.save_huggingface
+        save(model, out)
