@@ -13,6 +13,7 @@ import http.client
 import json
 import os
 import re
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -20,7 +21,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from email.message import Message
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TextIO
 
 from perceiver_keras.errors import PerceiverError, UsageError, nearest
 from perceiver_keras.files import write_json
@@ -111,6 +112,29 @@ def _fetch_repository(
         except _NotThere:  # not every repository has been converted
             fetch(f"{url}/{names[1]}", folder / names[1], progress=progress)
     return folder
+
+
+def printed(label: str, stream: TextIO | None = None) -> Progress:
+    """Progress as text: one line drawn again and again on a terminal, a line every tenth elsewhere."""
+    stream = stream or sys.stderr
+    shown = -1
+
+    def show(done: int, total: int | None) -> None:
+        nonlocal shown
+        step = 100 if stream.isatty() else 10
+        share = done * step // total if total else done >> 26
+        if share == shown:
+            return
+        shown = share
+        of = (
+            f"{100 * done // total:3d} % of {total / 1e6:,.0f} MB"
+            if total
+            else f"{done / 1e6:,.0f} MB"
+        )
+        end = "\r" if stream.isatty() and done != total else "\n"
+        print(f"{label}: {of}", end=end, file=stream, flush=True)
+
+    return show
 
 
 def fetch(

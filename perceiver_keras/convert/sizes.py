@@ -96,6 +96,7 @@ def _imagenet_learned(checkpoint: Checkpoint, preset: Values) -> Values:
 def _imagenet_fourier(checkpoint: Checkpoint, preset: Values) -> Values:
     channels = checkpoint.sizes["input_dim"] - preset["channels"]
     return _classifier(checkpoint, preset) | {
+        "stem": {"kind": "PixelStem"},
         "position": _bands(checkpoint, channels, (224, 224)),
     }
 

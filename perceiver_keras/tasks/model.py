@@ -76,8 +76,10 @@ class TaskModel(Perceiver):
 
         Args:
           name_or_folder: As `perceiver presets` lists them, or a folder.
-          weights: Weights to load: a preset folder or a `.weights.h5` file. None: the folder's own,
-            or fresh ones for a named preset.
+          weights: Weights to load: a preset folder or a `.weights.h5` file; "deepmind" or "huggingface"
+            (downloaded once); an official pickle, `.safetensors`, `.bin` or a repository's folder, told
+            apart by content: the model then has the file's sizes. None: the folder's own, or fresh ones
+            for a named preset.
           overrides: Keys of the model's configuration, `num_classes=10`; nested ones with two
             underscores, `encode__num_latents=32`.
 
@@ -92,6 +94,11 @@ class TaskModel(Perceiver):
             weights = weights or str(folder)
         else:
             config = registry.get(cls.task_name).preset(str(name_or_folder)).config
+        if weights is not None:
+            from perceiver_keras.tasks import official  # which imports this module
+
+            if checkpoint := official.read_weights(weights, str(name_or_folder)):
+                return official.model_from(cls, config, checkpoint, **overrides)
         assignments = [
             f"model.{key.replace('__', '.')}={json.dumps(value)}"
             for key, value in overrides.items()

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import json
+import math
 import os
+from pathlib import Path
 from typing import Any
+
+import tensorflow as tf
 
 from perceiver_keras.config import TaskConfig, merge, override
 from perceiver_keras.convert import kind, sizes
 from perceiver_keras.convert.checkpoint import Checkpoint
 from perceiver_keras.convert.deepmind import read_deepmind, write_deepmind
-from perceiver_keras.convert.huggingface import read_huggingface, write_huggingface
+from perceiver_keras.convert.download import download, printed
+from perceiver_keras.convert.huggingface import WEIGHTS, read_huggingface, write_huggingface
 from perceiver_keras.convert.variables import assign, from_model
+from perceiver_keras.errors import UsageError
 from perceiver_keras.tasks.model import TaskModel
 
 # Preset of a released model -> the task file that has it, and the class there.
@@ -60,15 +67,70 @@ def read_official(path: str | os.PathLike[str]) -> Checkpoint:
     return read_huggingface(path)
 
 
+def read_weights(weights: str | os.PathLike[str], preset: str) -> Checkpoint | None:
+    """What `from_preset(preset, weights=...)` means, or None if the weights are a file or folder of ours.
+
+    "deepmind" and "huggingface" are downloaded, once, with progress on standard error.
+    """
+    if weights in ("deepmind", "huggingface"):
+        return read_official(
+            download(preset, str(weights), progress=printed(f"{weights}/{preset}"))
+        )
+    path = Path(weights)
+    if path.is_dir():
+        return read_huggingface(path) if any((path / name).is_file() for name in WEIGHTS) else None
+    if path.is_file() and kind.kind_of(path) != "keras_h5":
+        return read_official(path)
+    return None
+
+
 def model_of(checkpoint: Checkpoint, **overrides: Any) -> TaskModel:
     """A model of the checkpoint's kind and sizes, with its weights."""
     task, class_name = HOMES[checkpoint.model]
     module = importlib.import_module(f"perceiver_keras.tasks.{task}")
     config = config_of(checkpoint, module.PRESETS[checkpoint.model].config, **overrides)
-    model = getattr(module, class_name)(config.model).build_all()
+    return _with_weights(getattr(module, class_name), config, checkpoint)
+
+
+def model_from(
+    model_class: type[TaskModel], preset: TaskConfig, checkpoint: Checkpoint, **overrides: Any
+) -> TaskModel:
+    """A model of `model_class` by the checkpoint, with all that no file tells from `preset`.
+
+    Raises:
+        UsageError: the checkpoint is of another kind of model.
+    """
+    task, class_name = HOMES[checkpoint.model]
+    if model_class.__name__ != class_name:
+        raise UsageError(
+            f"{checkpoint.path} holds the weights of {checkpoint.model}, a {class_name} and no "
+            f"{model_class.__name__}; load it with convert.load_{checkpoint.source}."
+        )
+    return _with_weights(model_class, config_of(checkpoint, preset, **overrides), checkpoint)
+
+
+def _with_weights(
+    model_class: type[TaskModel], config: TaskConfig, checkpoint: Checkpoint
+) -> TaskModel:
+    model = model_class(config.model).build_all()
     model.task_config = config
-    assign(model, checkpoint)
+    assign(model, _fit_positions(checkpoint, model))
     return model
+
+
+def _fit_positions(checkpoint: Checkpoint, model: TaskModel) -> Checkpoint:
+    """Learned positions of a square picture, interpolated (bicubic) to the model's size if that is another."""
+    name = "preprocess/position/embeddings"
+    places = checkpoint.sizes.get("places")
+    if places is None or places == math.prod(model.config.image_size):
+        return checkpoint
+    side = math.isqrt(places)
+    if side * side != places:
+        raise UsageError(f"{checkpoint.path}: {places} learned positions are no square to resize.")
+    grid = checkpoint.tensors[name].reshape(1, side, side, -1)
+    resized = tf.image.resize(grid, model.config.image_size, method="bicubic")[0]
+    positions = resized.numpy().reshape(-1, grid.shape[-1])
+    return dataclasses.replace(checkpoint, tensors=checkpoint.tensors | {name: positions})
 
 
 def config_of(checkpoint: Checkpoint, preset: TaskConfig, **overrides: Any) -> TaskConfig:
