@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 import click
 
+from perceiver_keras import __version__
 from perceiver_keras.errors import UsageError, nearest
 
 
@@ -134,7 +135,7 @@ def quiet_imports(debug: bool) -> None:
     context_settings={"token_normalize_func": dashes, "help_option_names": ["-h", "--help"]},
     epilog=EXAMPLES,
 )
-@click.version_option(package_name="perceiver-keras", message="%(version)s")
+@click.version_option(__version__, message="%(version)s")
 def main() -> None:
     """Perceiver IO in TensorFlow and Keras: train, gate, export and serve any of its tasks."""
 

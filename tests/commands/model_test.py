@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -132,6 +134,23 @@ def test_bad_files_are_named_and_the_others_answered(
     assert set(errors) == {"broken.png", "none.png"}
     assert errors["none.png"] == "No such file or directory"
     assert "\n" not in errors["broken.png"]
+
+
+def test_a_model_answers_its_own_warm_up_request_in_a_fresh_process(
+    exported: Path, repository: Path
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "perceiver_keras.commands.read_back", str(exported)],
+        cwd=repository,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert told["signature"] == "serving_default"
+    scores = [entry["score"] for entry in told["answer"]]
+    assert len(scores) == 3 and sorted(scores, reverse=True) == scores
 
 
 def test_standard_input(exported: Path, pictures: Path) -> None:

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 FOLLOW_THE_PAGE = """
 import importlib.machinery, importlib.util, sys
 import pytest
@@ -23,6 +25,7 @@ sys.exit(pytest.main(["-q", "-p", "no:cacheprovider", "tests/tasks/contract_test
 """
 
 
+@pytest.mark.slow
 def test_the_page_makes_a_task_that_keeps_the_contract(repository: Path, tmp_path: Path) -> None:
     page = (repository / "docs" / "add_a_task.md").read_text(encoding="utf-8")
     code, row = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
