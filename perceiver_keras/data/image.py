@@ -1,4 +1,4 @@
-"""Pictures: encoded bytes to pixels, resizing, cropping, shifting. Stateless, TensorFlow core ops.
+"""Pictures: encoded bytes to pixels, resizing, cropping, turning. Stateless, TensorFlow core ops.
 
 The same functions run in tf.data and in the served graph. H, W are a picture's rows and columns,
 C its channels; pixels are in 0..255, uint8 as decoded and float32 from the first resize on. A
@@ -7,6 +7,7 @@ C its channels; pixels are in 0..255, uint8 as decoded and float32 from the firs
 
 from __future__ import annotations
 
+import math
 import struct
 from collections.abc import Sequence
 
@@ -147,16 +148,37 @@ def _resize_flip(image: tf.Tensor, size: int, seed: tf.Tensor) -> tf.Tensor:
     )
 
 
-def random_shift(image: tf.Tensor, pixels: int, seed: tf.Tensor) -> tf.Tensor:
-    """Moves [H, W, C] by -pixels..pixels rows and columns, each equally likely; zeros come in."""
-    if pixels == 0:
-        return image
-    padded = tf.pad(image, [[pixels, pixels], [pixels, pixels], [0, 0]])
-    start = tf.random.stateless_uniform(
-        [2], seed, minval=0, maxval=2 * pixels + 1, dtype=tf.int32, alg="philox"
+def random_affine(
+    image: tf.Tensor, degrees: float, scale: float, pixels: float, seed: tf.Tensor
+) -> tf.Tensor:
+    """Turns, scales and moves [H, W, C] about its centre, bilinear; zeros come in. float32.
+
+    Args:
+      degrees: The turn is uniform in -degrees..degrees.
+      scale: Rows and columns are each scaled by a factor uniform in 1-scale..1+scale.
+      pixels: The move along each axis is uniform in -pixels..pixels.
+    """
+    image = tf.cast(image, tf.float32)
+    drawn = tf.random.stateless_uniform([5], seed, minval=-1.0, maxval=1.0, alg="philox")
+    angle = drawn[0] * degrees * math.pi / 180
+    by_row, by_column = 1.0 / (1.0 + drawn[1] * scale), 1.0 / (1.0 + drawn[2] * scale)
+    down, right = drawn[3] * pixels, drawn[4] * pixels
+
+    # Output (x, y) reads input (a x + b y + e, c x + d y + f); the centre goes to the moved centre.
+    a, b = tf.cos(angle) * by_column, -tf.sin(angle) * by_column
+    c, d = tf.sin(angle) * by_row, tf.cos(angle) * by_row
+    size = tf.cast(tf.shape(image)[:2] - 1, tf.float32) / 2
+    x, y = size[1] + right, size[0] + down
+    e, f = size[1] - a * x - b * y, size[0] - c * x - d * y
+    moved = tf.raw_ops.ImageProjectiveTransformV3(
+        images=image[None],
+        transforms=tf.stack([a, b, e, c, d, f, 0.0, 0.0])[None],
+        output_shape=tf.shape(image)[:2],
+        fill_value=0.0,
+        interpolation="BILINEAR",
+        fill_mode="CONSTANT",
     )
-    shifted = tf.slice(padded, tf.concat([start, [0]], axis=0), tf.shape(image))
-    return tf.ensure_shape(shifted, image.shape)
+    return tf.ensure_shape(moved[0], image.shape)
 
 
 # === Values ===

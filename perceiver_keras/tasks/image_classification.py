@@ -13,24 +13,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow import keras
 
-from perceiver_keras.config import (
-    Conv1x1Stem,
-    ConvStem,
-    DataConfig,
-    DecodeConfig,
-    EncodeConfig,
-    EvaluateConfig,
-    FourierPosition,
-    LearnedPosition,
-    PerceiverConfig,
-    PixelStem,
-    Position,
-    ProcessConfig,
-    Stem,
-    TaskConfig,
-    TrainConfig,
-    frozen,
-)
+from perceiver_keras import config as c
 from perceiver_keras.data import image
 from perceiver_keras.decode import Decode
 from perceiver_keras.encode import Encode
@@ -43,37 +26,35 @@ from perceiver_keras.query import LearnedQuery
 from perceiver_keras.tasks.model import TaskModel
 from perceiver_keras.tasks.task import Labels, Preset, Task
 
-IMAGENET_MEAN = (0.485 * 255, 0.456 * 255, 0.406 * 255)
-IMAGENET_STD = (0.229 * 255, 0.224 * 255, 0.225 * 255)
-
-
 # === Configuration ===
 
 
-@frozen()
-class ImageData(DataConfig):
+@c.frozen()
+class ImageData(c.DataConfig):
     """How a stored picture becomes the model's input. `mean`, `std`: per channel, of values 0 to 255."""
 
-    augment: Literal["none", "shift", "inception"] = "none"
-    shift: int = 1  # pixels, for augment="shift"
-    mean: tuple[float, ...] = IMAGENET_MEAN
-    std: tuple[float, ...] = IMAGENET_STD
+    augment: Literal["none", "affine", "inception"] = "none"
+    degrees: float = 10.0  # for augment="affine": largest turn,
+    scale: float = 0.1  # change of each side,
+    shift: float = 1.0  # and move in pixels
+    mean: tuple[float, ...] = image.IMAGENET_MEAN
+    std: tuple[float, ...] = image.IMAGENET_STDDEV
 
 
-@frozen()
-class ImageClassifierConfig(PerceiverConfig):
+@c.frozen()
+class ImageClassifierConfig(c.PerceiverConfig):
     """The model: a stem, positions, encode, process, one learned query of `query_dim` channels."""
 
     image_size: tuple[int, ...]  # height, width
     channels: int = 3
     num_classes: int
-    stem: Stem
-    position: Position
+    stem: c.Stem
+    position: c.Position
     query_dim: int
 
 
-@frozen()
-class ImageClassificationConfig(TaskConfig):
+@c.frozen()
+class ImageClassificationConfig(c.TaskConfig):
     data: ImageData
     model: ImageClassifierConfig
 
@@ -134,8 +115,8 @@ def to_input(
         pixels = image.central_crop(image.decode_image(encoded, channels), size[0])
     else:
         pixels = image.resize(image.decode_image(encoded, channels), size)
-        if training and data.augment == "shift":
-            pixels = image.random_shift(pixels, data.shift, seed)
+        if training and data.augment == "affine":
+            pixels = image.random_affine(pixels, data.degrees, data.scale, data.shift, seed)
     return image.normalise(pixels, data.mean, data.std)
 
 
@@ -175,17 +156,8 @@ class ImageClassifier(TaskModel):
         return keras.Input([*self.config.image_size, self.config.channels], name="image")
 
     def classify(self, pictures: Sequence[bytes], top: int = 5) -> list[list[dict[str, Any]]]:
-        """Encoded pictures to their top classes: [[{"label": …, "score": …}, …], …].
-
-        Raises:
-          UsageError: the model was not made from a preset, so how to normalise pixels is unknown.
-        """
-        if self.task_config is None:
-            raise UsageError(
-                "classify needs a model from from_preset or load, which know the pixels' scale."
-            )
-        outputs = serve(self, read(pictures), self.task_config, self.labels)
-        return answer({k: v.numpy() for k, v in outputs.items()}, self.labels, top)
+        """Encoded pictures to their top classes: [[{"label": …, "score": …}, …], …]."""
+        return self.answer(pictures, top)
 
 
 # === Loss and metrics ===
@@ -264,16 +236,13 @@ def answer(
     outputs: Mapping[str, np.ndarray], labels: Labels | None, top: int
 ) -> list[list[dict[str, Any]]]:
     """The `top` classes of each picture, best first, with Hugging Face's keys."""
-    result = []
-    for row in outputs["probabilities"]:
-        best = np.argsort(-row, kind="stable")[:top]
-        result.append(
-            [
-                {"label": labels[i] if labels else str(i), "score": round(float(row[i]), 6)}
-                for i in best
-            ]
-        )
-    return result
+    return [
+        [
+            {"label": labels[i] if labels else str(i), "score": round(float(row[i]), 6)}
+            for i in np.argsort(-row, kind="stable")[:top]
+        ]
+        for row in outputs["probabilities"]
+    ]
 
 
 # === Show ===
@@ -308,7 +277,7 @@ def show(
 TINY = ImageClassificationConfig(
     data=ImageData(
         dataset="perceiver_digits",
-        augment="shift",
+        augment="affine",
         mean=(127.5,),
         std=(127.5,),
         batch_size=64,
@@ -318,10 +287,10 @@ TINY = ImageClassificationConfig(
         image_size=(8, 8),
         channels=1,
         num_classes=10,
-        stem=PixelStem(),
-        position=FourierPosition(num_bands=6),
+        stem=c.PixelStem(),
+        position=c.FourierPosition(num_bands=6),
         query_dim=64,
-        encode=EncodeConfig(
+        encode=c.EncodeConfig(
             num_latents=32,
             latent_dim=64,
             num_cross_attention_heads=4,
@@ -329,10 +298,12 @@ TINY = ImageClassificationConfig(
             v_dim=64,
             dropout=0.1,
         ),
-        process=ProcessConfig(num_self_attention_layers=3, num_self_attention_heads=4, dropout=0.1),
-        decode=DecodeConfig(),
+        process=c.ProcessConfig(
+            num_self_attention_layers=3, num_self_attention_heads=4, dropout=0.1
+        ),
+        decode=c.DecodeConfig(),
     ),
-    train=TrainConfig(
+    train=c.TrainConfig(
         steps=2000,
         learning_rate=4e-3,
         warmup_steps=200,
@@ -340,15 +311,13 @@ TINY = ImageClassificationConfig(
         weight_decay=0.01,
         label_smoothing=0.1,
         ema_decay=0.995,
-        evaluate_every=500,
-        checkpoint_every=500,
     ),
-    evaluate=EvaluateConfig(thresholds={"accuracy": 0.97}, batch_size=256),
+    evaluate=c.EvaluateConfig(thresholds={"accuracy": 0.97}, batch_size=256),
 )
 
 
 def _imagenet(
-    stem: Stem, position: Position, use_query_residual: bool
+    stem: c.Stem, position: c.Position, use_query_residual: bool
 ) -> ImageClassificationConfig:
     """Configuration A (paper, Tab. 7) with the recipe of App. A.1: 110 epochs of 1,281,167 at batch 1024."""
     return ImageClassificationConfig(
@@ -366,13 +335,13 @@ def _imagenet(
             stem=stem,
             position=position,
             query_dim=1024,
-            encode=EncodeConfig(num_latents=512, latent_dim=1024),
-            process=ProcessConfig(
+            encode=c.EncodeConfig(num_latents=512, latent_dim=1024),
+            process=c.ProcessConfig(
                 num_self_attention_layers=6, num_self_attention_heads=8, num_blocks=8
             ),
-            decode=DecodeConfig(use_query_residual=use_query_residual),
+            decode=c.DecodeConfig(use_query_residual=use_query_residual),
         ),
-        train=TrainConfig(
+        train=c.TrainConfig(
             steps=137_625,
             learning_rate=2e-3,
             schedule="constant_then_cosine",
@@ -383,7 +352,7 @@ def _imagenet(
             evaluate_every=5000,
             checkpoint_every=1000,
         ),
-        evaluate=EvaluateConfig(thresholds={"accuracy": 0.7}, batch_size=256),
+        evaluate=c.EvaluateConfig(thresholds={"accuracy": 0.7}, batch_size=256),
     )
 
 
@@ -391,16 +360,16 @@ PRESETS = {
     "tiny": Preset(config=TINY, source="ours: real 8x8 digits, two minutes on two CPU cores"),
     "imagenet_learned_position_encoding": Preset(
         config=_imagenet(
-            Conv1x1Stem(channels=256), LearnedPosition(channels=256, project_dim=256), False
+            c.Conv1x1Stem(channels=256), c.LearnedPosition(channels=256, project_dim=256), False
         ),
         source="released; paper Tab. 7: 72.7 % top-1",
     ),
     "imagenet_fourier_position_encoding": Preset(
-        config=_imagenet(PixelStem(), FourierPosition(num_bands=64), True),
+        config=_imagenet(c.PixelStem(), c.FourierPosition(num_bands=64), True),
         source="released; paper Tab. 7: 79.0 % top-1",
     ),
     "imagenet_conv_preprocessing": Preset(
-        config=_imagenet(ConvStem(), FourierPosition(num_bands=64), True),
+        config=_imagenet(c.ConvStem(), c.FourierPosition(num_bands=64), True),
         source="released; paper Tab. 7: 82.1 % top-1",
     ),
 }

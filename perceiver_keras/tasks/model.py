@@ -10,6 +10,7 @@ import dataclasses
 import json
 import os
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -67,6 +68,18 @@ class TaskModel(Perceiver):
     def symbolic_inputs(self) -> Any:
         """Keras inputs as the model takes them."""
         raise TypeError(f"{type(self).__name__} must say what it takes.")
+
+    def answer(self, contents: Sequence[bytes], top: int = 5) -> list[Any]:
+        """The contents of files, as users have them, to one answer a request; the keys are Hugging Face's.
+
+        Raises:
+          UsageError: the model was not made from a preset, so how its inputs are prepared is unknown.
+        """
+        if self.task_config is None:
+            raise UsageError("Answers need a model from from_preset or load: they know the data.")
+        task = registry.get(self.task_name)
+        outputs = task.serve(self, task.read(contents), self.task_config, self.labels)
+        return task.answer({k: v.numpy() for k, v in outputs.items()}, self.labels, top)
 
     @classmethod
     def from_preset(

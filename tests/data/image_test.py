@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from PIL import Image
+from scipy import ndimage
 
 from perceiver_keras.data import image
 
@@ -159,28 +160,40 @@ def test_decoding_the_crop_alone_gives_the_same_picture(name):
         assert np.mean(np.abs(whole - part)) < 1.5
 
 
-def test_random_shift_moves_by_every_step_and_fills_with_zeros():
-    picture = np.arange(1, 65, dtype=np.float32).reshape(8, 8, 1)
-    shift = tf.function(lambda seed: image.random_shift(tf.constant(picture), 1, seed))
-    seen = set()
-    for number in range(120):
-        found = shift(_seed(number)).numpy()
-        for down in (-1, 0, 1):
-            for right in (-1, 0, 1):
-                expected = np.zeros_like(picture)
-                expected[max(0, down) : 8 + down, max(0, right) : 8 + right] = picture[
-                    max(0, -down) : 8 - down, max(0, -right) : 8 - right
-                ]
-                if np.array_equal(found, expected):
-                    seen.add((down, right))
-                    break
-            else:
-                continue
-            break
-        else:
-            pytest.fail("not a shift by a pixel")
-    assert len(seen) == 9
-    np.testing.assert_array_equal(image.random_shift(picture, 0, _seed(1)), picture)
+def test_random_affine_is_scipy_s_with_the_drawn_turn_scale_and_move():
+    picture = np.random.default_rng(0).uniform(0, 255, (9, 14, 2)).astype(np.float32)
+    affine = tf.function(
+        lambda seed: image.random_affine(tf.constant(picture), 20.0, 0.2, 3.0, seed)
+    )
+    for number in range(10):
+        drawn = tf.random.stateless_uniform([5], _seed(number), -1.0, 1.0, alg="philox").numpy()
+        turn = np.radians(20 * drawn[0])
+        rotation = np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
+        scales = np.array([1 + 0.2 * drawn[1], 1 + 0.2 * drawn[2]])  # rows, columns
+        # Output minus the moved centre, turned back and scaled back, plus the centre, is read.
+        matrix = np.array(
+            [
+                [rotation[0, 0] / scales[0], rotation[0, 1] / scales[0]],
+                [rotation[1, 0] / scales[1], rotation[1, 1] / scales[1]],
+            ]
+        )
+        centre = np.array([4.0, 6.5])
+        offset = centre - matrix @ (centre + 3 * drawn[3:5])
+        found = affine(_seed(number)).numpy()
+        for channel in range(2):
+            expected = ndimage.affine_transform(
+                picture[..., channel].astype(np.float64),
+                matrix,
+                offset,
+                order=1,
+                mode="grid-constant",
+            )
+            np.testing.assert_allclose(found[..., channel], expected, atol=0.02)
+
+
+def test_random_affine_of_nothing_is_nothing():
+    picture = np.arange(64, dtype=np.float32).reshape(8, 8, 1)
+    np.testing.assert_allclose(image.random_affine(picture, 0, 0, 0, _seed(1)), picture, atol=1e-5)
 
 
 def test_normalise_undone_gives_the_picture():
@@ -196,7 +209,7 @@ def test_no_operation_keeps_a_state():
     @tf.function(input_signature=[tf.TensorSpec([], tf.string), tf.TensorSpec([2], tf.int32)])
     def everything(encoded, seed):
         crop = image.decode_random_crop_flip(encoded, 3, 16, seed)
-        return image.normalise(image.random_shift(crop, 2, seed))
+        return image.normalise(image.random_affine(crop, 10.0, 0.1, 2.0, seed))
 
     definition = everything.get_concrete_function().graph.as_graph_def()
     nodes = list(definition.node) + [n for f in definition.library.function for n in f.node_def]

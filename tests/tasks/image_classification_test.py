@@ -32,15 +32,19 @@ def test_input_is_the_picture_scaled_to_plus_minus_one():
     np.testing.assert_allclose(got[..., 0], pixels / 127.5 - 1, atol=1e-6)
 
 
-def test_shift_moves_by_at_most_one_pixel_and_only_in_training():
+def test_augmentation_moves_the_picture_a_little_and_only_in_training():
     pixels = np.zeros((8, 8), np.uint8)
-    pixels[4, 4] = 255
-    places = set()
-    for seed in range(60):
-        got = task.to_input(tf.constant(png(pixels)), CONFIG, True, tf.constant([seed, 0]))
-        row, column = np.argwhere(got[..., 0].numpy() == 1.0)[0]
-        places.add((int(row), int(column)))
-    assert places == {(r, c) for r in (3, 4, 5) for c in (3, 4, 5)}
+    pixels[3:5, 3:5] = 255
+    encoded, grid = tf.constant(png(pixels)), np.indices((8, 8))
+    centres = []
+    for seed in range(40):
+        got = task.to_input(encoded, CONFIG, True, tf.constant([seed, 0]))[..., 0].numpy() + 1
+        centres.append((grid * got).sum((1, 2)) / got.sum())
+        still = task.to_input(encoded, CONFIG, False, tf.constant([seed, 0]))[..., 0].numpy() + 1
+        np.testing.assert_allclose((grid * still).sum((1, 2)) / still.sum(), 3.5, atol=1e-5)
+    moved = np.abs(np.array(centres) - 3.5)
+    assert moved.max() <= CONFIG.data.shift + 0.1
+    assert moved.mean(0).min() > 0.2
 
 
 def test_serving_raw_pictures_equals_calling_the_model(model):

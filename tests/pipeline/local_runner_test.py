@@ -1,0 +1,215 @@
+"""The whole graph on real digits, small: what a run leaves, what the cache spares, what the gate stops."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from ml_metadata.proto import metadata_store_pb2
+from tfx.orchestration import metadata
+
+import perceiver_keras as pk
+from perceiver_keras.data import source
+from perceiver_keras.errors import PerceiverError, UsageError
+from perceiver_keras.serve import Servable
+from pipeline.local_runner import run
+from pipeline.run_folder import only_one_run
+from pipeline.settings import PipelineSettings
+
+pytestmark = [pytest.mark.tfx, pytest.mark.slow]
+
+SMALL = (
+    "model.encode.num_latents=8",
+    "model.encode.latent_dim=16",
+    "model.process.num_self_attention_layers=1",
+    "train.steps=40",
+    "train.warmup_steps=5",
+    "train.evaluate_every=20",
+    "train.checkpoint_every=20",
+    "evaluate.thresholds.accuracy=0.01",
+    "evaluate.allowed_drop=1.0",
+)
+COMPONENTS = [
+    "TfdsExampleGen",
+    "StatisticsGen",
+    "SchemaGen",
+    "ExampleValidator",
+    "Transform",
+    "Trainer",
+    "ServingValidator",
+    "baseline",
+    "Evaluator",
+    "AtomicPusher",
+    "ReportGen",
+]
+
+
+def settings(folder, *overrides, **kwargs) -> PipelineSettings:
+    return PipelineSettings.create(
+        "image_classification", run_dir=folder, overrides=(*SMALL, *overrides), **kwargs
+    )
+
+
+def versions(folder: Path) -> list[str]:
+    return sorted(path.name for path in (folder / "pushed").iterdir())
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run")
+    lines = []
+    return folder, run(settings(folder), lines.append), lines
+
+
+def test_a_run_ends_with_a_pushed_model_and_a_record(first):
+    folder, result, lines = first
+    record = json.loads((folder / "run.json").read_text())
+    assert record == json.loads(json.dumps(result.record))
+    assert result.exit_code == 0 and record["blessed"] and record["refused_because"] == []
+    assert record["task"] == "image_classification" and record["preset"] == "tiny"
+    assert record["overrides"] == list(SMALL) and record["seed"] == 0
+    assert record["thresholds"] == {"accuracy": 0.01}
+    assert set(record["metrics"]) >= {"accuracy", "cross_entropy", "example_count"}
+    assert 0 < record["baseline"]["accuracy"] < 0.2
+    assert record["versions"]["tensorflow"] == tf.__version__
+    assert sorted(record["seconds"]) == sorted(COMPONENTS) and record["cached"] == []
+    assert "Learning" in Path(record["report"]).read_text()
+    assert {"config.json", "metadata.sqlite", "artifacts", "training", "run.log"} <= set(
+        os.listdir(folder)
+    )
+    assert not (folder / "unfinished.json").exists()
+    assert [line for line in lines if "Trainer" in line]
+    for uris in record["artifacts"].values():
+        for uri in (uri for some in uris.values() for uri in some):
+            assert os.path.exists(uri), uri
+
+
+def test_metrics_are_those_of_the_pushed_model_on_the_test_split(first):
+    _, result, _ = first
+    config = settings("unused").config
+    task = settings("unused").task
+    builder = source.open_builder(config.data.dataset)
+    records = source.builder_records(builder, config.data.test_split)
+    examples = [
+        tf.io.parse_single_example(e, task.feature_spec(config)) for e in source.take(records, 999)
+    ]
+    answers = Servable(result.record["pushed_model"]).predict(
+        "serving_default", image_bytes=np.array([e["image"].numpy() for e in examples])
+    )
+    truth = np.array([int(e["label"]) for e in examples])
+    accuracy = np.mean(answers["probabilities"].argmax(-1) == truth)
+    assert accuracy == pytest.approx(result.record["metrics"]["accuracy"], abs=1e-6)
+    assert [int(label) for label in answers["label"]] == list(answers["probabilities"].argmax(-1))
+    of_truth = answers["probabilities"][np.arange(len(truth)), truth]
+    assert -np.log(of_truth).mean() == pytest.approx(
+        result.record["metrics"]["cross_entropy"], rel=1e-4
+    )
+
+
+def test_the_trained_model_is_also_a_preset_folder(first):
+    _, result, _ = first
+    (model_uri,) = result.record["artifacts"]["Trainer"]["model"]
+    model = pk.load(os.path.join(model_uri, "preset"))
+    assert model.labels == [str(digit) for digit in range(10)]
+    assert model.config == settings("unused").config.model
+
+
+def test_the_same_run_again_is_served_from_the_cache(first):
+    folder, result, _ = first
+    again = run(settings(folder), lambda line: None)
+    executed = set(COMPONENTS) - set(again.record["cached"]) - {"baseline"}  # a resolver only asks
+    assert executed == set()
+    assert again.record["pushed_model"] == result.record["pushed_model"]
+    assert len(versions(folder)) == 1
+
+
+def test_another_threshold_runs_the_gate_alone_and_a_missed_one_pushes_nothing(first):
+    folder, _, _ = first
+    before = versions(folder)
+    result = run(settings(folder, "evaluate.thresholds.accuracy=0.999"), lambda line: None)
+    assert result.exit_code == 3 and not result.record["blessed"]
+    assert result.record["pushed_model"] is None
+    assert "evaluate.thresholds.accuracy asks for at least 0.999" in " ".join(
+        result.record["refused_because"]
+    )
+    assert set(result.record["cached"]) == set(COMPONENTS[:7])
+    assert versions(folder) == before
+
+
+def test_a_model_worse_than_the_last_blessed_is_not_pushed_unless_the_baseline_is_reset(first):
+    folder, _, _ = first
+    before = versions(folder)
+    bad = ("train.learning_rate=1e-9", "evaluate.allowed_drop=0.0")
+    refused = run(settings(folder, *bad), lambda line: None)
+    assert refused.exit_code == 3
+    assert "worse than the last blessed" in " ".join(refused.record["refused_because"])
+    assert set(refused.record["cached"]) == set(COMPONENTS[:5])  # the data is as it was
+    assert versions(folder) == before
+    reset = run(settings(folder, *bad, rebaseline=True), lambda line: None)
+    assert reset.exit_code == 0
+    assert set(reset.record["cached"]) == set(COMPONENTS[:7])
+    assert len(versions(folder)) == len(before) + 1
+
+
+def test_every_execution_in_the_store_is_closed(first):
+    folder, _, _ = first
+    connection = metadata.sqlite_metadata_connection_config(str(folder / "metadata.sqlite"))
+    with metadata.Metadata(connection) as store:
+        states = {execution.last_known_state for execution in store.store.get_executions()}
+    closed = metadata_store_pb2.Execution
+    assert states <= {closed.COMPLETE, closed.CACHED, closed.FAILED, closed.CANCELED}
+
+
+def test_a_failing_component_is_named_and_mended_by_running_again(first):
+    folder, _, _ = first
+    with pytest.raises(PerceiverError, match="Trainer: .*not finite.*learning_rate"):
+        run(settings(folder, "train.learning_rate=1e30", "train.clip_norm=null"), lambda line: None)
+    assert not (folder / "unfinished.json").exists()
+    assert run(settings(folder), lambda line: None).exit_code in (0, 3)
+
+
+def test_wrong_requests_are_refused_before_anything_runs(tmp_path):
+    with pytest.raises(UsageError, match="thresholds is empty"):
+        run(settings(tmp_path, "evaluate.thresholds={}"))
+    with pytest.raises(UsageError, match="--set model.num_classes=10"):
+        run(settings(tmp_path, "model.num_classes=7"))
+    with pytest.raises(PerceiverError, match="no_such_set|No data set|nearest|Unknown"):
+        run(settings(tmp_path, "data.dataset=no_such_set"))
+    with pytest.raises(UsageError, match="mysql://USER"):
+        run(settings(tmp_path, metadata_uri="postgres://somewhere"))
+    assert not (tmp_path / "artifacts").exists()
+
+
+def test_a_folder_that_can_not_be_written_is_said_in_words(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(PerceiverError, match="can't be written.*--run-dir"):
+        run(settings(tmp_path / "file" / "run"))
+
+
+def test_a_second_run_in_the_folder_is_refused(tmp_path):
+    with (
+        only_one_run(tmp_path),
+        pytest.raises(PerceiverError, match=f"process {os.getpid()}.*--run-dir"),
+    ):
+        run(settings(tmp_path))
+
+
+def test_tfx_s_own_command_line_takes_the_pipeline_file(tmp_path):
+    root = Path(__file__).absolute().parents[2]
+    done = subprocess.run(
+        [
+            Path(sys.executable).with_name("tfx"),
+            *("pipeline", "create", "--engine=local"),
+            f"--pipeline_path={root / 'pipeline' / 'local_runner.py'}",
+        ],
+        cwd=root,
+        env={**os.environ, "HOME": str(tmp_path), "PERCEIVER_RUN_DIR": str(tmp_path / "run")},
+        capture_output=True,
+        text=True,
+    )
+    assert 'Pipeline "image_classification" created successfully' in done.stdout, done.stderr
+    assert not (tmp_path / "run" / "artifacts").exists()
