@@ -55,7 +55,7 @@ def settings(folder, *overrides, **kwargs) -> PipelineSettings:
 
 
 def versions(folder: Path) -> list[str]:
-    return sorted(path.name for path in (folder / "pushed").iterdir())
+    return sorted(path.name for path in (folder / "pushed").iterdir() if path.name.isdigit())
 
 
 @pytest.fixture(scope="module")
