@@ -78,9 +78,8 @@ def confusion_matrix(
         axes.imshow(np.sqrt(share), cmap="Blues", vmin=0, vmax=1.15)
         axes.grid(False)
         for row, column in zip(*np.nonzero(cells), strict=True):
-            colour = "white" if share[row, column] > 0.4 else style.INK
-            if row != column:
-                colour = style.RED
+            dark = share[row, column] > 0.3  # where ink and red can't be read
+            colour = "white" if dark else style.RED if row != column else style.INK
             text = str(cells[row, column])
             axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=8)
         turn = 90 if max(map(len, labels), default=0) > 3 else 0

@@ -21,6 +21,13 @@ from perceiver_keras.errors import PerceiverError
 from perceiver_keras.files import write_json, write_whole
 from perceiver_keras.show import style
 
+# The order in which people read; JSON's keys are sorted.
+SPLITS = ("train", "validation", "test")
+GRAPH = (
+    *("TfdsExampleGen", "StatisticsGen", "SchemaGen", "ExampleValidator", "Transform", "Trainer"),
+    *("baseline", "Evaluator", "ServingValidator", "AtomicPusher", "ReportGen"),
+)
+
 TEMPLATE = Path(__file__).with_name("report.html")
 
 
@@ -159,7 +166,9 @@ def render(
                 "num_examples": f"{counts.get('num_examples', 0):,}",
                 "num_corrupt": counts.get("num_corrupt", 0),
             }
-            for split, counts in sorted(report.examples.items(), key=_split_order)
+            for split, counts in sorted(
+                report.examples.items(), key=lambda item: _place(item[0], SPLITS)
+            )
         ],
         dead_letter=report.dead_letter if corrupt else None,
         versions=run.get("versions", {}),
@@ -182,9 +191,9 @@ def _facts(report: Report, run: Mapping[str, Any]) -> list[str]:
     return facts
 
 
-def _split_order(item: tuple[str, Any]) -> tuple[int, str]:
-    known = ("train", "validation", "test")
-    return (known.index(item[0]) if item[0] in known else len(known), item[0])
+def _place(name: str, known: Sequence[str]) -> tuple[int, str]:
+    """Sorts names as in `known`, others behind them."""
+    return (known.index(name) if name in known else len(known), name)
 
 
 def _verdict(report: Report, pushed: str | None) -> str:
@@ -228,6 +237,7 @@ def number(value: float) -> str:
 
 def _components(run: Mapping[str, Any]) -> list[dict[str, Any]]:
     seconds, cached = run.get("seconds", {}), set(run.get("cached", []))
+    ordered = sorted(seconds.items(), key=lambda item: _place(item[0], GRAPH))
     longest = max(seconds.values(), default=0) or 1
     return [
         {
@@ -236,7 +246,7 @@ def _components(run: Mapping[str, Any]) -> list[dict[str, Any]]:
             "seconds": f"{took:.1f} s",
             "percent": round(100 * took / longest, 1),
         }
-        for name, took in seconds.items()
+        for name, took in ordered
     ]
 
 

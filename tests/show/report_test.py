@@ -141,6 +141,7 @@ def test_the_run_adds_components_versions_and_what_was_changed(run_dir: Path) ->
     assert "seed 9 · changed: train.steps=10" in text
     assert "tensorflow 2.15.1" in text
     assert "Trainer 90.0 s" in text and "TfdsExampleGen cached" in text
+    assert text.index("TfdsExampleGen cached") < text.index("Trainer 90.0 s")
     assert "width: 100.0%" in source and "width: 5.0%" in source
 
 
