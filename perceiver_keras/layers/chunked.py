@@ -171,6 +171,7 @@ def map_chunks(
     function: Callable[..., tf.Tensor], arrays: Sequence[tf.Tensor], chunk: int
 ) -> tf.Tensor:
     """function([B, chunk, ...], ...) over the second axis of all `arrays`: [B, O, E] in bounded memory."""
+    arrays = [tf.convert_to_tensor(array) for array in arrays]
     total = axis_size(arrays[0], 1)
     chunk = _at_most(chunk, total)
     steps = _ceil_div(total, chunk)

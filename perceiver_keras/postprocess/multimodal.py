@@ -50,4 +50,4 @@ class MultimodalPostprocess(Modalities):
         return results
 
     def get_config(self) -> dict[str, Any]:
-        return super().get_config() | {"sizes": self.sizes}
+        return super().get_config() | {"sizes": dict(self.sizes)}

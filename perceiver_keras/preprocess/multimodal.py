@@ -98,6 +98,8 @@ class MultimodalPreprocess(Modalities):
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | {
             "min_padding_size": self.min_padding_size,
-            "mask_probs": self.mask_probs,
-            "inference_mask_probs": self.inference_mask_probs,
+            "mask_probs": dict(self.mask_probs),  # Keras wraps dicts; these are plain again
+            "inference_mask_probs": (
+                None if self.inference_mask_probs is None else dict(self.inference_mask_probs)
+            ),
         }

@@ -22,10 +22,11 @@ from perceiver_keras.config import (
     EncodeConfig,
     FourierPosition,
     LearnedPosition,
+    PatchStem,
     PixelStem,
     ProcessConfig,
 )
-from perceiver_keras.decode import Decode
+from perceiver_keras.decode import Decode, ProjectionDecode
 from perceiver_keras.encode import Encode
 from perceiver_keras.layers.attention import Attention
 from perceiver_keras.layers.blocks import CrossAttentionBlock, SelfAttentionBlock
@@ -37,10 +38,23 @@ from perceiver_keras.layers.normalization import LayerNorm
 from perceiver_keras.layers.patches import Patches
 from perceiver_keras.layers.position import FourierPositionEncoding, LearnedPositionEncoding
 from perceiver_keras.perceiver import Perceiver
+from perceiver_keras.postprocess.audio import AudioPostprocess
 from perceiver_keras.postprocess.classification import ClassificationPostprocess
+from perceiver_keras.postprocess.flow import FlowPostprocess
+from perceiver_keras.postprocess.multimodal import MultimodalPostprocess
+from perceiver_keras.postprocess.projection import ProjectionPostprocess
+from perceiver_keras.postprocess.text import TextPostprocess
+from perceiver_keras.postprocess.video import VideoPostprocess
+from perceiver_keras.preprocess.audio import AudioPreprocess
+from perceiver_keras.preprocess.entities import EntitiesPreprocess
+from perceiver_keras.preprocess.flow import FlowPreprocess
 from perceiver_keras.preprocess.image import ImagePreprocess
+from perceiver_keras.preprocess.label import LabelPreprocess
+from perceiver_keras.preprocess.multimodal import MultimodalPreprocess
+from perceiver_keras.preprocess.text import TextPreprocess
+from perceiver_keras.preprocess.video import VideoPreprocess
 from perceiver_keras.process import Process
-from perceiver_keras.query import LearnedQuery
+from perceiver_keras.query import InputQuery, LearnedQuery, MultimodalQuery, PositionQuery
 from tests.checks import check_layer
 
 STAGES = (
@@ -148,6 +162,78 @@ LAYERS: dict[str, Case] = {
     ),
     "ClassificationPostprocess": Case(
         lambda: ClassificationPostprocess(num_classes=3), array(2, 1, 5)
+    ),
+    "FlowPreprocess": Case(
+        lambda: FlowPreprocess(
+            stem=PatchStem(temporal_downsample=2, linear_channels=5),
+            position=FourierPosition(num_bands=2),
+        ),
+        array(2, 2, 4, 5, 3),
+    ),
+    "VideoPreprocess": Case(
+        lambda: VideoPreprocess(
+            spatial_patch=2, position=FourierPosition(num_bands=2, project_dim=5)
+        ),
+        array(2, 2, 4, 6, 3),
+    ),
+    "AudioPreprocess": Case(
+        lambda: AudioPreprocess(samples_per_patch=4, position=LearnedPosition(channels=3)),
+        array(2, 12, 1),
+    ),
+    "LabelPreprocess": Case(LabelPreprocess, array(2, 5), {"trains": False}),
+    "TextPreprocess": Case(
+        lambda: TextPreprocess(vocabulary=9, length=6, channels=4),
+        np.array([[1, 2, 3], [4, 5, 8]], np.int32),
+    ),
+    "EntitiesPreprocess": Case(lambda: EntitiesPreprocess(channels=4), array(2, 3, 5)),
+    "MultimodalPreprocess": Case(
+        lambda: MultimodalPreprocess(
+            modalities={
+                "audio": AudioPreprocess(samples_per_patch=4, position=LearnedPosition(channels=3)),
+                "label": LabelPreprocess(),
+            },
+            mask_probs={"label": 1.0},
+        ),
+        {"audio": array(2, 12, 1), "label": array(2, 5)},
+    ),
+    "InputQuery": Case(InputQuery, array(2, 4, 8), {"trains": False}),
+    "PositionQuery": Case(
+        lambda: PositionQuery(grid=(2, 3), position=LearnedPosition(channels=5)), array(2, 4, 8)
+    ),
+    "MultimodalQuery": Case(
+        lambda: MultimodalQuery(
+            modalities={
+                "image": PositionQuery(grid=(2, 3), position=FourierPosition(num_bands=2)),
+                "label": LearnedQuery(channels=3),
+            }
+        ),
+        array(2, 4, 8),
+    ),
+    "ProjectionDecode": Case(
+        lambda: ProjectionDecode(output_dim=3), (array(2, 1, 5), array(2, 4, 8))
+    ),
+    "FlowPostprocess": Case(
+        FlowPostprocess,
+        array(2, 20, 2),
+        {"trains": False, "call": {"inputs": array(2, 2, 4, 5, 3)}},
+    ),
+    "ProjectionPostprocess": Case(lambda: ProjectionPostprocess(output_dim=3), array(2, 4, 5)),
+    "VideoPostprocess": Case(lambda: VideoPostprocess(grid=(1, 2, 3)), array(2, 6, 5)),
+    "AudioPostprocess": Case(lambda: AudioPostprocess(samples_per_patch=4), array(2, 3, 5)),
+    "TextPostprocess": Case(
+        lambda: TextPostprocess(embedding=TextPreprocess(vocabulary=9, length=6, channels=4)),
+        array(2, 3, 4),
+        {"no_gradient": ("position",)},
+    ),
+    "MultimodalPostprocess": Case(
+        lambda: MultimodalPostprocess(
+            modalities={
+                "audio": AudioPostprocess(samples_per_patch=4),
+                "label": ClassificationPostprocess(num_classes=3),
+            },
+            sizes={"audio": 2, "label": 1},
+        ),
+        array(2, 3, 5),
     ),
     "Perceiver": Case(perceiver, array(2, 5, 4, 3)),
 }

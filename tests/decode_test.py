@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from perceiver_keras.config import DecodeConfig
+from perceiver_keras.decode import Decode, ProjectionDecode
+from tests.checks import assert_close
+
+
+def random(*shape):
+    return np.random.default_rng(sum(shape)).normal(size=shape).astype(np.float32)
+
+
+QUERIES, LATENTS = random(2, 3000, 6), random(2, 5, 8)
+
+
+def decoders(**kwargs) -> list[Decode]:
+    """The same weights with memory for all queries, and for a part of them at a time."""
+    config = DecodeConfig(output_dim=3, **kwargs)
+    layers = [Decode(config, attention_memory_mb=mb) for mb in (256, 1)]
+    for layer in layers:
+        layer((QUERIES, LATENTS))
+        layer.set_weights([random(*w.shape) * 0.3 for w in layers[0].weights])
+    assert layers[0]._chunk(*map(tf.constant, (QUERIES, LATENTS))) is None
+    assert layers[1]._chunk(*map(tf.constant, (QUERIES, LATENTS))) < 3000
+    return layers
+
+
+@pytest.mark.parametrize("heads", [1, 2])
+@pytest.mark.parametrize("masked", [False, True])
+def test_chunks_give_the_same_outputs(heads, masked):
+    whole, chunked = decoders(num_cross_attention_heads=heads)
+    mask = np.random.default_rng(0).random((2, 3000)) < 0.5 if masked else None
+    expected = whole((QUERIES, LATENTS), query_mask=mask)
+    assert_close(chunked((QUERIES, LATENTS), query_mask=mask), expected)
+    assert_close(tf.function(chunked)((QUERIES, LATENTS), query_mask=mask), expected)
+
+
+def test_chunks_with_unknown_sizes():
+    whole, chunked = decoders()
+    signature = [(tf.TensorSpec((None, None, 6)), tf.TensorSpec((None, 5, 8)))]
+    for jit in (False, True):
+        function = tf.function(chunked, input_signature=signature, jit_compile=jit)
+        assert_close(function((QUERIES, LATENTS)), whole((QUERIES, LATENTS)))
+        assert_close(function((QUERIES[:, :7], LATENTS)), whole((QUERIES[:, :7], LATENTS)))
+
+
+def test_gradients_are_the_same():
+    def gradients(layer):
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_sum(tf.sin(layer((QUERIES, LATENTS), training=True)))
+        return tape.gradient(loss, layer.trainable_weights)
+
+    whole, chunked = decoders()
+    assert_close(gradients(chunked), gradients(whole))
+
+
+def test_a_masked_query_sees_nothing():
+    """Its output is what the biases make of zero, whatever the latents are."""
+    layer = decoders()[0]
+    mask = np.ones((2, 3000), bool)
+    mask[:, 7] = False
+    first = layer((QUERIES, LATENTS), query_mask=mask)
+    second = layer((QUERIES, LATENTS * 2), query_mask=mask)
+    np.testing.assert_array_equal(first[:, 7], second[:, 7])
+    assert (first[:, 8] != second[:, 8]).numpy().any()
+
+
+def test_attention_map():
+    layer = decoders(num_cross_attention_heads=2)[1]
+    outputs, weights = layer((QUERIES, LATENTS), return_attention=True)
+    assert weights.shape == (2, 2, 3000, 5)
+    assert_close(outputs, layer((QUERIES, LATENTS)))
+
+
+def test_without_a_final_linear():
+    assert Decode(DecodeConfig())((QUERIES, LATENTS)).shape == (2, 3000, 6)
+
+
+def test_the_head_of_flow_starts_at_zero():
+    outputs = Decode(DecodeConfig(output_dim=2, zero_init=True))((QUERIES, LATENTS))
+    assert not outputs.numpy().any()
+
+
+def test_projection_of_the_mean():
+    layer = ProjectionDecode(output_dim=3)
+    assert not layer((QUERIES, LATENTS)).numpy().any()
+    layer.set_weights([random(*w.shape) for w in layer.weights])
+    kernel, bias = layer.get_weights()
+    assert_close(layer((QUERIES, LATENTS))[:, 0], LATENTS.mean(1) @ kernel + bias)

@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import numpy as np
+import tensorflow as tf
+
+from perceiver_keras.config import ProcessConfig
+from perceiver_keras.process import Process
+from tests.checks import assert_close
+
+LATENTS = np.random.default_rng(0).normal(size=(2, 4, 8)).astype(np.float32)
+
+
+def process(blocks: int, **kwargs) -> Process:
+    return Process(
+        ProcessConfig(
+            num_self_attention_layers=2, num_self_attention_heads=2, num_blocks=blocks, **kwargs
+        )
+    )
+
+
+def test_blocks_share_weights_and_repeat():
+    """Three blocks are one block applied three times."""
+    one, three = process(1), process(3)
+    one(LATENTS), three(LATENTS)
+    assert len(one.weights) == len(three.weights)
+    three.set_weights(one.get_weights())
+    assert_close(three(LATENTS), one(one(one(LATENTS))))
+
+
+def test_the_loop_of_a_graph_has_the_gradients_of_the_repetition():
+    layer = process(3)
+    layer(LATENTS)
+
+    def gradients():
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_sum(tf.sin(layer(LATENTS, training=True)))
+        return tape.gradient(loss, layer.trainable_weights)
+
+    repeated = gradients()
+    looped = tf.function(gradients)
+    scale = max(np.abs(g).max() for g in repeated)  # those of key biases are zero but for rounding
+    for one, other in zip(repeated, looped(), strict=True):
+        np.testing.assert_allclose(other, one, atol=1e-5 * scale)
+    operations = looped.get_concrete_function().graph.as_graph_def().node
+    assert any(node.op in ("While", "StatelessWhile") for node in operations)
+
+
+def test_attention_maps_in_the_order_passed():
+    layer = process(3)
+    outputs, maps = layer(LATENTS, return_attention=True)
+    assert_close(outputs, layer(LATENTS))
+    assert [m.shape for m in maps] == [(2, 2, 4, 4)] * 6
+    for weights in maps:
+        np.testing.assert_allclose(tf.reduce_sum(weights, -1), 1.0, rtol=1e-5)
+
+
+def test_dropout_in_the_loop_draws_anew():
+    layer = process(3, dropout=0.5)
+    layer(LATENTS)
+    function = tf.function(lambda: layer(LATENTS, training=True))
+    assert np.abs(function() - function()).max() > 1e-3
+    counts = [int(w[1]) for w in layer.non_trainable_weights]
+    assert counts == [6] * len(counts)  # two calls of three blocks
