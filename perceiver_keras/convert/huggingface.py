@@ -125,7 +125,17 @@ def settings_of(config: Any, path: str = "config.json") -> dict[str, Any]:
     name = config.get("hidden_act", "gelu")
     if name not in _ACTIVATIONS:
         raise PerceiverError(f"{path}: hidden_act {name!r} is none of {', '.join(_ACTIVATIONS)}.")
-    return settings | {"activation": _ACTIVATIONS[name]}
+    return settings | {"activation": _ACTIVATIONS[name], "labels": _labels(config.get("id2label"))}
+
+
+def _labels(id2label: Any) -> list[str] | None:
+    """Names of the classes in their order, unless they are the port's placeholders or not all there."""
+    if not isinstance(id2label, dict) or len(id2label) > 1 << 20:
+        return None
+    names = [id2label.get(str(i)) for i in range(len(id2label))]
+    if not all(isinstance(name, str) for name in names):
+        return None
+    return None if all(name == f"LABEL_{i}" for i, name in enumerate(names)) else names
 
 
 def _is_size(value: Any) -> bool:

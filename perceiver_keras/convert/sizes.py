@@ -204,10 +204,20 @@ _ARCHITECTURES = {
 }
 
 
-def port_config(checkpoint: Checkpoint, config: PerceiverConfig) -> Values:
-    """The arguments of the port's `PerceiverConfig` with which it computes what the model does."""
+def port_config(
+    checkpoint: Checkpoint, config: PerceiverConfig, labels: Sequence[str] | None = None
+) -> Values:
+    """The arguments of the port's `PerceiverConfig` with which it computes what the model does.
+
+    `labels` are the names of the classes, where they are known.
+    """
     s = checkpoint.sizes
     encode, process = config.encode, config.process
+    own = _PORT[checkpoint.model](s, config)
+    if "num_labels" in own:
+        names = labels or [f"LABEL_{i}" for i in range(own["num_labels"])]
+        own["id2label"] = {str(i): name for i, name in enumerate(names)}
+        own["label2id"] = {name: i for i, name in enumerate(names)}
     return {
         "architectures": [_ARCHITECTURES[checkpoint.model]],
         "model_type": "perceiver",
@@ -225,16 +235,11 @@ def port_config(checkpoint: Checkpoint, config: PerceiverConfig) -> Values:
         "hidden_act": PORT_ACTIVATION[config.activation],
         "attention_probs_dropout_prob": process.attention_dropout,
         "use_query_residual": encode.use_query_residual,
-    } | _PORT[checkpoint.model](s, config)
+    } | own
 
 
 def _port_classifier(s: Mapping[str, int], config: PerceiverConfig) -> Values:
-    labels = range(s["output_dim"])
-    return {
-        "num_labels": len(labels),
-        "id2label": {str(i): f"LABEL_{i}" for i in labels},
-        "label2id": {f"LABEL_{i}": i for i in labels},
-    }
+    return {"num_labels": s["output_dim"]}
 
 
 def _port_learned(s: Mapping[str, int], config: PerceiverConfig) -> Values:
@@ -254,8 +259,8 @@ def _port_flow(s: Mapping[str, int], config: PerceiverConfig) -> Values:
 
 
 def _port_video(s: Mapping[str, int], config: PerceiverConfig) -> Values:
-    labels = _port_classifier({"output_dim": s["label.output_dim"]}, config)
-    return labels | {
+    return {
+        "num_labels": s["label.output_dim"],
         "num_frames": config.num_frames,
         "audio_samples_per_frame": config.audio_samples // config.num_frames,
         "samples_per_patch": config.samples_per_patch,

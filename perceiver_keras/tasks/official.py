@@ -114,6 +114,9 @@ def _with_weights(
 ) -> TaskModel:
     model = model_class(config.model).build_all()
     model.task_config = config
+    labels = checkpoint.settings.get("labels")
+    if labels and len(labels) == getattr(config.model, "num_classes", None):
+        model.labels = labels
     assign(model, _fit_positions(checkpoint, model))
     return model
 
@@ -155,4 +158,4 @@ def save_deepmind(model: TaskModel, path: str | os.PathLike[str]) -> None:
 def save_huggingface(model: TaskModel, path: str | os.PathLike[str]) -> None:
     """Writes a folder that the port's `from_pretrained` takes, or `path` alone if it ends in .safetensors."""
     checkpoint = from_model(model)
-    write_huggingface(checkpoint, path, sizes.port_config(checkpoint, model.config))
+    write_huggingface(checkpoint, path, sizes.port_config(checkpoint, model.config, model.labels))

@@ -21,7 +21,7 @@ def _images(fixture: Fixture) -> np.ndarray:
     """DeepMind's images have channels last, the port's first."""
     if fixture.source == "deepmind":
         return fixture.inputs["images"]
-    return np.moveaxis(fixture.inputs["inputs"], 1, -1)
+    return np.moveaxis(fixture.inputs["inputs"], -3, -1)
 
 
 def _classifier(fixture: Fixture):
@@ -29,32 +29,29 @@ def _classifier(fixture: Fixture):
     overrides = {"image_size": list(images.shape[1:3])}
     if fixture.source == "deepmind":  # the one size that no tensor tells
         overrides["process__num_blocks"] = fixture.settings["blocks"]
-    return overrides, lambda model: model(images, training=False)
+    return overrides, images, lambda model, images: model(images, training=False)
 
 
 def _language(fixture: Fixture):
     mask = fixture.inputs["mask" if fixture.source == "deepmind" else "attention_mask"]
     inputs = {"ids": fixture.inputs["inputs"], "mask": mask.astype(bool)}
-    return {}, lambda model: model(inputs, training=False)
+    return {}, inputs, lambda model, inputs: model(inputs, training=False)
 
 
 def _flow(fixture: Fixture):
+    images = _images(fixture)
     if fixture.source == "deepmind":
-        images = fixture.inputs["images"]
-        sizes = {"image_size": fixture.settings["size"]}
-        return sizes | {"position__max_resolution": fixture.settings["size"]}, lambda model: model(
-            images, training=False
-        )
-    # The port takes neighbourhoods of pixels already, and leaves the factor 20 to its user.
-    patches = tf.constant(np.moveaxis(fixture.inputs["inputs"], 2, -1))
+        overrides = {"image_size": fixture.settings["size"]}
+        return overrides, images, lambda model, images: model(images, training=False)
+    return {}, images, _port_flow
 
-    def call(model):
-        array = ImagePreprocess.call(model.preprocess, patches)
-        latents = model.process(model.encode(array))
-        decoded = model.decode((model.query(array), latents))
-        return model.postprocess(decoded, inputs=patches) / model.config.flow_scale
 
-    return {}, call
+def _port_flow(model, patches):
+    """The port takes neighbourhoods of pixels already, and leaves the factor 20 to its user."""
+    array = ImagePreprocess.call(model.preprocess, patches)
+    latents = model.process(model.encode(array))
+    decoded = model.decode((model.query(array), latents))
+    return model.postprocess(decoded, inputs=patches) / model.config.flow_scale
 
 
 def _video(fixture: Fixture):
@@ -70,7 +67,11 @@ def _video(fixture: Fixture):
     else:
         inputs = arrays | {"image": np.moveaxis(arrays["image"], 2, -1)}
         points, overrides = fixture.points, {}
-    return overrides, lambda model: model(inputs, points=points, training=False)
+    return (
+        overrides,
+        (inputs, points),
+        lambda model, both: model(both[0], points=both[1], training=False),
+    )
 
 
 ADAPTERS = {
@@ -84,21 +85,28 @@ ADAPTERS = {
 
 
 class Case:
-    """A fixture's model, and how to call it."""
+    """A fixture's model, its inputs, and how to call it."""
 
     def __init__(self, source: str, task: str) -> None:
         self.fixture = Fixture(source, task)
-        overrides, self.call = ADAPTERS[task](self.fixture)
+        overrides, inputs, self.call = ADAPTERS[task](self.fixture)
+        self.inputs = tf.nest.map_structure(tf.constant, inputs)
         self.model = official.model_of(self.fixture.checkpoint(), **overrides)
 
     def largest_difference(self, mode: str) -> float:
         """Relative to the largest magnitude of the output; the worst of several outputs."""
+
+        def run(
+            inputs,
+        ):  # inputs as arguments: XLA spends minutes on folding constants of this size
+            return self.call(self.model, inputs)
+
         function = {
-            "eager": lambda: self.call(self.model),
-            "graph": tf.function(lambda: self.call(self.model)),
-            "xla": tf.function(lambda: self.call(self.model), jit_compile=True),
+            "eager": run,
+            "graph": tf.function(run),
+            "xla": tf.function(run, jit_compile=True),
         }[mode]
-        outputs = function()
+        outputs = function(self.inputs)
         outputs = outputs if isinstance(outputs, dict) else {"": outputs}
         assert outputs.keys() == self.fixture.outputs.keys()
         differences = []
@@ -109,11 +117,17 @@ class Case:
         return max(differences)
 
 
+@tf.autograph.experimental.do_not_convert
 def _in_thirds(batch, heads, queries, keys, memory_mb):
     """Instead of by the budget, which these small models never reach: chunks that don't divide evenly."""
     cut_queries = queries is None or (keys is not None and queries >= keys)
     longer = queries if cut_queries else keys
     return ("queries" if cut_queries else "keys"), -(-longer // 3)
+
+
+@tf.autograph.experimental.do_not_convert
+def _queries_in_thirds(self, queries, latents):
+    return -(-queries.shape[1] // 3)
 
 
 @pytest.fixture(scope="module", params=list(fixtures()), ids="-".join)
@@ -125,9 +139,7 @@ def case(request):
 def form(request, monkeypatch):
     if request.param == "chunked":
         monkeypatch.setattr(attention, "plan", _in_thirds)
-        monkeypatch.setattr(
-            Decode, "_chunk", lambda self, queries, latents: -(-queries.shape[1] // 3)
-        )
+        monkeypatch.setattr(Decode, "_chunk", _queries_in_thirds)
     return request.param
 
 

@@ -95,6 +95,20 @@ def test_huggingface_to_a_model_and_back(task, tmp_path):
     assert again.config == model.config
 
 
+def test_names_of_classes_come_and_go_with_the_ports_configuration(tmp_path):
+    fixture = Fixture("huggingface", FOURIER)
+    names = [f"class {i}" for i in range(fixture.settings["num_labels"])]
+    config = fixture.settings | {"id2label": {str(i): name for i, name in enumerate(names)}}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    (tmp_path / "model.safetensors").write_bytes(
+        fixture.path.with_suffix(".safetensors").read_bytes()
+    )
+    model = load_huggingface(tmp_path)
+    assert model.labels == names
+    save_huggingface(model, tmp_path / "back")
+    assert load_huggingface(tmp_path / "back").labels == names
+
+
 def _classifier_weights(kind: str, folder):
     if kind == "pickle":
         return _pickle_of(FOURIER, folder)
