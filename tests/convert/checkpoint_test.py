@@ -13,6 +13,7 @@ from perceiver_keras.convert.checkpoint import to_source
 from perceiver_keras.convert.names import RELEASED
 from perceiver_keras.convert.pickles import load_pickle
 from perceiver_keras.errors import PerceiverError
+from tests.convert import attacks
 from tests.parity.fixtures import Fixture, fixtures
 
 DEEPMIND = [task for source, task in fixtures() if source == "deepmind"]
@@ -67,6 +68,20 @@ def test_huggingface_round_trip(task, tmp_path):
         huggingface.load_safetensors(tmp_path / "copy" / "model.safetensors"), fixture.state_dict
     )
     assert json.loads((tmp_path / "copy" / "config.json").read_text())["model_type"] == "perceiver"
+
+
+def test_a_bin_is_read_as_the_safetensors_are(tmp_path):
+    """The same state dict in PyTorch's own form, each tensor in a storage of its own."""
+    state = Fixture("huggingface", "language_mlm_bytes").state_dict
+    tensors, entries = {}, {}
+    for key, (name, array) in enumerate(state.items()):
+        steps = tuple(step // array.itemsize for step in np.ascontiguousarray(array).strides)
+        tensors[name] = attacks.tensor(str(key), array.size, 0, array.shape, steps)
+        entries[f"data/{key}"] = array.tobytes()
+    entries = {"data.pkl": attacks.state_dict(**tensors), "byteorder": b"little"} | entries
+    (tmp_path / "pytorch_model.bin").write_bytes(attacks.archive(entries))
+    read = huggingface.read_huggingface(tmp_path)
+    _assert_same(huggingface.to_state_dict(read), state)
 
 
 @pytest.mark.parametrize("task", DEEPMIND)

@@ -4,81 +4,18 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
 from perceiver_keras.convert import download as downloads
 from perceiver_keras.errors import PerceiverError, UsageError
-
-CONTENT = bytes(range(256)) * 4096  # 1 MB
-
-
-class Server(ThreadingHTTPServer):
-    """Serves CONTENT at every path, in the way that `behaviour` says."""
-
-    daemon_threads = True
-
-    def __init__(self):
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.requests: list[tuple[str, str | None]] = []  # path, Range
-        self.break_after: list[int] = []  # bytes of each of the next answers; then whole ones
-        self.content = CONTENT
-        self.etag: str | None = '"one"'
-        self.ranges = True
-        self.extra_length = 0
-        self.headers: dict[str, str] = {}
-        self.status = 200
-        self.missing: set[str] = set()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}"
-
-
-class Handler(BaseHTTPRequestHandler):
-    def do_GET(self):
-        server, wanted = self.server, self.headers.get("Range")
-        server.requests.append((self.path, wanted))
-        if self.path in server.missing or server.status != 200:
-            return self.send_error(404 if self.path in server.missing else server.status)
-        start = 0
-        same = self.headers.get("If-Range") in (None, server.etag)
-        if wanted and server.ranges and same:
-            start = int(wanted.removeprefix("bytes=").removesuffix("-"))
-        body = server.content[start:]
-        if wanted and start >= len(server.content):
-            self.send_response(416)
-            self.send_header("Content-Range", f"bytes */{len(server.content)}")
-            return self.end_headers()
-        self.send_response(206 if start else 200)
-        if start:
-            size = len(server.content)
-            self.send_header("Content-Range", f"bytes {start}-{size - 1}/{size}")
-        if server.etag:
-            self.send_header("ETag", server.etag)
-        for name, value in server.headers.items():
-            self.send_header(name, value)
-        self.send_header("Content-Length", str(len(body) + server.extra_length))
-        self.end_headers()
-        if server.break_after:
-            body = body[: server.break_after.pop(0)]
-            self.close_connection = True
-        self.wfile.write(body)
-
-    def log_message(self, *arguments):
-        pass
+from tests.convert.server import CONTENT, Server
 
 
 @pytest.fixture
 def server():
-    server = Server()
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    yield server
-    server.shutdown()
-    server.server_close()
+    with Server.running() as server:
+        yield server
 
 
 def _fetch(server, folder, **options):

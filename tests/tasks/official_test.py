@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import pickle
-import threading
 
 import numpy as np
 import pytest
@@ -21,7 +20,7 @@ from perceiver_keras.convert.safetensors_file import load_safetensors
 from perceiver_keras.errors import PerceiverError, UsageError
 from perceiver_keras.tasks import official
 from perceiver_keras.tasks.image_classification import PRESETS, ImageClassifier
-from tests.convert.download_test import Server
+from tests.convert.server import Server
 from tests.parity.fixtures import Fixture, fixtures
 
 FOURIER = "imagenet_fourier_position_encoding"
@@ -177,16 +176,13 @@ def test_learned_positions_are_interpolated_to_another_size(tmp_path):
 
 
 def test_weights_by_the_name_of_their_source_are_downloaded_once(tmp_path, monkeypatch, capsys):
-    server = Server()
-    server.content = _pickle_of(FOURIER, tmp_path).read_bytes()
-    server.break_after = [len(server.content) // 2]
-    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-    monkeypatch.setattr(download, "DEEPMIND_URL", server.url)
-    monkeypatch.setenv("PERCEIVER_CACHE", str(tmp_path / "cache"))
-    for _ in range(2):
-        model = ImageClassifier.from_preset(FOURIER, weights="deepmind", image_size=(16, 16))
-    server.shutdown()
-    server.server_close()
+    with Server.running() as server:
+        server.content = _pickle_of(FOURIER, tmp_path).read_bytes()
+        server.break_after = [len(server.content) // 2]
+        monkeypatch.setattr(download, "DEEPMIND_URL", server.url)
+        monkeypatch.setenv("PERCEIVER_CACHE", str(tmp_path / "cache"))
+        for _ in range(2):
+            model = ImageClassifier.from_preset(FOURIER, weights="deepmind", image_size=(16, 16))
     assert model.config.encode.num_latents == 8
     half = len(server.content) // 2
     assert [wanted for _, wanted in server.requests] == [None, f"bytes={half}-"]
