@@ -104,6 +104,8 @@ def read_settings(folder: Path) -> dict[str, Any]:
         config = json.loads(file.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
         raise PerceiverError(f"{file} is not JSON: {error}.") from None
+    if isinstance(config, dict) and not config.keys() & {*_DEFAULTS, "model_type", "hidden_act"}:
+        return {}  # some other program's config.json, such as that of our own preset folders
     return settings_of(config, str(file))
 
 

@@ -179,6 +179,11 @@ def test_a_broken_config_json(config, words, tmp_path):
         huggingface.read_settings(tmp_path)
 
 
+def test_another_programs_config_json_says_nothing(tmp_path):
+    (tmp_path / "config.json").write_text('{"data": {}, "model": {"activation": "gelu"}}')
+    assert huggingface.read_settings(tmp_path) == {}
+
+
 def test_a_folder_without_weights(tmp_path):
     with pytest.raises(PerceiverError, match="holds neither model.safetensors nor"):
         huggingface.read_huggingface(tmp_path)
