@@ -242,3 +242,22 @@ def test_chunked_gradients_in_graphs(jit, sizes, dynamic):
     dense, cut = gradients(256), gradients(0)
     assert_close(cut, dense)
     assert not cut[0].numpy()[0].any()
+
+
+@pytest.mark.parametrize("sizes", [(3, 40), (40, 3)], ids=str)
+def test_chunked_in_bfloat16(sizes):
+    """Sums over chunks stay float32, so chunks lose no more than the dense form does."""
+    queries, keys = sizes
+    arrays = random(2, 2, queries, 4), random(2, 2, keys, 4), random(2, 2, keys, 5)
+
+    def gradients(dtype, memory_mb):
+        sources = [tf.cast(a, dtype) for a in arrays]
+        with tf.GradientTape() as tape:
+            tape.watch(sources)
+            output, _ = attend(*sources, memory_mb=memory_mb)
+            loss = tf.reduce_sum(tf.sin(tf.cast(output, tf.float32)))
+        found = [output, *tape.gradient(loss, sources)]
+        assert all(f.dtype == dtype for f in found)
+        return [tf.cast(f, tf.float32) for f in found]
+
+    assert_close(gradients(tf.bfloat16, 0), gradients(tf.float32, 256), 0.03)

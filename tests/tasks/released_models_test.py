@@ -16,7 +16,11 @@ from perceiver_keras.config import (
     PatchStem,
     ProcessConfig,
 )
-from perceiver_keras.tasks.language_mlm import MaskedLanguageModel, MaskedLanguageModelConfig
+from perceiver_keras.tasks.language_mlm import (
+    PRESETS,
+    MaskedLanguageModel,
+    MaskedLanguageModelConfig,
+)
 from perceiver_keras.tasks.multimodal_autoencoding import (
     MultimodalAutoencoder,
     MultimodalAutoencoderConfig,
@@ -45,6 +49,16 @@ def test_parameters(task, class_name, preset, parameters):
     module = importlib.import_module(f"perceiver_keras.tasks.{task}")
     model = getattr(module, class_name)(module.PRESETS[preset].config.model).build_all()
     assert sum(int(tf.size(w)) for w in model.trainable_weights) == parameters
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("preset", "millions"),
+    [("language_mlm_sentencepiece", 223), ("language_mlm_bytes_large", 425)],
+)
+def test_parameters_of_the_paper(preset, millions):
+    model = MaskedLanguageModel(PRESETS[preset].config.model).build_all()
+    assert abs(model.count_params() / 1e6 - millions) < 1  # the paper cuts or rounds
 
 
 def language_model(**kwargs) -> MaskedLanguageModel:
