@@ -29,6 +29,7 @@ if (
 from perceiver_keras.config import to_dict
 from perceiver_keras.errors import PerceiverError
 from perceiver_keras.files import write_json
+from perceiver_keras.show.report import render_run
 from pipeline.dag_runner import ComponentFailed, ResumableDagRunner, clear_unfinished
 from pipeline.pipeline import create_pipeline
 from pipeline.record import run_record
@@ -70,6 +71,7 @@ def run(settings: PipelineSettings, echo: Callable[[str], None] = print) -> RunR
             return RunResult(record={}, exit_code=0)
         record = run_record(settings, runner)
         write_json(settings.folder("run.json"), record)
+        render_run(settings.run_dir)
         marker.unlink(missing_ok=True)
         return RunResult(record=record, exit_code=0 if record["blessed"] else 3)
 

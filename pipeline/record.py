@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from components.evaluation import evaluation_metrics, failures
-from perceiver_keras.files import write_whole
 from pipeline.dag_runner import ResumableDagRunner
 from pipeline.settings import PipelineSettings
 
@@ -24,7 +23,7 @@ RECORDED_PACKAGES = (
 
 
 def run_record(settings: PipelineSettings, runner: ResumableDagRunner) -> dict[str, Any]:
-    """The record of a finished run. Copies the run's report to RUN_DIR/report.html on the way."""
+    """The record of a finished run; RUN_DIR/report.html is made from it."""
 
     def artifact(component: str, output: str):
         return runner.outputs[component][output][0]
@@ -39,9 +38,6 @@ def run_record(settings: PipelineSettings, runner: ResumableDagRunner) -> dict[s
     if not served:
         refused.append(f"serving: {infra.get_string_custom_property('cause')}")
     was_pushed = pushed.get_int_custom_property("pushed") == 1
-
-    report_copy = settings.folder("report.html")
-    write_whole(report_copy, (report / "report.html").read_bytes())
     return {
         "task": settings.task_name,
         "preset": settings.preset,
@@ -56,7 +52,7 @@ def run_record(settings: PipelineSettings, runner: ResumableDagRunner) -> dict[s
         "pushed_model": pushed.get_string_custom_property("pushed_destination")
         if was_pushed
         else None,
-        "report": str(report_copy),
+        "report": str(settings.folder("report.html")),
         "seconds": runner.seconds,
         "cached": runner.cached,
         "artifacts": {

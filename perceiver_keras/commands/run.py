@@ -79,7 +79,6 @@ def command(
     _check_configuration(task, preset, config_files, overrides, seed)
     say(f"Starting TFX; everything of this run goes to {run_dir} …")
 
-    from perceiver_keras.show.report import render_run
     from pipeline.local_runner import run
     from pipeline.settings import PipelineSettings
 
@@ -97,9 +96,8 @@ def command(
     )
     result = run(settings, echo=say)
     record = result.record
-    report = render_run(settings.run_dir)
     read_back = _read_back(record.get("pushed_model"))
-    summary(record, settings.run_dir, report, read_back)
+    summary(record, settings.run_dir, read_back)
     answer({**record, "run_dir": settings.run_dir, "read_back": read_back})
     return result.exit_code
 
@@ -145,9 +143,7 @@ def _read_back(pushed: str | None) -> dict[str, Any] | None:
         return {"error": last}
 
 
-def summary(
-    record: dict[str, Any], run_dir: Path, report: Path, read_back: dict[str, Any] | None
-) -> None:
+def summary(record: dict[str, Any], run_dir: Path, read_back: dict[str, Any] | None) -> None:
     """What came of the run, where everything is and what to do next."""
     say()
     rows = [
@@ -168,7 +164,11 @@ def summary(
         said = json.dumps(read_back.get("answer", read_back), ensure_ascii=False)
         say(f"Read back from the pushed model in a fresh process: {said}")
     say(f"\n  seed      {record['seed']}")
-    places = [("report", report), ("record", run_dir / "run.json"), ("log", run_dir / "run.log")]
+    places = [
+        ("report", record["report"]),
+        ("record", run_dir / "run.json"),
+        ("log", run_dir / "run.log"),
+    ]
     if record["pushed_model"]:
         places.insert(1, ("model", record["pushed_model"]))
     for what, place in places:

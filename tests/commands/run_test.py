@@ -53,7 +53,7 @@ def test_a_wrong_request_is_refused_before_anything_is_made(arguments, words, tm
 
 
 def test_a_pushed_run_says_where_everything_is_and_what_to_do_next(capsys) -> None:
-    run.summary(record(), Path("r"), Path("r/report.html"), {"answer": [{"label": "7"}]})
+    run.summary(record(), Path("r"), {"answer": [{"label": "7"}]})
     said = capsys.readouterr().out
     first = said.splitlines()[2].split()
     assert first == ["accuracy", "0.98", "0.97", "0.1004"]
@@ -64,7 +64,7 @@ def test_a_pushed_run_says_where_everything_is_and_what_to_do_next(capsys) -> No
 
 def test_a_refused_run_says_why(capsys) -> None:
     refused = record(blessed=False, pushed_model=None, refused_because=["accuracy is 0.1."])
-    run.summary(refused, Path("r"), Path("r/report.html"), None)
+    run.summary(refused, Path("r"), None)
     said = capsys.readouterr().out
     assert "Trained, but not blessed; nothing was pushed.\n  accuracy is 0.1." in said
     assert "perceiver predict" not in said
