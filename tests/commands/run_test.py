@@ -28,6 +28,7 @@ def record(**changes) -> dict:
         "blessed": True,
         "refused_because": [],
         "pushed_model": "r/pushed/17",
+        "report": "r/report.html",
         "seconds": {"Trainer": 1.0},
         "cached": [],
     }
