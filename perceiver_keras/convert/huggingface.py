@@ -124,6 +124,9 @@ def settings_of(config: Any, path: str = "config.json") -> dict[str, Any]:
         or not all(map(_is_size, train_size))
     ):
         raise PerceiverError(f"{path}: train_size is {train_size!r}, not a height and a width.")
+    residual = settings["use_query_residual"] = config.get("use_query_residual", True)
+    if not isinstance(residual, bool):
+        raise PerceiverError(f"{path}: use_query_residual is {residual!r}, not true or false.")
     name = config.get("hidden_act", "gelu")
     if name not in _ACTIVATIONS:
         raise PerceiverError(f"{path}: hidden_act {name!r} is none of {', '.join(_ACTIVATIONS)}.")

@@ -40,6 +40,7 @@ def model_values(checkpoint: Checkpoint, preset: PerceiverConfig) -> Values:
         ("process", "num_blocks"),
         ("process", "num_self_attention_heads"),
         ("encode", "num_cross_attention_heads"),  # the port's decoders have their own, fixed
+        ("encode", "use_query_residual"),
     ):
         if key in given:
             values[stage][key] = given[key]

@@ -171,6 +171,11 @@ def test_a_file_of_the_other_source_is_named(tmp_path):
         ("{", "is not JSON"),
         ('{"num_blocks": "8"}', "num_blocks is '8'"),
         ('{"hidden_act": "relu"}', "hidden_act 'relu' is none of"),
+        ('{"num_blocks": 1, "train_size": [8]}', "train_size is .8., not a height"),
+        (
+            '{"num_blocks": 1, "use_query_residual": 1}',
+            "use_query_residual is 1, not true or false",
+        ),
     ],
 )
 def test_a_broken_config_json(config, words, tmp_path):
