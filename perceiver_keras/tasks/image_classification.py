@@ -34,9 +34,9 @@ class ImageData(c.DataConfig):
     """How a stored picture becomes the model's input. `mean`, `std`: per channel, of values 0 to 255."""
 
     augment: Literal["none", "affine", "inception"] = "none"
-    degrees: float = 10.0  # for augment="affine": largest turn,
+    degrees: float = 8.0  # for augment="affine": largest turn,
     scale: float = 0.1  # change of each side,
-    shift: float = 1.0  # and move in pixels
+    shift: float = 0.8  # and move in pixels
     mean: tuple[float, ...] = image.IMAGENET_MEAN
     std: tuple[float, ...] = image.IMAGENET_STDDEV
 
@@ -287,8 +287,8 @@ TINY = ImageClassificationConfig(
         image_size=(8, 8),
         channels=1,
         num_classes=10,
-        stem=c.PixelStem(),
-        position=c.FourierPosition(num_bands=6),
+        stem=c.PatchStem(spatial_downsample=2),
+        position=c.FourierPosition(num_bands=4),
         query_dim=64,
         encode=c.EncodeConfig(
             num_latents=32,
