@@ -5,7 +5,8 @@ thousandths of a radian. So the features of high frequencies are rounding as muc
 and weights trained on one rounding give their official numbers only with the same one. Ours is
 exact (float64, `position._waves`); here are the other two, for loaded weights:
 
-    official   JAX on XLA: a division by a constant is a product with its float32 reciprocal
+    official   JAX, compiled by XLA: a division by a constant is a product with its float32 reciprocal,
+               and constants are multiplied first
     port       PyTorch: a float32 step from either end to the middle, multiplied and added in one rounding
 
 Everything is NumPy on the sides of a grid, so that no compiler rounds again.
@@ -36,8 +37,8 @@ def linspace(start: float, stop: float, num: int, arithmetic: str) -> np.ndarray
         step = np.float64((last - first) / np.float32(num - 1))  # a float32, in float64 from here
         values = np.where(index < num // 2, first + step * index, last - step * (num - 1 - index))
         return values.astype(np.float32)
-    share = index.astype(np.float32) * (np.float32(1) / np.float32(num - 1))
-    values = first * (np.float32(1) - share) + last * share
+    index, step = index.astype(np.float32), np.float32(1) / np.float32(num - 1)
+    values = index * (last * step) + first * (np.float32(1) - index * step)
     values[-1] = last
     return values
 
@@ -53,7 +54,8 @@ def axis_table(
     if to_the_ends:
         positions = linspace(-1.0, 1.0, size, arithmetic)
     else:
-        share = (2 * np.arange(size)).astype(np.float32) / np.float32(size)
+        twice, length = (2 * np.arange(size)).astype(np.float32), np.float32(size)
+        share = twice / length if arithmetic == "port" else twice * (np.float32(1) / length)
         positions = np.float32(-1) + share
     frequencies = linspace(1.0, resolution / 2, num_bands, arithmetic)
     angles = np.float32(np.pi) * (positions[:, None] * frequencies)
