@@ -291,7 +291,7 @@ TINY = ImageClassificationConfig(
         position=c.FourierPosition(num_bands=4),
         query_dim=64,
         encode=c.EncodeConfig(
-            num_latents=32,
+            num_latents=16,
             latent_dim=64,
             num_cross_attention_heads=4,
             qk_dim=64,
@@ -304,7 +304,7 @@ TINY = ImageClassificationConfig(
         decode=c.DecodeConfig(),
     ),
     train=c.TrainConfig(
-        steps=2000,
+        steps=2400,
         learning_rate=4e-3,
         warmup_steps=200,
         clip_norm=10.0,
