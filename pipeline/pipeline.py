@@ -51,7 +51,7 @@ def create_pipeline(settings: PipelineSettings) -> tfx.dsl.Pipeline:
         splits=splits,
         limits={name: data.max_examples for name in SPLITS} if data.max_examples else None,
         task=task.name,
-        config_json=json.dumps(settings.transform_config(), sort_keys=True),
+        config_json=json.dumps(settings.data_config(), sort_keys=True),
         max_corrupt_share=data.max_corrupt_share,
         fingerprint=fingerprint,
     )
@@ -73,7 +73,7 @@ def create_pipeline(settings: PipelineSettings) -> tfx.dsl.Pipeline:
         schema=schema,
         preprocessing_fn="pipeline.user_module.preprocessing_fn",
         splits_config=tfx.proto.SplitsConfig(analyze=["train"], transform=["train", "validation"]),
-        custom_config={**user_module, "config": settings.transform_config()},
+        custom_config={**user_module, "config": settings.data_config()},
     )
 
     # Encode, process, decode: train them, and export.

@@ -6,12 +6,13 @@ import dataclasses
 import hashlib
 import json
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 import perceiver_keras
-from perceiver_keras.config import TaskConfig, merge, override, to_dict
+from components import transform_graph
+from perceiver_keras.config import PerceiverConfig, TaskConfig, merge, override, to_dict
 from perceiver_keras.tasks import registry
 from perceiver_keras.tasks.task import Task
 
@@ -82,17 +83,24 @@ class PipelineSettings:
 
     # === What each component depends on: a change elsewhere must not run it again ===
 
-    def transform_config(self) -> dict[str, Any]:
-        """The configuration as Transform sees it: training and gate as in the preset, whatever the user set."""
+    def data_config(self) -> dict[str, Any]:
+        """The configuration as the data's components see it: what no record depends on is as in the preset."""
         preset = self.task.preset(self.preset).config
         data = dataclasses.replace(
             self.config.data,
             batch_size=preset.data.batch_size,
             shuffle_buffer=preset.data.shuffle_buffer,
         )
+        stages = {
+            stage.name: getattr(preset.model, stage.name) for stage in fields(PerceiverConfig)
+        }
         return to_dict(
             dataclasses.replace(
-                self.config, data=data, train=preset.train, evaluate=preset.evaluate
+                self.config,
+                data=data,
+                model=dataclasses.replace(self.config.model, **stages),
+                train=preset.train,
+                evaluate=preset.evaluate,
             )
         )
 
@@ -119,7 +127,7 @@ def code_fingerprint() -> str:
     files = [path for path in root.glob("*.py") if not path.name.startswith("cli")]
     for folder in CODE_THAT_TRAINS:
         files += (root / folder).rglob("*.py")
-    files.append(Path(__file__).with_name("user_module.py"))
+    files += [Path(__file__).with_name("user_module.py"), Path(transform_graph.__file__)]
     result = hashlib.sha256()
     for path in sorted(files):
         result.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")

@@ -25,10 +25,12 @@ def test_preset_then_files_then_overrides_then_seed(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "override, transform_changes, train_changes",
+    "override, data_changes, train_changes",
     [
         ("train.steps=9", False, True),
         ("data.batch_size=3", False, True),
+        ("model.encode.num_latents=3", False, True),
+        ("model.image_size=[4, 4]", True, True),
         ("data.shift=0", True, True),
         ("model.num_classes=10", False, False),
         ("evaluate.thresholds.accuracy=0.1", False, False),
@@ -36,10 +38,10 @@ def test_preset_then_files_then_overrides_then_seed(tmp_path):
     ],
 )
 def test_an_override_reaches_only_what_depends_on_it(
-    tmp_path, override, transform_changes, train_changes
+    tmp_path, override, data_changes, train_changes
 ):
     before, after = settings(tmp_path), settings(tmp_path, override)
-    assert (before.transform_config() != after.transform_config()) is transform_changes
+    assert (before.data_config() != after.data_config()) is data_changes
     assert (before.train_config() != after.train_config()) is train_changes
     moved = before.training_state("data") != after.training_state("data")
     assert moved is train_changes
