@@ -12,9 +12,13 @@ Importing the package imports nothing heavy: TensorFlow comes with the first nam
 from __future__ import annotations
 
 import importlib
+import warnings
 from typing import Any
 
 __version__ = "0.1.0"
+
+# Google's libraries say so at every import; TFX 1.15 has no wheels for a newer Python.
+warnings.filterwarnings("ignore", ".*non-supported Python version.*", FutureWarning)
 
 # Public name -> (module, attribute); an attribute of None is the module itself.
 _LAZY = {
@@ -25,11 +29,12 @@ _LAZY = {
 
 
 def __getattr__(name: str) -> Any:
-    from perceiver_keras.tasks.registry import ROWS
+    from perceiver_keras.tasks.registry import MODELS, ROWS
 
     table = dict(_LAZY)
     table |= {
-        row.model_class: (f"perceiver_keras.tasks.{row.name}", row.model_class) for row in ROWS
+        row.model_class: (f"perceiver_keras.tasks.{row.name}", row.model_class)
+        for row in (*ROWS, *MODELS)
     }
     if name not in table:
         raise AttributeError(f"module 'perceiver_keras' has no attribute {name!r}")
@@ -39,6 +44,6 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    from perceiver_keras.tasks.registry import ROWS
+    from perceiver_keras.tasks.registry import MODELS, ROWS
 
-    return sorted([*_LAZY, *(row.model_class for row in ROWS), "__version__"])
+    return sorted([*_LAZY, *(row.model_class for row in (*ROWS, *MODELS)), "__version__"])

@@ -6,9 +6,8 @@ from typing import Any
 
 import click
 
-from perceiver_keras.commands.options import TaskName, common_options
+from perceiver_keras.commands.options import common_options
 from perceiver_keras.commands.output import answer, say, table
-from perceiver_keras.tasks import registry
 
 EXAMPLES = """\b
 Examples:
@@ -19,12 +18,15 @@ Examples:
 
 
 @click.command("presets", epilog=EXAMPLES)
-@click.argument("task", type=TaskName(), metavar="[TASK]", required=False)
+@click.argument("task", metavar="[TASK]", required=False)
 @click.option("--markdown", is_flag=True, help="The page docs/sources.md.")
 @common_options
 def command(task: str | None, markdown: bool) -> None:
-    """The presets of TASK, or of all tasks: latents N x D, layers, data set, steps and source."""
-    rows = describe([task] if task else registry.names())
+    """The presets of TASK, or of all: latents N x D, layers, data set, steps and source.
+
+    Also those of the released models that have no task of their own yet.
+    """
+    rows = describe(task)
     if markdown:
         say(page(rows))
     else:
@@ -36,17 +38,14 @@ HEAD = ("TASK", "PRESET", "LATENTS", "LAYERS", "DATA SET", "STEPS", "SOURCE")
 KEYS = ("task", "preset", "latents", "layers", "dataset", "steps", "source")
 
 
-def describe(names: list[str]) -> list[dict[str, Any]]:
-    """One flat row a preset, sorted, keys in the order of `HEAD`."""
+def describe(task: str | None = None) -> list[dict[str, Any]]:
+    """One flat row a preset, sorted within its task, keys in the order of `HEAD`."""
     from perceiver_keras.tasks.presets import list_presets
 
-    found = []
-    for name in names:
-        presets = registry.get(name).presets
-        for row in sorted(list_presets(name), key=lambda row: row["preset"]):
-            steps = presets[row["preset"]].config.train.steps
-            found.append({**row, "steps": steps, "source": row["source"]})
-    return [{key: row[key] for key in KEYS} for row in found]
+    rows = list_presets(task)
+    order = {name: number for number, name in enumerate(dict.fromkeys(r["task"] for r in rows))}
+    rows.sort(key=lambda row: (order[row["task"]], row["preset"]))
+    return [{key: row[key] for key in KEYS} for row in rows]
 
 
 def page(rows: list[dict[str, Any]]) -> str:

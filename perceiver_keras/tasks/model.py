@@ -23,7 +23,7 @@ from perceiver_keras.config import (
     to_dict,
     to_json,
 )
-from perceiver_keras.errors import PerceiverError, UsageError
+from perceiver_keras.errors import PerceiverError, UsageError, nearest
 from perceiver_keras.files import write_json, write_whole
 from perceiver_keras.perceiver import Perceiver
 from perceiver_keras.tasks import registry
@@ -106,7 +106,13 @@ class TaskModel(Perceiver):
             labels = about["labels"]
             weights = weights or str(folder)
         else:
-            config = registry.get(cls.task_name).preset(str(name_or_folder)).config
+            presets = registry.presets(cls.task_name)
+            if str(name_or_folder) not in presets:
+                raise UsageError(
+                    f"{str(name_or_folder)!r} is neither a folder nor a preset of {cls.task_name}."
+                    f"{nearest(str(name_or_folder), presets)}"
+                )
+            config = presets[str(name_or_folder)].config
         if weights is not None:
             from perceiver_keras.tasks import official  # which imports this module
 
@@ -138,9 +144,8 @@ class TaskModel(Perceiver):
         """
         folder = Path(folder)
         labels = labels if labels is not None else self.labels
-        task = registry.get(self.task_name)
         if task_config is None:
-            known = self.task_config or next(iter(task.presets.values())).config
+            known = self.task_config or next(iter(registry.presets(self.task_name).values())).config
             task_config = dataclasses.replace(known, model=self.config)
         aside = folder.with_name(f"{folder.name}.tmp-{os.getpid()}")
         shutil.rmtree(aside, ignore_errors=True)
@@ -170,8 +175,7 @@ def read_preset_folder(folder: Path) -> tuple[TaskConfig, dict[str, Any]]:
         )
     try:
         about = json.loads((folder / "task.json").read_text())
-        task = registry.get(about["task"])
-        config_class = type(next(iter(task.presets.values())).config)
+        config_class = type(next(iter(registry.presets(about["task"]).values())).config)
         return from_json(config_class, (folder / "config.json").read_text()), about
     except (json.JSONDecodeError, KeyError, UnicodeDecodeError) as error:
         raise PerceiverError(f"{folder}/task.json is damaged: {error!r}.") from None
@@ -186,7 +190,9 @@ def load(folder_or_preset: str | os.PathLike, weights: str | None = None) -> Tas
         task_name, preset = str(folder_or_preset).split("/")
     else:
         owners = [
-            name for name in registry.names() if str(folder_or_preset) in registry.get(name).presets
+            row.name
+            for row in (*registry.ROWS, *registry.MODELS)
+            if str(folder_or_preset) in registry.presets(row.name)
         ]
         if len(owners) != 1:
             raise UsageError(
@@ -195,7 +201,7 @@ def load(folder_or_preset: str | os.PathLike, weights: str | None = None) -> Tas
                 "name a preset folder, or TASK/PRESET as `perceiver presets` lists them."
             )
         task_name, preset = owners[0], str(folder_or_preset)
-    return registry.get(task_name).model_class.from_preset(preset, weights=weights)
+    return registry.model_class(task_name).from_preset(preset, weights=weights)
 
 
 def load_weights(model: TaskModel, weights: str | os.PathLike) -> None:

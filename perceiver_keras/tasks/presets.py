@@ -8,10 +8,19 @@ from perceiver_keras.tasks import registry
 
 
 def list_presets(task: str | None = None) -> list[dict[str, Any]]:
-    """One row a preset, of one task or of all: `task`, `preset`, `latents` "N x D", `layers`, `dataset`, `source`."""
+    """One row a preset, of one task or of all, released models without a task included.
+
+    Returns:
+      Rows of `task`, `preset`, `latents` "N x D", `layers` "blocks x layers of a block", `dataset`, `steps`,
+      `source`.
+
+    Raises:
+      UsageError: no such task.
+    """
     rows = []
-    for name in registry.names() if task is None else [registry.get(task).name]:
-        for preset_name, preset in registry.get(name).presets.items():
+    names = [row.name for row in (*registry.ROWS, *registry.MODELS)]
+    for name in names if task is None else [task.replace("-", "_")]:
+        for preset_name, preset in registry.presets(name).items():
             model = preset.config.model
             process = model.process
             rows.append(
@@ -21,6 +30,7 @@ def list_presets(task: str | None = None) -> list[dict[str, Any]]:
                     "latents": f"{model.encode.num_latents} x {model.encode.latent_dim}",
                     "layers": f"{process.num_blocks} x {process.num_self_attention_layers}",
                     "dataset": preset.config.data.dataset,
+                    "steps": preset.config.train.steps,
                     "source": preset.source,
                 }
             )

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Mapping
+from types import ModuleType
 from typing import TYPE_CHECKING, NamedTuple
 
 from perceiver_keras.errors import UsageError, nearest
 
 if TYPE_CHECKING:
-    from perceiver_keras.tasks.task import Task
+    from perceiver_keras.tasks.model import TaskModel
+    from perceiver_keras.tasks.task import Preset, Task
 
 
 class Row(NamedTuple):
@@ -22,6 +25,14 @@ class Row(NamedTuple):
 ROWS = (Row("image_classification", "ImageClassifier", "Pictures to classes: digits, ImageNet."),)
 
 
+# Released models that have no task yet: official weights in and out, and Keras's own fit and predict.
+MODELS = (
+    Row("language_mlm", "MaskedLanguageModel", "Bytes to bytes: fills in what is masked."),
+    Row("optical_flow", "OpticalFlow", "Two pictures to the motion of every pixel."),
+    Row("multimodal_autoencoding", "MultimodalAutoencoder", "Video, sound and label, and back."),
+)
+
+
 def names() -> list[str]:
     return [row.name for row in ROWS]
 
@@ -33,6 +44,35 @@ def get(name: str) -> Task:
       UsageError: no task has this name; the message offers the nearest.
     """
     key = name.replace("-", "_")
-    if key not in names():
-        raise UsageError(f"Unknown task {name!r}.{nearest(key, names())}")
-    return importlib.import_module(f"perceiver_keras.tasks.{key}").TASK
+    if key in names():
+        return _module(key).TASK
+    for row in MODELS:
+        if row.name == key:
+            raise UsageError(
+                f"{key} is here as a model with its official weights, perceiver_keras.{row.model_class}, "
+                "but not as a task: it can't be trained, served or predicted with from here yet."
+            )
+    raise UsageError(f"Unknown task {name!r}.{nearest(key, names())}")
+
+
+def presets(name: str) -> Mapping[str, Preset]:
+    """The presets of a task, or of a released model without one."""
+    return _module(_row(name).name).PRESETS
+
+
+def model_class(name: str) -> type[TaskModel]:
+    """The model of a task, or of a released model without one."""
+    row = _row(name)
+    return getattr(_module(row.name), row.model_class)
+
+
+def _row(name: str) -> Row:
+    key = name.replace("-", "_")
+    rows = {row.name: row for row in (*ROWS, *MODELS)}
+    if key not in rows:
+        raise UsageError(f"Unknown task {name!r}.{nearest(key, rows)}")
+    return rows[key]
+
+
+def _module(name: str) -> ModuleType:
+    return importlib.import_module(f"perceiver_keras.tasks.{name}")
