@@ -65,6 +65,13 @@ def _dump(value) -> bytes:
     """A pickle in which each `_Like` became a call of the name that it bears."""
 
     class Pickler(pickle._Pickler):
+        # Beam imports dill, which adds its own ways of saving to Python's pickler.
+        dispatch = {
+            kind: save
+            for kind, save in pickle._Pickler.dispatch.items()
+            if save.__module__ == "pickle"
+        }
+
         def save(self, obj, save_persistent_id=True):
             if not isinstance(obj, _Like):
                 return super().save(obj, save_persistent_id)
