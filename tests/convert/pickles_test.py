@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import tracemalloc
+import types
 from collections import OrderedDict
 from pathlib import Path
 
@@ -65,11 +66,12 @@ def _dump(value) -> bytes:
     """A pickle in which each `_Like` became a call of the name that it bears."""
 
     class Pickler(pickle._Pickler):
-        # Beam imports dill, which adds its own ways of saving to Python's pickler.
+        # Beam imports dill, which puts its own ways of saving into Python's pickler.
         dispatch = {
-            kind: save
-            for kind, save in pickle._Pickler.dispatch.items()
-            if save.__module__ == "pickle"
+            **{k: v for k, v in pickle._Pickler.dispatch.items() if v.__module__ == "pickle"},
+            dict: pickle._Pickler.save_dict,
+            type: pickle._Pickler.save_type,
+            types.FunctionType: pickle._Pickler.save_global,
         }
 
         def save(self, obj, save_persistent_id=True):
