@@ -21,19 +21,23 @@ while True:
 """
 
 
-def test_a_killed_writer_leaves_a_whole_file(tmp_path):
+def whole(content: str) -> bool:
+    return len(content) == 3_000_000 and len(set(content)) == 1
+
+
+def test_a_reader_never_sees_half_a_file_also_when_the_writer_is_killed(tmp_path):
     path = tmp_path / "file"
-    for attempt in range(4):
+    for _ in range(3):
         writer = subprocess.Popen(
             [sys.executable, "-c", WRITER, str(path)], stdout=subprocess.PIPE, text=True
         )
         writer.stdout.readline()
-        time.sleep(0.013 * attempt)
+        end = time.monotonic() + 1.0
+        while time.monotonic() < end:
+            assert whole(path.read_text())
         os.kill(writer.pid, signal.SIGKILL)
         writer.wait()
-        content = path.read_text()
-        assert len(content) == 3_000_000
-        assert len(set(content)) == 1
+        assert whole(path.read_text())
 
 
 def test_a_failed_write_keeps_the_old_content(tmp_path):
