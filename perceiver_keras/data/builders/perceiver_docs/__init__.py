@@ -1,0 +1,1 @@
+"""The `perceiver_docs` TFDS data set."""
