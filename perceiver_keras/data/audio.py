@@ -1,0 +1,136 @@
+"""Sound: WAV bytes to samples, rates, log-mel. Stateless, TensorFlow core ops; other formats by ffmpeg.
+
+Samples are float32 in [-1, 1], S of them, one channel. The graph functions run in tf.data and in the served
+graph alike.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import struct
+import wave
+
+import numpy as np
+import tensorflow as tf
+
+from perceiver_keras.data import ffmpeg
+
+_SMALLEST = 1e-6  # of a mel band's power: silence has a finite logarithm
+
+
+# === In the graph ===
+
+
+def decode_wav(encoded: tf.Tensor, samples: tf.Tensor | int, rate: int) -> tf.Tensor:
+    """A WAV of 16 bits as `samples` samples at `rate`, cut at the end or followed by silence.
+
+    Args:
+      encoded: string []; several channels become their mean.
+      samples: S, a number or int32 [].
+      rate: Samples a second; another rate in the file is resampled.
+
+    Returns:
+      float32 [S] in [-1, 1].
+    """
+    sound, file_rate = tf.audio.decode_wav(encoded)
+    sound = resample(tf.reduce_mean(sound, axis=1), file_rate, rate)[:samples]
+    sound = tf.pad(sound, [[0, samples - tf.shape(sound)[0]]])
+    return tf.ensure_shape(sound, [samples]) if isinstance(samples, int) else sound
+
+
+def resample(sound: tf.Tensor, rate_in: tf.Tensor, rate_out: int) -> tf.Tensor:
+    """[n] at one rate to [n · rate_out / rate_in], by a Lanczos kernel that filters what would alias."""
+
+    def other() -> tf.Tensor:
+        ratio = tf.cast(rate_out / rate_in, tf.float32)
+        count = tf.cast(tf.shape(sound)[0], tf.int64) * rate_out // tf.cast(rate_in, tf.int64)
+        column = tf.raw_ops.ScaleAndTranslate(  # as tf.image.resize, but with just this ratio
+            images=sound[None, :, None, None],
+            size=tf.stack([tf.maximum(tf.cast(count, tf.int32), 1), 1]),
+            scale=tf.stack([ratio, 1.0]),
+            translation=tf.stack([0.5 - 0.5 * ratio, 0.0]),  # the first sample stays in its place
+            kernel_type="lanczos5",
+            antialias=True,
+        )
+        return tf.clip_by_value(column[0, :, 0, 0], -1.0, 1.0)
+
+    empty = tf.equal(tf.shape(sound)[0], 0)
+    return tf.cond(tf.equal(rate_in, rate_out) | empty, lambda: sound, other)
+
+
+def log_mel(
+    sound: tf.Tensor, rate: int, *, bins: int, window: int, hop: int, high: float | None = None
+) -> tf.Tensor:
+    """The log-mel spectrogram: Hann windows, power, triangular bands of the HTK mel scale.
+
+    Args:
+      sound: float32 [..., S].
+      rate: Samples a second.
+      bins: Bands, from 0 Hz to `high` (None: half the rate).
+      window: Samples of a window.
+      hop: Samples from one window to the next; silence is added at the end so that there are S / hop windows.
+
+    Returns:
+      float32 [..., S / hop, bins], natural logarithms.
+    """
+    frames = tf.signal.frame(sound, window, hop, pad_end=True)
+    length = 1 << (window - 1).bit_length()
+    spectrum = tf.signal.rfft(frames * tf.signal.hann_window(window), [length])
+    bands = tf.signal.linear_to_mel_weight_matrix(
+        bins, length // 2 + 1, rate, lower_edge_hertz=0.0, upper_edge_hertz=high or rate / 2
+    )
+    return tf.math.log(tf.matmul(tf.square(tf.abs(spectrum)), bands) + _SMALLEST)
+
+
+# === Files (Python, not a graph) ===
+
+
+def encode_wav(samples: np.ndarray, rate: int) -> bytes:
+    """float [S] in [-1, 1], clipped, as a WAV of 16 bits."""
+    numbers = np.rint(np.clip(np.asarray(samples, np.float64), -1, 1) * 32767).astype("<i2")
+    buffer = io.BytesIO()
+    with wave.open(buffer, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(rate)
+        file.writeframes(numbers.tobytes())
+    return buffer.getvalue()
+
+
+def check_wav(encoded: bytes) -> str | None:
+    """Why the bytes are no WAV that `decode_wav` can take, in words; None if they are one."""
+    if not encoded:
+        return "empty"
+    try:
+        with wave.open(io.BytesIO(encoded)) as file:
+            if file.getsampwidth() != 2:
+                return f"a WAV of {8 * file.getsampwidth()} bits; 16 are expected"
+            missing = file.getnframes() * file.getnchannels() * 2 - len(encoded)
+    except (wave.Error, EOFError, struct.error) as error:
+        return f"not a WAV of 16-bit samples ({error or 'it ends early'})"
+    return None if missing <= 0 else f"truncated WAV: {missing} bytes or more are missing"
+
+
+def as_wav(content: bytes | str | os.PathLike[str], rate: int = 48_000) -> bytes:
+    """Any sound, or a film's sound, as a WAV that `decode_wav` takes; such a WAV stays as it is.
+
+    Args:
+      content: A file's path, or its bytes.
+      rate: Of the WAV, where one has to be made.
+
+    Raises:
+      PerceiverError: ffmpeg finds no sound in it.
+    """
+    if not isinstance(content, bytes):
+        with open(content, "rb") as file:
+            head = file.read(4)
+            if head == b"RIFF":
+                return as_wav(head + file.read(), rate)
+        arguments, given = ffmpeg.file(content), b""
+    elif check_wav(content) is None:
+        return content
+    else:
+        arguments, given = ["-i", "-"], content
+    raw = ffmpeg.run([*arguments, "-vn", "-ac", "1", "-ar", str(rate), "-f", "s16le", "-"], given)
+    return encode_wav(np.frombuffer(raw, "<i2") / 32767, rate)
