@@ -43,10 +43,13 @@ def eval_config(task: Task, config: TaskConfig) -> tfma.EvalConfig:
             made.threshold.CopyFrom(bounds)
         spec.metrics.append(made)
 
+    # TFMA wants a label even where the metrics read nothing but the figures: any feature will do.
+    label_key = task.label_key or next(iter(task.feature_spec(config)))
+
     def model_spec(**kwargs) -> tfma.ModelSpec:
         return tfma.ModelSpec(
             signature_name="evaluate",
-            label_key=task.label_key,
+            label_key=label_key,
             prediction_key=task.prediction_key,
             **kwargs,
         )

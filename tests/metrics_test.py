@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
 import tensorflow as tf
 
-from perceiver_keras.metrics import read_metrics
+from perceiver_keras.metrics import ColumnRatio, read_metrics
 
 
 def test_a_metric_of_several_values_gives_each_its_name():
@@ -15,3 +16,20 @@ def test_a_metric_of_several_values_gives_each_its_name():
     sizes = Sizes(name="sizes")
     sizes.update_state([1.0, 3.0])
     assert read_metrics([sizes]) == {"small": 2.0, "large": 20.0}
+
+
+def test_a_ratio_of_columns_is_the_ratio_of_their_sums():
+    rng = np.random.default_rng(0)
+    targets, outputs = rng.normal(size=(2, 7, 3)).astype(np.float32)
+
+    def columns(targets, outputs):
+        return tf.stack([tf.reduce_sum(tf.abs(targets - outputs), -1), tf.ones(len(targets))], -1)
+
+    training = ColumnRatio(0, 1, "error", columns=columns)
+    tfma = ColumnRatio.from_config(training.get_config())
+    assert float(training.result()) == 0.0
+    for part in (slice(0, 2), slice(2, 7)):
+        training.update_state(targets[part], outputs[part])
+        tfma.update_state(np.array([b"\x00\xff"] * 2), columns(targets[part], outputs[part]))
+    expected = np.abs(targets.astype(np.float64) - outputs).sum() / 7
+    np.testing.assert_allclose([training.result(), tfma.result()], expected, rtol=1e-6)

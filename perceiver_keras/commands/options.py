@@ -126,6 +126,41 @@ def load_preset_folder(
     return registry.get(about["task"]), load(folder), config
 
 
+def load_weights(
+    weights: str, task_name: str, preset: str | None = None
+) -> tuple[Task, Any, TaskConfig]:
+    """(task, model, configuration) of a preset folder, official weights, or a source that has them.
+
+    Args:
+      weights: A preset folder; an official pickle, `.safetensors`, `.bin` or repository folder; "deepmind" or
+        "huggingface".
+      preset: Which of the released models to download; None: the task's first.
+
+    Raises:
+      UsageError: the weights are of another task, or the task has no released model.
+      PerceiverError: nothing is there, or it is damaged.
+    """
+    from perceiver_keras.errors import PerceiverError
+    from perceiver_keras.tasks import official
+
+    if weights in ("deepmind", "huggingface"):
+        released = [name for name, (home, _) in official.HOMES.items() if home == task_name]
+        if not released:
+            raise UsageError(f"No released model is for {task_name}; name weights of your own.")
+        model = registry.model_class(task_name).from_preset(preset or released[0], weights=weights)
+    elif not Path(weights).exists():
+        raise PerceiverError(
+            f"{weights} does not exist; name a preset folder, an official file, deepmind or huggingface."
+        )
+    elif (Path(weights) / "task.json").is_file() or not official.is_official(weights):
+        return load_preset_folder(Path(weights), task_name)
+    else:
+        model = official.load_official(weights)
+    if model.task_name != task_name:
+        raise UsageError(f"{weights} holds a model for {model.task_name}, not for {task_name}.")
+    return registry.get(task_name), model, model.task_config
+
+
 def read_about(folder: Path) -> dict[str, Any]:
     """A preset folder's task.json: {"task", "preset", "labels"}."""
     return json.loads((folder / "task.json").read_text(encoding="utf-8"))

@@ -1,18 +1,18 @@
-"""`perceiver predict TASK FILES...`: answers for files of your own."""
+"""`perceiver predict TASK ...`: answers for files or sentences of your own."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import click
 
-from perceiver_keras.commands import files, options
+from perceiver_keras.commands import options
 from perceiver_keras.commands.output import answer, say
+from perceiver_keras.commands.predictions import Files, Result
 from perceiver_keras.errors import UsageError
-
-BATCH = 32  # requests at once
 
 EXAMPLES = """\b
 Examples:
@@ -20,16 +20,21 @@ Examples:
   perceiver predict image_classification photos/ 'more/*.jpg' --top 3 --json
   perceiver predict image_classification a.png -o answers.png --save answers.npz
   cat a.png | perceiver predict image_classification - --weights runs/train_image_classification/preset
+  perceiver predict image_classification cat.jpg --weights imagenet_fourier.pystate
+  perceiver predict optical_flow a.png b.png --weights optical_flow.pystate -o flow.png --save flow.flo
+  perceiver predict optical_flow frames/ --weights huggingface -o pictures/ --save flows/
+  perceiver predict language_mlm "This is an incomplete sentence where some words are [MASK]."
 
 \b
-Files that can't be read or decoded are named, the others are answered, and
-the exit code is then 1.
+What can't be read or decoded is named, the rest is answered, and the exit
+code is then 1. Into a folder (-o pictures/, --save flows/) goes one file a
+request; those that are there already are skipped, so a stopped command goes on.
 """
 
 
 @click.command("predict", epilog=EXAMPLES)
 @options.task_argument
-@click.argument("names", nargs=-1, metavar="FILES...")
+@click.argument("words", nargs=-1, metavar="FILES|TEXTS...")
 @click.option(
     "--model",
     type=click.Path(path_type=Path),
@@ -39,60 +44,74 @@ the exit code is then 1.
 )
 @click.option(
     "--weights",
-    type=click.Path(path_type=Path),
-    metavar="FOLDER",
-    help="A preset folder, as `perceiver train` writes it, in place of --model.",
+    metavar="FILE|FOLDER",
+    help="In place of --model: a preset folder, as `perceiver train` writes it; official weights "
+    "(a pickle, .safetensors, .bin); or deepmind or huggingface, downloaded once.",
 )
 @click.option(
-    "--top", type=click.IntRange(min=1), default=5, show_default=True, help="Answers a file."
+    "--preset",
+    help="With --weights deepmind or huggingface: which.  [default: the task's released one]",
 )
 @click.option(
-    "-o", "--out", type=click.Path(path_type=Path), help="A picture of the answers (.png)."
+    "--top", type=click.IntRange(min=1), default=5, show_default=True, help="Answers a request."
 )
 @click.option(
-    "--save", type=click.Path(path_type=Path), help="The numbers themselves (.npz or .json)."
+    "-o", "--out", type=click.Path(), help="A picture of the answers (.png), or a folder of them."
+)
+@click.option(
+    "--save",
+    type=click.Path(),
+    help="The numbers themselves (.npz, .json, or a format of the task's, as .flo), or a folder.",
 )
 @options.common_options
 def command(
     task: str,
-    names: tuple[str, ...],
+    words: tuple[str, ...],
     model: Path | None,
-    weights: Path | None,
+    weights: str | None,
+    preset: str | None,
     top: int,
-    out: Path | None,
-    save: Path | None,
+    out: str | None,
+    save: str | None,
 ) -> int:
-    """Answers for FILES: files, folders, quoted globs, or - for standard input.
+    """Answers for FILES (files, folders, quoted globs, or - for standard input) or for TEXTS.
 
     With --json the keys are those of Hugging Face's pipelines (`label`, `score`): list in, list out.
     """
     if model and weights:
         raise UsageError("--model and --weights name two models; give one of them.")
-    for path, suffixes in ((out, (".png",)), (save, (".npz", ".json"))):
-        if path and path.suffix not in suffixes:
-            raise UsageError(f"{path}: write it as {' or '.join(suffixes)}.")
-    found = files.expand(names)
-    predictor = _from_weights(task, weights) if weights else _from_saved_model(task, model)
+    if preset and weights not in ("deepmind", "huggingface"):
+        raise UsageError("--preset goes with --weights deepmind or --weights huggingface.")
+
+    from perceiver_keras.tasks import registry
+
+    the_task = registry.get(task)
+    written = Files(the_task, out, save)
+    asked = iter(the_task.requests(words))
+    first = list(islice(asked, 1))  # wrong words are an error before any model is loaded
+    predictor = _from_weights(task, weights, preset) if weights else _from_saved_model(task, model)
 
     results: list[Result] = []
-    for start in range(0, len(found), BATCH):
-        results += _answers(predictor, [files.read(n) for n in found[start : start + BATCH]], top)
-    good = [result for result in results if result.error == ""]
-    for result in good:
-        say(f"{result.name}\t{_line(result.answer)}")
+    for batch in _batches(_chain(first, asked), the_task.requests_at_once):
+        new = [Result(*request) for request in batch if not written.there(request)]
+        _answer_all(predictor, new, top)
+        for result in new:
+            if result.error:
+                click.echo(f"{result.name}: {result.error}", err=True)
+            else:
+                say(f"{result.name}\t{_line(result.answer)}")
+                written.add(result)
+        results += new
+    written.finish()
+    good = [result for result in results if not result.error]
     bad = [result for result in results if result.error]
-    for result in bad:
-        click.echo(f"{result.name}: {result.error}", err=True)
-    if out and good:
-        _draw(good, out)
-    if save and good:
-        _save(good, save)
     answer(
         {
             "task": task,
-            "model": predictor.folder,
+            "model": predictor.name,
             "predictions": [{"file": r.name, "answer": r.answer} for r in good],
             "errors": [{"file": r.name, "error": r.error} for r in bad],
+            "skipped": written.skipped,
         }
     )
     return int(bool(bad))
@@ -101,17 +120,8 @@ def command(
 class Predictor:
     """A model behind one function: raw inputs to named outputs, one row a request."""
 
-    def __init__(self, task: Any, folder: Path, run: Callable[..., Any], labels: Any):
-        self.task, self.folder, self.run, self.labels = task, folder, run, labels
-
-
-class Result:
-    """What came of one file: an answer and the numbers behind it, or an error."""
-
-    def __init__(self, name: str, content: bytes | None, error: str = ""):
-        self.name, self.content, self.error = name, content, error
-        self.answer: Any = None
-        self.numbers: dict[str, Any] = {}
+    def __init__(self, task: Any, name: str, run: Callable[..., Any], labels: Any):
+        self.task, self.name, self.run, self.labels = task, name, run, labels
 
 
 def _from_saved_model(task_name: str, model: Path | None) -> Predictor:
@@ -132,23 +142,32 @@ def _from_saved_model(task_name: str, model: Path | None) -> Predictor:
     def run(raw: dict[str, Any]) -> Any:
         return servable.predict("serving_default", **raw)
 
-    return Predictor(registry.get(task_name), Path(servable.folder), run, about.get("labels"))
+    return Predictor(registry.get(task_name), str(servable.folder), run, about.get("labels"))
 
 
-def _from_weights(task_name: str, folder: Path) -> Predictor:
-    task, model, config = options.load_preset_folder(folder, task_name)
+def _from_weights(task_name: str, weights: str, preset: str | None) -> Predictor:
+    task, model, config = options.load_weights(weights, task_name, preset)
 
     def run(raw: dict[str, Any]) -> Any:
         outputs = task.serve(model, raw, config, model.labels)
         return {name: value.numpy() for name, value in outputs.items()}
 
-    return Predictor(task, folder, run, model.labels)
+    return Predictor(task, weights, run, model.labels)
 
 
-def _answers(predictor: Predictor, inputs: Sequence[files.Read], top: int) -> list[Result]:
-    """One result an input, in order; a file that spoils the batch is found by asking one by one."""
-    results = [Result(*item) for item in inputs]
-    readable = [result for result in results if result.content is not None]
+def _chain(first: Sequence[Any], rest: Iterable[Any]) -> Iterator[Any]:
+    yield from first
+    yield from rest
+
+
+def _batches(requests: Iterator[Any], size: int) -> Iterator[list[Any]]:
+    while batch := list(islice(requests, size)):
+        yield batch
+
+
+def _answer_all(predictor: Predictor, results: Sequence[Result], top: int) -> None:
+    """Fills in every result; a content that spoils the batch is found by asking one by one."""
+    readable = [result for result in results if not result.error]
     try:
         _fill(predictor, readable, top)
     except Exception:  # TensorFlow's, or a task's own words on a content it can't take
@@ -157,7 +176,6 @@ def _answers(predictor: Predictor, inputs: Sequence[files.Read], top: int) -> li
                 _fill(predictor, [result], top)
             except Exception as error:
                 result.error = _why(error)
-    return results
 
 
 def _fill(predictor: Predictor, results: Sequence[Result], top: int) -> None:
@@ -180,53 +198,8 @@ def _why(error: Exception) -> str:
 
 def _line(entry: Any) -> str:
     """Hugging Face's dictionaries as `label 98.2%`, anything else as it is."""
+    if isinstance(entry, list) and entry and all(isinstance(e, list) for e in entry):
+        return " | ".join(_line(e) for e in entry)
     if isinstance(entry, list) and all(isinstance(e, dict) and "score" in e for e in entry):
         return "  ".join(f"{e.get('label', e.get('token_str'))} {e['score']:.1%}" for e in entry)
     return str(entry)
-
-
-def _draw(results: Sequence[Result], out: Path) -> None:
-    from perceiver_keras.files import write_whole
-    from perceiver_keras.show import answers, style
-
-    figure = answers.answer_grid(
-        [result.content for result in results], [result.answer for result in results]
-    )
-    write_whole(out, style.to_png(figure))
-    say(f"Picture: {out}")
-
-
-def _save(results: Sequence[Result], save: Path) -> None:
-    import io
-
-    import numpy as np
-
-    from perceiver_keras.files import write_json, write_whole
-
-    names = [result.name for result in results]
-    columns = {name: [result.numbers[name] for result in results] for name in results[0].numbers}
-    if save.suffix == ".json":
-        plain = {key: np.asarray(column).tolist() for key, column in columns.items()}
-        write_json(save, {"files": names, **_decoded(plain)})
-    else:
-        buffer = io.BytesIO()
-        arrays = {key: _array(column) for key, column in columns.items()}
-        np.savez(buffer, files=np.array(names), **arrays)
-        write_whole(save, buffer.getvalue())
-    say(f"Numbers: {save}")
-
-
-def _array(column: Sequence[Any]) -> Any:
-    """One array; strings as NumPy's own text, so that no pickle is needed to read them."""
-    import numpy as np
-
-    array = np.asarray(column)
-    return np.array(_decoded(array.tolist())) if array.dtype == object else array
-
-
-def _decoded(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _decoded(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_decoded(item) for item in value]
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else value

@@ -113,7 +113,7 @@ def open_builder(dataset: str, data_dir: str | None = None) -> Any:
     return tfds.builder(dataset, data_dir=folder)
 
 
-def label_names(builder: Any, feature: str = "label") -> list[str] | None:
+def label_names(builder: Any, feature: str | None = "label") -> list[str] | None:
     """The names of a ClassLabel feature; None where there is no such feature or it has no names."""
     features = builder.info.features
     if not isinstance(features, tfds.features.FeaturesDict) or feature not in features:

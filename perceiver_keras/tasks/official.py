@@ -76,12 +76,15 @@ def read_weights(weights: str | os.PathLike[str], preset: str) -> Checkpoint | N
         return read_official(
             download(preset, str(weights), progress=printed(f"{weights}/{preset}"))
         )
-    path = Path(weights)
+    return read_official(weights) if is_official(weights) else None
+
+
+def is_official(path: str | os.PathLike[str]) -> bool:
+    """Whether a path is official weights, by content, and not a file or folder of ours, or nothing."""
+    path = Path(path)
     if path.is_dir():
-        return read_huggingface(path) if any((path / name).is_file() for name in WEIGHTS) else None
-    if path.is_file() and kind.kind_of(path) != "keras_h5":
-        return read_official(path)
-    return None
+        return any((path / name).is_file() for name in WEIGHTS)
+    return path.is_file() and kind.kind_of(path) != "keras_h5"
 
 
 def model_of(checkpoint: Checkpoint, **overrides: Any) -> TaskModel:
@@ -114,11 +117,20 @@ def _with_weights(
 ) -> TaskModel:
     model = model_class(config.model).build_all()
     model.task_config = config
-    labels = checkpoint.settings.get("labels")
+    labels = checkpoint.settings.get("labels") or _released_labels(checkpoint.model)
     if labels and len(labels) == getattr(config.model, "num_classes", None):
         model.labels = labels
     assign(model, _fit_positions(checkpoint, model))
     return model
+
+
+def _released_labels(model: str) -> list[str] | None:
+    """ImageNet's names, which the pickles lack and TFDS ships in the same order; None for other models."""
+    if not model.startswith("imagenet"):
+        return None
+    from tensorflow_datasets.datasets.siscore.labels import IMAGENET_LABELS_LIST
+
+    return list(IMAGENET_LABELS_LIST)
 
 
 def _fit_positions(checkpoint: Checkpoint, model: TaskModel) -> Checkpoint:

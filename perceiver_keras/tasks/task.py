@@ -6,8 +6,8 @@ file reads in the order in which the data goes: data, prepare, build, loss, metr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import tensorflow as tf
@@ -15,9 +15,17 @@ from tensorflow import keras
 
 from perceiver_keras.config import TaskConfig
 from perceiver_keras.errors import UsageError, nearest
+from perceiver_keras.tasks.requests import Request, from_files
 
 Tensors = Mapping[str, tf.Tensor]
 Labels = Sequence[str]
+
+
+def answer_grid(contents: Sequence[Any], outputs: Sequence[Tensors], answers: Sequence[Any]) -> Any:
+    """The pictures that were asked about, with bars of their labels."""
+    from perceiver_keras.show import answers as drawn
+
+    return drawn.answer_grid(contents, answers)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +46,7 @@ class Task:
       model_class: The Keras model, a `TaskModel`.
       presets: By name; `tiny` trains on two CPU cores in minutes.
       feature_spec: config -> what `tf.io.parse_example` reads from a stored example, labels included.
-      label_key: The feature that holds the answer; serving examples may lack it.
+      label_key: The feature that holds the answer, of any type; serving examples lack it. None: no feature does.
       check: (features of one example as Python values, config) -> why it is corrupt, or None.
       check_dataset: (labels of the data set or None, config) -> None; raises `UsageError` where they don't fit.
       transform: (batch of raw features, config) -> features; runs in TFX Transform, in training and in serving.
@@ -51,8 +59,13 @@ class Task:
       serving_spec: config -> what `serving_default` takes: raw bytes as users have them, first axis B.
       serve: (model, raw inputs, config, labels) -> what `serving_default` returns.
       respond: (outputs, config, labels) -> the same named outputs from the model's own.
-      read: file contents -> raw inputs for `serve`, as the command line's `predict` has them.
+      requests: words of the command line -> `Request`s, one at a time; by default each file is one.
+      requests_at_once: How many requests `predict` gives to the model together.
+      read: contents of requests -> raw inputs for `serve`, one row a request; they are of one shape.
       answer: (outputs of `serve` as NumPy, labels, top) -> one entry a request, with Hugging Face's keys.
+      picture: (contents, outputs, answers), each a list with one entry a request -> matplotlib figure.
+      formats: File suffix -> outputs of one request as that file's bytes; what `predict --save` writes
+        beside .npz and .json.
       baseline: (finite dataset of (inputs, targets), config) -> figures of the trivial guess.
       lower_is_better: Names of figure metrics whose small values are good.
       show: (model, batch of inputs, targets, config, labels) -> {title: matplotlib figure} for the report.
@@ -63,7 +76,7 @@ class Task:
     model_class: type[keras.Model]
     presets: Mapping[str, Preset]
     feature_spec: Callable[[TaskConfig], dict[str, Any]]
-    label_key: str
+    label_key: str | None
     check: Callable[[Mapping[str, Any], TaskConfig], str | None]
     check_dataset: Callable[[Labels | None, TaskConfig], None]
     prepare: Callable[[Tensors, TaskConfig, bool, tf.Tensor], tuple[Any, Any]]
@@ -79,6 +92,10 @@ class Task:
     answer: Callable[[Mapping[str, Any], Labels | None, int], list[Any]]
     baseline: Callable[[tf.data.Dataset, TaskConfig], dict[str, float]]
     show: Callable[..., dict[str, Any]]
+    requests: Callable[[Sequence[str]], Iterable[Request]] = from_files
+    requests_at_once: int = 32
+    picture: Callable[[Sequence[Any], Sequence[Tensors], Sequence[Any]], Any] = answer_grid
+    formats: Mapping[str, Callable[[Mapping[str, Any]], bytes]] = field(default_factory=dict)
     transform: Callable[[Tensors, TaskConfig], dict[str, Any]] = lambda features, config: dict(
         features
     )

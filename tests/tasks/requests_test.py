@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from perceiver_keras.commands import files
 from perceiver_keras.errors import UsageError
+from perceiver_keras.tasks import requests
 
 
 @pytest.fixture
@@ -27,17 +27,17 @@ def names(found: list[str]) -> list[str]:
 def test_files_stay_in_order_and_folders_and_globs_are_sorted(folder: Path) -> None:
     asked = [str(folder / "c.txt"), str(folder), str(folder / "*.png"), str(folder / "**/d.*")]
     expected = ["c.txt", "a.png", "b.png", "c.txt", "a.png", "b.png", "d.png"]
-    assert names(files.expand(asked)) == expected
+    assert names(requests.expand(asked)) == expected
 
 
 def test_a_file_whose_name_looks_like_a_glob_is_a_file(folder: Path) -> None:
     (folder / "[1].png").write_bytes(b"x")
-    assert names(files.expand([str(folder / "[1].png")])) == ["[1].png"]
+    assert names(requests.expand([str(folder / "[1].png")])) == ["[1].png"]
 
 
 def test_a_missing_file_is_left_to_be_named_with_the_unreadable_ones(folder: Path) -> None:
-    [missing] = files.expand([str(folder / "none.png")])
-    assert files.read(missing) == files.Read(missing, None, "No such file or directory")
+    [missing] = requests.expand([str(folder / "none.png")])
+    assert requests.read(missing) == requests.Request(missing, None, "No such file or directory")
 
 
 @pytest.mark.parametrize(
@@ -54,16 +54,16 @@ def test_a_missing_file_is_left_to_be_named_with_the_unreadable_ones(folder: Pat
 def test_what_names_nothing_is_an_error(folder: Path, asked: list[str], words: str) -> None:
     (folder / "void").mkdir()
     with pytest.raises(UsageError) as raised:
-        files.expand([name.format(folder) for name in asked])
+        requests.expand([name.format(folder) for name in asked])
     assert words in str(raised.value)
 
 
 def test_contents(folder: Path, monkeypatch) -> None:
-    assert files.read(str(folder / "a.png")).content == b"a.png"
+    assert requests.read(str(folder / "a.png")).content == b"a.png"
     (folder / "empty").touch()
-    assert files.read(str(folder / "empty")).error == "empty"
-    assert files.read(str(folder / "inner")).error == "Is a directory"
+    assert requests.read(str(folder / "empty")).error == "empty"
+    assert requests.read(str(folder / "inner")).error == "Is a directory"
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"\x00\xff")))
-    assert files.read("-").content == b"\x00\xff"
-    monkeypatch.setattr(files, "MOST_BYTES", 3)
-    assert "larger" in files.read(str(folder / "a.png")).error
+    assert requests.read("-").content == b"\x00\xff"
+    monkeypatch.setattr(requests, "MOST_BYTES", 3)
+    assert "larger" in requests.read(str(folder / "a.png")).error

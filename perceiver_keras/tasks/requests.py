@@ -1,25 +1,30 @@
-"""The files that a user names: paths, folders, globs, `-`; read one by one, bad ones named."""
+"""What a user hands to `predict`: words of the command line as requests, read one by one, bad ones named."""
 
 from __future__ import annotations
 
 import glob
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from perceiver_keras.errors import UsageError
 
 MOST_BYTES = 1 << 30  # of one file: more is no picture, sentence or clip
 
 
-class Read(NamedTuple):
-    """One input: its name, and its content or why there is none."""
+class Request(NamedTuple):
+    """One input: its name, and its content (what `Task.read` takes) or why there is none."""
 
     name: str
-    content: bytes | None
+    content: Any
     error: str = ""
+
+
+def from_files(names: Sequence[str]) -> Iterator[Request]:
+    """Each file that `names` mean is a request of its bytes; read when its turn comes."""
+    yield from map(read, expand(names))
 
 
 def expand(names: Sequence[str]) -> list[str]:
@@ -58,7 +63,7 @@ def expand(names: Sequence[str]) -> list[str]:
     return found
 
 
-def read(name: str) -> Read:
+def read(name: str) -> Request:
     """The content of a file, or of standard input for `-`."""
     try:
         if name == "-":
@@ -67,9 +72,9 @@ def read(name: str) -> Read:
             with open(name, "rb") as file:
                 content = file.read(MOST_BYTES + 1)
     except OSError as error:
-        return Read(name, None, error.strerror or str(error))
+        return Request(name, None, error.strerror or str(error))
     if not content:
-        return Read(name, None, "empty")
+        return Request(name, None, "empty")
     if len(content) > MOST_BYTES:
-        return Read(name, None, "larger than 1 GiB")
-    return Read(name, content)
+        return Request(name, None, "larger than 1 GiB")
+    return Request(name, content)

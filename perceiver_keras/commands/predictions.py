@@ -1,0 +1,168 @@
+"""What `predict` writes: one file of all answers, or a folder with one a request, which a rerun goes on with."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from perceiver_keras.commands.output import say
+from perceiver_keras.errors import UsageError
+from perceiver_keras.files import write_whole
+from perceiver_keras.tasks.requests import Request
+from perceiver_keras.tasks.task import Task
+
+Bytes = Callable[[Sequence["Result"]], bytes]
+
+
+class Result:
+    """What came of one request: an answer and the numbers behind it, or an error."""
+
+    def __init__(self, name: str, content: Any, error: str = ""):
+        self.name, self.content, self.error = name, content, error
+        self.answer: Any = None
+        self.numbers: dict[str, Any] = {}
+
+
+class Files:
+    """The places that -o and --save name.
+
+    Attributes:
+      skipped: Names of the requests whose files were all there.
+
+    Raises:
+      UsageError: a suffix that the task can't write.
+    """
+
+    def __init__(self, task: Task, out: str | None, save: str | None):
+        self._formats = {suffix: _of_one(make) for suffix, make in task.formats.items()}
+        pictures = {".png": lambda results: _picture(task, results)}
+        numbers = {".npz": _npz, ".json": _json}
+        self._targets = [
+            *([_Target(out, pictures, self._formats)] if out else []),
+            *([_Target(save, self._formats | numbers, {})] if save else []),
+        ]
+        self.skipped: list[str] = []
+
+    def there(self, request: Request) -> bool:
+        """Whether every file of this request was written before (in folders only)."""
+        done = bool(self._targets) and all(t.there(request.name) for t in self._targets)
+        if done:
+            self.skipped.append(request.name)
+            say(f"{request.name}\talready there, skipped")
+        return done
+
+    def add(self, result: Result) -> None:
+        for target in self._targets:
+            target.add(result)
+        if all(target.folder for target in self._targets):
+            # Written already, or not asked for: a long sequence must not pile up in memory.
+            result.content, result.numbers = None, {}
+
+    def finish(self) -> None:
+        for target in self._targets:
+            target.finish()
+
+
+class _Target:
+    """One path: a file of all results, or a folder."""
+
+    def __init__(self, path: str, formats: Mapping[str, Bytes], more: Mapping[str, Bytes]):
+        """`formats`: what is written, the first one into folders; `more`: suffixes that a file may have too."""
+        self.path = Path(path)
+        self.folder = path.endswith("/") or self.path.is_dir()
+        choices = {**formats, **more}
+        self._suffix = next(iter(formats)) if self.folder else self.path.suffix
+        if self._suffix not in choices:
+            raise UsageError(
+                f"{path}: write it as {' or '.join(choices)}, or name a folder with a / at its end."
+            )
+        self._make = choices[self._suffix]
+        self._results: list[Result] = []
+
+    def there(self, name: str) -> bool:
+        return self.folder and self._place(name).is_file()
+
+    def add(self, result: Result) -> None:
+        if not self.folder:
+            self._results.append(result)
+            return
+        self.path.mkdir(parents=True, exist_ok=True)
+        write_whole(self._place(result.name), self._make([result]))
+
+    def finish(self) -> None:
+        if self._results:
+            write_whole(self.path, self._make(self._results))
+            say(f"Written: {self.path}")
+
+    def _place(self, name: str) -> Path:
+        stem = "stdin" if name == "-" else Path(name).stem
+        return self.path / f"{stem}{self._suffix}"
+
+
+def _of_one(make: Callable[[Mapping[str, Any]], bytes]) -> Bytes:
+    def checked(results: Sequence[Result]) -> bytes:
+        if len(results) != 1:
+            raise UsageError(
+                f"A file of this kind holds one answer and there are {len(results)}; name a folder "
+                "with a / at its end, or .npz."
+            )
+        return make(results[0].numbers)
+
+    return checked
+
+
+def _picture(task: Task, results: Sequence[Result]) -> bytes:
+    from perceiver_keras.show import style
+
+    figure = task.picture(
+        [result.content for result in results],
+        [result.numbers for result in results],
+        [result.answer for result in results],
+    )
+    return style.to_png(figure)
+
+
+def _columns(results: Sequence[Result]) -> dict[str, list[Any]]:
+    return {name: [result.numbers[name] for result in results] for name in results[0].numbers}
+
+
+def _json(results: Sequence[Result]) -> bytes:
+    import json
+
+    import numpy as np
+
+    plain = {key: [np.asarray(v).tolist() for v in col] for key, col in _columns(results).items()}
+    names = [result.name for result in results]
+    return json.dumps({"files": names, **_decoded(plain)}, indent=2).encode()
+
+
+def _npz(results: Sequence[Result]) -> bytes:
+    import numpy as np
+
+    buffer = io.BytesIO()
+    arrays = {key: _array(column) for key, column in _columns(results).items()}
+    np.savez(buffer, files=np.array([result.name for result in results]), **arrays)
+    return buffer.getvalue()
+
+
+def _array(column: Sequence[Any]) -> Any:
+    """One array; strings as NumPy's own text, so that no pickle is needed to read them."""
+    import numpy as np
+
+    shapes = {np.shape(value) for value in column}
+    if len(shapes) > 1:
+        raise UsageError(
+            "The answers are of different sizes and don't fit one .npz; name a folder with a / at its end."
+        )
+    array = np.asarray(column)
+    return np.array(_decoded(array.tolist())) if array.dtype == object else array
+
+
+def _decoded(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _decoded(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_decoded(item) for item in value]
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else value
