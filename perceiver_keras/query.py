@@ -89,16 +89,30 @@ class LearnedQuery(keras.layers.Layer):
 class InputQuery(keras.layers.Layer):
     """The preprocessed inputs themselves: one output for each element (optical flow, entities).
 
-    Call: array [B, M, C] -> [B, M, C], or the elements that `points` [P] names.
+    Args:
+        frames: how many frames the array holds one after the other; the first one's elements are the queries.
+
+    Call: array [B, M, C] -> [B, M / frames, C], or the elements that `points` [P] names.
     """
+
+    def __init__(self, *, frames: int = 1, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.frames = frames
 
     def call(
         self, array: tf.Tensor, inputs: Any = None, points: tf.Tensor | None = None
     ) -> tf.Tensor:
-        return array if points is None else tf.gather(array, points, axis=1)
+        if points is not None:
+            return tf.gather(array, points, axis=1)
+        return array if self.frames == 1 else array[:, : axis_size(array, 1) // self.frames]
 
     def compute_output_shape(self, input_shape: Any) -> tf.TensorShape:
-        return tf.TensorShape(input_shape)
+        batch, elements, channels = tf.TensorShape(input_shape)
+        elements = None if elements is None else elements // self.frames
+        return tf.TensorShape([batch, elements, channels])
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {"frames": self.frames}
 
 
 @register
@@ -113,7 +127,7 @@ class PositionQuery(keras.layers.Layer):
         position: learned or Fourier positions.
 
     Call: array [B, M, C] (for its batch size alone) -> [B, O, Q], O the grid's places in row-major
-        order, or those that `points` [P] names (flat indices).
+        order, or those that `points` names (flat indices): [P], or [B, P] for each example its own.
     """
 
     def __init__(
@@ -147,8 +161,10 @@ class PositionQuery(keras.layers.Layer):
         elif points is None:
             queries = self.position.of_grid(self.grid, to_the_ends=False)
         else:
-            queries = self.position.of_points(points, self.grid)
-        return broadcast_to_batch(queries, array)
+            queries = self.position.of_points(tf.reshape(points, [-1]), self.grid)
+            queries = tf.reshape(queries, [*_sizes(points), queries.shape[-1]])
+        own = points is not None and points.shape.rank == 2
+        return queries if own else broadcast_to_batch(queries, array)
 
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | {
@@ -165,7 +181,7 @@ class MultimodalQuery(Modalities):
         modalities: query layer by modality; the order is alphabetical.
         min_padding_size: channels that even the widest modality's queries get.
 
-    Call: array [B, M, C] -> [B, O, Q]; `points` {modality: [P]} selects outputs of some modalities.
+    Call: array [B, M, C] -> [B, O, Q]; `points` {modality: [P] or [B, P]} selects outputs of some modalities.
     """
 
     def __init__(
@@ -208,3 +224,7 @@ class MultimodalQuery(Modalities):
 
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | {"min_padding_size": self.min_padding_size}
+
+
+def _sizes(array: tf.Tensor) -> list[Any]:
+    return [axis_size(array, axis) for axis in range(array.shape.rank)]

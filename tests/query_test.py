@@ -29,6 +29,7 @@ def test_input_query():
     np.testing.assert_array_equal(InputQuery()(ARRAY), ARRAY)
     points = tf.constant([6, 0])
     np.testing.assert_array_equal(InputQuery()(ARRAY, points=points), ARRAY.numpy()[:, [6, 0]])
+    np.testing.assert_array_equal(InputQuery(frames=2)(ARRAY[:, :6]), ARRAY[:, :3])
 
 
 def test_position_query_follows_the_rule_of_output_points():

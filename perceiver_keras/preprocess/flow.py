@@ -1,4 +1,4 @@
-"""Two frames to [B, M, C]: each pixel with its neighbours in both frames (SPEC: Preprocess)."""
+"""Two frames to [B, M, C]: each pixel with its neighbours, in both frames or one by one (SPEC: Preprocess)."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from perceiver_keras.layers.chunked import axis_size
 from perceiver_keras.layers.linear import register
 from perceiver_keras.layers.patches import surrounding_patches
 from perceiver_keras.preprocess.image import ImagePreprocess
@@ -16,33 +17,48 @@ class FlowPreprocess(ImagePreprocess):
     """`patch_size`×`patch_size` neighbourhoods of each pixel, zeros beyond the border, then `ImagePreprocess`.
 
     In the released model the neighbourhoods are 3×3, and the stem joins both frames' (2·27 = 54
-    channels) and maps them to 64. Any height and width.
+    channels) and maps them to 64. Any height and width. Frames that neither the stem nor
+    `join_frames` joins stay elements of their own, the first frame's before the second's, with
+    positions in time, row and column.
 
     Args:
         patch_size: side of the neighbourhood; 1: the pixel alone.
+        join_frames: both frames' channels in one picture, before a stem that knows no time.
         stem, position, concat_or_add: as in `ImagePreprocess`.
 
-    Call: frames [B, 2, H, W, C], scaled to [-1, 1] -> [B, H·W, channels].
+    Call: frames [B, 2, H, W, C], scaled to [-1, 1] -> [B, H·W, channels]; apart [B, 2·H·W, channels];
+        fewer by the square of what the stem shrinks.
     """
 
-    def __init__(self, *, patch_size: int = 3, **kwargs: Any) -> None:
+    def __init__(self, *, patch_size: int = 3, join_frames: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.patch_size = patch_size
+        self.join_frames = join_frames
 
     def build(self, input_shape: Any) -> None:
-        super().build(self._neighbourhoods(input_shape))
+        super().build(self._before_stem(input_shape))
 
     def compute_output_shape(self, input_shape: Any) -> tf.TensorShape:
-        return super().compute_output_shape(self._neighbourhoods(input_shape))
+        return super().compute_output_shape(self._before_stem(input_shape))
 
     def call(self, frames: tf.Tensor, training: bool | None = None) -> tf.Tensor:
         if self.patch_size > 1:
             frames = surrounding_patches(frames, self.patch_size)
+        if self.join_frames:
+            height, width = axis_size(frames, 2), axis_size(frames, 3)
+            joined = tf.transpose(frames, [0, 2, 3, 1, 4])
+            frames = tf.reshape(joined, [-1, height, width, 2 * frames.shape[-1]])
         return super().call(frames, training=training)
 
-    def _neighbourhoods(self, shape: Any) -> tf.TensorShape:
-        shape = tf.TensorShape(shape)
-        return shape[:-1].concatenate([shape[-1] * self.patch_size**2])
+    def _before_stem(self, shape: Any) -> tf.TensorShape:
+        batch, frames, height, width, channels = tf.TensorShape(shape)
+        channels *= self.patch_size**2
+        if self.join_frames:
+            return tf.TensorShape([batch, height, width, frames * channels])
+        return tf.TensorShape([batch, frames, height, width, channels])
 
     def get_config(self) -> dict[str, Any]:
-        return super().get_config() | {"patch_size": self.patch_size}
+        return super().get_config() | {
+            "patch_size": self.patch_size,
+            "join_frames": self.join_frames,
+        }

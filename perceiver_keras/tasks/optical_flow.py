@@ -7,11 +7,12 @@ Inputs: two frames [B, 2, H, W, C] float32 in [-1, 1]; outputs the flow from the
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from typing import Any, Literal
 
 from tensorflow import keras
 
 from perceiver_keras.config import (
+    ConvStem,
     DataConfig,
     DecodeConfig,
     EncodeConfig,
@@ -28,7 +29,7 @@ from perceiver_keras.config import (
 )
 from perceiver_keras.decode import Decode
 from perceiver_keras.encode import Encode
-from perceiver_keras.postprocess.flow import FlowPostprocess
+from perceiver_keras.postprocess.flow import FlowPostprocess, decoded_channels
 from perceiver_keras.preprocess.flow import FlowPreprocess
 from perceiver_keras.process import Process
 from perceiver_keras.query import InputQuery
@@ -45,8 +46,10 @@ class OpticalFlowModelConfig(PerceiverConfig):
     image_size: tuple[int, ...]  # height, width
     channels: int = 3
     patch_size: int = 3  # side of each pixel's neighbourhood
+    join_frames: bool = False  # before a stem that knows no time; a PatchStem joins them itself
     stem: Stem
     position: Position
+    upsampling: Literal["convex", "blocks"] = "convex"  # where the stem shrinks the frames
     flow_scale: float = 20.0  # the network's own unit, in pixels
 
 
@@ -56,6 +59,14 @@ class OpticalFlowConfig(TaskConfig):
 
 
 # === Preprocess, encode, process, decode, postprocess: the model ===
+
+
+def grid_of(config: OpticalFlowModelConfig) -> tuple[int, int]:
+    """(how much the stem shrinks each side, how many frames' elements the array holds)."""
+    stem = config.stem
+    factor = 4**stem.num_layers if isinstance(stem, ConvStem) else stem.spatial_downsample
+    joined = config.join_frames or getattr(stem, "temporal_downsample", 1) == 2
+    return factor, 1 if joined else 2
 
 
 @keras.saving.register_keras_serializable(package="perceiver_keras")
@@ -70,20 +81,29 @@ class OpticalFlow(TaskModel):
             "activation": config.activation,
             "attention_memory_mb": config.attention_memory_mb,
         }
-        decode = dataclasses.replace(config.decode, output_dim=2, zero_init=True)
+        factor, frames = grid_of(config)
+        decode = dataclasses.replace(
+            config.decode, output_dim=decoded_channels(factor, config.upsampling), zero_init=True
+        )
         super().__init__(
             config,
             preprocess=FlowPreprocess(
                 patch_size=config.patch_size,
+                join_frames=config.join_frames,
                 stem=config.stem,
                 position=config.position,
                 name="preprocess",
             ),
             encode=Encode(config.encode, **shared, name="encode"),
             process=Process(config.process, **shared, name="process"),
-            query=InputQuery(name="query"),
+            query=InputQuery(frames=frames, name="query"),
             decode=Decode(decode, **shared, name="decode"),
-            postprocess=FlowPostprocess(flow_scale=config.flow_scale, name="postprocess"),
+            postprocess=FlowPostprocess(
+                flow_scale=config.flow_scale,
+                factor=factor,
+                upsampling=config.upsampling,
+                name="postprocess",
+            ),
             **kwargs,
         )
 

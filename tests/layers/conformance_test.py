@@ -213,8 +213,8 @@ LAYERS: dict[str, Case] = {
         lambda: ProjectionDecode(output_dim=3), (array(2, 1, 5), array(2, 4, 8))
     ),
     "FlowPostprocess": Case(
-        FlowPostprocess,
-        array(2, 20, 2),
+        lambda: FlowPostprocess(factor=2),
+        array(2, 6, 38),
         {"trains": False, "call": {"inputs": array(2, 2, 4, 5, 3)}},
     ),
     "ProjectionPostprocess": Case(lambda: ProjectionPostprocess(output_dim=3), array(2, 4, 5)),

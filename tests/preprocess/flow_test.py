@@ -3,8 +3,7 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
-from perceiver_keras.config import FourierPosition, PatchStem
-from perceiver_keras.postprocess.flow import FlowPostprocess
+from perceiver_keras.config import ConvStem, FourierPosition, PatchStem, PixelStem
 from perceiver_keras.preprocess.flow import FlowPreprocess
 
 FRAMES = np.random.default_rng(0).normal(size=(2, 2, 5, 6, 3)).astype(np.float32)
@@ -31,9 +30,36 @@ def test_other_sizes_after_building():
     assert layer(tf.zeros((1, 2, 7, 4, 3))).shape == (1, 28, 18)
 
 
-def test_flow_takes_the_frames_shape_and_unit():
-    outputs = np.random.default_rng(0).normal(size=(2, 30, 2)).astype(np.float32)
-    flow = FlowPostprocess()(outputs, inputs=FRAMES)
-    np.testing.assert_allclose(flow, outputs.reshape(2, 5, 6, 2) / 5, rtol=1e-6)
-    some = FlowPostprocess(flow_scale=1.0)(outputs[:, :3], inputs=FRAMES, points=[0, 1, 2])
-    np.testing.assert_allclose(some, outputs[:, :3] / 100, rtol=1e-6)
+def test_frames_apart_are_elements_with_a_time():
+    layer = FlowPreprocess(patch_size=1, stem=PixelStem(), position=FourierPosition(num_bands=2))
+    array = layer(FRAMES).numpy()
+    assert array.shape == (2, 60, 3 + 15) == tuple(layer.compute_output_shape(FRAMES.shape))
+    np.testing.assert_array_equal(array[:, :, :3], FRAMES.reshape(2, 60, 3))
+    np.testing.assert_array_equal(array[0, :, 3], np.repeat([-1.0, 1.0], 30))  # the time
+    np.testing.assert_array_equal(array[0, :30, 4:6], array[0, 30:, 4:6])  # row and column
+
+
+def test_joined_before_a_stem_that_knows_no_time():
+    pixels = FlowPreprocess(
+        patch_size=3, join_frames=True, stem=PixelStem(), position=FourierPosition(num_bands=2)
+    )
+    patches = FlowPreprocess(
+        stem=PatchStem(temporal_downsample=2), position=FourierPosition(num_bands=2)
+    )
+    np.testing.assert_array_equal(pixels(FRAMES), patches(FRAMES))
+    convolved = FlowPreprocess(
+        patch_size=1,
+        join_frames=True,
+        stem=ConvStem(channels=7),
+        position=FourierPosition(num_bands=2),
+    )
+    assert convolved(FRAMES).shape == (2, 2 * 2, 7 + 10)
+    assert tuple(convolved.compute_output_shape(FRAMES.shape)) == (2, 4, 17)
+    apart = FlowPreprocess(
+        patch_size=1, stem=ConvStem(channels=7), position=FourierPosition(num_bands=2)
+    )
+    assert (
+        apart(FRAMES).shape
+        == (2, 2 * 4, 7 + 15)
+        == tuple(apart.compute_output_shape((2, 2, 5, 6, 3)))
+    )
