@@ -22,7 +22,7 @@ FRAMES_PER_SECOND = 25  # of the paper's clips; every film is brought to it
 SOUND_RATE = 48_000  # of the paper's clips; models of another rate resample
 MOST_SECONDS = 60  # of a film: all its frames are held at once
 _SHORT_SIDE = 256  # pixels that are kept of a film's shorter side
-_PICTURES = {".png", ".jpg", ".jpeg", ".bmp"}
+PICTURES = {".png", ".jpg", ".jpeg", ".bmp"}
 FILMS = {".mp4", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".m4v", ".gif"}
 
 
@@ -95,10 +95,10 @@ def read_folder(folder: str | os.PathLike[str]) -> Clip:
     Raises:
       PerceiverError: no picture, or several sounds.
     """
-    files = sorted((p for p in Path(folder).iterdir() if p.is_file()), key=_by_number)
+    files = sorted((p for p in Path(folder).iterdir() if p.is_file()), key=by_number)
     files = [path for path in files if not path.name.startswith(".")]
-    frames = [path.read_bytes() for path in files if path.suffix.lower() in _PICTURES]
-    sounds = [path for path in files if path.suffix.lower() not in _PICTURES]
+    frames = [path.read_bytes() for path in files if path.suffix.lower() in PICTURES]
+    sounds = [path for path in files if path.suffix.lower() not in PICTURES]
     if not frames:
         raise PerceiverError(f"{folder} has no pictures (.png, .jpg, .bmp) to be a clip.")
     if len(sounds) > 1:
@@ -109,7 +109,7 @@ def read_folder(folder: str | os.PathLike[str]) -> Clip:
 
 def is_clip_folder(folder: Path) -> bool:
     """Whether a folder is the frames of one clip, and no folder of films."""
-    return any(path.suffix.lower() in _PICTURES for path in folder.iterdir() if path.is_file())
+    return any(path.suffix.lower() in PICTURES for path in folder.iterdir() if path.is_file())
 
 
 def to_mp4(frames: np.ndarray, sound: np.ndarray | None = None, rate: int = SOUND_RATE) -> bytes:
@@ -136,7 +136,7 @@ def to_mp4(frames: np.ndarray, sound: np.ndarray | None = None, rate: int = SOUN
         return film.read_bytes()
 
 
-def _by_number(path: Path) -> list[object]:
+def by_number(path: Path) -> list[object]:
     """`frame10` after `frame9`."""
     return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", path.name)]
 
