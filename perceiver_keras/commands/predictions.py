@@ -157,7 +157,10 @@ def _array(column: Sequence[Any]) -> Any:
             "The answers are of different sizes and don't fit one .npz; name a folder with a / at its end."
         )
     array = np.asarray(column)
-    return np.array(_decoded(array.tolist())) if array.dtype == object else array
+    if array.dtype.kind not in "OS":
+        return array
+    plain = [value.tolist() if isinstance(value, np.ndarray) else value for value in column]
+    return np.array(_decoded(plain))
 
 
 def _decoded(value: Any) -> Any:
