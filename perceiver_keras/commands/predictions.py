@@ -39,10 +39,14 @@ class Files:
         self._formats = {suffix: _of_one(make) for suffix, make in task.formats.items()}
         pictures = {".png": lambda results: _picture(task, results)}
         numbers = {".npz": _npz, ".json": _json}
-        self._targets = [
-            *([_Target(out, pictures, self._formats)] if out else []),
-            *([_Target(save, self._formats | numbers, {})] if save else []),
-        ]
+        self._targets: list[_Target | _Stream] = []
+        if out and Path(out).suffix in task.streams:
+            self._targets.append(_Stream(task.streams[Path(out).suffix](out), out))
+        elif out:
+            more = self._formats | dict.fromkeys(task.streams)
+            self._targets.append(_Target(out, pictures, more))
+        if save:
+            self._targets.append(_Target(save, self._formats | numbers, {}))
         self.skipped: list[str] = []
 
     def there(self, request: Request) -> bool:
@@ -56,7 +60,7 @@ class Files:
     def add(self, result: Result) -> None:
         for target in self._targets:
             target.add(result)
-        if all(target.folder for target in self._targets):
+        if not any(target.keeps for target in self._targets):
             # Written already, or not asked for: a long sequence must not pile up in memory.
             result.content, result.numbers = None, {}
 
@@ -72,7 +76,8 @@ class _Target:
         """`formats`: what is written, the first one into folders; `more`: suffixes that a file may have too."""
         self.path = Path(path)
         self.folder = path.endswith("/") or self.path.is_dir()
-        choices = {**formats, **more}
+        self.keeps = not self.folder  # results until the end
+        choices = {**formats, **{key: make for key, make in more.items() if key not in formats}}
         self._suffix = next(iter(formats)) if self.folder else self.path.suffix
         if self._suffix not in choices:
             raise UsageError(
@@ -99,6 +104,25 @@ class _Target:
     def _place(self, name: str) -> Path:
         stem = "stdin" if name == "-" else Path(name).stem
         return self.path / f"{stem}{self._suffix}"
+
+
+class _Stream:
+    """A file of all results that is written while they come."""
+
+    keeps = False
+
+    def __init__(self, writer: Any, path: str):
+        self._writer, self._path = writer, path
+
+    def there(self, name: str) -> bool:
+        return False
+
+    def add(self, result: Result) -> None:
+        self._writer.add(result.content, result.numbers)
+
+    def finish(self) -> None:
+        self._writer.close()
+        say(f"Written: {self._path}")
 
 
 def _of_one(make: Callable[[Mapping[str, Any]], bytes]) -> Bytes:

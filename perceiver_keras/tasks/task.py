@@ -66,6 +66,8 @@ class Task:
       picture: (contents, outputs, answers), each a list with one entry a request -> matplotlib figure.
       formats: File suffix -> outputs of one request as that file's bytes; what `predict --save` writes
         beside .npz and .json.
+      streams: File suffix -> path -> a writer of all requests in turn, `add(content, outputs)` and `close()`, for
+        what `predict -o` writes while it goes, such as films.
       baseline: (finite dataset of (inputs, targets), config) -> figures of the trivial guess.
       lower_is_better: Names of figure metrics whose small values are good.
       show: (model, batch of inputs, targets, config, labels) -> {title: matplotlib figure} for the report.
@@ -96,6 +98,7 @@ class Task:
     requests_at_once: int = 32
     picture: Callable[[Sequence[Any], Sequence[Tensors], Sequence[Any]], Any] = answer_grid
     formats: Mapping[str, Callable[[Mapping[str, Any]], bytes]] = field(default_factory=dict)
+    streams: Mapping[str, Callable[[str], Any]] = field(default_factory=dict)
     transform: Callable[[Tensors, TaskConfig], dict[str, Any]] = lambda features, config: dict(
         features
     )

@@ -21,7 +21,24 @@ def picture(contents, numbers, answers):
     return figure
 
 
-TASK = SimpleNamespace(formats={".raw": lambda numbers: numbers["flow"].tobytes()}, picture=picture)
+class Film:
+    """A stream that writes down what it is given."""
+
+    def __init__(self, path):
+        self.path, self.said = path, ""
+
+    def add(self, content, outputs):
+        self.said += f"{content.decode()}{outputs['flow'][0]:.0f} "
+
+    def close(self):
+        Path(self.path).write_text(self.said)
+
+
+TASK = SimpleNamespace(
+    formats={".raw": lambda numbers: numbers["flow"].tobytes(), ".png": lambda numbers: b"numbers"},
+    streams={".film": Film},
+    picture=picture,
+)
 
 
 def result(name: str, size: int = 2) -> Result:
@@ -64,10 +81,32 @@ def test_one_file_holds_all_answers_or_the_only_one(tmp_path: Path):
     assert (tmp_path / "all.raw").read_bytes() == np.full(2, 1, np.float32).tobytes()
 
 
+def test_a_stream_takes_every_answer_as_it_comes_and_keeps_none(tmp_path: Path):
+    files = Files(TASK, f"{tmp_path}/all.film", f"{tmp_path}/flows/")
+    for name in ("a", "bcd"):
+        assert not files.there(Request(name, b""))
+        given = result(name)
+        files.add(given)
+        assert given.content is None and not given.numbers
+    files.finish()
+    assert (tmp_path / "all.film").read_text() == "a1 bcd3 "
+    assert sorted(p.name for p in (tmp_path / "flows").iterdir()) == ["a.raw", "bcd.raw"]
+
+
+def test_a_suffix_of_both_is_a_picture_for_o_and_numbers_for_save(tmp_path: Path):
+    files = Files(TASK, f"{tmp_path}/out.png", f"{tmp_path}/save.png")
+    files.add(result("a"))
+    files.finish()
+    assert (tmp_path / "out.png").read_bytes().startswith(b"\x89PNG")
+    assert (tmp_path / "save.png").read_bytes() == b"numbers"
+
+
 def test_what_does_not_fit_a_file_is_said(tmp_path: Path):
-    with pytest.raises(UsageError, match="write it as .raw or .npz or .json, or name a folder"):
+    with pytest.raises(
+        UsageError, match="write it as .raw or .png or .npz or .json, or name a folder"
+    ):
         Files(TASK, None, f"{tmp_path}/a.txt")
-    with pytest.raises(UsageError, match="write it as .png or .raw"):
+    with pytest.raises(UsageError, match="write it as .png or .raw or .film"):
         Files(TASK, f"{tmp_path}/a.jpg", None)
     for suffix, second, words in (
         (".raw", result("b"), "one answer and there are 2"),
