@@ -33,6 +33,7 @@ from perceiver_keras.postprocess.flow import FlowPostprocess, decoded_channels
 from perceiver_keras.preprocess.flow import FlowPreprocess
 from perceiver_keras.process import Process
 from perceiver_keras.query import InputQuery
+from perceiver_keras.tasks import flow_prediction
 from perceiver_keras.tasks.model import TaskModel
 from perceiver_keras.tasks.task import Preset
 
@@ -109,6 +110,10 @@ class OpticalFlow(TaskModel):
 
     def symbolic_inputs(self) -> Any:
         return keras.Input([2, *self.config.image_size, self.config.channels], name="frames")
+
+    def predict_flow(self, frame1: Any, frame2: Any, tiling: str = "minimal") -> Any:
+        """Flow [H, W, 2] in pixels of two frames of any size, or a list for lists; see `flow_prediction`."""
+        return flow_prediction.predict_flow(self, frame1, frame2, tiling)
 
 
 # === Presets ===
