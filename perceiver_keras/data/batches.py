@@ -21,6 +21,8 @@ from perceiver_keras.errors import UsageError
 
 Prepare = Callable[[dict[str, tf.Tensor], tf.Tensor], tuple[Any, Any]]
 
+SEEN = "examples_seen"
+
 # Files read at once and records taken from each in turn. Both are part of the order of examples,
 # so they are fixed numbers and not tuned.
 _CYCLE, _BLOCK = 16, 16
@@ -44,7 +46,9 @@ def train_batches(
 
     Args:
       records: What to read; every epoch has each of its examples once (of this worker's part).
-      prepare: (features of one example, seed int32 [2]) -> (inputs, targets); stateless.
+      prepare: (features of one example, seed int32 [2]) -> (inputs, targets); stateless. The features
+        have `SEEN` beside the example's own, int64 []: how many examples the run has had before this
+        one, for what changes in the course of it.
       feature_spec: What `tf.io.parse_single_example` reads.
       batch_size: Of this worker.
       seed: Of the run.
@@ -72,6 +76,7 @@ def train_batches(
         )
     root = seed_pair(seed)
     shards = _shard_tensors(records)
+    total = tf.constant(records.num_examples, tf.int64)
 
     def epoch_of(epoch: tf.Tensor) -> tf.data.Dataset:
         key = fold_in(root, epoch)
@@ -84,11 +89,15 @@ def train_batches(
         if not by_file:
             dataset = dataset.shard(num_shards, shard_index)
         dataset = _shuffle(dataset, shuffle_buffer, fold_in(key, 2))
-        return dataset.map(lambda index, example: (epoch, index, example))
+        return dataset.enumerate().map(
+            lambda place, element: (epoch, epoch * total + place * num_shards, *element)
+        )
 
-    def ready(epoch: tf.Tensor, index: tf.Tensor, example: tf.Tensor) -> tuple[Any, Any]:
+    def ready(
+        epoch: tf.Tensor, seen: tf.Tensor, index: tf.Tensor, example: tf.Tensor
+    ) -> tuple[Any, Any]:
         features = tf.io.parse_single_example(example, dict(feature_spec))
-        return prepare(features, example_seed(root, epoch, index))
+        return prepare(features | {SEEN: seen}, example_seed(root, epoch, index))
 
     dataset = tf.data.Dataset.range(_EPOCHS).flat_map(epoch_of)
     dataset = dataset.map(ready, num_parallel_calls=num_parallel_calls, deterministic=True)

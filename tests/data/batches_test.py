@@ -107,6 +107,30 @@ def test_randomness_of_an_example_is_its_own(records):
     assert len(set(small.values())) == 98
 
 
+def test_an_example_knows_how_many_came_before(records, tmp_path):
+    """Counted over epochs, whatever the order, and over workers; also after a restart."""
+
+    def counted(features, seed):
+        return features["number"], features[batches.SEEN]
+
+    def dataset(**options):
+        settings = {"batch_size": 7, "seed": 3, "shuffle_buffer": 16} | options
+        return batches.train_batches(records, counted, SPEC, **settings)
+
+    def seen(batches_of, count):
+        return [int(n) for _, numbers in batches_of.take(count) for n in numbers]
+
+    assert seen(dataset(), 21) == list(range(147))
+    assert seen(dataset(num_shards=2, shard_index=1), 1) == list(range(0, 14, 2))
+    iterator = iter(dataset())
+    for _ in range(9):
+        next(iterator)
+    path = tf.train.Checkpoint(iterator=iterator).write(str(tmp_path / "saved"))
+    restored = iter(dataset())
+    tf.train.Checkpoint(iterator=restored).read(path).assert_consumed()
+    assert next(restored)[1].numpy().tolist() == list(range(63, 70))
+
+
 @pytest.mark.parametrize("steps", [0, 14, 27])
 def test_a_saved_iterator_goes_on_exactly(records, tmp_path, steps):
     """Saved at the start, in epoch 2 and in epoch 3: an epoch is 9.8 batches."""
