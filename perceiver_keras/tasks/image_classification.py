@@ -5,59 +5,19 @@ Inputs [B, H, W, C] float32, normalised; outputs logits [B, classes] float32.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 from tensorflow import keras
 
-from perceiver_keras import config as c
 from perceiver_keras.data import image
-from perceiver_keras.decode import Decode
-from perceiver_keras.encode import Encode
 from perceiver_keras.errors import UsageError
 from perceiver_keras.loss import SparseCrossEntropy
-from perceiver_keras.postprocess.classification import ClassificationPostprocess
-from perceiver_keras.preprocess.image import ImagePreprocess
-from perceiver_keras.process import Process
-from perceiver_keras.query import LearnedQuery
-from perceiver_keras.tasks.model import TaskModel
-from perceiver_keras.tasks.task import Labels, Preset, Task
-
-# === Configuration ===
-
-
-@c.frozen()
-class ImageData(c.DataConfig):
-    """How a stored picture becomes the model's input. `mean`, `std`: per channel, of values 0 to 255."""
-
-    augment: Literal["none", "affine", "inception"] = "none"
-    degrees: float = 8.0  # for augment="affine": largest turn,
-    scale: float = 0.1  # change of each side,
-    shift: float = 0.8  # and move in pixels
-    mean: tuple[float, ...] = image.IMAGENET_MEAN
-    std: tuple[float, ...] = image.IMAGENET_STDDEV
-
-
-@c.frozen()
-class ImageClassifierConfig(c.PerceiverConfig):
-    """The model: a stem, positions, encode, process, one learned query of `query_dim` channels."""
-
-    image_size: tuple[int, ...]  # height, width
-    channels: int = 3
-    num_classes: int
-    stem: c.Stem
-    position: c.Position
-    query_dim: int
-
-
-@c.frozen()
-class ImageClassificationConfig(c.TaskConfig):
-    data: ImageData
-    model: ImageClassifierConfig
-
+from perceiver_keras.tasks.image_model import ImageClassificationConfig, ImageClassifier
+from perceiver_keras.tasks.image_presets import PRESETS
+from perceiver_keras.tasks.task import Labels, Task
 
 # === Data: one stored example -> one (picture, class) ===
 
@@ -118,46 +78,6 @@ def to_input(
         if training and data.augment == "affine":
             pixels = image.random_affine(pixels, data.degrees, data.scale, data.shift, seed)
     return image.normalise(pixels, data.mean, data.std)
-
-
-# === Preprocess, encode, process, decode, postprocess: the model ===
-
-
-@keras.saving.register_keras_serializable(package="perceiver_keras")
-class ImageClassifier(TaskModel):
-    """Perceiver IO for pictures: [B, H, W, C] normalised pixels -> logits [B, classes], float32."""
-
-    task_name = "image_classification"
-    config_class = ImageClassifierConfig
-
-    def __init__(self, config: ImageClassifierConfig, **kwargs: Any):
-        shared = {
-            "activation": config.activation,
-            "attention_memory_mb": config.attention_memory_mb,
-        }
-        super().__init__(
-            config,
-            preprocess=ImagePreprocess(
-                stem=config.stem, position=config.position, name="preprocess"
-            ),
-            encode=Encode(config.encode, **shared, name="encode"),
-            process=Process(config.process, **shared, name="process"),
-            query=LearnedQuery(channels=config.query_dim, name="query"),
-            decode=Decode(
-                dataclasses.replace(config.decode, output_dim=config.num_classes),
-                **shared,
-                name="decode",
-            ),
-            postprocess=ClassificationPostprocess(name="postprocess"),
-            **kwargs,
-        )
-
-    def symbolic_inputs(self) -> Any:
-        return keras.Input([*self.config.image_size, self.config.channels], name="image")
-
-    def classify(self, pictures: Sequence[bytes], top: int = 5) -> list[list[dict[str, Any]]]:
-        """Encoded pictures to their top classes: [[{"label": …, "score": …}, …], …]."""
-        return self.answer(pictures, top)
 
 
 # === Loss and metrics ===
@@ -271,108 +191,6 @@ def show(
         ),
     }
 
-
-# === Presets ===
-
-TINY = ImageClassificationConfig(
-    data=ImageData(
-        dataset="perceiver_digits",
-        augment="affine",
-        mean=(127.5,),
-        std=(127.5,),
-        batch_size=64,
-        shuffle_buffer=2000,
-    ),
-    model=ImageClassifierConfig(
-        image_size=(8, 8),
-        channels=1,
-        num_classes=10,
-        stem=c.PatchStem(spatial_downsample=2),
-        position=c.FourierPosition(num_bands=4),
-        query_dim=64,
-        encode=c.EncodeConfig(
-            num_latents=16,
-            latent_dim=64,
-            num_cross_attention_heads=4,
-            qk_dim=64,
-            v_dim=64,
-            dropout=0.1,
-        ),
-        process=c.ProcessConfig(
-            num_self_attention_layers=3, num_self_attention_heads=4, dropout=0.1
-        ),
-        decode=c.DecodeConfig(),
-    ),
-    train=c.TrainConfig(
-        steps=2400,
-        learning_rate=4e-3,
-        warmup_steps=200,
-        clip_norm=10.0,
-        weight_decay=0.01,
-        label_smoothing=0.1,
-        ema_decay=0.995,
-    ),
-    evaluate=c.EvaluateConfig(thresholds={"accuracy": 0.97}, batch_size=256),
-)
-
-
-def _imagenet(
-    stem: c.Stem, position: c.Position, use_query_residual: bool
-) -> ImageClassificationConfig:
-    """Configuration A (paper, Tab. 7) with the recipe of App. A.1: 110 epochs of 1,281,167 at batch 1024."""
-    return ImageClassificationConfig(
-        data=ImageData(
-            dataset="imagenet2012",
-            test_split="validation",
-            train_split="train[10000:]",
-            validation_split="train[:10000]",
-            augment="inception",
-            batch_size=1024,
-        ),
-        model=ImageClassifierConfig(
-            image_size=(224, 224),
-            num_classes=1000,
-            stem=stem,
-            position=position,
-            query_dim=1024,
-            encode=c.EncodeConfig(num_latents=512, latent_dim=1024),
-            process=c.ProcessConfig(
-                num_self_attention_layers=6, num_self_attention_heads=8, num_blocks=8
-            ),
-            decode=c.DecodeConfig(use_query_residual=use_query_residual),
-        ),
-        train=c.TrainConfig(
-            steps=137_625,
-            learning_rate=2e-3,
-            schedule="constant_then_cosine",
-            weight_decay=0.1,
-            clip_norm=10.0,
-            label_smoothing=0.1,
-            precision="mixed_bfloat16",
-            evaluate_every=5000,
-            checkpoint_every=1000,
-        ),
-        evaluate=c.EvaluateConfig(thresholds={"accuracy": 0.7}, batch_size=256),
-    )
-
-
-PRESETS = {
-    "tiny": Preset(config=TINY, source="ours: real 8x8 digits, two minutes on two CPU cores"),
-    "imagenet_learned_position_encoding": Preset(
-        config=_imagenet(
-            c.Conv1x1Stem(channels=256), c.LearnedPosition(channels=256, project_dim=256), False
-        ),
-        source="released; paper Tab. 7: 72.7 % top-1",
-    ),
-    "imagenet_fourier_position_encoding": Preset(
-        config=_imagenet(c.PixelStem(), c.FourierPosition(num_bands=64), True),
-        source="released; paper Tab. 7: 79.0 % top-1",
-    ),
-    "imagenet_conv_preprocessing": Preset(
-        config=_imagenet(c.ConvStem(), c.FourierPosition(num_bands=64), True),
-        source="released; paper Tab. 7: 82.1 % top-1",
-    ),
-}
 
 TASK = Task(
     name="image_classification",
