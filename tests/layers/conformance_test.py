@@ -43,6 +43,7 @@ from perceiver_keras.postprocess.classification import ClassificationPostprocess
 from perceiver_keras.postprocess.flow import FlowPostprocess
 from perceiver_keras.postprocess.multimodal import MultimodalPostprocess
 from perceiver_keras.postprocess.projection import ProjectionPostprocess
+from perceiver_keras.postprocess.task_heads import TaskHeads
 from perceiver_keras.postprocess.text import TextPostprocess
 from perceiver_keras.postprocess.video import VideoPostprocess
 from perceiver_keras.preprocess.audio import AudioPreprocess
@@ -51,6 +52,7 @@ from perceiver_keras.preprocess.flow import FlowPreprocess
 from perceiver_keras.preprocess.image import ImagePreprocess
 from perceiver_keras.preprocess.label import LabelPreprocess
 from perceiver_keras.preprocess.multimodal import MultimodalPreprocess
+from perceiver_keras.preprocess.task_tokens import TaskTokenPreprocess
 from perceiver_keras.preprocess.text import TextPreprocess
 from perceiver_keras.preprocess.video import VideoPreprocess
 from perceiver_keras.process import Process
@@ -184,6 +186,19 @@ LAYERS: dict[str, Case] = {
     "TextPreprocess": Case(
         lambda: TextPreprocess(vocabulary=9, length=6, channels=4),
         np.array([[1, 2, 3], [4, 5, 8]], np.int32),
+    ),
+    "TaskTokenPreprocess": Case(
+        lambda: TaskTokenPreprocess(vocabulary=9, length=6, channels=4, num_tokens=2),
+        {
+            "ids": np.array([[1, 2, 3], [4, 5, 8]], np.int32),
+            "head": np.array([1, 0], np.int32),
+        },
+    ),
+    "TaskHeads": Case(
+        lambda: TaskHeads(num_tasks=3, num_outputs=2),
+        array(2, 3, 5),
+        # The harness does not cut what lies within a dictionary into batches.
+        {"call": {"inputs": {"head": np.array([2, 0], np.int32)}}, "batched": False},
     ),
     "EntitiesPreprocess": Case(lambda: EntitiesPreprocess(channels=4), array(2, 3, 5)),
     "MultimodalPreprocess": Case(

@@ -1,0 +1,1 @@
+"""The `perceiver_glue` TFDS data set."""
