@@ -37,6 +37,7 @@ COMMANDS = (
     Row("evaluate", "The metrics of a saved model on a split."),
     Row("export", "A saved model to a SavedModel that TF Serving takes."),
     Row("predict", "Answers for your own files."),
+    Row("reproduce", "Published figures, claimed against measured on your data."),
     Row("convert", "Official weights (DeepMind, Hugging Face) in and out."),
     Row("report", "Where a run stands, and its report."),
     Row("doctor", "Versions, devices, what is missing and how to get it."),
