@@ -9,6 +9,7 @@ from tensorflow import keras
 
 from perceiver_keras.config import EncodeConfig, from_dict, to_dict
 from perceiver_keras.layers.blocks import CrossAttentionBlock
+from perceiver_keras.layers.chunked import axis_size
 from perceiver_keras.layers.linear import build_part, register
 
 
@@ -90,5 +91,5 @@ class Encode(keras.layers.Layer):
 def broadcast_to_batch(array: tf.Tensor, like: tf.Tensor) -> tf.Tensor:
     """A learned array [N, D] for each example of `like` [B, ...]: [B, N, D]."""
     array = tf.convert_to_tensor(array)
-    batch = tf.shape(like)[0] if like.shape[0] is None else like.shape[0]
-    return tf.broadcast_to(array[None], [batch, *array.shape])
+    sizes = [axis_size(array, axis) for axis in range(array.shape.rank)]
+    return tf.broadcast_to(array[None], [axis_size(like, 0), *sizes])

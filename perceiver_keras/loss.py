@@ -44,6 +44,25 @@ class SparseCrossEntropy(keras.losses.Loss):
         return super().get_config() | {"label_smoothing": self.label_smoothing}
 
 
+@keras.saving.register_keras_serializable(package="perceiver_keras")
+class MaskedCrossEntropy(SparseCrossEntropy):
+    """`SparseCrossEntropy` over the places whose target is not negative: their mean over the whole batch, [].
+
+    Call: targets integer [B, ...], below 0 where nothing is asked; logits [B, ..., C] -> float32 [], 0 where nothing
+    at all is asked.
+    """
+
+    def __init__(
+        self, label_smoothing: float = 0.0, name: str = "masked_cross_entropy", **kwargs: Any
+    ):
+        super().__init__(label_smoothing, name=name, **kwargs)
+
+    def call(self, y_true: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
+        asked = tf.cast(y_true >= 0, tf.float32)
+        losses = super().call(tf.maximum(y_true, 0), y_pred)
+        return tf.reduce_sum(losses * asked) / tf.maximum(tf.reduce_sum(asked), 1.0)
+
+
 def mean_loss(loss: keras.losses.Loss, targets: Any, outputs: Any) -> tf.Tensor:
     """The mean of the loss's own values, float32 [].
 

@@ -97,3 +97,32 @@ def encode(text: tf.Tensor | str | bytes, length: int, specials: bool = True) ->
 def decode(ids: tf.Tensor, valid: bool = True) -> tf.Tensor:
     """Ids [n] to one text, string []; see `byte_text`."""
     return byte_text(tf.reshape(ids, [1, -1]), valid)[0]
+
+
+class ByteTokenizer:
+    """The bytes of UTF-8 as a tokenizer: what `perceiver_keras.data.masking` and `fill_mask` need of one.
+
+    Attributes:
+      vocabulary: Number of ids.
+      unit: What a `[MASK]` stands for, in words.
+    """
+
+    vocabulary = VOCABULARY
+    unit = "byte"
+
+    def encode(self, texts: tf.Tensor, specials: bool = True) -> tf.RaggedTensor:
+        return byte_ids(texts, specials)
+
+    def decode(self, ids: tf.RaggedTensor) -> tf.Tensor:
+        return byte_text(ids)
+
+    def names(self) -> list[str]:
+        """How each id is shown, [V]: a byte that is no character by itself as `<0xE2>`."""
+        shown = [chr(value) if value < 128 else f"<0x{value:02X}>" for value in range(256)]
+        return [*SPECIALS, *shown]
+
+    def word_numbers(self, ids: tf.Tensor) -> tf.Tensor:
+        """Which word each id [n] is part of, int32 [n], ascending; -1 for white space and padding."""
+        byte = ids - OFFSET
+        space = (byte == ord(" ")) | ((byte >= ord("\t")) & (byte <= ord("\r"))) | (ids == PAD)
+        return tf.where(space, -1, tf.cumsum(tf.cast(space, tf.int32)))

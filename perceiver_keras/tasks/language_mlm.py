@@ -1,53 +1,86 @@
-"""Masked language modelling (paper, section 4.1; SPEC: Released settings): the model and its presets.
+"""Masked language modelling (paper, section 4.1; SPEC: Released settings): the seven stages, top to bottom.
 
 Inputs: ids [B, M] int and a mask [B, M], true where there is text; outputs logits [B, M, V] float32.
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 from tensorflow import keras
 
-from perceiver_keras.config import (
-    DataConfig,
-    DecodeConfig,
-    EncodeConfig,
-    EvaluateConfig,
-    PerceiverConfig,
-    ProcessConfig,
-    TaskConfig,
-    TrainConfig,
-    frozen,
-)
+from perceiver_keras.data import masking, ngrams, source
+from perceiver_keras.data.text import MASK, MASK_TEXT, OFFSET, ByteTokenizer
 from perceiver_keras.decode import Decode
 from perceiver_keras.encode import Encode
+from perceiver_keras.errors import PerceiverError, UsageError
+from perceiver_keras.loss import MaskedCrossEntropy
+from perceiver_keras.metrics import ColumnRatio
 from perceiver_keras.postprocess.text import TextPostprocess
 from perceiver_keras.preprocess.text import TextPreprocess
 from perceiver_keras.process import Process
 from perceiver_keras.query import LearnedQuery
+from perceiver_keras.tasks import fill_mask
+from perceiver_keras.tasks.language_presets import (
+    PRESETS,
+    LanguageMLMConfig,
+    MaskedLanguageModelConfig,
+)
 from perceiver_keras.tasks.model import TaskModel
-from perceiver_keras.tasks.task import Preset
+from perceiver_keras.tasks.requests import Request
+from perceiver_keras.tasks.requests import read as read_file
+from perceiver_keras.tasks.task import Labels, Task
 
-# === Configuration ===
-
-
-@frozen()
-class MaskedLanguageModelConfig(PerceiverConfig):
-    """The model. `query_dim` must equal `channels`: the output layer is the input embeddings."""
-
-    vocabulary: int = 262  # 256 bytes after 6 special ids
-    length: int  # places of the text, and queries
-    channels: int  # of the embeddings
-    query_dim: int
-    embedding_init_scale: float = 0.02
-    mask_queries: bool = True  # outputs where there is no text see nothing; not in the PyTorch port
+# === Data: one stored text -> ({"ids", "mask"}, what is asked) ===
 
 
-@frozen()
-class LanguageMLMConfig(TaskConfig):
-    model: MaskedLanguageModelConfig
+def tokenizer_of(config: LanguageMLMConfig) -> Any:
+    """The tokenizer of a configuration, whose ids are the model's.
+
+    Raises:
+      UsageError: the model has another number of ids.
+    """
+    found = ByteTokenizer()
+    if found.vocabulary != config.model.vocabulary:
+        raise UsageError(
+            f"model.vocabulary is {config.model.vocabulary}, but bytes have {found.vocabulary} ids."
+        )
+    return found
+
+
+def feature_spec(config: LanguageMLMConfig) -> dict[str, Any]:
+    return {"text": tf.io.FixedLenFeature([], tf.string)}
+
+
+def check(features: Mapping[str, Any], config: LanguageMLMConfig) -> str | None:
+    """Any bytes are a text, the empty string too."""
+    return None if features.get("text") else "feature 'text' is missing"
+
+
+def check_dataset(labels: Labels | None, config: LanguageMLMConfig) -> None:
+    tokenizer_of(config)
+
+
+def prepare(
+    features: Mapping[str, tf.Tensor], config: LanguageMLMConfig, training: bool, seed: tf.Tensor
+) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
+    """A crop of the text with masks: {"ids" int32 [M], "mask" bool [M]}, targets int32 [M], -1 where not asked.
+
+    Outside of training the text itself decides the crop and the masks, not the seed.
+    """
+    return masking.mask_text(
+        features["text"],
+        tokenizer_of(config),
+        config.model.length,
+        config.data.masking,
+        config.data.mask_rate,
+        seed if training else None,
+    )
 
 
 # === Preprocess, encode, process, decode, postprocess: the model ===
@@ -102,57 +135,228 @@ class MaskedLanguageModel(TaskModel):
             "mask": keras.Input([self.config.length], dtype=tf.bool, name="mask"),
         }
 
+    def fill_mask(self, texts: Sequence[str | bytes], top: int = 5) -> list[Any]:
+        """Texts with `[MASK]` for each byte (or token) that is missing, of any length, to their fillings.
 
-# === Presets ===
+        Returns:
+          One entry a text, with Hugging Face's keys: for one mask a list of {"score", "token", "token_str",
+          "sequence"}, best first; for several a list of such lists; for none an empty list.
+        """
+        if isinstance(texts, (str, bytes)):
+            raise UsageError("fill_mask takes a list of texts and returns a list.")
+        if not texts:
+            return []
+        tokenizer = tokenizer_of(self.task_config) if self.task_config else ByteTokenizer()
+        outputs = fill_mask.fill(self, tokenizer, tf.constant(texts), top)
+        return fill_mask.answer({k: v.numpy() for k, v in outputs.items()}, None, top)
 
 
-def _paper(
-    dataset: str, *, vocabulary: int = 262, length: int, latent_dim: int, layers: int
-) -> LanguageMLMConfig:
-    """The paper's sizes (Tab. 1, 11) and recipe (App. F.3): 500,000 steps of 2048 texts.
+# === Loss and metrics ===
 
-    The paper mixes 70 % C4 with 30 % Wikipedia; `data.dataset` names one set.
-    """
-    attention = {"qk_dim": 256, "v_dim": latent_dim}
-    return LanguageMLMConfig(
-        data=DataConfig(dataset=dataset, batch_size=2048),
-        model=MaskedLanguageModelConfig(
-            vocabulary=vocabulary,
-            length=length,
-            channels=768,
-            query_dim=768,
-            encode=EncodeConfig(
-                num_latents=256, latent_dim=latent_dim, num_cross_attention_heads=8, **attention
-            ),
-            process=ProcessConfig(
-                num_self_attention_layers=layers, num_self_attention_heads=8, **attention
-            ),
-            decode=DecodeConfig(num_cross_attention_heads=8, qk_dim=256, v_dim=768),
-        ),
-        train=TrainConfig(
-            steps=500_000,
-            learning_rate=1.25e-3,
-            warmup_steps=1000,
-            weight_decay=0.01,
-            precision="mixed_bfloat16",
-            evaluate_every=5000,
-            checkpoint_every=1000,
-        ),
-        evaluate=EvaluateConfig(thresholds={"accuracy": 0.5}),
+
+def loss(config: LanguageMLMConfig) -> keras.losses.Loss:
+    return MaskedCrossEntropy(label_smoothing=config.train.label_smoothing)
+
+
+def columns(targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+    """For each example [B, 4]: how many were asked, how many were right, their surprise in nats and in bits."""
+    asked = tf.cast(targets >= 0, tf.float32)
+    right = tf.cast(tf.argmax(logits, -1, tf.int32) == tf.cast(targets, tf.int32), tf.float32)
+    nats = tf.nn.sparse_softmax_cross_entropy_with_logits(
+        labels=tf.maximum(targets, 0), logits=tf.cast(logits, tf.float32)
     )
+    sums = [tf.reduce_sum(asked * value, axis=-1) for value in (asked, right, nats)]
+    return tf.stack([*sums, sums[-1] / math.log(2)], axis=-1)
 
 
-PRESETS = {
-    "language_mlm_bytes": Preset(
-        config=_paper("c4/en", length=2048, latent_dim=1280, layers=26),
-        source="released; paper Tab. 1: GLUE 81.0",
-    ),
-    "language_mlm_bytes_large": Preset(
-        config=_paper("c4/en", length=2048, latent_dim=1536, layers=40),
-        source="paper Tab. 1 and 11, Perceiver IO++: GLUE 81.8; heads and qk as in the release",
-    ),
-    "language_mlm_sentencepiece": Preset(
-        config=_paper("c4/en", vocabulary=32_000, length=512, latent_dim=1280, layers=26),
-        source="paper Tab. 1 and 11, SentencePiece: GLUE 81.2; heads and qk as in the release",
-    ),
-}
+def metrics(config: LanguageMLMConfig) -> list[keras.metrics.Metric]:
+    return _metrics(columns)
+
+
+def _metrics(of: Any) -> list[keras.metrics.Metric]:
+    return [
+        ColumnRatio(1, 0, "accuracy", columns=of),
+        ColumnRatio(2, 0, "cross_entropy", columns=of),
+        ColumnRatio(3, 0, "bits_per_token", columns=of),
+    ]
+
+
+def figures(
+    logits: tf.Tensor, targets: tf.Tensor, config: LanguageMLMConfig
+) -> dict[str, tf.Tensor]:
+    return {"columns": columns(targets, logits)}
+
+
+def figure_metrics(config: LanguageMLMConfig) -> list[keras.metrics.Metric]:
+    return _metrics(None)
+
+
+def baseline(dataset: tf.data.Dataset, config: LanguageMLMConfig) -> dict[str, float]:
+    """Always the commonest token, and for bytes a table of n-grams on both sides, counted in the training split."""
+    batches = [(inputs["ids"].numpy(), targets.numpy()) for inputs, targets in dataset]
+    ids, targets = (np.concatenate(part) for part in zip(*batches, strict=True))
+    asked = targets >= 0
+    truth = targets[asked]
+    counts = np.bincount(truth, minlength=1)
+    share = counts[counts > 0] / max(len(truth), 1)
+    entropy = float(-(share * np.log(share)).sum())
+    found = {
+        "accuracy": float(counts.max() / max(len(truth), 1)),
+        "cross_entropy": entropy,
+        "bits_per_token": entropy / math.log(2),
+    }
+    if isinstance(tokenizer_of(config), ByteTokenizer) and (seen := training_texts(config)):
+        guesses = ngrams.ngram_guesses(seen, np.maximum(ids - OFFSET, 0).astype(np.uint8), asked)
+        found["ngram_accuracy"] = float(np.mean(guesses == truth - OFFSET))
+    return found
+
+
+def training_texts(config: LanguageMLMConfig, most: int = 20_000) -> list[bytes]:
+    """Texts of the training split, from its start; none where the data set is not at hand."""
+    try:
+        builder = source.open_builder(config.data.dataset, config.data.data_dir)
+        records = source.builder_records(builder, config.data.train_split)
+        stored = source.take(records, most)
+    except PerceiverError:
+        return []
+    parsed = tf.io.parse_example(stored, feature_spec(config))
+    return list(parsed["text"].numpy())
+
+
+# === Serve ===
+
+
+def serving_spec(config: LanguageMLMConfig) -> dict[str, tf.TensorSpec]:
+    return {"text": tf.TensorSpec([None], tf.string)}
+
+
+def serve(
+    model: keras.Model,
+    raw: Mapping[str, Any],
+    config: LanguageMLMConfig,
+    labels: Labels | None,
+) -> dict[str, tf.Tensor]:
+    """`text` string [B] -> `filled`, `text` string [B]; `token`, `token_id`, `probability` [B, K, 10].
+
+    One `[MASK]` is one byte (or token). Texts of any length; see `fill_mask.fill`.
+    """
+    return fill_mask.fill(model, tokenizer_of(config), tf.convert_to_tensor(raw["text"]))
+
+
+def respond(
+    outputs: tuple[Any, tf.Tensor], config: LanguageMLMConfig, labels: Labels | None
+) -> dict[str, tf.Tensor]:
+    """The same of (inputs, logits)."""
+    return fill_mask.respond(tokenizer_of(config), *outputs)
+
+
+def requests(words: Sequence[str]) -> Iterator[Request]:
+    """Sentences are requests themselves; of `-` and of files, every line that is not empty is one."""
+    if not words:
+        raise UsageError(
+            f"Name a text with {MASK_TEXT} in it, a file of texts, or - for standard input."
+        )
+    for word in words:
+        if word == "-" or Path(word).is_file():
+            yield from _lines(word)
+        else:
+            yield _request(word, word.encode("utf-8", "surrogateescape"))
+
+
+def _lines(name: str) -> Iterator[Request]:
+    found = read_file(name)
+    if found.error:
+        yield found
+        return
+    for number, line in enumerate(found.content.splitlines(), 1):
+        if line.strip():
+            yield _request(f"{name}:{number}", line)
+
+
+def _request(name: str, text: bytes) -> Request:
+    if MASK_TEXT.encode() not in text:
+        return Request(
+            name, None, f"nothing to fill in: write {MASK_TEXT} for each byte that is missing"
+        )
+    return Request(name, text)
+
+
+def read(contents: Sequence[bytes]) -> dict[str, Any]:
+    return {"text": np.array(contents, dtype=object)}
+
+
+# === Show ===
+
+
+def show(
+    model: keras.Model,
+    inputs: Mapping[str, tf.Tensor],
+    targets: tf.Tensor,
+    config: LanguageMLMConfig,
+    labels: Labels | None,
+) -> dict[str, Any]:
+    """Filled texts for the report, masked by single tokens and by whole words."""
+    from perceiver_keras.show import text as drawn
+
+    tokenizer = tokenizer_of(config)
+    names = [name.replace("\u2581", " ") for name in tokenizer.names()]
+    targets = tf.cast(targets, tf.int32)
+    truth = tf.where(targets >= 0, targets, tf.cast(inputs["ids"], tf.int32))
+    rate = config.data.mask_rate
+    shown = {}
+    for title, way in (("Single tokens filled in", "tokens"), ("Whole words filled in", "words")):
+        hidden = tf.stack(
+            [
+                masking.chosen(tokenizer, ids, way, rate, tf.constant([row, 0]))
+                for row, ids in enumerate(truth)
+            ]
+        )
+        hidden &= inputs["mask"]
+        logits = model(
+            {"ids": tf.where(hidden, MASK, truth), "mask": inputs["mask"]}, training=False
+        )
+        guess, asked, there = tf.argmax(logits, -1).numpy(), hidden.numpy(), inputs["mask"].numpy()
+        right = guess == truth.numpy()
+        texts = [
+            [
+                drawn.Piece(names[g], bool(r), names[t]) if a else drawn.Piece(names[t])
+                for g, r, a, t in zip(
+                    *(x[row][there[row]] for x in (guess, right, asked, truth.numpy())), strict=True
+                )
+            ]
+            for row in range(min(len(guess), drawn.MOST))
+        ]
+        line = (
+            f"{right[asked].mean():.1%} of {asked.sum():,} right"
+            if asked.any()
+            else "nothing asked"
+        )
+        shown[title] = drawn.filled_texts(texts, line)
+    return shown
+
+
+TASK = Task(
+    name="language_mlm",
+    summary="Text with gaps to text: bytes or SentencePiece.",
+    model_class=MaskedLanguageModel,
+    presets=PRESETS,
+    feature_spec=feature_spec,
+    label_key=None,
+    check=check,
+    check_dataset=check_dataset,
+    prepare=prepare,
+    loss=loss,
+    metrics=metrics,
+    figures=figures,
+    figure_metrics=figure_metrics,
+    prediction_key="columns",
+    serving_spec=serving_spec,
+    serve=serve,
+    respond=respond,
+    requests=requests,
+    read=read,
+    answer=fill_mask.answer,
+    baseline=baseline,
+    show=show,
+    lower_is_better=("cross_entropy", "bits_per_token"),
+)
