@@ -11,7 +11,7 @@ from PIL import Image
 from perceiver_keras.errors import UsageError
 from perceiver_keras.tasks import image_classification as task
 
-CONFIG = task.TINY
+CONFIG = task.PRESETS["tiny"].config
 
 
 def png(array: np.ndarray) -> bytes:
