@@ -161,8 +161,7 @@ class PositionQuery(keras.layers.Layer):
         elif points is None:
             queries = self.position.of_grid(self.grid, to_the_ends=False)
         else:
-            queries = self.position.of_points(tf.reshape(points, [-1]), self.grid)
-            queries = tf.reshape(queries, [*_sizes(points), queries.shape[-1]])
+            queries = self.position.of_points(points, self.grid)
         own = points is not None and points.shape.rank == 2
         return queries if own else broadcast_to_batch(queries, array)
 
@@ -224,7 +223,3 @@ class MultimodalQuery(Modalities):
 
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | {"min_padding_size": self.min_padding_size}
-
-
-def _sizes(array: tf.Tensor) -> list[Any]:
-    return [axis_size(array, axis) for axis in range(array.shape.rank)]

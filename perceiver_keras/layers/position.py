@@ -191,16 +191,16 @@ class FourierPositionEncoding(_PositionEncoding):
             return self._over_grid(self._tables(grid, to_the_ends), grid)
         if to_the_ends:
             return self.of_axes([linear_positions(size) for size in grid], grid)
-        return self.of_axes(
-            [-1.0 + 2.0 * tf.range(size, dtype=tf.float64) / size for size in grid], grid
-        )
+        return self.of_axes([_point_positions(size) for size in grid], grid)
 
     def of_points(self, points: tf.Tensor, grid: Sequence[Size]) -> tf.Tensor:
-        """Features of flat row-major indices into a grid by their rule: [P] -> [P, channels]."""
-        if not self._is_rounded(grid):
-            return self.at(positions_of_points(points, grid), grid)
+        """Features of flat row-major indices into a grid by their rule: [..., P] -> [..., P, channels]."""
+        if self._is_rounded(grid):
+            of_axes = self._tables(grid, False)
+        else:
+            of_axes = self._exact_tables([_point_positions(size) for size in grid], grid)
         rest, tables = tf.cast(points, tf.int64), []
-        for size, table in zip(reversed(grid), reversed(self._tables(grid, False)), strict=True):
+        for size, table in zip(reversed(grid), reversed(of_axes), strict=True):
             tables.append([tf.gather(part, rest % size) for part in table])
             rest //= size
         return self._project(self._join(tables[::-1], lambda table, axis: table))
@@ -269,6 +269,11 @@ class FourierPositionEncoding(_PositionEncoding):
             "sine_only": self.sine_only,
             "arithmetic": self.arithmetic,
         }
+
+
+def _point_positions(size: Size) -> tf.Tensor:
+    """Where the official rule for output points puts the places of an axis, float64 [size]."""
+    return -1.0 + 2.0 * tf.range(size, dtype=tf.float64) / tf.cast(size, tf.float64)
 
 
 def position_encoding(config: Position, **kwargs: Any) -> keras.layers.Layer:

@@ -20,7 +20,7 @@ class MultimodalPostprocess(Modalities):
         modalities: postprocess layer by modality.
         sizes: outputs of each modality when all are asked for.
 
-    Call: [B, O, E] -> {modality: its outputs}; `points` {modality: [P]} as the query got them.
+    Call: [B, O, E] -> {modality: its outputs}; `points` {modality: [P] or [B, P]} as the query got them.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class MultimodalPostprocess(Modalities):
         results, start = {}, 0
         for name, part in self.modalities.items():
             own = points.get(name)
-            size = self.sizes[name] if own is None else axis_size(own, 0)
+            size = self.sizes[name] if own is None else axis_size(own, own.shape.rank - 1)
             results[name] = part(outputs[:, start : start + size], points=own)
             start += size
         return results
