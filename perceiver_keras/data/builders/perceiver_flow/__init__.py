@@ -1,0 +1,1 @@
+"""The `perceiver_flow` TFDS data set."""
