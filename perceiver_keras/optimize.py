@@ -124,6 +124,11 @@ class MovingAverage:
             for i, v in enumerate(self._model_variables)
         ]
 
+    def restart(self) -> None:
+        """From the weights as they are now."""
+        for average, variable in zip(self.averages, self._model_variables, strict=True):
+            average.assign(variable)
+
     def update(self, step: tf.Tensor) -> None:
         """After the update that made `step` steps; in replica context."""
         if not self.averages:

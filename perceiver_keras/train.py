@@ -31,6 +31,7 @@ from perceiver_keras.progress import Progress
 from perceiver_keras.step import TrainStep, build_model
 from perceiver_keras.strategy import Batches, Source, is_chief, make_strategy
 from perceiver_keras.tasks.task import Task
+from perceiver_keras.warm_start import start_from
 
 TERMINATED = 143  # the exit code of a process that SIGTERM ended
 CALL_SECONDS = (
@@ -149,6 +150,9 @@ class _Run:
         self._batches.go_to(step * train.gradient_accumulation)
         if resumed_from is not None:
             self._say(f"Going on from step {step} of {train.steps}.")
+        elif train.init:
+            self._say(start_from(self._model, train.init))
+            self._step.average.restart()
         if self._board:
             self._board.settings(self._config)
         if self._progress:

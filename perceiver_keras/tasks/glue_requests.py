@@ -1,0 +1,88 @@
+"""What a user asks of a GLUE model, in words of the command line, and the answers: `cola: A sentence.`"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from perceiver_keras.data.glue import TASKS
+from perceiver_keras.errors import UsageError, nearest
+from perceiver_keras.tasks.requests import Request
+from perceiver_keras.tasks.requests import read as read_file
+
+BETWEEN = "|||"
+FORM = f"write 'TASK: sentence', or 'TASK: sentence {BETWEEN} sentence'"
+
+
+def requests(words: Sequence[str]) -> Iterator[Request]:
+    """`cola: sentence` or `rte: sentence ||| sentence` is a request; of `-` and of files, every line is one."""
+    if not words:
+        raise UsageError(
+            f"Name what to answer: {FORM}; a file of such lines; or - for standard input."
+        )
+    for word in words:
+        if word == "-" or Path(word).is_file():
+            found = read_file(word)
+            if found.error:
+                yield found
+                continue
+            for number, line in enumerate(found.content.splitlines(), 1):
+                if line.strip():
+                    yield _request(f"{word}:{number}", line)
+        else:
+            yield _request(word, word.encode("utf-8", "surrogateescape"))
+
+
+def _request(name: str, text: bytes) -> Request:
+    task, colon, rest = text.partition(b":")
+    task = task.strip().decode("utf-8", "replace").lower().replace("-", "")
+    rows = {row.name: row for row in TASKS}
+    if not colon:
+        return Request(name, None, f"no task is named; {FORM}")
+    if task not in rows:
+        return Request(name, None, f"GLUE has no task {task!r}.{nearest(task, rows)}")
+    first, between, second = (part.strip() for part in rest.partition(BETWEEN.encode()))
+    pair = len(rows[task].sentences) > 1
+    if pair != bool(between):
+        return Request(name, None, f"{task} takes {'two sentences' if pair else 'one'}; {FORM}")
+    if not first or (pair and not second):
+        return Request(name, None, "a sentence is empty")
+    return Request(name, (task, first, second))
+
+
+def read(contents: Sequence[tuple[Any, Any, Any]]) -> dict[str, Any]:
+    """(task, sentence, sentence or "") each."""
+    columns = zip(*contents, strict=True)
+    names = ("task", "sentence1", "sentence2")
+    return {k: np.array(list(v), dtype=object) for k, v in zip(names, columns, strict=True)}
+
+
+def answer(outputs: Mapping[str, np.ndarray], labels: Sequence[str] | None, top: int) -> list[Any]:
+    """[{"label", "score"}, …] each, the likeliest first, with Hugging Face's keys; of a score one such."""
+    found: list[Any] = []
+    for row in range(len(outputs["label"])):
+        names = [_text(name) for name in outputs["classes"][row]]
+        if not any(names):
+            found.append({"label": "score", "score": round(float(outputs["score"][row]), 3)})
+            continue
+        scores = outputs["probabilities"][row]
+        order = [i for i in np.argsort(-scores, kind="stable") if names[i]][:top]
+        found.append([{"label": names[i], "score": round(float(scores[i]), 6)} for i in order])
+    return found
+
+
+def picture(
+    contents: Sequence[Any], outputs: Sequence[Mapping[str, Any]], answers: Sequence[Any]
+) -> Any:
+    """The sentences with their answers."""
+    from perceiver_keras.show import sentences
+
+    rows = [(task, " | ".join(_text(s) for s in texts if s), "") for task, *texts in contents]
+    return sentences.sentence_table(rows, answers)
+
+
+def _text(value: bytes | str) -> str:
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
