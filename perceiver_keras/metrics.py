@@ -43,6 +43,11 @@ class ColumnRatio(keras.metrics.Metric):
         self._above = self.add_weight(name="numerator", **kwargs)
         self._below = self.add_weight(name="denominator", **kwargs)
 
+    @property
+    def takes_targets(self) -> bool:
+        """Whether it makes its columns itself, of all targets and outputs together."""
+        return self._columns is not None
+
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         columns = y_pred if self._columns is None else self._columns(y_true, y_pred)
         columns = tf.cast(columns, tf.float64)

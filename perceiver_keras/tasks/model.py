@@ -14,6 +14,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
+
 from perceiver_keras.config import (
     PerceiverConfig,
     TaskConfig,
@@ -25,13 +27,13 @@ from perceiver_keras.config import (
 )
 from perceiver_keras.errors import PerceiverError, UsageError, nearest
 from perceiver_keras.files import write_json, write_whole
-from perceiver_keras.perceiver import Perceiver
 from perceiver_keras.tasks import registry
+from perceiver_keras.tasks.joint import JointModel
 
 PRESET_FILES = ("config.json", "task.json", "model.weights.h5")
 
 
-class TaskModel(Perceiver):
+class TaskModel(JointModel):
     """A Perceiver IO for one task, built from its model configuration alone.
 
     A subclass makes the six stages from its configuration and hands them over:
@@ -75,11 +77,16 @@ class TaskModel(Perceiver):
         Raises:
           UsageError: the model was not made from a preset, so how its inputs are prepared is unknown.
         """
+        outputs = self.serve_contents(contents)
+        return registry.get(self.task_name).answer(outputs, self.labels, top)
+
+    def serve_contents(self, contents: Sequence[Any]) -> dict[str, np.ndarray]:
+        """The contents of requests to what the served model returns, one row a request; raises as `answer`."""
         if self.task_config is None:
             raise UsageError("Answers need a model from from_preset or load: they know the data.")
         task = registry.get(self.task_name)
         outputs = task.serve(self, task.read(contents), self.task_config, self.labels)
-        return task.answer({k: v.numpy() for k, v in outputs.items()}, self.labels, top)
+        return {name: value.numpy() for name, value in outputs.items()}
 
     @classmethod
     def from_preset(

@@ -1,0 +1,1 @@
+"""The `perceiver_clips` TFDS data set."""
