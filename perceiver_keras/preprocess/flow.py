@@ -12,6 +12,17 @@ from perceiver_keras.layers.patches import surrounding_patches
 from perceiver_keras.preprocess.image import ImagePreprocess
 
 
+def standardized(frames: tf.Tensor) -> tf.Tensor:
+    """Frames [B, 2, H, W, C] with mean 0 in each channel and deviation 1 (of all channels), pair by pair.
+
+    A tenth is added to the deviation, so that pairs without any contrast are not all noise.
+    """
+    exact = tf.cast(frames, tf.float32)
+    exact -= tf.reduce_mean(exact, axis=[1, 2, 3], keepdims=True)
+    deviation = tf.sqrt(tf.reduce_mean(exact**2, axis=[1, 2, 3, 4], keepdims=True))
+    return tf.cast(exact / (deviation + 0.1), frames.dtype)
+
+
 @register
 class FlowPreprocess(ImagePreprocess):
     """`patch_size`×`patch_size` neighbourhoods of each pixel, zeros beyond the border, then `ImagePreprocess`.
@@ -24,16 +35,27 @@ class FlowPreprocess(ImagePreprocess):
     Args:
         patch_size: side of the neighbourhood; 1: the pixel alone.
         join_frames: both frames' channels in one picture, before a stem that knows no time.
+        standardize: take out each pair's mean colour and contrast first (see `standardized`). The
+            released model does not; a small model sees motion far sooner, since what differs between
+            the frames is else a small part of their values.
         stem, position, concat_or_add: as in `ImagePreprocess`.
 
     Call: frames [B, 2, H, W, C], scaled to [-1, 1] -> [B, H·W, channels]; apart [B, 2·H·W, channels];
         fewer by the square of what the stem shrinks.
     """
 
-    def __init__(self, *, patch_size: int = 3, join_frames: bool = False, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *,
+        patch_size: int = 3,
+        join_frames: bool = False,
+        standardize: bool = False,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.patch_size = patch_size
         self.join_frames = join_frames
+        self.standardize = standardize
 
     def build(self, input_shape: Any) -> None:
         super().build(self._before_stem(input_shape))
@@ -42,6 +64,8 @@ class FlowPreprocess(ImagePreprocess):
         return super().compute_output_shape(self._before_stem(input_shape))
 
     def call(self, frames: tf.Tensor, training: bool | None = None) -> tf.Tensor:
+        if self.standardize:
+            frames = standardized(frames)
         if self.patch_size > 1:
             frames = surrounding_patches(frames, self.patch_size)
         if self.join_frames:
@@ -61,4 +85,5 @@ class FlowPreprocess(ImagePreprocess):
         return super().get_config() | {
             "patch_size": self.patch_size,
             "join_frames": self.join_frames,
+            "standardize": self.standardize,
         }

@@ -1,62 +1,152 @@
-"""Optical flow (paper, section 4.2; SPEC: Released settings): the model and its presets.
+"""Optical flow (paper, section 4.2; SPEC: Released settings): the seven stages, top to bottom.
 
 Inputs: two frames [B, 2, H, W, C] float32 in [-1, 1]; outputs the flow from the first to the second,
-[B, H, W, 2] in pixels, x first.
+[B, H, W, 2] in pixels, x first. Targets [B, H, W, 4] float32: the true flow, valid, occluded (0 or 1).
 """
 
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Literal
+from collections.abc import Mapping
+from typing import Any
 
+import numpy as np
+import tensorflow as tf
 from tensorflow import keras
 
-from perceiver_keras.config import (
-    ConvStem,
-    DataConfig,
-    DecodeConfig,
-    EncodeConfig,
-    EvaluateConfig,
-    FourierPosition,
-    PatchStem,
-    PerceiverConfig,
-    Position,
-    ProcessConfig,
-    Stem,
-    TaskConfig,
-    TrainConfig,
-    frozen,
-)
+from perceiver_keras.config import ConvStem
+from perceiver_keras.data import flow_augment, image
+from perceiver_keras.data.batches import SEEN, fold_in
 from perceiver_keras.decode import Decode
 from perceiver_keras.encode import Encode
+from perceiver_keras.errors import UsageError
 from perceiver_keras.postprocess.flow import FlowPostprocess, decoded_channels
 from perceiver_keras.preprocess.flow import FlowPreprocess
 from perceiver_keras.process import Process
 from perceiver_keras.query import InputQuery
-from perceiver_keras.tasks import flow_prediction
+from perceiver_keras.tasks import flow_files, flow_measures, flow_prediction
+from perceiver_keras.tasks.flow_presets import (
+    PRESETS,
+    OpticalFlowConfig,
+    OpticalFlowModelConfig,
+)
 from perceiver_keras.tasks.model import TaskModel
-from perceiver_keras.tasks.task import Preset
+from perceiver_keras.tasks.task import Labels, Task
 
-# === Configuration ===
-
-
-@frozen()
-class OpticalFlowModelConfig(PerceiverConfig):
-    """The model. `image_size` is what it was trained at; other sizes run too, but were not trained."""
-
-    image_size: tuple[int, ...]  # height, width
-    channels: int = 3
-    patch_size: int = 3  # side of each pixel's neighbourhood
-    join_frames: bool = False  # before a stem that knows no time; a PatchStem joins them itself
-    stem: Stem
-    position: Position
-    upsampling: Literal["convex", "blocks"] = "convex"  # where the stem shrinks the frames
-    flow_scale: float = 20.0  # the network's own unit, in pixels
+# === Data: one stored pair -> (frames, truth) ===
 
 
-@frozen()
-class OpticalFlowConfig(TaskConfig):
-    model: OpticalFlowModelConfig
+def feature_spec(config: OpticalFlowConfig) -> dict[str, Any]:
+    """Encoded pictures, and the flow's bytes: little-endian float32 [H, W, 2].
+
+    `valid` and `occluded` may be lacking where there is no flow either.
+    """
+    must, may = (tf.io.FixedLenFeature([], tf.string, default_value=d) for d in (None, ""))
+    return {"frame1": must, "frame2": must, "flow": must, "valid": may, "occluded": may}
+
+
+def check(features: Mapping[str, Any], config: OpticalFlowConfig) -> str | None:
+    """Why a stored pair can't be used, or None."""
+    found = {name: (features.get(name) or [b""])[0] for name in feature_spec(config)}
+    for name, content in found.items():
+        if not content:
+            return f"feature {name!r} is missing or empty"
+    sizes = {}
+    for name in ("frame1", "frame2", "valid", "occluded"):
+        if reason := image.check_image(found[name]):
+            return f"feature {name!r}: {reason}"
+        sizes[name] = image.image_size(found[name])
+    height, width = sizes["frame1"]
+    for name, size in sizes.items():
+        if size != (height, width):
+            return f"feature {name!r} has {size[0]}x{size[1]} pixels, but frame1 {height}x{width}"
+    if len(found["flow"]) != 8 * height * width:
+        return (
+            f"feature 'flow' has {len(found['flow'])} bytes; {height}x{width} pixels of two float32 "
+            f"are {8 * height * width}"
+        )
+    if not np.isfinite(np.frombuffer(found["flow"], "<f4")).all():
+        return "feature 'flow' has values that are no numbers; unknown flow is 0 and not valid"
+    return None
+
+
+def check_dataset(labels: Labels | None, config: OpticalFlowConfig) -> None:
+    if labels is not None:
+        raise UsageError(
+            f"Data set {config.data.dataset!r} has classes, and no pairs of frames with flow."
+        )
+
+
+def prepare(
+    features: Mapping[str, tf.Tensor], config: OpticalFlowConfig, training: bool, seed: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor | None]:
+    """Decode, augment or crop, scale: frames [2, H, W, C] and truth [H, W, 4], float32.
+
+    In training a piece of the model's size is taken anywhere, else the middle.
+    """
+    size, data = config.model.image_size, config.data
+    channels = config.model.channels
+    frames = [image.decode_image(features[name], channels) for name in ("frame1", "frame2")]
+    frames = tf.cast(tf.stack(frames), tf.float32) / 255.0
+    shape = tf.shape(frames)[1:3]
+    truth = decode_truth(features, shape)
+    if not training:
+        frames, truth = flow_augment.apply_map(
+            frames, truth, flow_augment.centre_crop(shape, size), size
+        )
+    else:
+        progress = run_progress(features, config)
+        is_plain = progress >= 1.0 - data.plain
+        turned = is_plain & (tf.random.stateless_uniform([], fold_in(seed, 1), alg="philox") < 0.5)
+        if data.plain:
+            frames, truth = tf.cond(
+                turned, lambda: flow_augment.reverse(frames, truth), lambda: (frames, truth)
+            )
+        frames, truth = _crop_or_augment(frames, truth, config, progress, is_plain, seed)
+    return 2.0 * frames - 1.0, truth if "flow" in features else None
+
+
+def _crop_or_augment(
+    frames: tf.Tensor,
+    truth: tf.Tensor,
+    config: OpticalFlowConfig,
+    progress: tf.Tensor,
+    is_plain: tf.Tensor,
+    seed: tf.Tensor,
+) -> tuple[tf.Tensor, tf.Tensor]:
+    size, data = config.model.image_size, config.data
+
+    def crop() -> tuple[tf.Tensor, tf.Tensor]:
+        place = flow_augment.random_crop(tf.shape(truth)[:2], size, fold_in(seed, 2))
+        return flow_augment.apply_map(frames, truth, place, size)
+
+    def augment() -> tuple[tf.Tensor, tf.Tensor]:
+        strength = tf.clip_by_value(progress / max(data.growing, 1e-6), 0.0, 1.0)
+        return flow_augment.augment(frames, truth, size, data.augmentation, strength, seed)
+
+    if data.augmentation is None:
+        return crop()
+    return tf.cond(is_plain, crop, augment) if data.plain else augment()
+
+
+def decode_truth(features: Mapping[str, tf.Tensor], shape: tf.Tensor) -> tf.Tensor:
+    """Flow, valid and occluded of a stored pair, float32 [H, W, 4]; zeros where there is no flow."""
+    if "flow" not in features:
+        return tf.zeros([shape[0], shape[1], 4])
+    flow = tf.reshape(tf.io.decode_raw(features["flow"], tf.float32), [shape[0], shape[1], 2])
+    masks = [tf.cast(image.decode_image(features[m], 1) > 127, tf.float32) for m in MASKS]
+    return tf.concat([flow, *masks], axis=-1)
+
+
+MASKS = ("valid", "occluded")
+
+
+def run_progress(features: Mapping[str, tf.Tensor], config: OpticalFlowConfig) -> tf.Tensor:
+    """Which share of the run lies before this example, float32 []; 0 where its place is not known."""
+    train = config.train
+    examples = train.steps * train.gradient_accumulation * config.data.batch_size
+    seen = tf.cast(features.get(SEEN, tf.constant(0, tf.int64)), tf.float64)
+    return tf.cast(seen / examples, tf.float32)
 
 
 # === Preprocess, encode, process, decode, postprocess: the model ===
@@ -91,6 +181,7 @@ class OpticalFlow(TaskModel):
             preprocess=FlowPreprocess(
                 patch_size=config.patch_size,
                 join_frames=config.join_frames,
+                standardize=config.standardize,
                 stem=config.stem,
                 position=config.position,
                 name="preprocess",
@@ -112,44 +203,87 @@ class OpticalFlow(TaskModel):
         return keras.Input([2, *self.config.image_size, self.config.channels], name="frames")
 
     def predict_flow(self, frame1: Any, frame2: Any, tiling: str = "minimal") -> Any:
-        """Flow [H, W, 2] in pixels of two frames of any size, or a list for lists; see `flow_prediction`."""
+        """The motion of every pixel between two frames of any size; see `flow_prediction.predict_flow`."""
         return flow_prediction.predict_flow(self, frame1, frame2, tiling)
 
 
-# === Presets ===
+# === Loss and metrics ===
 
 
-def _paper(patch_size: int) -> OpticalFlowConfig:
-    """Tab. 16 with both frames joined at full size; 480 epochs of 400,000 pairs (App. H)."""
-    return OpticalFlowConfig(
-        data=DataConfig(dataset="autoflow", batch_size=512),
-        model=OpticalFlowModelConfig(
-            image_size=(368, 496),
-            patch_size=patch_size,
-            stem=PatchStem(temporal_downsample=2, linear_channels=64),
-            position=FourierPosition(num_bands=64, max_resolution=(368, 496)),
-            encode=EncodeConfig(num_latents=2048, latent_dim=512),
-            process=ProcessConfig(num_self_attention_layers=24, num_self_attention_heads=16),
-            decode=DecodeConfig(),
-        ),
-        train=TrainConfig(
-            steps=375_000,
-            learning_rate=4e-4,
-            precision="mixed_bfloat16",
-            evaluate_every=5000,
-            checkpoint_every=1000,
-        ),
-        evaluate=EvaluateConfig(thresholds={"aepe_gain": 0.5}, batch_size=1),
+def loss(config: OpticalFlowConfig) -> keras.losses.Loss:
+    return flow_measures.EndPointError(config.model.flow_scale)
+
+
+def metrics(config: OpticalFlowConfig) -> list[keras.metrics.Metric]:
+    return flow_measures.training_metrics()
+
+
+def figures(flow: tf.Tensor, targets: tf.Tensor, config: OpticalFlowConfig) -> dict[str, tf.Tensor]:
+    """Each pair's row of sums: a whole flow is too large to be carried from the model to the metrics."""
+    return {"errors": flow_measures.columns(targets, flow)}
+
+
+def figure_metrics(config: OpticalFlowConfig) -> list[keras.metrics.Metric]:
+    return flow_measures.figure_metrics()
+
+
+def baseline(dataset: tf.data.Dataset, config: OpticalFlowConfig) -> dict[str, float]:
+    """The figures of a flow that is zero everywhere."""
+    return flow_measures.figures_of(
+        dataset, lambda frames: tf.zeros([*frames.shape[:1], *frames.shape[2:4], 2])
     )
 
 
-PRESETS = {
-    "optical_flow": Preset(
-        config=_paper(patch_size=3),
-        source="released; paper Tab. 3: Sintel 1.81 / 2.42, KITTI 4.98 px",
-    ),
-    "optical_flow_pixels": Preset(
-        config=_paper(patch_size=1),
-        source="paper Tab. 16, 1x1 patches, frames joined: Sintel 1.91 / 2.56, KITTI 5.39 px",
-    ),
-}
+# === Show ===
+
+
+def show(
+    model: keras.Model,
+    inputs: tf.Tensor,
+    targets: tf.Tensor,
+    config: OpticalFlowConfig,
+    labels: Labels | None,
+) -> dict[str, Any]:
+    """Pictures for the report: the pairs with the largest and the smallest error, and the first ones."""
+    from perceiver_keras.show import flow as drawn
+
+    flows, truth = model.predict_on_batch(inputs), np.asarray(targets)
+    pairs = [
+        {"frames": frames, "flow": flow, "truth": true[..., :2], "valid": true[..., 2]}
+        for frames, flow, true in zip(np.asarray(inputs)[:4], flows, truth, strict=False)
+    ]
+    return {
+        "Worst and best pairs": drawn.worst_and_best(
+            np.asarray(inputs), flows, truth[..., :2], truth[..., 2]
+        ),
+        "Flow of the first pairs": drawn.pair_sheets(pairs),
+    }
+
+
+TASK = Task(
+    name="optical_flow",
+    summary="Two pictures to the motion of every pixel.",
+    model_class=OpticalFlow,
+    presets=PRESETS,
+    feature_spec=feature_spec,
+    label_key="flow",
+    check=check,
+    check_dataset=check_dataset,
+    prepare=prepare,
+    loss=loss,
+    metrics=metrics,
+    figures=figures,
+    figure_metrics=figure_metrics,
+    prediction_key="errors",
+    serving_spec=flow_prediction.serving_spec,
+    serve=flow_prediction.serve,
+    respond=flow_prediction.respond,
+    requests=flow_files.requests,
+    read=flow_files.as_inputs,
+    answer=flow_prediction.answer,
+    picture=flow_prediction.picture,
+    streams={".mp4": flow_files.FlowFilm},
+    baseline=baseline,
+    show=show,
+    lower_is_better=tuple(flow_measures.FIGURES),
+)

@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from perceiver_keras.config import ConvStem, FourierPosition, PatchStem, PixelStem
-from perceiver_keras.preprocess.flow import FlowPreprocess
+from perceiver_keras.preprocess.flow import FlowPreprocess, standardized
 
 FRAMES = np.random.default_rng(0).normal(size=(2, 2, 5, 6, 3)).astype(np.float32)
 
@@ -63,3 +63,21 @@ def test_joined_before_a_stem_that_knows_no_time():
         == (2, 2 * 4, 7 + 15)
         == tuple(apart.compute_output_shape((2, 2, 5, 6, 3)))
     )
+
+
+def test_standardized_pairs_have_mean_0_and_deviation_1_whatever_their_light():
+    frames = tf.constant(FRAMES * 3 + [1.0, 2.0, -1.0])
+    out = standardized(frames).numpy()
+    np.testing.assert_allclose(out.mean((1, 2, 3)), 0, atol=1e-5)
+    deviation = (FRAMES * 3 - (FRAMES * 3).mean((1, 2, 3), keepdims=True)).std((1, 2, 3, 4))
+    np.testing.assert_allclose(out.std((1, 2, 3, 4)), deviation / (deviation + 0.1), rtol=1e-4)
+    assert not standardized(tf.ones((1, 2, 4, 4, 3))).numpy().any()
+    layer = FlowPreprocess(
+        standardize=True,
+        stem=PatchStem(temporal_downsample=2),
+        position=FourierPosition(num_bands=2),
+    )
+    plain = FlowPreprocess(
+        stem=PatchStem(temporal_downsample=2), position=FourierPosition(num_bands=2)
+    )
+    np.testing.assert_allclose(layer(frames), plain(standardized(frames)), atol=1e-6)

@@ -1,0 +1,178 @@
+"""What is particular to optical flow."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from perceiver_keras.data.batches import SEEN
+from perceiver_keras.data.flow_augment import FlowAugmentation
+from perceiver_keras.errors import UsageError
+from perceiver_keras.tasks import flow_presets
+from perceiver_keras.tasks import optical_flow as task
+
+CONFIG = flow_presets.TINY
+HEIGHT, WIDTH = 20, 30
+RNG = np.random.default_rng(0)
+
+
+def png(array):
+    return tf.io.encode_png(tf.constant(array, tf.uint8)).numpy()
+
+
+def stored(height=HEIGHT, width=WIDTH, **changes):
+    """One pair as its features: Python values in lists, as `check` has them."""
+    flow = RNG.uniform(-2, 2, (height, width, 2)).astype("<f4")
+    frames = RNG.integers(0, 256, (2, height, width, 3))
+    masks = 255 * (RNG.random((2, height, width, 1)) < [[[[0.9]]], [[[0.1]]]])
+    features = {
+        "frame1": png(frames[0]),
+        "frame2": png(frames[1]),
+        "flow": flow.tobytes(),
+        "valid": png(masks[0]),
+        "occluded": png(masks[1]),
+    }
+    return (
+        {name: [value] for name, value in (features | changes).items()},
+        frames,
+        flow,
+        masks / 255,
+    )
+
+
+def tensors(features):
+    return {name: tf.constant(value[0]) for name, value in features.items()}
+
+
+def test_input_is_the_middle_scaled_to_plus_minus_one_and_the_truth_beside_it():
+    features, frames, flow, masks = stored()
+    inputs, truth = task.prepare(tensors(features), CONFIG, False, tf.constant([0, 0]))
+    middle = np.s_[..., 2:18, 3:27, :]
+    np.testing.assert_allclose(inputs, (frames / 127.5 - 1)[middle], atol=1e-5)
+    valid, occluded = masks[0][middle], masks[1][middle]
+    np.testing.assert_allclose(truth[..., :2], flow[middle] * valid, atol=1e-5)
+    np.testing.assert_array_equal(truth[..., 2:3], valid)
+    inside = np.s_[3:-3, 3:-3]  # nearer the border motion leaves the frame
+    np.testing.assert_array_equal(truth[..., 3:4].numpy()[inside], occluded[inside])
+
+
+def test_a_pair_without_flow_has_inputs_alone():
+    features, *_ = stored()
+    features = {name: features[name] for name in ("frame1", "frame2")}
+    inputs, truth = task.prepare(tensors(features), CONFIG, False, tf.constant([0, 0]))
+    assert inputs.shape == (2, 16, 24, 3) and truth is None
+    spec = {k: v for k, v in task.feature_spec(CONFIG).items() if k != "flow"}
+    example = tf.train.Example(
+        features=tf.train.Features(
+            feature={
+                name: tf.train.Feature(bytes_list=tf.train.BytesList(value=value))
+                for name, value in features.items()
+            }
+        )
+    )
+    parsed = tf.io.parse_single_example(example.SerializeToString(), spec)
+    np.testing.assert_array_equal(
+        task.prepare(parsed, CONFIG, False, tf.constant([0, 0]))[0], inputs
+    )
+
+
+def run_of(**data):
+    """A run of 100 examples."""
+    return dataclasses.replace(
+        CONFIG,
+        data=dataclasses.replace(CONFIG.data, batch_size=10, **data),
+        train=dataclasses.replace(CONFIG.train, steps=10),
+    )
+
+
+def at(config, features, seen, seed):
+    features = tensors(features) | {SEEN: tf.constant(seen, tf.int64)}
+    return task.prepare(features, config, True, tf.constant([seed, 1], tf.int32))
+
+
+def test_curriculum_augmentation_grows_and_ends_with_pairs_both_ways():
+    """A grey ramp that moves two pixels to the right; only augmentation changes its colours."""
+    ramp = np.broadcast_to(8 * np.arange(WIDTH)[None, :, None], (HEIGHT, WIDTH, 3))
+    flow = np.zeros((HEIGHT, WIDTH, 2), "<f4") + np.float32([2, 0])
+    full = png(np.full((HEIGHT, WIDTH, 1), 255))
+    features, *_ = stored(
+        frame1=png(ramp), frame2=png(ramp - 16 * (ramp >= 16)), flow=flow.tobytes(), valid=full
+    )
+    augmentation = FlowAugmentation(
+        eraser=0.0, resize=0.0, flip_horizontal=0.0, flip_vertical=0.0, crop_margin=0
+    )
+    config = run_of(augmentation=augmentation, growing=0.5, plain=0.2)
+
+    def spread(seen):
+        """How far the ramp's slope (8 of 255 a pixel) is from its own."""
+        slopes = [np.diff(at(config, features, seen, s)[0][0, 8, :, 0]) * 127.5 for s in range(24)]
+        return np.mean([abs(np.median(slope) - 8) for slope in slopes])
+
+    assert spread(0) < 0.01
+    assert spread(0) < spread(25) < spread(50)
+    assert abs(spread(79) - spread(50)) < 1e-6  # full strength from the middle on
+    assert spread(80) < 0.01
+    moves = [at(config, features, 90, s)[1][8, 12, :2].numpy() for s in range(24)]
+    forward = [np.allclose(move, [2, 0]) for move in moves]
+    assert 4 < sum(forward) < 20
+    assert all(np.allclose(m, [-2, 0]) for m, f in zip(moves, forward, strict=True) if not f)
+    assert all(np.allclose(at(config, features, 79, s)[1][8, 12, :2], [2, 0]) for s in range(12))
+
+
+def test_check_names_what_is_wrong():
+    good, *_ = stored()
+    assert task.check(good, CONFIG) is None
+    small = png(np.zeros((HEIGHT, WIDTH - 1, 3)))
+    nan = np.full((HEIGHT, WIDTH, 2), np.nan, "<f4").tobytes()
+    for change, words in (
+        ({"frame2": [small]}, "'frame2' has 20x29 pixels, but frame1 20x30"),
+        ({"frame1": [b"GIF?"]}, "'frame1': not a PNG"),
+        ({"flow": [b"\0" * 8]}, "'flow' has 8 bytes; 20x30 pixels of two float32 are 4800"),
+        ({"flow": [nan]}, "no numbers"),
+        ({"valid": []}, "'valid' is missing"),
+    ):
+        assert words in task.check(good | change, CONFIG)
+    with pytest.raises(UsageError, match="has classes"):
+        task.check_dataset(["cat"], CONFIG)
+
+
+def test_every_preset_of_the_paper_s_table_builds_at_a_small_size():
+    """(elements, queries, decoded channels) of the seven rows of Tab. 16, at 16x24 pixels."""
+    expected = {
+        "optical_flow": (384, 384, 2, 54),
+        "optical_flow_apart": (768, 384, 2, 27),
+        "optical_flow_pixels": (384, 384, 2, 6),
+        "optical_flow_pixels_apart": (768, 384, 2, 3),
+        "optical_flow_conv": (24, 24, 146, 6),
+        "optical_flow_conv_apart": (48, 24, 146, 3),
+        "optical_flow_conv_small": (24, 24, 146, 6),
+    }
+    presets = {name: preset.config for name, preset in task.PRESETS.items() if name != "tiny"}
+    assert presets.keys() == expected.keys()
+    frames = tf.constant(RNG.uniform(-1, 1, (1, 2, 16, 24, 3)), tf.float32)
+    for name, config in presets.items():
+        model_config = dataclasses.replace(
+            config.model,
+            image_size=(16, 24),
+            encode=dataclasses.replace(config.model.encode, num_latents=3, latent_dim=16),
+            process=dataclasses.replace(
+                config.model.process, num_self_attention_layers=1, num_self_attention_heads=2
+            ),
+        )
+        model = task.OpticalFlow(model_config)
+        assert model(frames).shape == (1, 16, 24, 2)
+        array = model.preprocess(frames)
+        stem = model.preprocess.stem
+        kernel = stem.linear.kernel if hasattr(stem, "linear") else stem.convolutions[0].kernel
+        assert (
+            array.shape[1],
+            model.query(array).shape[1],
+            model.decode.config.output_dim,
+            kernel.shape[-2],
+        ) == expected[name]
+        assert (config.train.optimizer, config.train.schedule) == ("lamb", "cosine")
+    layers = presets["optical_flow_conv_small"].model
+    assert (layers.encode.num_latents, layers.process.num_self_attention_layers) == (1024, 16)
