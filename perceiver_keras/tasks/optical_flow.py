@@ -279,6 +279,7 @@ TASK = Task(
     serve=flow_prediction.serve,
     respond=flow_prediction.respond,
     requests=flow_files.requests,
+    requests_at_once=1,  # pairs may differ in size, and one of the full model takes a minute
     read=flow_files.as_inputs,
     answer=flow_prediction.answer,
     picture=flow_prediction.picture,
