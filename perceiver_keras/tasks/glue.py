@@ -109,7 +109,8 @@ def to_inputs(
     part to the other.
     """
     room = config.model.length - 1
-    left, right = tokenizer_of(config).encode(tf.stack([first, second]), specials=False)
+    both = tokenizer_of(config).encode(tf.stack([first, second]), specials=False)
+    left, right = both[0], both[1]
     kept = tf.minimum(tf.size(left), tf.maximum(room - tf.size(right), (room + 1) // 2))
     ids = tf.concat([left[:kept], [SEP], right[: room - kept]], 0)
     encoded = fit(ids, config.model.length)
