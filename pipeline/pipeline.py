@@ -17,6 +17,7 @@ from components.baseline import LatestBlessedOther
 from components.report_gen import ReportGen
 from components.serving_validator import ServingValidator
 from components.tfds_example_gen import TfdsExampleGen
+from perceiver_keras import warm_start
 from perceiver_keras.config import to_json
 from perceiver_keras.data import source
 from perceiver_keras.errors import UsageError
@@ -88,6 +89,7 @@ def create_pipeline(settings: PipelineSettings) -> tfx.dsl.Pipeline:
             **user_module,
             "config": settings.train_config(),
             "labels": labels,
+            "init": warm_start.fingerprint(config.train.init),  # for the cache alone
             "state_dir": str(settings.training_state(fingerprint)),
         },
     )

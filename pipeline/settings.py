@@ -15,6 +15,7 @@ from components import transform_graph
 from perceiver_keras.config import PerceiverConfig, TaskConfig, merge, override, to_dict
 from perceiver_keras.tasks import registry
 from perceiver_keras.tasks.task import Task
+from perceiver_keras.warm_start import fingerprint
 
 # Where code that decides the trained weights lives; the command line and the pictures do not.
 CODE_THAT_TRAINS = ("data", "preprocess", "layers", "postprocess", "tasks")
@@ -111,7 +112,10 @@ class PipelineSettings:
 
     def training_state(self, data_fingerprint: str) -> Path:
         """A stable folder for checkpoints, the same for the same data, configuration and code."""
-        key = digest(data_fingerprint, self.train_config(), code_fingerprint())
+        init = fingerprint(self.config.train.init)
+        key = digest(
+            data_fingerprint, self.train_config(), code_fingerprint(), *filter(None, [init])
+        )
         return self.folder("training") / key
 
 
