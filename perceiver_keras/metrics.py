@@ -64,6 +64,61 @@ class ColumnRatio(keras.metrics.Metric):
         }
 
 
+@keras.saving.register_keras_serializable(package="perceiver_keras")
+class BinnedAveragePrecision(keras.metrics.Metric):
+    """The mean over the classes of the average precision, for several labels at once (mAP of AudioSet).
+
+    The average precision of a class is the mean, over its positives, of the precision among all examples that score at
+    least as high. It needs all scores of the set, which no state of fixed size holds; here scores are logits
+    rounded to bins of 1/128 from -16 to 16, so the value is scikit-learn's of the rounded scores. That is
+    exact but for neighbours closer than a bin, and adds up over batches, workers and TFMA's shards. Classes
+    without a positive are left out; 0 where there is none at all.
+
+    Args:
+      num_classes: C.
+      columns: Whether it is given columns [B, 2 C], logits and then truths, as the second argument (the first is
+        ignored), as TFMA has them; else truths [B, C] in 0 and 1 and logits [B, C].
+    """
+
+    BINS, STEPS = 4097, 128
+
+    def __init__(
+        self,
+        num_classes: int,
+        columns: bool = False,
+        name: str = "mean_average_precision",
+        dtype: Any = None,
+    ):
+        super().__init__(name=name, dtype=dtype)
+        self.num_classes, self.columns = num_classes, columns
+        self._counts = self.add_weight(  # of negatives and positives
+            name="counts", shape=(num_classes, 2, self.BINS), initializer="zeros", dtype=tf.float32
+        )
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        if self.columns:
+            y_pred, y_true = tf.split(y_pred, 2, axis=-1)
+        logits = tf.clip_by_value(tf.cast(y_pred, tf.float32), -16.0, 16.0)
+        bins = tf.cast(tf.round((logits + 16.0) * self.STEPS), tf.int32)
+        classes = tf.broadcast_to(tf.range(self.num_classes), tf.shape(bins))
+        places = tf.stack([classes, tf.cast(tf.cast(y_true, tf.float32) > 0.5, tf.int32), bins], -1)
+        ones = tf.ones(tf.shape(bins), tf.float32)
+        self._counts.assign_add(tf.scatter_nd(places, ones, self._counts.shape))
+
+    def result(self) -> tf.Tensor:
+        counts = tf.cast(self._counts, tf.float64)
+        above = tf.cumsum(counts, axis=2, reverse=True)  # that score at least as high
+        precision = tf.math.divide_no_nan(above[:, 1], above[:, 0] + above[:, 1])
+        positives = tf.reduce_sum(counts[:, 1], axis=1)
+        average = tf.math.divide_no_nan(tf.reduce_sum(precision * counts[:, 1], axis=1), positives)
+        known = tf.cast(positives > 0, tf.float64)
+        mean = tf.math.divide_no_nan(tf.reduce_sum(average * known), tf.reduce_sum(known))
+        return tf.cast(mean, tf.float32)
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {"num_classes": self.num_classes, "columns": self.columns}
+
+
 def read_metrics(metrics: Iterable[keras.metrics.Metric]) -> dict[str, float]:
     """Values on the host, by name; a metric that gives several (a dict) has each under its own name."""
     values: dict[str, float] = {}

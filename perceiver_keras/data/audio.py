@@ -33,10 +33,15 @@ def decode_wav(encoded: tf.Tensor, samples: tf.Tensor | int, rate: int) -> tf.Te
     Returns:
       float32 [S] in [-1, 1].
     """
-    sound, file_rate = tf.audio.decode_wav(encoded)
-    sound = resample(tf.reduce_mean(sound, axis=1), file_rate, rate)[:samples]
+    sound = decode_whole(encoded, rate)[:samples]
     sound = tf.pad(sound, [[0, samples - tf.shape(sound)[0]]])
     return tf.ensure_shape(sound, [samples]) if isinstance(samples, int) else sound
+
+
+def decode_whole(encoded: tf.Tensor, rate: int) -> tf.Tensor:
+    """As `decode_wav`, all of it: float32 [n]."""
+    sound, file_rate = tf.audio.decode_wav(encoded)
+    return resample(tf.reduce_mean(sound, axis=1), file_rate, rate)
 
 
 def resample(sound: tf.Tensor, rate_in: tf.Tensor, rate_out: int) -> tf.Tensor:

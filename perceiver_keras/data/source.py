@@ -114,11 +114,13 @@ def open_builder(dataset: str, data_dir: str | None = None) -> Any:
 
 
 def label_names(builder: Any, feature: str | None = "label") -> list[str] | None:
-    """The names of a ClassLabel feature; None where there is no such feature or it has no names."""
+    """The names of a ClassLabel feature, or of a sequence of them; None without such a feature, or without names."""
     features = builder.info.features
     if not isinstance(features, tfds.features.FeaturesDict) or feature not in features:
         return None
     found = features[feature]
+    if isinstance(found, tfds.features.Sequence):  # several labels at once
+        found = found.feature
     if not isinstance(found, tfds.features.ClassLabel):
         return None
     try:

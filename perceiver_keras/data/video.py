@@ -23,7 +23,7 @@ SOUND_RATE = 48_000  # of the paper's clips; models of another rate resample
 MOST_SECONDS = 60  # of a film: all its frames are held at once
 _SHORT_SIDE = 256  # pixels that are kept of a film's shorter side
 PICTURES = {".png", ".jpg", ".jpeg", ".bmp"}
-FILMS = {".mp4", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".m4v", ".gif"}
+_FILMS = {".mp4", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".m4v", ".gif"}
 
 
 class Clip(NamedTuple):
@@ -110,6 +110,11 @@ def read_folder(folder: str | os.PathLike[str]) -> Clip:
 def is_clip_folder(folder: Path) -> bool:
     """Whether a folder is the frames of one clip, and no folder of films."""
     return any(path.suffix.lower() in PICTURES for path in folder.iterdir() if path.is_file())
+
+
+def is_film(path: str | os.PathLike[str]) -> bool:
+    """By its name's end: a film, and no sound."""
+    return Path(path).suffix.lower() in _FILMS
 
 
 def to_mp4(frames: np.ndarray, sound: np.ndarray | None = None, rate: int = SOUND_RATE) -> bytes:

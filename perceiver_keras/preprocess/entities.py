@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import tensorflow as tf
@@ -17,7 +18,7 @@ class EntitiesPreprocess(keras.layers.Layer):
     Args:
         channels: channels of an entity after the Linear.
 
-    Call: [B, M, F] -> [B, M, channels].
+    Call: entities [B, M, F], alone or as {"entities": ..., ...} -> [B, M, channels].
     """
 
     def __init__(self, *, channels: int, **kwargs: Any) -> None:
@@ -26,14 +27,18 @@ class EntitiesPreprocess(keras.layers.Layer):
         self.linear = Linear(channels, name="linear", dtype=self.dtype_policy)
 
     def build(self, input_shape: Any) -> None:
-        build_part(self.linear, input_shape)
+        build_part(self.linear, _entities(input_shape))
         super().build(input_shape)
 
     def compute_output_shape(self, input_shape: Any) -> tf.TensorShape:
-        return self.linear.compute_output_shape(input_shape)
+        return self.linear.compute_output_shape(_entities(input_shape))
 
-    def call(self, entities: tf.Tensor, training: bool | None = None) -> tf.Tensor:
-        return self.linear(entities)
+    def call(self, entities: Any, training: bool | None = None) -> tf.Tensor:
+        return self.linear(_entities(entities))
 
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | {"channels": self.channels}
+
+
+def _entities(inputs: Any) -> Any:
+    return inputs["entities"] if isinstance(inputs, Mapping) else inputs

@@ -68,7 +68,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         ClipsConfig(name="shapes", description="Rendered shapes with tones."),
         ClipsConfig(name="bunny", description="A real film in windows.", frames=16, side=32),
     ]
-    COUNTS = {"train": 3000, "validation": 200, "test": 300}  # of rendered clips
+    COUNTS = {"train": 2000, "validation": 200, "test": 300}  # of rendered clips
 
     def _info(self) -> tfds.core.DatasetInfo:
         config = self.builder_config
@@ -119,11 +119,14 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         def windows(first: int, end: int) -> Iterator[tuple[int, dict]]:
             for start in range(first, end - config.frames + 1, 2):
                 stop = start + config.frames
-                yield start, {
-                    "frames": np.rint(255 * pixels[start:stop]).astype(np.uint8),
-                    "audio": audio.encode_wav(sound[start * SAMPLES : stop * SAMPLES], RATE),
-                    "label": 0,
-                }
+                yield (
+                    start,
+                    {
+                        "frames": np.rint(255 * pixels[start:stop]).astype(np.uint8),
+                        "audio": audio.encode_wav(sound[start * SAMPLES : stop * SAMPLES], RATE),
+                        "label": 0,
+                    },
+                )
 
         count = len(clip.frames)
         return {

@@ -1,0 +1,1 @@
+"""The `perceiver_battles` TFDS data set."""

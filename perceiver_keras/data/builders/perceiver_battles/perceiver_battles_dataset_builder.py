@@ -1,0 +1,124 @@
+"""Moments of simulated battles as a TFDS data set: sets of units with a target and an outcome."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+
+import numpy as np
+import tensorflow_datasets as tfds
+
+MOST = 10  # units of both sides
+# By type: full health, damage of a blow, reach, way of a turn.
+HEALTH, DAMAGE, REACH, SPEED = (
+    np.array(row) for row in ((45, 100, 60), (6, 8, 15), (0.3, 0.06, 0.45), (0.08, 0.1, 0.04))
+)
+CAUTION = 0.3  # how much more a unit minds a foe in full health than a dying one, in distances
+
+
+@dataclasses.dataclass
+class Battle:
+    """Units, one a row: type, side (0 or 1), health left, place (x, y from 0 to 1)."""
+
+    kind: np.ndarray
+    side: np.ndarray
+    health: np.ndarray
+    place: np.ndarray
+
+    @classmethod
+    def draw(cls, rng: np.random.Generator) -> Battle:
+        counts = rng.integers(2, MOST // 2 + 1, 2)
+        side = np.repeat([0, 1], counts)
+        kind = rng.integers(3, size=len(side))
+        place = rng.uniform(size=(len(side), 2)) * [0.6, 1] + np.outer(side, [0.4, 0])
+        return cls(kind, side, HEALTH[kind] * rng.uniform(0.4, 1, len(side)), place)
+
+    def target(self, unit: int) -> int:
+        """The foe that `unit` attacks, or walks towards."""
+        away = np.linalg.norm(self.place - self.place[unit], axis=1)
+        cost = away + CAUTION * self.health / HEALTH[self.kind]
+        foes = (self.side != self.side[unit]) & (self.health > 0)
+        return int(np.where(foes, cost, np.inf).argmin())
+
+    def over(self) -> bool:
+        alive = self.side[self.health > 0]
+        return len(set(alive)) < 2
+
+    def turn(self) -> None:
+        """Every unit that lives strikes its target if it can reach it, else walks; blows fall at once."""
+        units = np.flatnonzero(self.health > 0)
+        targets = [self.target(unit) for unit in units]
+        way = self.place[targets] - self.place[units]
+        away = np.linalg.norm(way, axis=1)
+        reached = away <= REACH[self.kind[units]]
+        for unit, target, near in zip(units, targets, reached, strict=True):
+            if near:
+                self.health[target] -= DAMAGE[self.kind[unit]]
+        step = np.where(reached, 0, np.minimum(SPEED[self.kind[units]], away))
+        self.place[units] += way / np.maximum(away, 1e-9)[:, None] * step[:, None]
+
+    def entities(self, rng: np.random.Generator, actor: int) -> tuple[np.ndarray, np.ndarray, int]:
+        """float32 [MOST, 9], int64 [MOST] mask, and the row of the actor's target."""
+        alive = rng.permutation(np.flatnonzero(self.health > 0))
+        rows = np.zeros((MOST, 9), np.float32)
+        kind = self.kind[alive]
+        rows[np.arange(len(alive)), kind] = 1
+        rows[: len(alive), 3] = self.side[alive] != self.side[actor]
+        rows[: len(alive), 4] = alive == actor
+        rows[: len(alive), 5] = self.health[alive] / 100
+        rows[: len(alive), 6] = self.health[alive] / HEALTH[kind]
+        rows[: len(alive), 7:] = self.place[alive]
+        mask = (np.arange(MOST) < len(alive)).astype(np.int64)
+        return rows, mask, int(np.flatnonzero(alive == self.target(actor))[0])
+
+
+class Builder(tfds.core.GeneratorBasedBuilder):
+    """Units of a moment, whom one of them attacks, and who wins."""
+
+    VERSION = tfds.core.Version("1.0.0")
+    RELEASE_NOTES = {"1.0.0": "First release."}
+    COUNTS = {"train": 8000, "validation": 500, "test": 1000}
+
+    def _info(self) -> tfds.core.DatasetInfo:
+        return self.dataset_info_from_configs(
+            features=tfds.features.FeaturesDict(
+                {
+                    "entities": tfds.features.Tensor(shape=(MOST, 9), dtype=np.float32),
+                    "mask": tfds.features.Tensor(shape=(MOST,), dtype=np.int64),
+                    "label": tfds.features.Tensor(shape=(2,), dtype=np.int64),
+                }
+            ),
+            homepage="https://arxiv.org/abs/2107.14795",
+        )
+
+    def _split_generators(self, dl_manager: tfds.download.DownloadManager):
+        return {
+            split: self._generate_examples(number, count)
+            for number, (split, count) in enumerate(self.COUNTS.items())
+        }
+
+    def _generate_examples(self, seed: int, count: int) -> Iterator[tuple[int, dict]]:
+        """One moment of each battle, early enough that it is not decided."""
+        rng = np.random.default_rng([404, seed])
+        for key in range(count):
+            battle = Battle.draw(rng)
+            for _ in range(int(rng.integers(0, 4))):
+                before = dataclasses.replace(
+                    battle, health=battle.health.copy(), place=battle.place.copy()
+                )
+                battle.turn()
+                if battle.over():
+                    battle = before
+                    break
+            actor = int(rng.choice(np.flatnonzero(battle.health > 0)))
+            entities, mask, target = battle.entities(rng, actor)
+            for _ in range(200):
+                if battle.over():
+                    break
+                battle.turn()
+            left = battle.health.clip(0)
+            won = (
+                left[battle.side == battle.side[actor]].sum()
+                > left[battle.side != battle.side[actor]].sum()
+            )
+            yield key, {"entities": entities, "mask": mask, "label": [target, int(won)]}

@@ -1,0 +1,1 @@
+"""The `perceiver_sounds` TFDS data set."""
