@@ -115,6 +115,9 @@ class BinnedAveragePrecision(keras.metrics.Metric):
         mean = tf.math.divide_no_nan(tf.reduce_sum(average * known), tf.reduce_sum(known))
         return tf.cast(mean, tf.float32)
 
+    def reset_state(self) -> None:
+        self._counts.assign(tf.zeros_like(self._counts))  # Keras would assign a plain 0
+
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | {"num_classes": self.num_classes, "columns": self.columns}
 
