@@ -141,7 +141,9 @@ class _Served:
         return self.task.figures(self.model(inputs, training=False), targets, self.config)
 
     def _respond(self, inputs: Any) -> dict[str, tf.Tensor]:
-        return self.task.respond(self.model(inputs, training=False), self.config, self.labels)
+        outputs = self.model(inputs, training=False)
+        outputs = (inputs, outputs) if self.task.respond_reads_inputs else outputs
+        return self.task.respond(outputs, self.config, self.labels)
 
     def prepare(self, examples: tf.Tensor) -> Any:
         """Serialized examples [B], labels not needed, to the model's inputs [B, ...]."""
@@ -278,7 +280,7 @@ def _raw_inputs(served: _Served, examples: tf.Tensor) -> Tensors:
                 f"pass requests={{{name!r}: ...}}.{nearest(name, features)}"
             )
         raw[name] = features[feature]
-    return raw
+    return served.task.warmup(raw)
 
 
 def _prediction_log(model: str, signature: str, request: Tensors, answer: Tensors) -> Any:

@@ -349,12 +349,11 @@ def test_a_task_serves_what_its_model_says(exported):
     inputs, targets = tf.nest.map_structure(lambda *parts: tf.stack(parts), *prepared)
     outputs = model(inputs, training=False)
     named = dict(zip(export.names_of(inputs), tf.nest.flatten(inputs), strict=True))
+    told = (inputs, outputs) if task.respond_reads_inputs else outputs
+    response = task.respond(told, config, labels)
     for wanted, got in (
-        (task.respond(outputs, config, labels), servable.predict("serving_tensors", **named)),
-        (
-            task.respond(outputs, config, labels),
-            servable.predict("serving_examples", examples=examples),
-        ),
+        (response, servable.predict("serving_tensors", **named)),
+        (response, servable.predict("serving_examples", examples=examples)),
         (task.figures(outputs, targets, config), servable.predict("evaluate", examples=examples)),
     ):
         assert wanted.keys() == got.keys()

@@ -25,15 +25,14 @@ class Row(NamedTuple):
 ROWS = (
     Row("image_classification", "ImageClassifier", "Pictures to classes: digits, ImageNet."),
     Row("optical_flow", "OpticalFlow", "Two pictures to the motion of every pixel."),
+    Row("language_mlm", "MaskedLanguageModel", "Text with gaps to text: bytes or SentencePiece."),
     Row("glue", "GlueModel", "Sentences and pairs to labels: GLUE's tasks, one model for all."),
     Row("multimodal_autoencoding", "MultimodalAutoencoder", "Video, sound and label, and back."),
 )
 
 
 # Released models that have no task yet: official weights in and out, and Keras's own fit and predict.
-MODELS = (
-    Row("language_mlm", "MaskedLanguageModel", "Bytes to bytes: fills in what is masked."),
-)
+MODELS: tuple[Row, ...] = ()
 
 
 def names() -> list[str]:

@@ -59,6 +59,9 @@ class Task:
       serving_spec: config -> what `serving_default` takes: raw bytes as users have them, first axis B.
       serve: (model, raw inputs, config, labels) -> what `serving_default` returns.
       respond: (outputs, config, labels) -> the same named outputs from the model's own.
+      respond_reads_inputs: Whether `respond` gets (inputs, outputs) in place of the outputs: where an answer
+        depends on what was asked, as the places of masks do.
+      warmup: raw inputs that are the features of stored examples -> raw inputs worth warming up with.
       requests: words of the command line -> `Request`s, one at a time; by default each file is one.
       requests_at_once: How many requests `predict` gives to the model together.
       read: contents of requests -> raw inputs for `serve`, one row a request; they are of one shape.
@@ -90,6 +93,7 @@ class Task:
     serving_spec: Callable[[TaskConfig], dict[str, tf.TensorSpec]]
     serve: Callable[[keras.Model, Tensors, TaskConfig, Labels | None], dict[str, tf.Tensor]]
     respond: Callable[[Any, TaskConfig, Labels | None], dict[str, tf.Tensor]]
+    respond_reads_inputs: bool = False
     read: Callable[[Sequence[bytes]], dict[str, Any]]
     answer: Callable[[Mapping[str, Any], Labels | None, int], list[Any]]
     baseline: Callable[[tf.data.Dataset, TaskConfig], dict[str, float]]
@@ -102,6 +106,7 @@ class Task:
     transform: Callable[[Tensors, TaskConfig], dict[str, Any]] = lambda features, config: dict(
         features
     )
+    warmup: Callable[[Tensors], Tensors] = lambda raw: raw
     lower_is_better: tuple[str, ...] = ()
 
     def preset(self, name: str) -> Preset:
