@@ -12,15 +12,24 @@ from perceiver_keras.layers.patches import surrounding_patches
 from perceiver_keras.preprocess.image import ImagePreprocess
 
 
-def standardized(frames: tf.Tensor) -> tf.Tensor:
-    """Frames [B, 2, H, W, C] with mean 0 in each channel and deviation 1 (of all channels), pair by pair.
+def local_contrast(frames: tf.Tensor, window: int) -> tf.Tensor:
+    """Frames [B, 2, H, W, C] less their surroundings' mean colour, over the surroundings' deviation.
 
-    A tenth is added to the deviation, so that pairs without any contrast are not all noise.
+    Both are of the `window`×`window` pixels around, as far as there are any, in both frames together: what
+    is subtracted is the same for both, so nothing that moves is lost. The deviation is of all channels;
+    0.05 of the frames' unit is added to it, or even surfaces would be all noise.
     """
     exact = tf.cast(frames, tf.float32)
-    exact -= tf.reduce_mean(exact, axis=[1, 2, 3], keepdims=True)
-    deviation = tf.sqrt(tf.reduce_mean(exact**2, axis=[1, 2, 3, 4], keepdims=True))
-    return tf.cast(exact / (deviation + 0.1), frames.dtype)
+    exact -= _around(tf.reduce_mean(exact, axis=1), window)
+    deviation = tf.sqrt(_around(tf.reduce_mean(exact**2, axis=[1, 4])[..., None], window))
+    return tf.cast(exact / (deviation + 0.05), frames.dtype)
+
+
+def _around(pictures: tf.Tensor, window: int) -> tf.Tensor:
+    """[B, H, W, C] -> the means of what is around each pixel, [B, 1, H, W, C]."""
+    return tf.nn.avg_pool2d(pictures, window, 1, "SAME")[
+        :, None
+    ]  # borders: of the pixels there are
 
 
 @register
@@ -35,9 +44,9 @@ class FlowPreprocess(ImagePreprocess):
     Args:
         patch_size: side of the neighbourhood; 1: the pixel alone.
         join_frames: both frames' channels in one picture, before a stem that knows no time.
-        standardize: take out each pair's mean colour and contrast first (see `standardized`). The
-            released model does not; a small model sees motion far sooner, since what differs between
-            the frames is else a small part of their values.
+        contrast_window: side of the surroundings that `local_contrast` sets each pixel against first. None,
+            as in the released model: pixels as they are. A small model sees motion far sooner with it,
+            because what differs between the frames is else a small part of their values.
         stem, position, concat_or_add: as in `ImagePreprocess`.
 
     Call: frames [B, 2, H, W, C], scaled to [-1, 1] -> [B, H·W, channels]; apart [B, 2·H·W, channels];
@@ -49,13 +58,13 @@ class FlowPreprocess(ImagePreprocess):
         *,
         patch_size: int = 3,
         join_frames: bool = False,
-        standardize: bool = False,
+        contrast_window: int | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.patch_size = patch_size
         self.join_frames = join_frames
-        self.standardize = standardize
+        self.contrast_window = contrast_window
 
     def build(self, input_shape: Any) -> None:
         super().build(self._before_stem(input_shape))
@@ -64,8 +73,8 @@ class FlowPreprocess(ImagePreprocess):
         return super().compute_output_shape(self._before_stem(input_shape))
 
     def call(self, frames: tf.Tensor, training: bool | None = None) -> tf.Tensor:
-        if self.standardize:
-            frames = standardized(frames)
+        if self.contrast_window is not None:
+            frames = local_contrast(frames, self.contrast_window)
         if self.patch_size > 1:
             frames = surrounding_patches(frames, self.patch_size)
         if self.join_frames:
@@ -85,5 +94,5 @@ class FlowPreprocess(ImagePreprocess):
         return super().get_config() | {
             "patch_size": self.patch_size,
             "join_frames": self.join_frames,
-            "standardize": self.standardize,
+            "contrast_window": self.contrast_window,
         }

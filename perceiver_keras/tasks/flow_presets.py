@@ -32,7 +32,7 @@ class OpticalFlowModelConfig(c.PerceiverConfig):
     channels: int = 3
     patch_size: int = 3  # side of each pixel's neighbourhood
     join_frames: bool = False  # before a stem that knows no time; a PatchStem joins them itself
-    standardize: bool = False  # take out each pair's mean colour and contrast
+    contrast_window: int | None = None  # pixels are set against what is around them, in this window
     stem: c.Stem
     position: c.Position
     upsampling: Literal["convex", "blocks"] = "convex"  # where the stem shrinks the frames
@@ -113,7 +113,7 @@ TINY = OpticalFlowConfig(
     model=OpticalFlowModelConfig(
         image_size=(16, 24),
         patch_size=3,
-        standardize=True,
+        contrast_window=7,
         stem=c.PatchStem(spatial_downsample=2, temporal_downsample=2, linear_channels=64),
         position=c.FourierPosition(num_bands=8),
         upsampling="blocks",
@@ -126,9 +126,10 @@ TINY = OpticalFlowConfig(
     train=c.TrainConfig(
         steps=4000,
         learning_rate=1e-3,
-        warmup_steps=200,
+        warmup_steps=100,
         optimizer="adamw",
         clip_norm=1.0,
+        ema_decay=0.995,
     ),
     evaluate=c.EvaluateConfig(thresholds={"relative_aepe": 0.5}, batch_size=64),
 )

@@ -181,7 +181,7 @@ class OpticalFlow(TaskModel):
             preprocess=FlowPreprocess(
                 patch_size=config.patch_size,
                 join_frames=config.join_frames,
-                standardize=config.standardize,
+                contrast_window=config.contrast_window,
                 stem=config.stem,
                 position=config.position,
                 name="preprocess",

@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from perceiver_keras.config import ConvStem, FourierPosition, PatchStem, PixelStem
-from perceiver_keras.preprocess.flow import FlowPreprocess, standardized
+from perceiver_keras.preprocess.flow import FlowPreprocess, local_contrast
 
 FRAMES = np.random.default_rng(0).normal(size=(2, 2, 5, 6, 3)).astype(np.float32)
 
@@ -65,19 +65,24 @@ def test_joined_before_a_stem_that_knows_no_time():
     )
 
 
-def test_standardized_pairs_have_mean_0_and_deviation_1_whatever_their_light():
-    frames = tf.constant(FRAMES * 3 + [1.0, 2.0, -1.0])
-    out = standardized(frames).numpy()
-    np.testing.assert_allclose(out.mean((1, 2, 3)), 0, atol=1e-5)
-    deviation = (FRAMES * 3 - (FRAMES * 3).mean((1, 2, 3), keepdims=True)).std((1, 2, 3, 4))
-    np.testing.assert_allclose(out.std((1, 2, 3, 4)), deviation / (deviation + 0.1), rtol=1e-4)
-    assert not standardized(tf.ones((1, 2, 4, 4, 3))).numpy().any()
-    layer = FlowPreprocess(
-        standardize=True,
-        stem=PatchStem(temporal_downsample=2),
-        position=FourierPosition(num_bands=2),
-    )
-    plain = FlowPreprocess(
-        stem=PatchStem(temporal_downsample=2), position=FourierPosition(num_bands=2)
-    )
-    np.testing.assert_allclose(layer(frames), plain(standardized(frames)), atol=1e-6)
+def test_local_contrast_pixel_by_pixel():
+    frames = FRAMES[:1] * 2 + np.float32([1.0, 2.0, -1.0])
+    padded = np.pad(frames, [(0, 0), (0, 0), (1, 1), (1, 1), (0, 0)], constant_values=np.nan)
+    less = np.zeros_like(frames)
+    for y, x in np.ndindex(5, 6):
+        around = padded[0, :, y : y + 3, x : x + 3]
+        less[0, :, y, x] = frames[0, :, y, x] - np.nanmean(around, axis=(0, 1, 2))
+    padded = np.pad(less**2, [(0, 0), (0, 0), (1, 1), (1, 1), (0, 0)], constant_values=np.nan)
+    expected = np.zeros_like(frames)
+    for y, x in np.ndindex(5, 6):
+        deviation = np.sqrt(np.nanmean(padded[0, :, y : y + 3, x : x + 3]))
+        expected[0, :, y, x] = less[0, :, y, x] / (deviation + 0.05)
+    np.testing.assert_allclose(local_contrast(tf.constant(frames), 3), expected, atol=1e-5)
+    stem, position = PatchStem(temporal_downsample=2), FourierPosition(num_bands=2)
+    layer = FlowPreprocess(contrast_window=3, stem=stem, position=position)
+    plain = FlowPreprocess(stem=stem, position=position)
+    np.testing.assert_allclose(layer(frames), plain(expected), atol=1e-5)
+
+
+def test_even_surfaces_have_no_contrast():
+    assert not local_contrast(tf.ones((1, 2, 4, 4, 3)), 3).numpy().any()
