@@ -318,7 +318,8 @@ def _audioset(
             film=Film(num_frames=32, image_size=(224, 224), bands=16),
             num_classes=527,
             query_dim=1024,
-            encode=c.EncodeConfig(num_latents=512, latent_dim=latent_dim),
+            # As wide as the latents: so the parameters are the paper's 25.0M and 88.2M.
+            encode=c.EncodeConfig(num_latents=512, latent_dim=latent_dim, shape_for_attention="q"),
             process=c.ProcessConfig(num_self_attention_layers=12, num_self_attention_heads=8),
             decode=c.DecodeConfig(),
         ),

@@ -28,6 +28,8 @@ ROWS = (
     Row("language_mlm", "MaskedLanguageModel", "Text with gaps to text: bytes or SentencePiece."),
     Row("glue", "GlueModel", "Sentences and pairs to labels: GLUE's tasks, one model for all."),
     Row("multimodal_autoencoding", "MultimodalAutoencoder", "Video, sound and label, and back."),
+    Row("audio_classification", "AudioClassifier", "Sounds to all that is in them: AudioSet."),
+    Row("starcraft_entities", "EntityEncoder", "Sets of game units: embeddings, target, winner."),
 )
 
 

@@ -327,7 +327,7 @@ PRESETS = {
 
 TASK = Task(
     name="starcraft_entities",
-    summary="Sets of game units to their embeddings, a target and the winner.",
+    summary="Sets of game units: embeddings, target, winner.",
     model_class=EntityEncoder,
     presets=PRESETS,
     feature_spec=feature_spec,
