@@ -119,6 +119,25 @@ def to_inputs(
     return {"ids": encoded.ids, "mask": encoded.mask, "task": number}, cut
 
 
+def batch_of(
+    task: tf.Tensor, first: tf.Tensor, second: tf.Tensor, config: GlueTaskConfig
+) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
+    """`to_inputs` of strings [B]."""
+    length = config.model.length
+    return tf.map_fn(
+        lambda strings: to_inputs(*strings, config),
+        (task, first, second),
+        fn_output_signature=(
+            {
+                "ids": tf.TensorSpec([length], tf.int32),
+                "mask": tf.TensorSpec([length], tf.bool),
+                "task": tf.TensorSpec([], tf.int32),
+            },
+            tf.TensorSpec([], tf.int32),
+        ),
+    )
+
+
 # === Preprocess, encode, process, decode, postprocess: `glue_model.GlueModel` ===
 
 
@@ -263,19 +282,7 @@ def serve(
         tf.reduce_all(tf.reduce_any(task[:, None] == tf.constant(trained), axis=1)),
         [f"This model was trained for {', '.join(trained)}, and asked for:", tf.unique(task)[0]],
     )
-    length = config.model.length
-    inputs, cut = tf.map_fn(
-        lambda strings: to_inputs(*strings, config),
-        (task, first, second),
-        fn_output_signature=(
-            {
-                "ids": tf.TensorSpec([length], tf.int32),
-                "mask": tf.TensorSpec([length], tf.bool),
-                "task": tf.TensorSpec([], tf.int32),
-            },
-            tf.TensorSpec([], tf.int32),
-        ),
-    )
+    inputs, cut = batch_of(task, first, second, config)
     return respond(model(inputs, training=False), config, labels) | {"cut": cut}
 
 

@@ -64,7 +64,7 @@ def write_predictions(
 
 
 def read_examples(row: GlueTask, split: str, data_dir: str | None) -> list[dict[str, Any]]:
-    """(idx, sentence1, sentence2) of one task of TFDS's GLUE, in the order stored."""
+    """(idx, sentence1, sentence2, label) of one task of TFDS's GLUE, in the order stored."""
     if row.name in ("mnli", "mnli_mismatched"):
         name, split = "mnli", f"{split}_{'matched' if row.name == 'mnli' else 'mismatched'}"
     else:
@@ -82,6 +82,7 @@ def read_examples(row: GlueTask, split: str, data_dir: str | None) -> list[dict[
                 "idx": int(example["idx"]),
                 "sentence1": first,
                 "sentence2": second[0] if second else b"",
+                "label": float(example["label"]),
             }
         )
     return found

@@ -12,6 +12,7 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 from tensorflow import keras
 
+from perceiver_keras import reproduce
 from perceiver_keras.config import override
 from perceiver_keras.data.glue import EIGHT, TASKS, task_named
 from perceiver_keras.data.text import OFFSET, SEP
@@ -302,3 +303,38 @@ def test_prediction_files_are_the_server_s(tmp_path, monkeypatch):
 def test_every_file_of_the_server_has_a_row():
     files = "CoLA SST-2 MRPC STS-B QQP MNLI-m MNLI-mm QNLI RTE WNLI AX"
     assert [row.file for row in TASKS] == files.split()
+
+
+# === The paper's figures ===
+
+
+def test_claimed_averages_are_the_means_of_the_claimed_figures():
+    """MNLI's two count as one, as `glue_average` does it."""
+    for name, benchmark in reproduce.benchmarks().items():
+        if benchmark.task != "glue":
+            continue
+        config = PRESETS[benchmark.model].config
+        if len(benchmark.claimed) > 2:
+            claimed = dict(benchmark.claimed)
+            average = claimed.pop("glue_average")
+            mnli = [claimed.pop(key) for key in list(claimed) if key.startswith("mnli")]
+            assert np.mean([*claimed.values(), np.mean(mnli)]) == pytest.approx(average, abs=6e-5)
+            assert claimed.keys() <= {metric.name for metric in glue.figure_metrics(config)}
+        else:
+            task = name.removeprefix("glue-")
+            config = override(config, f'model.tasks=["{task}"]', "data.mismatched=true")
+            names = {metric.name for metric in glue.figure_metrics(config)}
+            assert benchmark.claimed.keys() <= names
+
+
+def test_a_benchmark_reads_tfds_s_development_sets(tmp_path, monkeypatch):
+    monkeypatch.setattr(glue_files.source, "open_builder", lambda name, _: tfds.builder(name))
+    with tfds.testing.mock_data(num_examples=2):
+        protocol = reproduce.get("glue-rte").open(tmp_path, {})
+        assert [protocol.group(key) for key in protocol.keys] == ["rte"] * len(protocol.keys)
+        config = override(CONFIG, 'model.tasks=["rte"]')
+        rows = protocol.rows(model_of(config), config, protocol.keys)
+    assert rows.shape == (len(protocol.keys), 4)
+    assert set(rows[:, 0]) == {task_named("rte").number}
+    with pytest.raises(UsageError, match="answer cola, but not rte"):
+        protocol.rows(None, override(CONFIG, 'model.tasks=["cola"]'), protocol.keys)
