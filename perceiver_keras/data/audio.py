@@ -93,7 +93,7 @@ def log_mel(
 
 def encode_wav(samples: np.ndarray, rate: int) -> bytes:
     """float [S] in [-1, 1], clipped, as a WAV of 16 bits."""
-    numbers = np.rint(np.clip(np.asarray(samples, np.float64), -1, 1) * 32767).astype("<i2")
+    numbers = np.rint(np.asarray(samples, np.float64) * 32768).clip(-32768, 32767).astype("<i2")
     buffer = io.BytesIO()
     with wave.open(buffer, "wb") as file:
         file.setnchannels(1)
@@ -111,10 +111,11 @@ def check_wav(encoded: bytes) -> str | None:
         with wave.open(io.BytesIO(encoded)) as file:
             if file.getsampwidth() != 2:
                 return f"a WAV of {8 * file.getsampwidth()} bits; 16 are expected"
-            missing = file.getnframes() * file.getnchannels() * 2 - len(encoded)
+            size = file.getnframes() * file.getnchannels() * 2
+            missing = size - len(file.readframes(file.getnframes()))
     except (wave.Error, EOFError, struct.error) as error:
         return f"not a WAV of 16-bit samples ({error or 'it ends early'})"
-    return None if missing <= 0 else f"truncated WAV: {missing} bytes or more are missing"
+    return None if missing <= 0 else f"truncated WAV: {missing} of {size} bytes are missing"
 
 
 def as_wav(content: bytes | str | os.PathLike[str], rate: int = 48_000) -> bytes:
@@ -138,4 +139,4 @@ def as_wav(content: bytes | str | os.PathLike[str], rate: int = 48_000) -> bytes
     else:
         arguments, given = ["-i", "-"], content
     raw = ffmpeg.run([*arguments, "-vn", "-ac", "1", "-ar", str(rate), "-f", "s16le", "-"], given)
-    return encode_wav(np.frombuffer(raw, "<i2") / 32767, rate)
+    return encode_wav(np.frombuffer(raw, "<i2") / 32768, rate)

@@ -40,6 +40,7 @@ from perceiver_keras.layers.position import FourierPositionEncoding, LearnedPosi
 from perceiver_keras.perceiver import Perceiver
 from perceiver_keras.postprocess.audio import AudioPostprocess
 from perceiver_keras.postprocess.classification import ClassificationPostprocess
+from perceiver_keras.postprocess.entities import EntitiesPostprocess
 from perceiver_keras.postprocess.flow import FlowPostprocess
 from perceiver_keras.postprocess.multimodal import MultimodalPostprocess
 from perceiver_keras.postprocess.projection import ProjectionPostprocess
@@ -232,6 +233,7 @@ LAYERS: dict[str, Case] = {
         array(2, 6, 38),
         {"trains": False, "call": {"inputs": array(2, 2, 4, 5, 3)}},
     ),
+    "EntitiesPostprocess": Case(lambda: EntitiesPostprocess(pooled_dim=6), array(2, 3, 5)),
     "ProjectionPostprocess": Case(lambda: ProjectionPostprocess(output_dim=3), array(2, 4, 5)),
     "VideoPostprocess": Case(lambda: VideoPostprocess(grid=(1, 2, 3)), array(2, 6, 5)),
     "AudioPostprocess": Case(lambda: AudioPostprocess(samples_per_patch=4), array(2, 3, 5)),
