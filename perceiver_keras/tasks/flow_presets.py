@@ -109,7 +109,14 @@ _OURS = "how they are joined to positions in time is not stated: as video's are"
 _CONV = "convolution and RAFT's upsampling by 4; kernels not stated: as the image models'"
 
 TINY = OpticalFlowConfig(
-    data=FlowData(dataset="perceiver_flow", batch_size=32, shuffle_buffer=4000),
+    data=FlowData(
+        dataset="perceiver_flow",
+        batch_size=32,
+        shuffle_buffer=6000,
+        augmentation=FlowAugmentation(  # frames this small leave no room for boxes and scales
+            hue=0.5, eraser=0.0, resize=0.0, flip_vertical=0.5, crop_margin=0
+        ),
+    ),
     model=OpticalFlowModelConfig(
         image_size=(16, 24),
         patch_size=3,
