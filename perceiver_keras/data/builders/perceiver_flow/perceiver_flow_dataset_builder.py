@@ -9,13 +9,13 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 SIZE = (24, 36)
-PAIRS = {"train": 6000, "validation": 256, "test": 512}
+PAIRS = {"train": 4096, "validation": 256, "test": 512}
 SEEDS = {"train": 1, "validation": 2, "test": 3}
 _PICTURES = ("frame1", "frame2", "valid", "occluded")
 
 
 class Builder(tfds.core.GeneratorBasedBuilder):
-    """6,768 pairs of 24x36 frames; motions of up to about two pixels."""
+    """4,864 pairs of 24x36 frames; motions of up to about two pixels."""
 
     VERSION = tfds.core.Version("1.0.0")
     RELEASE_NOTES = {"1.0.0": "First release."}
