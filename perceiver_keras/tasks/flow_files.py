@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from perceiver_keras.data import image, video
+from perceiver_keras.data import flow, image, video
 from perceiver_keras.errors import PerceiverError, UsageError
 from perceiver_keras.tasks.flow_prediction import different_sizes
 from perceiver_keras.tasks.requests import Request, expand, read
@@ -103,6 +103,17 @@ def _pairs(frames: Iterable[Request]) -> Iterator[Request]:
             yield Request(first.name, Pair(*contents, first.content[1]))
 
 
+# === Flow in files ===
+
+
+def _encoder(encode: Callable[[np.ndarray], bytes]) -> Callable[[Mapping[str, Any]], bytes]:
+    return lambda outputs: encode(np.asarray(outputs["flow"], np.float32))
+
+
+# What `predict --save` writes of one pair; into folders the first.
+FORMATS = {suffix: _encoder(encode) for suffix, encode in flow.ENCODERS.items()}
+
+
 # === Films ===
 
 
@@ -166,18 +177,18 @@ class FlowFilm:
         Raises:
           UsageError: it is of another size than the ones before.
         """
-        flow = np.asarray(outputs["flow"], np.float32)
+        motion = np.asarray(outputs["flow"], np.float32)
         if self._spool is None:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._spool = tempfile.TemporaryFile(dir=self.path.parent)  # noqa: SIM115 - until close
-            self._shape, self._rate = flow.shape, getattr(content, "rate", FRAMES_PER_SECOND)
-        if flow.shape != self._shape:
+            self._shape, self._rate = motion.shape, getattr(content, "rate", FRAMES_PER_SECOND)
+        if motion.shape != self._shape:
             raise UsageError(
-                f"{self.path}: a film's frames are of one size, got {list(self._shape)} and {list(flow.shape)}."
+                f"{self.path}: a film's frames are of one size, got {list(self._shape)} and {list(motion.shape)}."
             )
-        lengths = np.hypot(flow[..., 0], flow[..., 1])
+        lengths = np.hypot(motion[..., 0], motion[..., 1])
         self._largest = max(self._largest, float(np.percentile(lengths, _SCALE_SHARE)))
-        self._spool.write(flow.astype(np.float16).tobytes())
+        self._spool.write(motion.astype(np.float16).tobytes())
         self._count += 1
 
     def close(self) -> None:
@@ -198,8 +209,8 @@ class FlowFilm:
             self._spool.seek(0)
             size = 2 * int(np.prod(self._shape))
             for _ in range(self._count):
-                flow = np.frombuffer(self._spool.read(size), np.float16).reshape(self._shape)
-                colours = to_colours(flow, self._largest)[:height, :width]
+                motion = np.frombuffer(self._spool.read(size), np.float16).reshape(self._shape)
+                colours = to_colours(motion, self._largest)[:height, :width]
                 colours = np.pad(colours, _missing(colours, height, width), mode="edge")
                 writer.send(np.ascontiguousarray(colours))
             writer.close()

@@ -283,6 +283,7 @@ TASK = Task(
     read=flow_files.as_inputs,
     answer=flow_prediction.answer,
     picture=flow_prediction.picture,
+    formats=flow_files.FORMATS,
     streams={".mp4": flow_files.FlowFilm},
     baseline=baseline,
     show=show,
