@@ -27,6 +27,11 @@ ROWS = (
     Row("optical_flow", "OpticalFlow", "Two pictures to the motion of every pixel."),
     Row("language_mlm", "MaskedLanguageModel", "Text with gaps to text: bytes or SentencePiece."),
     Row("glue", "GlueModel", "Sentences and pairs to labels: GLUE's tasks, one model for all."),
+    Row(
+        "token_classification",
+        "TokenClassifier",
+        "A tag for every byte of a text: the tokens of Python's source code.",
+    ),
     Row("multimodal_autoencoding", "MultimodalAutoencoder", "Video, sound and label, and back."),
     Row("audio_classification", "AudioClassifier", "Sounds to all that is in them: AudioSet."),
     Row("starcraft_entities", "EntityEncoder", "Sets of game units: embeddings, target, winner."),

@@ -1,0 +1,1 @@
+"""The `perceiver_python_tokens` TFDS data set."""
