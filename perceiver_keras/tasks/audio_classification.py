@@ -292,15 +292,15 @@ TINY = AudioClassificationConfig(
         decode=c.DecodeConfig(),
     ),
     train=c.TrainConfig(
-        steps=800,
+        steps=500,
         learning_rate=4e-3,
         warmup_steps=100,
         clip_norm=10.0,
         weight_decay=0.01,
         ema_decay=0.99,
-        evaluate_every=400,
+        evaluate_every=250,
     ),
-    evaluate=c.EvaluateConfig(thresholds={"mean_average_precision": 0.8}, batch_size=200),
+    evaluate=c.EvaluateConfig(thresholds={"mean_average_precision": 0.9}, batch_size=200),
 )
 
 

@@ -16,8 +16,8 @@ TINY = MultimodalAutoencodingConfig(
         dataset="perceiver_clips",
         batch_size=32,
         shuffle_buffer=2000,
-        image_points=256,
-        audio_points=64,
+        image_points=128,
+        audio_points=32,
     ),
     model=MultimodalAutoencoderConfig(
         num_frames=4,
@@ -36,17 +36,17 @@ TINY = MultimodalAutoencodingConfig(
         decode=DecodeConfig(num_cross_attention_heads=4, qk_dim=64, v_dim=64, output_dim=64),
     ),
     train=ClipTrain(
-        steps=2000,
+        steps=1200,
         learning_rate=4e-3,
         warmup_steps=200,
         clip_norm=10.0,
         weight_decay=0.01,
         ema_decay=0.99,
-        image_weight=1.0,
+        image_weight=3.0,
         label_weight=0.1,
     ),
     evaluate=EvaluateConfig(
-        thresholds={"video_psnr": 20.0, "audio_psnr": 16.0, "accuracy": 0.7}, batch_size=100
+        thresholds={"video_psnr": 17.0, "audio_psnr": 22.0, "accuracy": 0.9}, batch_size=100
     ),
 )
 
