@@ -36,7 +36,7 @@ class Files:
     """
 
     def __init__(self, task: Task, out: str | None, save: str | None):
-        self._formats = {suffix: _of_one(make) for suffix, make in task.formats.items()}
+        self._formats = {suffix: _OfOne(make) for suffix, make in task.formats.items()}
         pictures = {".png": lambda results: _picture(task, results)}
         numbers = {".npz": _npz, ".json": _json}
         self._targets: list[_Target | _Stream] = []
@@ -92,6 +92,8 @@ class _Target:
     def add(self, result: Result) -> None:
         if not self.folder:
             self._results.append(result)
+            if len(self._results) > 1 and isinstance(self._make, _OfOne):
+                self._make(self._results)  # says now what it would say in hours
             return
         self.path.mkdir(parents=True, exist_ok=True)
         write_whole(self._place(result.name), self._make([result]))
@@ -125,16 +127,19 @@ class _Stream:
         say(f"Written: {self._path}")
 
 
-def _of_one(make: Callable[[Mapping[str, Any]], bytes]) -> Bytes:
-    def checked(results: Sequence[Result]) -> bytes:
+class _OfOne:
+    """A format of the task's own, whose files hold one answer."""
+
+    def __init__(self, make: Callable[[Mapping[str, Any]], bytes]):
+        self._of = make
+
+    def __call__(self, results: Sequence[Result]) -> bytes:
         if len(results) != 1:
             raise UsageError(
                 f"A file of this kind holds one answer and there are {len(results)}; name a folder "
                 "with a / at its end, or .npz."
             )
-        return make(results[0].numbers)
-
-    return checked
+        return self._of(results[0].numbers)
 
 
 def _picture(task: Task, results: Sequence[Result]) -> bytes:

@@ -18,6 +18,7 @@ from perceiver_keras.tasks.flow_prediction import different_sizes
 from perceiver_keras.tasks.requests import Request, expand, read
 
 FRAMES_PER_SECOND = 25.0  # of a film of flow whose frames came from no film
+FILMS = {".mp4", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".m4v", ".gif"}
 _SCALE_SHARE = 99.5  # per cent of the pixels of a film's fastest frame that are not darkened
 
 
@@ -42,7 +43,7 @@ def requests(words: Sequence[str]) -> Iterator[Request]:
       PerceiverError: a film that can't be read.
     """
     folders = [word for word in words if Path(word).is_dir()]
-    films = [word for word in words if Path(word).suffix.lower() in video.FILMS]
+    films = [word for word in words if Path(word).suffix.lower() in FILMS]
     if (folders or films) and len(words) > 1:
         raise UsageError(
             f"{(folders + films)[0]} is a sequence of its own: name one folder or one film at a time, "

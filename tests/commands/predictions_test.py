@@ -114,7 +114,7 @@ def test_what_does_not_fit_a_file_is_said(tmp_path: Path):
     ):
         files = Files(TASK, None, f"{tmp_path}/a{suffix}")
         files.add(result("a"))
-        files.add(second)
         with pytest.raises(UsageError, match=words):
+            files.add(second)  # what can't be written is said at once where it is known
             files.finish()
         assert not (tmp_path / f"a{suffix}").exists()
