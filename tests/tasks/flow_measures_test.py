@@ -30,7 +30,7 @@ def by_numpy(targets, flow):
     true = targets[..., :2]
     error = np.sqrt(((flow.astype(np.float64) - true) ** 2).sum(-1))
     motion = np.sqrt((true.astype(np.float64) ** 2).sum(-1))
-    bad = (error > 3) & (error / motion > 0.05)
+    bad = (error > 3) & (error > 0.05 * motion)
     unseen = targets[..., 3] > 0
     images = [i for i in range(len(valid)) if valid[i].any()]
     e, m = error[valid], motion[valid]

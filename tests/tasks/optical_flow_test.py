@@ -88,9 +88,15 @@ def run_of(**data):
     )
 
 
-def at(config, features, seen, seed):
-    features = tensors(features) | {SEEN: tf.constant(seen, tf.int64)}
-    return task.prepare(features, config, True, tf.constant([seed, 1], tf.int32))
+def in_training(config, features):
+    """(examples seen, seed) -> prepared, traced once."""
+    features = tensors(features)
+
+    @tf.function(input_signature=[tf.TensorSpec([], tf.int64), tf.TensorSpec([], tf.int32)])
+    def at(seen, seed):
+        return task.prepare(features | {SEEN: seen}, config, True, tf.stack([seed, 1]))
+
+    return at
 
 
 def test_curriculum_augmentation_grows_and_ends_with_pairs_both_ways():
@@ -104,22 +110,22 @@ def test_curriculum_augmentation_grows_and_ends_with_pairs_both_ways():
     augmentation = FlowAugmentation(
         eraser=0.0, resize=0.0, flip_horizontal=0.0, flip_vertical=0.0, crop_margin=0
     )
-    config = run_of(augmentation=augmentation, growing=0.5, plain=0.2)
+    at = in_training(run_of(augmentation=augmentation, growing=0.5, plain=0.2), features)
 
     def spread(seen):
         """How far the ramp's slope (8 of 255 a pixel) is from its own."""
-        slopes = [np.diff(at(config, features, seen, s)[0][0, 8, :, 0]) * 127.5 for s in range(24)]
+        slopes = [np.diff(at(seen, s)[0][0, 8, :, 0]) * 127.5 for s in range(24)]
         return np.mean([abs(np.median(slope) - 8) for slope in slopes])
 
     assert spread(0) < 0.01
     assert spread(0) < spread(25) < spread(50)
     assert abs(spread(79) - spread(50)) < 1e-6  # full strength from the middle on
     assert spread(80) < 0.01
-    moves = [at(config, features, 90, s)[1][8, 12, :2].numpy() for s in range(24)]
+    moves = [at(90, s)[1][8, 12, :2].numpy() for s in range(24)]
     forward = [np.allclose(move, [2, 0]) for move in moves]
     assert 4 < sum(forward) < 20
     assert all(np.allclose(m, [-2, 0]) for m, f in zip(moves, forward, strict=True) if not f)
-    assert all(np.allclose(at(config, features, 79, s)[1][8, 12, :2], [2, 0]) for s in range(12))
+    assert all(np.allclose(at(79, s)[1][8, 12, :2], [2, 0]) for s in range(12))
 
 
 def test_check_names_what_is_wrong():
