@@ -18,6 +18,7 @@ from perceiver_keras.tasks.flow_prediction import different_sizes
 from perceiver_keras.tasks.requests import Request, expand, read
 
 FRAMES_PER_SECOND = 25.0  # of a film of flow whose frames came from no film
+# Suffixes of what has many frames in one file.
 FILMS = {".mp4", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".m4v", ".gif"}
 _SCALE_SHARE = 99.5  # per cent of the pixels of a film's fastest frame that are not darkened
 
