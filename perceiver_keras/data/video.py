@@ -60,11 +60,13 @@ def middle(pixels: tf.Tensor, height_by_width: float) -> tf.Tensor:
 # === Films and folders (Python, not a graph) ===
 
 
-def read_film(path: str | os.PathLike[str], seconds: float = MOST_SECONDS) -> Clip:
+def read_film(
+    path: str | os.PathLike[str], seconds: float = MOST_SECONDS, cut: bool = False
+) -> Clip:
     """A film file as a clip: its frames at 25 a second as PNG, its sound, silence where it has none.
 
     Raises:
-      PerceiverError: no film, or one longer than `seconds`.
+      PerceiverError: no film, or one longer than `seconds`, unless it may be `cut` there.
     """
     source = ffmpeg.file(path)
     scale = (
@@ -79,7 +81,10 @@ def read_film(path: str | os.PathLike[str], seconds: float = MOST_SECONDS) -> Cl
     frames = tuple(_split_png(raw))
     if not frames:
         raise PerceiverError("no frame is in it")
-    if len(frames) > seconds * FRAMES_PER_SECOND:
+    most = int(seconds * FRAMES_PER_SECOND)
+    if cut:
+        frames = frames[:most]
+    if len(frames) > most:
         raise PerceiverError(
             f"longer than {seconds:g} s; cut it first: ffmpeg -i {os.fspath(path)} -t {seconds:g} part.mp4"
         )

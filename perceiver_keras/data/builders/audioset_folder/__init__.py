@@ -1,0 +1,1 @@
+"""The `audioset_folder` TFDS data set."""

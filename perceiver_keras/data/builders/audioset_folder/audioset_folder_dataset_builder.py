@@ -1,0 +1,77 @@
+"""AudioSet from the user's clips and its own CSV files as a TFDS data set."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+
+import tensorflow_datasets as tfds
+
+from perceiver_keras.data import video_records
+from perceiver_keras.errors import UsageError
+
+FRAMES, MOST_LABELS = 250, 16
+NAMES = "class_labels_indices.csv"  # index, mid, display_name
+SEGMENTS = {
+    "train": ("unbalanced_train_segments.csv", "balanced_train_segments.csv"),
+    "test": ("eval_segments.csv",),
+}
+
+
+class Builder(tfds.core.GeneratorBasedBuilder):
+    """Ten seconds each, and all that is to be heard in them."""
+
+    VERSION = tfds.core.Version("1.0.0")
+    RELEASE_NOTES = {"1.0.0": "First release."}
+    MANUAL_DOWNLOAD_INSTRUCTIONS = """
+    Put into audioset_folder/ the files class_labels_indices.csv, eval_segments.csv and one or both of
+    balanced_train_segments.csv and unbalanced_train_segments.csv from research.google.com/audioset,
+    and the clips as clips/YTID.mp4 (any format that ffmpeg reads), already cut to their ten seconds.
+    """
+
+    def _info(self) -> tfds.core.DatasetInfo:
+        labels = tfds.features.Sequence(tfds.features.ClassLabel(), length=MOST_LABELS)
+        return self.dataset_info_from_configs(
+            features=video_records.features(FRAMES, labels),
+            homepage="https://research.google.com/audioset",
+        )
+
+    def _split_generators(self, dl_manager: tfds.download.DownloadManager):
+        root = video_records.manual_folder(dl_manager, self.name)
+        if not (root / NAMES).is_file():
+            raise UsageError(f"{root} lacks {NAMES}; get it from research.google.com/audioset.")
+        with open(root / NAMES, newline="", encoding="utf-8") as file:
+            rows = sorted(csv.DictReader(file), key=lambda row: int(row["index"]))
+        self.info.features["label"].feature.names = [row["display_name"] for row in rows]
+        places = {row["mid"]: number for number, row in enumerate(rows)}
+        clips = {path.stem: path for path in sorted((root / "clips").glob("*"))}
+        found = {}
+        for split, files in SEGMENTS.items():
+            named = [item for name in files for item in segments(root / name)]
+            mine = {clips[key]: mids for key, mids in named if key in clips}
+            if mine:
+                found[split] = self._generate_examples(mine, places)
+        if not found:
+            raise UsageError(
+                f"{root}: no clip in clips/ is named in {', '.join(sum(SEGMENTS.values(), ()))}."
+            )
+        return found
+
+    def _generate_examples(
+        self, clips: dict[Path, list[str]], places: dict[str, int]
+    ) -> Iterator[tuple[str, dict]]:
+        for path, mids in clips.items():
+            labels = sorted(places[mid] for mid in mids if mid in places)[:MOST_LABELS]
+            (window,) = video_records.windows(path, FRAMES, 1)
+            yield path.stem, window | {"label": labels + [-1] * (MOST_LABELS - len(labels))}
+
+
+def segments(path: Path) -> Iterator[tuple[str, list[str]]]:
+    """(YTID, mids) of a file of segments; `# …` begins a comment, and mids are one quoted field."""
+    if not path.is_file():
+        return
+    with open(path, newline="", encoding="utf-8") as file:
+        lines = (line for line in file if not line.startswith("#"))
+        for row in csv.reader(lines, skipinitialspace=True):
+            yield row[0], row[3].split(",")

@@ -1,0 +1,1 @@
+"""The `starcraft_replays` TFDS data set."""
