@@ -139,8 +139,11 @@ def _from_saved_model(task_name: str, model: Path | None) -> Predictor:
     if about.get("task", task_name) != task_name:
         raise UsageError(f"{servable.folder} is a model for {about['task']}, not for {task_name}.")
 
+    takes = servable.signature("serving_default").inputs
+
     def run(raw: dict[str, Any]) -> Any:
-        return servable.predict("serving_default", **raw)
+        # A task may read more than this model takes: a film's frames for one that only hears.
+        return servable.predict("serving_default", **{k: raw[k] for k in raw if k in takes})
 
     return Predictor(registry.get(task_name), str(servable.folder), run, about.get("labels"))
 

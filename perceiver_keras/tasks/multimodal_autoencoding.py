@@ -20,7 +20,6 @@ from perceiver_keras.metrics import ColumnRatio
 from perceiver_keras.tasks import clips
 from perceiver_keras.tasks.multimodal_model import (
     MultimodalAutoencoder,
-    MultimodalAutoencoderConfig,  # noqa: F401 - official weights look here for what is a task's
     MultimodalAutoencodingConfig,
 )
 from perceiver_keras.tasks.multimodal_presets import PRESETS

@@ -33,28 +33,31 @@ class Battle:
         place = rng.uniform(size=(len(side), 2)) * [0.6, 1] + np.outer(side, [0.4, 0])
         return cls(kind, side, HEALTH[kind] * rng.uniform(0.4, 1, len(side)), place)
 
+    def targets(self, units: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The foes that `units` attack, or walk towards, and the ways to them [units, 2]."""
+        way = self.place[None] - self.place[units, None]
+        away = np.sqrt((way**2).sum(-1))
+        foes = (self.side[None] != self.side[units, None]) & (self.health > 0)
+        cost = np.where(foes, away + CAUTION * self.health / HEALTH[self.kind], np.inf)
+        chosen = cost.argmin(1)
+        return chosen, way[np.arange(len(units)), chosen]
+
     def target(self, unit: int) -> int:
-        """The foe that `unit` attacks, or walks towards."""
-        away = np.linalg.norm(self.place - self.place[unit], axis=1)
-        cost = away + CAUTION * self.health / HEALTH[self.kind]
-        foes = (self.side != self.side[unit]) & (self.health > 0)
-        return int(np.where(foes, cost, np.inf).argmin())
+        return int(self.targets(np.array([unit]))[0][0])
 
     def over(self) -> bool:
         alive = self.side[self.health > 0]
-        return len(set(alive)) < 2
+        return alive.min(initial=1) == alive.max(initial=0) or not len(alive)
 
     def turn(self) -> None:
         """Every unit that lives strikes its target if it can reach it, else walks; blows fall at once."""
         units = np.flatnonzero(self.health > 0)
-        targets = [self.target(unit) for unit in units]
-        way = self.place[targets] - self.place[units]
-        away = np.linalg.norm(way, axis=1)
-        reached = away <= REACH[self.kind[units]]
-        for unit, target, near in zip(units, targets, reached, strict=True):
-            if near:
-                self.health[target] -= DAMAGE[self.kind[unit]]
-        step = np.where(reached, 0, np.minimum(SPEED[self.kind[units]], away))
+        kind = self.kind[units]
+        chosen, way = self.targets(units)
+        away = np.sqrt((way**2).sum(-1))
+        reached = away <= REACH[kind]
+        np.subtract.at(self.health, chosen[reached], DAMAGE[kind[reached]])
+        step = np.where(reached, 0, np.minimum(SPEED[kind], away))
         self.place[units] += way / np.maximum(away, 1e-9)[:, None] * step[:, None]
 
     def entities(self, rng: np.random.Generator, actor: int) -> tuple[np.ndarray, np.ndarray, int]:
@@ -77,7 +80,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
 
     VERSION = tfds.core.Version("1.0.0")
     RELEASE_NOTES = {"1.0.0": "First release."}
-    COUNTS = {"train": 8000, "validation": 500, "test": 1000}
+    COUNTS = {"train": 5000, "validation": 300, "test": 600}
 
     def _info(self) -> tfds.core.DatasetInfo:
         return self.dataset_info_from_configs(
