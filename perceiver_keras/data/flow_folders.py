@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -49,6 +50,8 @@ def sintel(root: Path, sintel_pass: str) -> list[FlowFiles]:
     found = []
     for folder in sorted(path for path in (training / sintel_pass).iterdir() if path.is_dir()):
         frames = _numbered(folder, r"frame_(\d+)\.png")
+        if len(frames) < 2:
+            raise UsageError(f"Sequence {folder} has {len(frames)} frames, and a pair needs two.")
         for number in sorted(frames):
             if number + 1 not in frames:
                 continue
@@ -71,39 +74,190 @@ def sintel(root: Path, sintel_pass: str) -> list[FlowFiles]:
 
 
 def kitti_2015(root: Path) -> list[FlowFiles]:
-    """KITTI 2015's training pairs by number.
+    """KITTI 2015's training pairs by number; see `kitti`."""
+    return kitti(root, "2015")
+
+
+def kitti(root: Path, year: str) -> list[FlowFiles]:
+    """KITTI's training pairs by number.
+
+    Args:
+      root: The folder that holds `training/`, or `training` itself.
+      year: "2012" (colour if it is there, else grey) or "2015".
 
     Raises:
       UsageError: the layout is another; the message says what was expected and what was found.
     """
+    frames = {"2015": ("image_2",), "2012": ("colored_0", "image_0")}[year]
     expected = (
-        "training/image_2/000000_10.png, training/image_2/000000_11.png and "
+        f"training/{frames[0]}/000000_10.png, training/{frames[0]}/000000_11.png and "
         "training/flow_occ/000000_10.png (training/flow_noc beside them)"
     )
-    training = _training(root, ("image_2", "flow_occ"), expected)
+    training = _training(root, ("flow_occ",), expected)
+    there = [training / name for name in frames if (training / name).is_dir()]
+    if not there:
+        raise UsageError(_words(root, expected))
     found = []
-    for number, frame1 in sorted(_numbered(training / "image_2", r"(\d+)_10\.png").items()):
+    for number, frame1 in sorted(_numbered(there[0], r"(\d+)_10\.png").items()):
         names = frame1.stem, f"{frame1.stem[:-3]}_11"
-        frame2 = training / "image_2" / f"{names[1]}.png"
+        frame2 = there[0] / f"{names[1]}.png"
         flow, visible = (training / f / f"{names[0]}.png" for f in ("flow_occ", "flow_noc"))
         for path in (frame2, flow):
             if not path.is_file():
                 raise UsageError(f"{path} is missing for pair {number}; expected {expected}.")
         found.append(
             FlowFiles(
-                *(frame1.stem, "kitti-2015", frame1, frame2, flow),
+                *(frame1.stem, f"kitti-{year}", frame1, frame2, flow),
                 visible=visible if visible.is_file() else None,
             )
         )
     if not found:
-        raise UsageError(_words(training / "image_2", expected))
+        raise UsageError(_words(there[0], expected))
     return found
+
+
+def flying_chairs(root: Path) -> dict[str, list[FlowFiles]]:
+    """FlyingChairs, "train" and "validation" by its list, which has 1 or 2 for each pair.
+
+    Raises:
+      UsageError: the layout is another, or the list is of another length.
+    """
+    listing = "FlyingChairs_train_val.txt"
+    expected = (
+        f"data/00001_img1.ppm, data/00001_img2.ppm, data/00001_flow.flo and {listing} beside data/"
+    )
+    root = root / "FlyingChairs_release" if (root / "FlyingChairs_release").is_dir() else root
+    lists = [folder / listing for folder in (root, root / "data", root.parent)]
+    split = next((path for path in lists if path.is_file()), None)
+    if not (root / "data").is_dir() or split is None:
+        raise UsageError(_words(root, expected))
+    flows = _numbered(root / "data", r"(\d+)_flow\.flo")
+    sides = split.read_text(encoding="utf-8").split()
+    if len(sides) != len(flows) or set(sides) - {"1", "2"} or not flows:
+        raise UsageError(
+            f"{split} has {len(sides)} numbers, and should have a 1 or 2 for each of the "
+            f"{len(flows)} files data/*_flow.flo."
+        )
+    pairs: dict[str, list[FlowFiles]] = {"train": [], "validation": []}
+    for side, (_, flow) in zip(sides, sorted(flows.items()), strict=True):
+        stem = flow.name.removesuffix("_flow.flo")
+        frames = [flow.with_name(f"{stem}_img{number}.ppm") for number in (1, 2)]
+        _must_exist(frames, expected)
+        name = "train" if side == "1" else "validation"
+        pairs[name].append(FlowFiles(stem, "flying_chairs", *frames, flow))
+    return pairs
+
+
+def flying_things3d(root: Path, things_pass: str, part: str) -> Iterator[FlowFiles]:
+    """FlyingThings3D's forward flow of both cameras, scene by scene.
+
+    Args:
+      things_pass: "clean" or "final".
+      part: "TRAIN" or "TEST".
+
+    Raises:
+      UsageError: the layout is another; the message says what was expected and what was found.
+    """
+    frames, flows = root / f"frames_{things_pass}pass" / part, root / "optical_flow" / part
+    expected = (
+        f"frames_{things_pass}pass/{part}/A/0000/left/0006.png and "
+        f"optical_flow/{part}/A/0000/into_future/left/OpticalFlowIntoFuture_0006_L.pfm"
+    )
+    if not frames.is_dir() or not flows.is_dir():
+        raise UsageError(_words(root, expected))
+    count = 0
+    for camera in sorted(flows.glob("*/*/into_future/*")):
+        scene = camera.relative_to(flows)
+        group = f"{scene.parts[0]}/{scene.parts[1]}/{camera.name}"
+        numbered = _numbered(camera, r"OpticalFlowIntoFuture_(\d+)_[LR]\.pfm")
+        for number, flow in sorted(numbered.items()):
+            pictures = [frames / group / f"{n:04}.png" for n in (number, number + 1)]
+            if pictures[0].is_file() and not pictures[1].is_file():
+                continue  # flow is there for the last frame, too, and leads nowhere
+            _must_exist(pictures, expected)
+            count += 1
+            yield FlowFiles(f"{part}/{group}/{number:04}", group, *pictures, flow)
+    if not count:
+        raise UsageError(_words(flows, expected))
+
+
+def autoflow(root: Path) -> Iterator[FlowFiles]:
+    """The public static set of AutoFlow: a folder for each pair, at any depth.
+
+    Raises:
+      UsageError: there is none, or one lacks a file.
+    """
+    expected = "folders with im0.png, im1.png and forward.flo"
+    count = 0
+    for frame1 in _walk(root, expected, "im0.png"):
+        folder = frame1.parent
+        frame2, flow = folder / "im1.png", folder / "forward.flo"
+        _must_exist((frame2, flow), expected)
+        count += 1
+        yield FlowFiles(folder.relative_to(root).as_posix(), "autoflow", frame1, frame2, flow)
+    if not count:
+        raise UsageError(_words(root, expected))
+
+
+def pairs_of_folder(root: Path) -> Iterator[FlowFiles]:
+    """A folder, and its sub-folders, of frames with flow beside them; each folder is a sequence.
+
+    For each flow file `NAME_flow.flo`, `.pfm` or `.png` (KITTI's), or `NAME.flo` or `.pfm`, frame 1
+    is `NAME_img1` or else `NAME`, frame 2 `NAME_img2` or else the next picture by number. A mask
+    `NAME_occluded.png` may be there.
+
+    Raises:
+      UsageError: there is no flow file, or a frame is missing.
+    """
+    expected = (
+        "NAME_img1.png, NAME_img2.png and NAME_flow.flo (or .pfm, or KITTI's .png), or numbered "
+        "frames such as 0001.png with 0001.flo"
+    )
+    count = 0
+    for flow in _walk(root, expected, "*"):
+        named = re.fullmatch(r"(.+)_flow\.(?:flo|pfm|png)|(.+)\.(?:flo|pfm)", flow.name)
+        if not named:
+            continue
+        stem, count = named[1] or named[2], count + 1
+        frames = [_picture(flow.parent, f"{stem}_img{number}") for number in (1, 2)]
+        if None in frames:
+            following = re.sub(r"\d+$", lambda n: f"{int(n[0]) + 1:0{len(n[0])}}", stem)
+            frames = [_picture(flow.parent, stem), _picture(flow.parent, following)]
+            if None in frames or following == stem:
+                raise UsageError(f"{flow} has no two frames beside it; expected {expected}.")
+        occluded = flow.with_name(f"{stem}_occluded.png")
+        yield FlowFiles(
+            *((flow.parent / stem).relative_to(root).as_posix(), flow.parent.name, *frames, flow),
+            occluded=occluded if occluded.is_file() else None,
+        )
+    if not count:
+        raise UsageError(_words(root, expected))
+
+
+def _walk(root: Path, expected: str, pattern: str) -> Iterator[Path]:
+    """Files below a folder in the order of their names, one folder at a time."""
+    if not root.is_dir():
+        raise UsageError(_words(root, expected))
+    yield from sorted(path for path in root.glob(pattern) if path.is_file())
+    for folder in sorted(path for path in root.iterdir() if path.is_dir()):
+        yield from _walk(folder, expected, pattern)
+
+
+def _picture(folder: Path, stem: str) -> Path | None:
+    paths = (folder / f"{stem}{suffix}" for suffix in (".png", ".jpg", ".jpeg", ".ppm", ".bmp"))
+    return next((path for path in paths if path.is_file()), None)
+
+
+def _must_exist(paths: Iterable[Path], expected: str) -> None:
+    for path in paths:
+        if not path.is_file():
+            raise UsageError(f"{path} is missing; expected {expected}.")
 
 
 def _training(root: Path, needed: tuple[str, ...], expected: str) -> Path:
     training = root / "training" if (root / "training").is_dir() else root
     if not all((training / name).is_dir() for name in needed):
-        raise UsageError(_words(root, expected))
+        raise UsageError(_words(training, expected))
     return training
 
 

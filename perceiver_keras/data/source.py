@@ -79,8 +79,10 @@ def data_folder(data_dir: str | None = None) -> str:
 def open_builder(dataset: str, data_dir: str | None = None) -> Any:
     """A prepared TFDS builder.
 
-    Our own data sets are prepared on first use, safely if two processes do it at once. A catalogue
-    set is never downloaded unasked: it has to lie in the data folder already.
+    Our own data sets are prepared on first use, safely if two processes do it at once; those made
+    of files of the user's, from `PERCEIVER_MANUAL_DIR`, `manual/NAME` in the data folder, or TFDS's
+    `downloads/manual`. A catalogue set is never downloaded unasked: it has to lie in the data folder
+    already.
 
     Args:
       dataset: A TFDS name, `name`, `name/config`, `name:version`.
@@ -194,14 +196,38 @@ def _prepare(builder: Any, folder: str) -> None:
             _remove_leftovers(Path(builder.data_dir))
             if not Path(builder.data_dir).exists():
                 _log.info("Preparing %s in %s", builder.name, folder)
+                config = tfds.download.DownloadConfig(manual_dir=_manual_folder(builder, folder))
                 with _quiet():
-                    builder.download_and_prepare(file_format="tfrecord")
+                    builder.download_and_prepare(file_format="tfrecord", download_config=config)
     except (OSError, tf.errors.OpError) as error:
         reason = getattr(error, "strerror", None) or _first_line(error)
         raise PerceiverError(
             f"Data set {builder.name!r} could not be written to {folder}: {reason}. Name a folder "
             "that can be written with data.data_dir or PERCEIVER_DATA_DIR."
         ) from error
+
+
+def _manual_folder(builder: Any, folder: str) -> str | None:
+    """Where the user's own files lie, for a data set that is made of such.
+
+    Raises:
+      PerceiverError: They lie nowhere where they may; it says where they should.
+    """
+    if not builder.MANUAL_DOWNLOAD_INSTRUCTIONS:
+        return None
+    folders = [os.path.join(folder, "manual"), os.path.join(folder, "downloads", "manual")]
+    places = [os.path.join(found, builder.name) for found in folders]  # the second is TFDS's own
+    if named := os.environ.get("PERCEIVER_MANUAL_DIR"):
+        folders.insert(0, os.path.expanduser(named))
+        places.insert(0, folders[0])
+    for found, place in zip(folders, places, strict=True):
+        if tf.io.gfile.isdir(place) and tf.io.gfile.listdir(place):
+            return found
+    raise PerceiverError(
+        f"Data set {builder.name!r} is made of files that you have to get: "
+        f"{' '.join(builder.MANUAL_DOWNLOAD_INSTRUCTIONS.split())} That folder was looked for in "
+        f"{', '.join(folders)}; PERCEIVER_MANUAL_DIR names another place."
+    )
 
 
 @contextlib.contextmanager

@@ -6,11 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-import tensorflow as tf
 from tensorflow import keras
 
 from perceiver_keras.config import TaskConfig
-from perceiver_keras.data import flow, flow_folders
+from perceiver_keras.data import flow_folders, flow_records
 from perceiver_keras.data.flow_folders import FlowFiles
 from perceiver_keras.errors import PerceiverError, UsageError, nearest
 from perceiver_keras.postprocess.tiles import TILINGS
@@ -67,24 +66,5 @@ def read_target(pair: FlowFiles) -> np.ndarray:
     Raises:
       PerceiverError: a file is damaged.
     """
-    true, valid = flow.read_flow(pair.flow)
-    occluded = np.zeros(valid.shape, bool)
-    if pair.invalid:
-        valid = valid & ~_mask(pair.invalid, valid.shape)
-    if pair.occluded:
-        occluded = _mask(pair.occluded, valid.shape)
-    if pair.visible:
-        occluded = valid & ~flow.read_flow(pair.visible)[1]
-    true = np.where(valid[..., None], true, 0)
+    true, valid, occluded = flow_records.read_target(pair)
     return np.concatenate([true, np.stack([valid, occluded], -1)], axis=-1).astype(np.float32)
-
-
-def _mask(path: Path, shape: tuple[int, ...]) -> np.ndarray:
-    """bool [H, W]: where a picture is not black."""
-    try:
-        pixels = tf.io.decode_png(path.read_bytes(), channels=1).numpy()[..., 0]
-    except (OSError, tf.errors.InvalidArgumentError) as error:
-        raise PerceiverError(f"{path} can't be read as a mask: {type(error).__name__}.") from None
-    if pixels.shape != shape:
-        raise PerceiverError(f"{path} has {pixels.shape} pixels, the flow beside it {shape}.")
-    return pixels > 0

@@ -1,0 +1,1 @@
+"""The `autoflow_static` TFDS data set."""

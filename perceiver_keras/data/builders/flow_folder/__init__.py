@@ -1,0 +1,1 @@
+"""The `flow_folder` TFDS data set."""

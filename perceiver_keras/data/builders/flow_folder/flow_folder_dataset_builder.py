@@ -1,0 +1,25 @@
+"""Frame pairs of your own with flow beside them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from perceiver_keras.data import flow_folders
+from perceiver_keras.data.flow_records import FlowBuilder, Splits
+
+
+class Builder(FlowBuilder):
+    """Pairs in a folder; folders train/, validation/ and test/ in it are splits."""
+
+    MANUAL_DOWNLOAD_INSTRUCTIONS = """
+    Put your pairs into flow_folder/ (or into train/, validation/ and test/ in it): NAME_img1.png,
+    NAME_img2.png and NAME_flow.flo (or .pfm, or KITTI's .png); or numbered frames, 0001.png,
+    0002.png and so on, each but the last with its flow to the next, 0001.flo (or 0001.pfm, or
+    KITTI's as 0001_flow.png). NAME_occluded.png may be there. A sub-folder is a sequence.
+    """
+
+    def pairs(self, root: Path) -> Splits:
+        parts = [name for name in ("train", "validation", "test") if (root / name).is_dir()]
+        if not parts:
+            return {"train": lambda: flow_folders.pairs_of_folder(root)}
+        return {name: lambda name=name: flow_folders.pairs_of_folder(root / name) for name in parts}

@@ -1,0 +1,1 @@
+"""The `flying_chairs` TFDS data set."""

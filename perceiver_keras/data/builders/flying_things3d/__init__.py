@@ -1,0 +1,1 @@
+"""The `flying_things3d` TFDS data set."""

@@ -1,0 +1,1 @@
+"""The `kitti_flow` TFDS data set."""

@@ -1,0 +1,1 @@
+"""The `mpi_sintel` TFDS data set."""
