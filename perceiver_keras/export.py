@@ -80,7 +80,11 @@ def export_saved_model(
     if tf.io.gfile.exists(aside):
         tf.io.gfile.rmtree(aside)
     try:
-        tf.saved_model.save(_module(functions, (model, transform)), aside, signatures=functions)
+        tf.saved_model.save(
+            _module(functions, (model, transform, *task.resources(config))),
+            aside,
+            signatures=functions,
+        )
         tf.io.gfile.makedirs(f"{aside}/assets.extra")
         with tf.io.gfile.GFile(f"{aside}/{TASK_FILE}", "w") as file:
             about = {"task": task.name, "preset": preset, "config": to_dict(config)}

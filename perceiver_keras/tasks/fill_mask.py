@@ -119,7 +119,7 @@ def _answered(
     rows, columns = places
     flat = tf.gather(ids.row_starts(), rows) + columns
     filled = tf.tensor_scatter_nd_update(ids.values, flat[:, None], tokens[:, 0])
-    names = tf.constant(tokenizer.names())
+    names = tf.constant([name.encode() for name in tokenizer.names()])
 
     def by_row(values: tf.Tensor, padding: Any) -> tf.Tensor:
         ragged = tf.RaggedTensor.from_value_rowids(values, rows, nrows=ids.nrows())

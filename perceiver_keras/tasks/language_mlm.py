@@ -5,7 +5,10 @@ Inputs: ids [B, M] int and a mask [B, M], true where there is text; outputs logi
 
 from __future__ import annotations
 
+import dataclasses
+import itertools
 import math
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +17,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow import keras
 
-from perceiver_keras.data import masking, ngrams, source
+from perceiver_keras.data import masking, ngrams, sentencepiece, source
 from perceiver_keras.data.text import MASK, MASK_TEXT, OFFSET, ByteTokenizer
 from perceiver_keras.decode import Decode
 from perceiver_keras.encode import Encode
@@ -31,26 +34,13 @@ from perceiver_keras.tasks.language_presets import (
     LanguageMLMConfig,
     MaskedLanguageModelConfig,
 )
+from perceiver_keras.tasks.language_tokens import sentencepiece_path, texts, tokenizer_of
 from perceiver_keras.tasks.model import TaskModel
 from perceiver_keras.tasks.requests import Request
 from perceiver_keras.tasks.requests import read as read_file
 from perceiver_keras.tasks.task import Labels, Task
 
 # === Data: one stored text -> ({"ids", "mask"}, what is asked) ===
-
-
-def tokenizer_of(config: LanguageMLMConfig) -> Any:
-    """The tokenizer of a configuration, whose ids are the model's.
-
-    Raises:
-      UsageError: the model has another number of ids.
-    """
-    found = ByteTokenizer()
-    if found.vocabulary != config.model.vocabulary:
-        raise UsageError(
-            f"model.vocabulary is {config.model.vocabulary}, but bytes have {found.vocabulary} ids."
-        )
-    return found
 
 
 def feature_spec(config: LanguageMLMConfig) -> dict[str, Any]:
@@ -135,6 +125,26 @@ class MaskedLanguageModel(TaskModel):
             "mask": keras.Input([self.config.length], dtype=tf.bool, name="mask"),
         }
 
+    def portable(
+        self, task_config: LanguageMLMConfig
+    ) -> tuple[LanguageMLMConfig, dict[str, bytes]]:
+        """With a SentencePiece model, its file travels."""
+        path = sentencepiece_path(task_config)
+        if path is None:
+            return task_config, {}
+        data = dataclasses.replace(task_config.data, sentencepiece=sentencepiece.FILE)
+        return dataclasses.replace(task_config, data=data), {
+            sentencepiece.FILE: Path(path).read_bytes()
+        }
+
+    @classmethod
+    def located(cls, task_config: LanguageMLMConfig, folder: Path) -> LanguageMLMConfig:
+        if task_config.data.sentencepiece != sentencepiece.FILE:
+            return task_config
+        path = str((folder / sentencepiece.FILE).absolute())
+        data = dataclasses.replace(task_config.data, sentencepiece=path)
+        return dataclasses.replace(task_config, data=data)
+
     def fill_mask(self, texts: Sequence[str | bytes], top: int = 5) -> list[Any]:
         """Texts with `[MASK]` for each byte (or token) that is missing, of any length, to their fillings.
 
@@ -205,22 +215,19 @@ def baseline(dataset: tf.data.Dataset, config: LanguageMLMConfig) -> dict[str, f
         "cross_entropy": entropy,
         "bits_per_token": entropy / math.log(2),
     }
-    if isinstance(tokenizer_of(config), ByteTokenizer) and (seen := training_texts(config)):
+    if config.data.sentencepiece is None and (seen := _training_texts(config)):
         guesses = ngrams.ngram_guesses(seen, np.maximum(ids - OFFSET, 0).astype(np.uint8), asked)
         found["ngram_accuracy"] = float(np.mean(guesses == truth - OFFSET))
     return found
 
 
-def training_texts(config: LanguageMLMConfig, most: int = 20_000) -> list[bytes]:
-    """Texts of the training split, from its start; none where the data set is not at hand."""
+def _training_texts(config: LanguageMLMConfig) -> list[bytes]:
+    """The first texts of the training split; none where the data set is not at hand."""
     try:
         builder = source.open_builder(config.data.dataset, config.data.data_dir)
-        records = source.builder_records(builder, config.data.train_split)
-        stored = source.take(records, most)
+        return list(itertools.islice(texts(builder, config.data.train_split), 20_000))
     except PerceiverError:
         return []
-    parsed = tf.io.parse_example(stored, feature_spec(config))
-    return list(parsed["text"].numpy())
 
 
 # === Serve ===
@@ -250,6 +257,11 @@ def respond(
     return fill_mask.respond(tokenizer_of(config), *outputs)
 
 
+def resources(config: LanguageMLMConfig) -> list[tf.Module]:
+    tokenizer = tokenizer_of(config)
+    return [tokenizer] if isinstance(tokenizer, tf.Module) else []
+
+
 def warmup(raw: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
     """Stored texts with something to fill in, so that a server warms the model up and not the door alone."""
     ahead, behind = (tf.strings.substr(raw["text"], *part) for part in ((0, 20), (21, 1 << 20)))
@@ -260,31 +272,34 @@ def requests(words: Sequence[str]) -> Iterator[Request]:
     """Sentences are requests themselves; of `-` and of files, every line that is not empty is one."""
     if not words:
         raise UsageError(
-            f"Name a text with {MASK_TEXT} in it, a file of texts, or - for standard input."
+            f"Name a text with {MASK_TEXT} in it, a file of such texts, or - for standard input."
         )
     for word in words:
-        if word == "-" or Path(word).is_file():
-            yield from _lines(word)
-        else:
-            yield _request(word, word.encode("utf-8", "surrogateescape"))
+        if word != "-" and not os.path.isfile(word):  # a long sentence is no error there
+            yield Request(word, word.encode("utf-8", "surrogateescape"))
+            continue
+        found = read_file(word)
+        if found.error:
+            yield found
+        for number, line in enumerate((found.content or b"").splitlines(), 1):
+            if line.strip():
+                yield Request(f"{word}:{number}", line)
 
 
-def _lines(name: str) -> Iterator[Request]:
-    found = read_file(name)
-    if found.error:
-        yield found
-        return
-    for number, line in enumerate(found.content.splitlines(), 1):
-        if line.strip():
-            yield _request(f"{name}:{number}", line)
+def picture(contents: Sequence[bytes], outputs: Sequence[Any], answers: Sequence[Any]) -> Any:
+    """The texts with their best fillings in colour."""
+    from perceiver_keras.show import text as drawn
 
+    def pieces(text: bytes, tokens: np.ndarray) -> list[Any]:
+        first, *others = text.decode("utf-8", "replace").split(MASK_TEXT)
+        filled = [name.decode().replace("\u2581", " ") for name in tokens[:, 0]]
+        pairs = zip(filled, others, strict=False)
+        return [drawn.Piece(first)] + [
+            piece for new, old in pairs for piece in (drawn.Piece(new, True), drawn.Piece(old))
+        ]
 
-def _request(name: str, text: bytes) -> Request:
-    if MASK_TEXT.encode() not in text:
-        return Request(
-            name, None, f"nothing to fill in: write {MASK_TEXT} for each byte that is missing"
-        )
-    return Request(name, text)
+    texts = [pieces(one["text"], one["token"]) for one in outputs]
+    return drawn.filled_texts(texts, "filled in: green")
 
 
 def read(contents: Sequence[bytes]) -> dict[str, Any]:
@@ -360,9 +375,11 @@ TASK = Task(
     serve=serve,
     respond=respond,
     respond_reads_inputs=True,
+    resources=resources,
     warmup=warmup,
     requests=requests,
     read=read,
+    picture=picture,
     answer=fill_mask.answer,
     baseline=baseline,
     show=show,

@@ -15,6 +15,9 @@ class LanguageData(c.DataConfig):
 
     masking: Masking = "words"
     mask_rate: float = 0.15
+    sentencepiece: str | None = (
+        None  # a model's file; "train": from the training split; None: bytes
+    )
 
 
 @c.frozen()

@@ -158,7 +158,10 @@ class TaskModel(JointModel):
         shutil.rmtree(aside, ignore_errors=True)
         aside.mkdir(parents=True)
         self.build_all().save_weights(str(aside / "model.weights.h5"))
-        write_whole(aside / "config.json", to_json(task_config))
+        portable, files = self.portable(task_config)
+        for name, content in files.items():
+            write_whole(aside / name, content)
+        write_whole(aside / "config.json", to_json(portable))
         write_json(
             aside / "task.json", {"task": self.task_name, "preset": preset, "labels": labels}
         )
@@ -166,6 +169,15 @@ class TaskModel(JointModel):
         shutil.rmtree(folder, ignore_errors=True)
         os.rename(aside, folder)
         return folder
+
+    def portable(self, task_config: TaskConfig) -> tuple[TaskConfig, dict[str, bytes]]:
+        """The configuration as it travels, and the files that it names and that travel with it, {name: content}."""
+        return task_config, {}
+
+    @classmethod
+    def located(cls, task_config: TaskConfig, folder: Path) -> TaskConfig:
+        """A configuration that `portable` made, read from `folder`: its files are there."""
+        return task_config
 
 
 def read_preset_folder(folder: Path) -> tuple[TaskConfig, dict[str, Any]]:
@@ -183,7 +195,8 @@ def read_preset_folder(folder: Path) -> tuple[TaskConfig, dict[str, Any]]:
     try:
         about = json.loads((folder / "task.json").read_text())
         config_class = type(next(iter(registry.presets(about["task"]).values())).config)
-        return from_json(config_class, (folder / "config.json").read_text()), about
+        config = from_json(config_class, (folder / "config.json").read_text())
+        return registry.model_class(about["task"]).located(config, folder), about
     except (json.JSONDecodeError, KeyError, UnicodeDecodeError) as error:
         raise PerceiverError(f"{folder}/task.json is damaged: {error!r}.") from None
 

@@ -61,6 +61,7 @@ class Task:
       respond: (outputs, config, labels) -> the same named outputs from the model's own.
       respond_reads_inputs: Whether `respond` gets (inputs, outputs) in place of the outputs: where an answer
         depends on what was asked, as the places of masks do.
+      resources: config -> modules whose tables and files the graphs read, such as a tokenizer; they go into exports.
       warmup: raw inputs that are the features of stored examples -> raw inputs worth warming up with.
       requests: words of the command line -> `Request`s, one at a time; by default each file is one.
       requests_at_once: How many requests `predict` gives to the model together.
@@ -106,6 +107,7 @@ class Task:
     transform: Callable[[Tensors, TaskConfig], dict[str, Any]] = lambda features, config: dict(
         features
     )
+    resources: Callable[[TaskConfig], Sequence[tf.Module]] = lambda config: ()
     warmup: Callable[[Tensors], Tensors] = lambda raw: raw
     lower_is_better: tuple[str, ...] = ()
 

@@ -1,0 +1,58 @@
+"""The tokenizer that a configuration means: bytes, a SentencePiece model, or one trained from its data."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import tensorflow as tf
+
+from perceiver_keras.data import sentencepiece, source
+from perceiver_keras.data.records import read_serialized
+from perceiver_keras.data.text import OFFSET, ByteTokenizer
+from perceiver_keras.errors import UsageError
+from perceiver_keras.tasks.language_presets import LanguageMLMConfig
+
+
+def tokenizer_of(config: LanguageMLMConfig) -> Any:
+    """The tokenizer of a configuration, whose ids are the model's; trained first where it says so.
+
+    Raises:
+      UsageError: the model has another number of ids.
+      PerceiverError: the file is no SentencePiece model, or the data to train one from is not to be had.
+    """
+    ids = config.model.vocabulary
+    path = sentencepiece_path(config)
+    found = ByteTokenizer() if path is None else sentencepiece.load(path)
+    if found.vocabulary != ids:
+        what = "bytes have" if path is None else f"{path} has {found.vocabulary - OFFSET} pieces,"
+        raise UsageError(
+            f"{what} {found.vocabulary} ids with the {OFFSET} special ones, but model.vocabulary is {ids}; "
+            f"add --set model.vocabulary={found.vocabulary}, or name another data.sentencepiece."
+        )
+    return found
+
+
+def sentencepiece_path(config: LanguageMLMConfig) -> str | None:
+    """The SentencePiece model's file, trained first where the configuration says so; None for bytes."""
+    if config.data.sentencepiece != "train":
+        return config.data.sentencepiece
+    data = config.data
+    return _trained(data.dataset, data.data_dir, data.train_split, config.model.vocabulary)
+
+
+@functools.lru_cache(maxsize=8)
+def _trained(dataset: str, data_dir: str | None, split: str, vocabulary: int) -> str:
+    builder = source.open_builder(dataset, data_dir)
+    about = {"split": split, "data": source.fingerprint(builder, [split])}
+    folder = os.path.join(source.data_folder(data_dir), "sentencepiece", builder.name)
+    return sentencepiece.trained(folder, about, vocabulary, texts(builder, split))
+
+
+def texts(builder: Any, split: str) -> Iterator[bytes]:
+    """The texts of a split, in their order."""
+    for shard in source.builder_records(builder, split).shards:
+        for record in read_serialized(shard):
+            yield from tf.train.Example.FromString(record).features.feature["text"].bytes_list.value
