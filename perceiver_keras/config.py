@@ -198,6 +198,7 @@ class TrainConfig:
     evaluate_every: int = 500
     checkpoint_every: int = 500
     keep_checkpoints: int = 3
+    search: dict[str, tuple[float, ...]] = field(default_factory=dict)  # pipeline/search.py
 
 
 @frozen()

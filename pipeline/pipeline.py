@@ -77,21 +77,28 @@ def create_pipeline(settings: PipelineSettings) -> tfx.dsl.Pipeline:
         custom_config={**user_module, "config": settings.data_config()},
     )
 
-    # Encode, process, decode: train them, and export.
-    trainer = tfx.components.Trainer(
-        run_fn="pipeline.user_module.run_fn",
-        examples=transform.outputs["transformed_examples"],
-        transform_graph=transform.outputs["transform_graph"],
-        schema=schema,
-        train_args=tfx.proto.TrainArgs(splits=["train"], num_steps=config.train.steps),
-        eval_args=tfx.proto.EvalArgs(splits=["validation"]),
-        custom_config={
+    # Encode, process, decode: search for settings where that is wanted, train, and export.
+    training = {
+        "examples": transform.outputs["transformed_examples"],
+        "transform_graph": transform.outputs["transform_graph"],
+        "schema": schema,
+        "train_args": tfx.proto.TrainArgs(splits=["train"], num_steps=config.train.steps),
+        "eval_args": tfx.proto.EvalArgs(splits=["validation"]),
+        "custom_config": {
             **user_module,
             "config": settings.train_config(),
             "labels": labels,
             "init": warm_start.fingerprint(config.train.init),  # for the cache alone
             "state_dir": str(settings.training_state(fingerprint)),
         },
+    }
+    tuners = []
+    if config.train.search:
+        tuners = [tfx.components.Tuner(tuner_fn="pipeline.user_module.tuner_fn", **training)]
+    trainer = tfx.components.Trainer(
+        run_fn="pipeline.user_module.run_fn",
+        hyperparameters=tuners[0].outputs["best_hyperparameters"] if tuners else None,
+        **training,
     )
     model = trainer.outputs["model"]
 
@@ -145,6 +152,7 @@ def create_pipeline(settings: PipelineSettings) -> tfx.dsl.Pipeline:
             schema_gen,
             example_validator,
             transform,
+            *tuners,
             trainer,
             baseline,
             evaluator,

@@ -1,4 +1,4 @@
-"""The three functions that TFX calls by module path: they read JSON, find the task, and call the library.
+"""The functions that TFX calls by module path: they read JSON, find the task, and call the library.
 
 TFX passes only JSON. `custom_config` holds `task`, `preset`, `config` (a whole TaskConfig) and, for the
 Trainer, `labels`, `state_dir` and `code`.
@@ -18,7 +18,8 @@ from perceiver_keras.export import export_saved_model
 from perceiver_keras.progress import Progress
 from perceiver_keras.tasks import registry
 from perceiver_keras.tasks.task import Task
-from perceiver_keras.train import fit
+from perceiver_keras.train import Trained, fit
+from pipeline.search import GridSearch, best_of
 
 WARMUP_EXAMPLES = (
     8  # as many requests of each signature as TF Serving replays before a version goes live
@@ -42,35 +43,9 @@ def run_fn(fn_args: Any) -> None:
     """Trains on Transform's output and exports: `Format-Serving` for TF Serving, `preset` for `pk.load`."""
     custom = fn_args.custom_config
     task, config = _task(custom)
+    config = best_of(config, fn_args.hyperparameters)
     labels = custom["labels"]
-    spec = task.feature_spec(config)
-    train = source.file_records(fn_args.train_files, "GZIP")
-    validation = source.file_records(fn_args.eval_files, "GZIP")
-    batches = source.train_batches(
-        train,
-        prepare_for(task, config, training=True),
-        spec,
-        batch_size=config.data.batch_size,
-        seed=config.train.seed,
-        shuffle_buffer=config.data.shuffle_buffer,
-    )
-    validation_batches = source.eval_batches(
-        validation,
-        prepare_for(task, config, training=False),
-        spec,
-        batch_size=config.evaluate.batch_size,
-    )
-    with Progress(total=config.train.steps, label=f"{task.name}") as progress:
-        trained = fit(
-            task,
-            config,
-            batches,
-            validation_batches,
-            state_dir=custom["state_dir"],
-            log_dir=fn_args.model_run_dir,
-            progress=progress,
-            labels=labels,
-        )
+    trained = _train(task, config, fn_args, custom["state_dir"], fn_args.model_run_dir)
 
     model_dir = Path(fn_args.serving_model_dir)
     trained.model.save_to_preset(
@@ -84,8 +59,54 @@ def run_fn(fn_args: Any) -> None:
         labels=labels,
         preset=custom["preset"],
         transform=TransformGraph(fn_args.transform_output),
-        warmup=source.take(validation, WARMUP_EXAMPLES),
+        warmup=source.take(source.file_records(fn_args.eval_files, "GZIP"), WARMUP_EXAMPLES),
     )
+
+
+def tuner_fn(fn_args: Any) -> Any:
+    """The search that `train.search` describes, for TFX's Tuner."""
+    from tfx.v1.components import TunerFnResult
+
+    custom = fn_args.custom_config
+    task, config = _task(custom)
+
+    def train(trial: TaskConfig, folder: str) -> Trained:
+        return _train(task, trial, fn_args, folder, None)
+
+    tuner = GridSearch(task, config, train, Path(custom["state_dir"]) / "search")
+    return TunerFnResult(tuner=tuner, fit_kwargs={})
+
+
+def _train(
+    task: Task, config: TaskConfig, fn_args: Any, state_dir: str, log_dir: str | None
+) -> Trained:
+    """On Transform's output, or on from the newest checkpoint in `state_dir`."""
+    spec = task.feature_spec(config)
+    batches = source.train_batches(
+        source.file_records(fn_args.train_files, "GZIP"),
+        prepare_for(task, config, training=True),
+        spec,
+        batch_size=config.data.batch_size,
+        seed=config.train.seed,
+        shuffle_buffer=config.data.shuffle_buffer,
+    )
+    validation_batches = source.eval_batches(
+        source.file_records(fn_args.eval_files, "GZIP"),
+        prepare_for(task, config, training=False),
+        spec,
+        batch_size=config.evaluate.batch_size,
+    )
+    with Progress(total=config.train.steps, label=f"{task.name}") as progress:
+        return fit(
+            task,
+            config,
+            batches,
+            validation_batches,
+            state_dir=state_dir,
+            log_dir=log_dir,
+            progress=progress,
+            labels=fn_args.custom_config["labels"],
+        )
 
 
 def prepare_for(task: Task, config: TaskConfig, *, training: bool):

@@ -1,0 +1,89 @@
+"""A grid of settings, each trained and judged on the validation split: what TFX's Tuner runs (paper, App. F.4).
+
+`train.search` names the settings, e.g. {"data.batch_size": [16, 32, 64], "train.learning_rate": [1e-4, 5e-5]}. A trial
+trains on as many examples as the configuration's own batch size and steps make, so that all have the same epochs.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import keras_tuner
+
+from perceiver_keras.config import TaskConfig, override
+from perceiver_keras.errors import UsageError
+from perceiver_keras.files import write_json
+from perceiver_keras.tasks.task import Task
+from perceiver_keras.train import Trained
+
+BATCH_SIZE = "data.batch_size"
+
+
+class GridSearch(keras_tuner.engine.base_tuner.BaseTuner):
+    """Every combination once. A search that was killed goes on with the trial it was in.
+
+    Args:
+      task, config: `config.train.search` is what to try.
+      train: (configuration, folder for checkpoints) -> the trained model and its best evaluation.
+      folder: Of the search, the same in every run.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        config: TaskConfig,
+        train: Callable[[TaskConfig, str], Trained],
+        folder: str | Path,
+    ):
+        self._config, self._train, self._folder = config, train, Path(folder)
+        space = keras_tuner.HyperParameters()
+        for name, values in config.train.search.items():
+            for value in values:
+                apply(
+                    config, {name: value}
+                )  # a wrong name or value is an error before anything is trained
+            space.Choice(name, list(values))
+        metric = next(iter(config.evaluate.thresholds), "loss")
+        down = metric in ("loss", *task.lower_is_better)
+        oracle = keras_tuner.oracles.GridSearchOracle(
+            objective=keras_tuner.Objective(metric, "min" if down else "max"),
+            hyperparameters=space,
+            tune_new_entries=False,
+        )
+        # Keras Tuner 1.4 goes on with the trial it was in and leaves out those after it, so it starts anew here;
+        # a trial that is done has left its value in its folder.
+        super().__init__(oracle, directory=str(folder), project_name="keras_tuner", overwrite=True)
+
+    def run_trial(self, trial: Any, *args: Any, **kwargs: Any) -> dict[str, float]:
+        values = trial.hyperparameters.values
+        name = ",".join(f"{key}={value:g}" for key, value in sorted(values.items()))
+        done = self._folder / name / "best.json"
+        if not done.is_file():
+            best = self._train(apply(self._config, values), str(done.parent)).best
+            if best is None:
+                raise UsageError("train.search: nothing was evaluated, so no trial is the best.")
+            write_json(done, best)
+        best = json.loads(done.read_text())
+        return {best["metric"]: best["value"]}
+
+
+def apply(config: TaskConfig, values: Mapping[str, Any]) -> TaskConfig:
+    """The configuration with a trial's values, and as many steps as make the same number of examples."""
+    examples = config.train.steps * config.data.batch_size
+    settings = [f"{name}={json.dumps(_whole(value))}" for name, value in values.items()]
+    changed = override(config, *settings)
+    if BATCH_SIZE in values:
+        changed = override(changed, f"train.steps={max(examples // changed.data.batch_size, 1)}")
+    return changed
+
+
+def best_of(config: TaskConfig, hyperparameters: Mapping[str, Any] | None) -> TaskConfig:
+    """The configuration with what the Tuner found; as it is where there was no Tuner."""
+    return apply(config, hyperparameters["values"]) if hyperparameters else config
+
+
+def _whole(value: float) -> float | int:
+    return int(value) if float(value).is_integer() else value
