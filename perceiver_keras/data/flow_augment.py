@@ -196,15 +196,18 @@ def random_colours(
     draw = (draw * limits * strength)[:, :, None, None, None]
     bright, contrast, saturation = (1.0 + draw[:, i] for i in range(3))
 
-    frames = tf.clip_by_value(frames * bright, 0.0, 1.0)
-    middle = tf.reduce_mean(grey(frames), axis=[1, 2, 3], keepdims=True)
-    frames = tf.clip_by_value(middle + (frames - middle) * contrast, 0.0, 1.0)
-    if frames.shape[-1] != 3:
-        return frames
-    level = grey(frames)
-    frames = tf.clip_by_value(level + (frames - level) * saturation, 0.0, 1.0)
-    turned = [tf.image.adjust_hue(frames[i], draw[i, 3, 0, 0, 0]) for i in range(2)]
-    return tf.clip_by_value(tf.stack(turned), 0.0, 1.0)
+    if settings.brightness:
+        frames = tf.clip_by_value(frames * bright, 0.0, 1.0)
+    if settings.contrast:
+        middle = tf.reduce_mean(grey(frames), axis=[1, 2, 3], keepdims=True)
+        frames = tf.clip_by_value(middle + (frames - middle) * contrast, 0.0, 1.0)
+    if settings.saturation and frames.shape[-1] == 3:
+        level = grey(frames)
+        frames = tf.clip_by_value(level + (frames - level) * saturation, 0.0, 1.0)
+    if settings.hue and frames.shape[-1] == 3:
+        turned = [tf.image.adjust_hue(frames[i], draw[i, 3, 0, 0, 0]) for i in range(2)]
+        frames = tf.clip_by_value(tf.stack(turned), 0.0, 1.0)
+    return frames
 
 
 def grey(frames: tf.Tensor) -> tf.Tensor:
@@ -261,5 +264,9 @@ def augment(
     """
     where = random_map(tf.shape(truth)[:2], size, settings, strength, fold_in(seed, 10))
     frames, truth = apply_map(frames, truth, where, size)
-    frames = random_colours(frames, settings, strength, fold_in(seed, 11))
-    return random_eraser(frames, settings, strength, fold_in(seed, 12)), truth
+    # What is off costs nothing: small frames are all overhead.
+    if settings.brightness or settings.contrast or settings.saturation or settings.hue:
+        frames = random_colours(frames, settings, strength, fold_in(seed, 11))
+    if settings.eraser:
+        frames = random_eraser(frames, settings, strength, fold_in(seed, 12))
+    return frames, truth
