@@ -52,7 +52,7 @@ def _paper(**model: Any) -> OpticalFlowConfig:
     """Tab. 16 (PAPER: Optical flow): 480 epochs of 400,000 pairs at batch 512, LAMB, cosine (App. H).
 
     The paper does not state how fast the augmentation grows or how long the last phase is: shares of the run are
-    ours. The scales are those that AutoFlow's repository passes for these images.
+    ours. The scales are those that AutoFlow's repository passes for these images, of which a tenth is public.
     """
     shape = {
         "image_size": (368, 496),
@@ -65,7 +65,7 @@ def _paper(**model: Any) -> OpticalFlowConfig:
     }
     return OpticalFlowConfig(
         data=FlowData(
-            dataset="autoflow",
+            dataset="autoflow_static",
             batch_size=512,
             shuffle_buffer=2000,
             validation_split="train[-1%:]",
