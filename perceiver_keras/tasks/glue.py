@@ -15,11 +15,12 @@ from tensorflow import keras
 
 from perceiver_keras.agreement import GROUP, LABEL, PLACES_MOST, PREDICTION, Agreement, Statistic
 from perceiver_keras.data.glue import TASKS, GlueTask, task_named
-from perceiver_keras.data.text import SEP, ByteTokenizer, fit
+from perceiver_keras.data.text import SEP, fit
 from perceiver_keras.errors import UsageError
 from perceiver_keras.tasks import glue_requests
 from perceiver_keras.tasks.glue_model import HALF, IS_SCORE, NAMES, GlueModel, outputs_of
 from perceiver_keras.tasks.glue_presets import PRESETS, GlueTaskConfig
+from perceiver_keras.tasks.language_tokens import resources, tokenizer_of
 from perceiver_keras.tasks.task import Labels, Task
 
 # === Data: one stored example -> (ids of both sentences and the task, what is right) ===
@@ -59,6 +60,10 @@ def check(features: Mapping[str, Any], config: GlueTaskConfig) -> str | None:
 
 
 def check_dataset(labels: Labels | None, config: GlueTaskConfig) -> None:
+    if config.data.sentencepiece == "train":
+        raise UsageError(
+            "data.sentencepiece: name the file that the language model was trained with."
+        )
     tokenizer_of(config)
     rows = [task_named(name) for name in config.model.tasks]
     for row in rows:
@@ -68,20 +73,6 @@ def check_dataset(labels: Labels | None, config: GlueTaskConfig) -> None:
         raise UsageError("model.tasks: name each task once, and at least one.")
     for name in config.data.task_weights:
         task_named(name)
-
-
-def tokenizer_of(config: GlueTaskConfig) -> Any:
-    """The tokenizer whose ids are the model's.
-
-    Raises:
-      UsageError: the model has another number of ids.
-    """
-    found = ByteTokenizer()
-    if found.vocabulary != config.model.vocabulary:
-        raise UsageError(
-            f"model.vocabulary is {config.model.vocabulary}, but bytes have {found.vocabulary} ids."
-        )
-    return found
 
 
 def prepare(
@@ -345,15 +336,17 @@ def _examples(
     inputs: Mapping[str, tf.Tensor], targets: tf.Tensor, config: GlueTaskConfig
 ) -> Iterator[tuple[str, str, str]]:
     """(task, text, right answer) of each example."""
-    bar = ByteTokenizer().encode(tf.constant(["|"]))[0, 0]
+    tokenizer = tokenizer_of(config)
     ids = tf.cast(inputs["ids"], tf.int32)
-    texts = tokenizer_of(config).decode(
-        tf.ragged.boolean_mask(tf.where(ids == SEP, bar, ids), inputs["mask"])
+    between = tf.cumsum(tf.cast(ids == SEP, tf.int32), axis=1)  # 0 before SEP, 1 from it on
+    left, right = (
+        tokenizer.decode(tf.ragged.boolean_mask(ids, inputs["mask"] & (between == side))).numpy()
+        for side in (0, 1)
     )
-    for text, (number, label, _) in zip(texts.numpy(), targets.numpy(), strict=True):
+    for *texts, (number, label, _) in zip(left, right, targets.numpy(), strict=True):
         row = TASKS[int(number)]
-        right = row.labels[int(label)] if row.labels and label >= 0 else f"{label:.1f}"
-        yield row.name, text.decode().rstrip("|").replace("|", " | "), right
+        answer = row.labels[int(label)] if row.labels and label >= 0 else f"{label:.1f}"
+        yield row.name, " | ".join(text.decode() for text in texts if text), answer
 
 
 TASK = Task(
@@ -374,6 +367,7 @@ TASK = Task(
     serving_spec=serving_spec,
     serve=serve,
     respond=respond,
+    resources=resources,
     requests=glue_requests.requests,
     read=glue_requests.read,
     answer=glue_requests.answer,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
@@ -15,7 +16,8 @@ from perceiver_keras.postprocess.task_heads import TaskHeads
 from perceiver_keras.preprocess.task_tokens import TaskTokenPreprocess
 from perceiver_keras.process import Process
 from perceiver_keras.query import LearnedQuery
-from perceiver_keras.tasks.glue_presets import GlueModelConfig
+from perceiver_keras.tasks import language_tokens
+from perceiver_keras.tasks.glue_presets import GlueModelConfig, GlueTaskConfig
 from perceiver_keras.tasks.model import TaskModel
 
 NAMES = tuple(row.name for row in TASKS)
@@ -89,6 +91,13 @@ class GlueModel(TaskModel):
             "mask": keras.Input([self.config.length], dtype=tf.bool, name="mask"),
             "task": keras.Input([], dtype=tf.int32, name="task"),
         }
+
+    def portable(self, task_config: GlueTaskConfig) -> tuple[GlueTaskConfig, dict[str, bytes]]:
+        return language_tokens.portable(task_config)
+
+    @classmethod
+    def located(cls, task_config: GlueTaskConfig, folder: Path) -> GlueTaskConfig:
+        return language_tokens.located(task_config, folder)
 
     def classify(self, requests: Sequence[Sequence[str]], top: int = 5) -> list[Any]:
         """(task, sentence) or (task, sentence, sentence) each, to its labels: see `glue_requests.answer`."""

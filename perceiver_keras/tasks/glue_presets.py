@@ -22,6 +22,7 @@ class GlueData(c.DataConfig):
     """
 
     task_weights: dict[str, float] = field(default_factory=dict)
+    sentencepiece: str | None = None  # the file of a SentencePiece model; None: bytes
     mismatched: bool = False  # whether MNLI's second set is there to be judged by
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
@@ -13,10 +15,9 @@ from perceiver_keras.data import sentencepiece, source
 from perceiver_keras.data.records import read_serialized
 from perceiver_keras.data.text import OFFSET, ByteTokenizer
 from perceiver_keras.errors import UsageError
-from perceiver_keras.tasks.language_presets import LanguageMLMConfig
 
 
-def tokenizer_of(config: LanguageMLMConfig) -> Any:
+def tokenizer_of(config: Any) -> Any:
     """The tokenizer of a configuration, whose ids are the model's; trained first where it says so.
 
     Raises:
@@ -35,7 +36,7 @@ def tokenizer_of(config: LanguageMLMConfig) -> Any:
     return found
 
 
-def sentencepiece_path(config: LanguageMLMConfig) -> str | None:
+def sentencepiece_path(config: Any) -> str | None:
     """The SentencePiece model's file, trained first where the configuration says so; None for bytes."""
     if config.data.sentencepiece != "train":
         return config.data.sentencepiece
@@ -56,3 +57,27 @@ def texts(builder: Any, split: str) -> Iterator[bytes]:
     for shard in source.builder_records(builder, split).shards:
         for record in read_serialized(shard):
             yield from tf.train.Example.FromString(record).features.feature["text"].bytes_list.value
+
+
+def portable(config: Any) -> tuple[Any, dict[str, bytes]]:
+    """The configuration as it travels, and the SentencePiece file that travels with it, {name: content}."""
+    path = sentencepiece_path(config)
+    if path is None:
+        return config, {}
+    data = dataclasses.replace(config.data, sentencepiece=sentencepiece.FILE)
+    content = Path(path).read_bytes()
+    return dataclasses.replace(config, data=data), {sentencepiece.FILE: content}
+
+
+def located(config: Any, folder: Path) -> Any:
+    """A configuration that `portable` made, read from `folder`: its file is there."""
+    if config.data.sentencepiece != sentencepiece.FILE:
+        return config
+    path = str((folder / sentencepiece.FILE).absolute())
+    return dataclasses.replace(config, data=dataclasses.replace(config.data, sentencepiece=path))
+
+
+def resources(config: Any) -> list[tf.Module]:
+    """The tokenizer, where it has a file that an export needs."""
+    tokenizer = tokenizer_of(config)
+    return [tokenizer] if isinstance(tokenizer, tf.Module) else []

@@ -6,9 +6,9 @@ entities. The embedded data is Python's source code with the tokens of Python's 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -248,7 +248,7 @@ def requests(words: Sequence[str]) -> Iterator[Request]:
     if not words:
         raise UsageError("Name a text, a file, or - for standard input.")
     for word in words:
-        if word == "-" or Path(word).is_file():
+        if word == "-" or os.path.isfile(word):  # a long text is no error there
             yield read_file(word)
         else:
             yield Request(word, word.encode("utf-8", "surrogateescape"))

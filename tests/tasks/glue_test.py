@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pydoc_data.topics import topics
 
 import numpy as np
 import pytest
@@ -14,11 +15,13 @@ from tensorflow import keras
 
 from perceiver_keras import reproduce
 from perceiver_keras.config import override
+from perceiver_keras.data import sentencepiece
 from perceiver_keras.data.glue import EIGHT, TASKS, task_named
 from perceiver_keras.data.text import OFFSET, SEP
 from perceiver_keras.errors import UsageError
 from perceiver_keras.tasks import glue, glue_files, glue_requests
 from perceiver_keras.tasks.glue_presets import PRESETS
+from perceiver_keras.tasks.model import load
 
 CONFIG = override(
     PRESETS["tiny"].config,
@@ -66,6 +69,29 @@ def test_sentences_share_the_room():
     assert text_of(b"abcdefghijk", b"", 9) == (b"abcdefgh|", 3)
     assert text_of(b"", b"", 9) == (b"|", 0)
     assert text_of(b"\xff\xfe[MASK]", b"", 12) == (b"\xff\xfe[MASK]|", 0)  # specials are only text
+
+
+def test_a_sentencepiece_model_travels_with_the_weights(tmp_path):
+    path = tmp_path / "own.model"
+    texts = [topics[name].encode() for name in ("assert", "else", "in", "function", "lists")]
+    path.write_bytes(sentencepiece.train(texts, 160))
+    config = override(CONFIG, "model.vocabulary=160", f"data.sentencepiece={path}")
+    inputs, cut = glue.to_inputs(*map(tf.constant, (b"rte", b"the function", b"a list")), config)
+    assert int(cut) == 0
+    assert int(tf.reduce_sum(tf.cast(inputs["mask"], tf.int32))) < len("the function|a list")
+    shown = next(glue._examples(batched(inputs), tf.constant([[8.0, 0.0, 0.0]]), config))
+    assert shown == ("rte", "the function | a list", "entailment")
+    model = model_of(config)
+    before = model.classify([("rte", "the function", "a list")])
+    folder = model.save_to_preset(tmp_path / "preset", task_config=config)
+    path.unlink()
+    assert load(folder).classify([("rte", "the function", "a list")]) == before
+    with pytest.raises(UsageError, match="the language model was trained with"):
+        glue.check_dataset(None, override(CONFIG, "data.sentencepiece=train"))
+
+
+def batched(inputs):
+    return {key: value[None] for key, value in inputs.items()}
 
 
 # === The rows of Table 2 ===
