@@ -213,10 +213,13 @@ def requests(names: Sequence[str]) -> Iterator[Request]:
                 yield Request(name, clips.to_clip(name))
             else:
                 given = read(name)
-                ready = given.error or given._replace(content=audio.as_wav(given.content))
-                yield given if given.error else ready
+                yield given if given.error else _with_wav(given)
         except PerceiverError as error:
             yield Request(name, None, str(error))
+
+
+def _with_wav(given: Request) -> Request:
+    return given._replace(content=audio.as_wav(given.content))
 
 
 def as_inputs(contents: Sequence[Any]) -> dict[str, np.ndarray]:

@@ -122,7 +122,11 @@ def test_baseline_is_the_mean_share():
 
 
 @pytest.mark.parametrize(
-    "preset, elements, millions", [("audioset_raw", 13_024, 25.0), ("audioset_mel", 17_344, 88.2)]
+    "preset, elements, millions",
+    [
+        ("audioset_raw", 13_024, 25.0),
+        pytest.param("audioset_mel", 17_344, 88.2, marks=pytest.mark.slow),
+    ],
 )
 def test_sizes_are_the_paper_s(preset, elements, millions):
     """Tab. 5 and 10: the array's elements and channels, and the parameters."""
