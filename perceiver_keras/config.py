@@ -168,6 +168,7 @@ class DataConfig:
     max_examples: int | None = None  # at most this many of each split
     batch_size: int = 64
     shuffle_buffer: int = 10_000  # encoded examples, never decoded tensors
+    documents_per_example: int = 1  # stored examples that training joins into one, for texts
     max_corrupt_share: float = 0.0  # more corrupt records than this share stop the run
 
 

@@ -89,6 +89,7 @@ def _train(
         batch_size=config.data.batch_size,
         seed=config.train.seed,
         shuffle_buffer=config.data.shuffle_buffer,
+        joined=config.data.documents_per_example,
     )
     validation_batches = source.eval_batches(
         source.file_records(fn_args.eval_files, "GZIP"),

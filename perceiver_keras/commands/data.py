@@ -42,6 +42,7 @@ class Data:
             batch_size=data.batch_size,
             seed=train.seed,
             shuffle_buffer=data.shuffle_buffer,
+            joined=data.documents_per_example,
         )
 
     def eval_batches(self, split: str) -> Any:

@@ -41,6 +41,7 @@ def train_batches(
     num_parallel_calls: int = tf.data.AUTOTUNE,
     num_shards: int = 1,
     shard_index: int = 0,
+    joined: int = 1,
 ) -> tf.data.Dataset:
     """Endless full batches (inputs, targets), each epoch in an order of its own.
 
@@ -57,6 +58,8 @@ def train_batches(
       num_parallel_calls: Threads for `prepare`; no influence on the batches.
       num_shards: Workers that share an epoch, by files where there are enough, else by examples.
       shard_index: Which of them this is, from 0.
+      joined: Stored examples that make one: with more than one, `prepare` gets each feature of that many
+        neighbours in the shuffled order, [joined, ...], and the seed of the first.
 
     Raises:
       UsageError: No example in all, or fewer examples than workers.
@@ -96,10 +99,16 @@ def train_batches(
     def ready(
         epoch: tf.Tensor, seen: tf.Tensor, index: tf.Tensor, example: tf.Tensor
     ) -> tuple[Any, Any]:
-        features = tf.io.parse_single_example(example, dict(feature_spec))
+        if joined > 1:
+            features = tf.io.parse_example(example, dict(feature_spec))
+            epoch, seen, index = epoch[0], seen[0], index[0]
+        else:
+            features = tf.io.parse_single_example(example, dict(feature_spec))
         return prepare(features | {SEEN: seen}, example_seed(root, epoch, index))
 
     dataset = tf.data.Dataset.range(_EPOCHS).flat_map(epoch_of)
+    if joined > 1:
+        dataset = dataset.batch(joined, drop_remainder=True)
     dataset = dataset.map(ready, num_parallel_calls=num_parallel_calls, deterministic=True)
     dataset = dataset.batch(batch_size, drop_remainder=True)
     return dataset.prefetch(2).with_options(_options())

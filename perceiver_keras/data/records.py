@@ -63,6 +63,8 @@ class Records:
 
 def stored_as_tfrecord(builder: Any, split: str) -> bool:
     """Whether the split of a TFDS builder lies on disk as TFRecord, ready to stream."""
+    if parts := getattr(builder, "parts", None):  # a mixture
+        return all(stored_as_tfrecord(part, split) for part in parts)
     instructions = _instructions(builder, split)
     if not instructions or _file_format(builder) != "tfrecord":
         return False
@@ -80,6 +82,8 @@ def builder_records(builder: Any, split: str) -> Records:
       UsageError: There is no such split.
       PerceiverError: The split is not stored as TFRecord, or a file is missing.
     """
+    if hasattr(builder, "parts"):  # a mixture
+        return builder.records(split)
     instructions = _instructions(builder, split)
     if not instructions:
         raise PerceiverError(
@@ -167,6 +171,9 @@ def serialized_examples(builder: Any, split: str) -> Iterator[bytes]:
     if stored_as_tfrecord(builder, split):
         for shard in builder_records(builder, split).shards:
             yield from read_serialized(shard)
+        return
+    if hasattr(builder, "parts"):  # a mixture
+        yield from builder.examples(split)
         return
     import tensorflow_datasets as tfds
 

@@ -37,7 +37,6 @@ class SentencePieceTokenizer(tf.Module):
 
     def __init__(self, path: str | os.PathLike[str]):
         super().__init__(name="sentencepiece")
-        import tensorflow_text
         from sentencepiece import SentencePieceProcessor
 
         try:
@@ -48,7 +47,7 @@ class SentencePieceTokenizer(tf.Module):
         except RuntimeError:
             raise PerceiverError(f"{path} is no SentencePiece model.") from None
         with tf.init_scope():
-            self._tokenizer = tensorflow_text.SentencepieceTokenizer(model=content)
+            self._tokenizer = _lasting(content)
             self.asset = tf.saved_model.Asset(os.fspath(path))  # so that it travels in exports
         self._names = [pieces.id_to_piece(number) for number in range(len(pieces))]
         self._bytes = {number for number in range(len(pieces)) if pieces.is_byte(number)}
@@ -83,6 +82,26 @@ class SentencePieceTokenizer(tf.Module):
         starts = tf.constant([False] * OFFSET + [name.startswith(SPACE) for name in self._names])
         numbers = tf.cumsum(tf.cast(tf.gather(starts, ids), tf.int32))
         return tf.where(ids < OFFSET, -1, numbers)
+
+
+def _lasting(content: bytes) -> Any:
+    """TF Text's tokenizer with a model that lives as long as the process.
+
+    TF Text's own belongs to a cached kernel: whatever clears TensorFlow's caches, `tf.random.set_seed` among it,
+    destroys it. A resource with a name is nobody's; that of its content, so that equal models are one.
+    """
+    from tensorflow_text.python.ops import sentencepiece_tokenizer as parts
+
+    class Named(parts._SentencepieceModelResource):
+        def _create_resource(self) -> tf.Tensor:
+            name = f"sentencepiece_{hashlib.sha256(self._model).hexdigest()[:16]}"
+            return parts.gen_sentencepiece_tokenizer.sentencepiece_op(
+                model=self._model, shared_name=name
+            )
+
+    tokenizer = parts.SentencepieceTokenizer(model=content)
+    tokenizer._model_resource = Named(content, "sentencepiece")
+    return tokenizer
 
 
 def load(path: str | os.PathLike[str]) -> SentencePieceTokenizer:

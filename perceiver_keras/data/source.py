@@ -25,6 +25,7 @@ import tensorflow_datasets as tfds
 
 from perceiver_keras.data import builders
 from perceiver_keras.data.batches import eval_batches, train_batches
+from perceiver_keras.data.mixture import Mixture, is_mixture
 from perceiver_keras.data.records import (
     Records,
     Shard,
@@ -85,13 +86,16 @@ def open_builder(dataset: str, data_dir: str | None = None) -> Any:
     already.
 
     Args:
-      dataset: A TFDS name, `name`, `name/config`, `name:version`.
+      dataset: A TFDS name, `name`, `name/config`, `name:version`; or several with weights,
+        `c4/en@0.7+wikipedia/20230601.en@0.3` (see `mixture.Mixture`).
       data_dir: See `data_folder`.
 
     Raises:
       UsageError: TFDS knows no data set of that name (the nearest is named).
       PerceiverError: It is not on disk, or the folder is missing or cannot be written.
     """
+    if is_mixture(dataset):
+        return Mixture(dataset, lambda name: open_builder(name, data_dir))
     name = re.split(r"[/:]", dataset)[0]
     folder = data_folder(data_dir)
     if name in embedded_names():

@@ -61,15 +61,17 @@ def prepare(
 ) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
     """A crop of the text with masks: {"ids" int32 [M], "mask" bool [M]}, targets int32 [M], -1 where not asked.
 
-    Outside of training the text itself decides the crop and the masks, not the seed.
+    Several texts [n] are joined by empty lines first. Outside of training the text itself decides the crop and the
+    masks, not the seed.
     """
     return masking.mask_text(
-        features["text"],
+        tf.strings.reduce_join(features["text"], separator="\n\n"),
         tokenizer_of(config),
         config.model.length,
         config.data.masking,
         config.data.mask_rate,
         seed if training else None,
+        config.data.copy_rate,
     )
 
 
@@ -264,8 +266,7 @@ def resources(config: LanguageMLMConfig) -> list[tf.Module]:
 
 def warmup(raw: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
     """Stored texts with something to fill in, so that a server warms the model up and not the door alone."""
-    ahead, behind = (tf.strings.substr(raw["text"], *part) for part in ((0, 20), (21, 1 << 20)))
-    return {"text": tf.strings.join([ahead, MASK_TEXT, behind])}
+    return {"text": tf.strings.join([MASK_TEXT, raw["text"]])}
 
 
 def requests(words: Sequence[str]) -> Iterator[Request]:

@@ -15,6 +15,7 @@ class LanguageData(c.DataConfig):
 
     masking: Masking = "words"
     mask_rate: float = 0.15
+    copy_rate: float = 0.0  # of what is not masked, training asks for this share too
     sentencepiece: str | None = (
         None  # a model's file; "train": from the training split; None: bytes
     )
@@ -79,7 +80,7 @@ def _paper(
     """
     attention = {"qk_dim": 256, "v_dim": latent_dim}
     return LanguageMLMConfig(
-        data=LanguageData(dataset=dataset, batch_size=2048),
+        data=LanguageData(dataset=dataset, batch_size=2048, documents_per_example=10),
         model=MaskedLanguageModelConfig(
             vocabulary=vocabulary,
             length=length,

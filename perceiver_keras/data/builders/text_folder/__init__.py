@@ -1,0 +1,1 @@
+"""The `text_folder` TFDS data set."""
