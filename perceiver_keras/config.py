@@ -31,9 +31,7 @@ class LearnedPosition:
 
     channels: int
     init_scale: float = 0.02
-    project_dim: int | None = (
-        None  # a Linear to this many channels, where the official code has one
-    )
+    project_dim: int | None = None  # channels of a Linear after it, where the official code has one
 
 
 @frozen()
@@ -147,9 +145,7 @@ class PerceiverConfig:
     encode: EncodeConfig
     process: ProcessConfig
     decode: DecodeConfig
-    activation: Literal["gelu_tanh", "gelu"] = (
-        "gelu_tanh"  # official tanh form; the PyTorch port's exact
-    )
+    activation: Literal["gelu_tanh", "gelu"] = "gelu_tanh"  # official; "gelu": the port's exact one
     attention_memory_mb: int = 256  # logits larger than this are computed in chunks
 
 

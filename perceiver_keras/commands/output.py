@@ -79,6 +79,7 @@ def show_figures(figures: Mapping[str, float], baseline: Mapping[str, float] | N
     """Named numbers for people, and the trivial guess where there is one."""
     baseline = baseline or {}
     rows = [(name, float(value), *_beside(baseline, name)) for name, value in figures.items()]
+    rows += [(name, "", *_beside(baseline, name)) for name in baseline if name not in figures]
     if rows:
         say(table(("METRIC", "VALUE", *(["TRIVIAL GUESS"] if baseline else [])), rows))
 

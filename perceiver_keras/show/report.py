@@ -154,7 +154,7 @@ def render(
         reasons=report.reasons,
         pushed_model=pushed,
         last_blessed=report.last_blessed,
-        metrics=[_metric_row(report, name) for name in _in_order(report)],
+        metrics=[_metric_row(report, name) for name in _in_order(report)] + _references(report),
         figures=[
             {**figure, "uri": style.to_data_uri((folder / figure["file"]).read_bytes())}
             for figure in report.figures
@@ -224,6 +224,16 @@ def _metric_row(report: Report, name: str) -> dict[str, Any]:
         "last_blessed": "" if last is None else number(last),
         "baseline": number(report.baseline[name]) if name in report.baseline else "",
     }
+
+
+def _references(report: Report) -> list[dict[str, Any]]:
+    """Guesses that no metric of the model stands beside, such as what a table of n-grams gets right."""
+    empty = {"value": "", "passed": None, "bound": "", "last_blessed": ""}
+    return [
+        {"name": name.replace("_", " "), "baseline": number(value), **empty}
+        for name, value in sorted(report.baseline.items())
+        if name not in report.metrics
+    ]
 
 
 def number(value: float) -> str:
