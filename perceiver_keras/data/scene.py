@@ -30,7 +30,7 @@ BLOCK = 64  # scenes drawn from one seed, whatever the batch
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class SceneConfig:
-    """The ranges that a scene is drawn from, uniformly. All values are ours, for tiny frames."""
+    """The ranges that a scene is drawn from, uniformly. The defaults are ours, for tiny frames."""
 
     # Layers
     foregrounds: tuple[int, int] = (1, 2)  # least and most
@@ -77,6 +77,31 @@ class SceneConfig:
     def steepness(self, short: int) -> float:
         """The most by which the waves change over one pixel, for frames of that short side."""
         return 2 * math.pi * self.waves * self.wave_amplitude / (self.wave_length[0] * short)
+
+
+TINY = SceneConfig()
+# With all that a camera and the weather do. That blur and fog are rare is from an unofficial
+# generator (Light-Weight-PWCNet's autoflow_dataset.py: 0.2 and 0.05); the rest is ours.
+CAMERA = SceneConfig(
+    motion_blur_probability=0.2,
+    fog_probability=0.05,
+    brightness=0.05,
+    contrast=0.1,
+    noise=0.02,
+)
+# For frames of AutoFlow's static set, 448 x 576 (hmorimitsu/ptlflow's tests). The numbers of layers
+# and corners are the unofficial generator's, the rest is ours.
+FULL = dataclasses.replace(
+    CAMERA,
+    foregrounds=(1, 3),
+    corners=(3, 10),
+    picture_scale=(0.5, 1.0),
+    translation=40.0,
+    rotation=15.0,
+    zoom=0.15,
+    wave_amplitude=4.0,
+    wave_length=(0.4, 1.2),
+)
 
 
 def render_pairs(

@@ -102,23 +102,31 @@ def sample(atlas: Atlas, picture: tf.Tensor, point: Point) -> list[tf.Tensor]:
 # === Frames, flow, occlusion ===
 
 
-@functools.lru_cache(maxsize=8)
 def renderer(config: SceneConfig, size: tuple[int, int]) -> Callable[[Atlas, Numbers], Numbers]:
     """The function (atlas, numbers of B scenes) -> pairs, traced once however often it is used.
 
     The pairs are what `scene.render_pairs` describes, except that frames are float32 and lack their
     noise, whose level is `noise`, [B].
     """
+    moments = config.blur_samples if config.motion_blur_probability else 1
+    return _renderer(config.edge, moments, _turns(config, min(size)), size)
+
+
+@functools.lru_cache(maxsize=8)
+def _renderer(
+    edge: float, moments: int, turns: int, size: tuple[int, int]
+) -> Callable[[Atlas, Numbers], Numbers]:
+    """Of a configuration, what is not drawn for each scene."""
 
     @tf.function(autograph=False)
     def render(atlas: Atlas, scene: Numbers) -> Numbers:
         x, y = tf.meshgrid(tf.range(size[1], dtype=tf.float32), tf.range(size[0], dtype=tf.float32))
         pixels = (x[None, None], y[None, None])
         scene = scene | _edges(scene["corners"] - scene["centre"][:, :, None, None])
-        undo = functools.partial(_undo, turns=_turns(config, min(size)))
+        undo = functools.partial(_undo, turns=turns)
         frames = {
             f"frame{index + 1}": _finish(
-                scene, pixels, index, _exposed(atlas, config, scene, undo, pixels, index)
+                scene, pixels, index, _exposed(atlas, edge, moments, scene, undo, pixels, index)
             )
             for index in (0, 1)
         }
@@ -309,7 +317,8 @@ def _depth(scene: Numbers, point: Point) -> tf.Tensor:
 
 def _exposed(
     atlas: Atlas,
-    config: SceneConfig,
+    edge: float,
+    moments: int,
     scene: Numbers,
     undo: Callable[..., Point],
     pixels: Point,
@@ -317,18 +326,18 @@ def _exposed(
 ) -> tf.Tensor:
     """Frame 1 (index 0) or 2, float32 [B, H, W, 3]: the mean of the moments of an exposure."""
     motion = _motion(scene["motion"])
-    if not config.motion_blur_probability:
+    if moments == 1:
         point = undo(motion, pixels, 1.0) if index else pixels
-        return _moment(atlas, config, scene, point)
+        return _moment(atlas, edge, scene, point)
     total = 0.0
-    for moment in range(config.blur_samples):
-        offset = (moment + 0.5) / config.blur_samples - 0.5
+    for moment in range(moments):
+        offset = (moment + 0.5) / moments - 0.5
         time = index + offset * scene["exposure"][:, None, None, None]
-        total += _moment(atlas, config, scene, undo(motion, pixels, time))
-    return total / config.blur_samples
+        total += _moment(atlas, edge, scene, undo(motion, pixels, time))
+    return total / moments
 
 
-def _moment(atlas: Atlas, config: SceneConfig, scene: Numbers, point: Point) -> tf.Tensor:
+def _moment(atlas: Atlas, edge: float, scene: Numbers, point: Point) -> tf.Tensor:
     """The layers over one another, float32 [B, H, W, 3].
 
     Args:
@@ -339,7 +348,7 @@ def _moment(atlas: Atlas, config: SceneConfig, scene: Numbers, point: Point) -> 
     texture = (a * x + b * y + right, c * x + d * y + down)
     colours = sample(atlas, scene["picture"], texture)
     depth = _depth(scene, point)
-    cover = tf.clip_by_value(depth / config.edge + 0.5, 0, 1) if config.edge else depth >= 0
+    cover = tf.clip_by_value(depth / edge + 0.5, 0, 1) if edge else depth >= 0
     shares = tf.unstack(tf.cast(cover, tf.float32), axis=1)
     channels = []
     for channel in colours:

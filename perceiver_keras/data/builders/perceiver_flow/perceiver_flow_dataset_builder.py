@@ -17,6 +17,13 @@ _PICTURES = ("frame1", "frame2", "valid", "occluded")
 class Builder(tfds.core.GeneratorBasedBuilder):
     """4,864 pairs of 24x36 frames; motions of up to about two pixels."""
 
+    # Each is the name, in small letters, of a SceneConfig in perceiver_keras.data.scene.
+    BUILDER_CONFIGS = [
+        tfds.core.BuilderConfig(name="tiny", description="Nothing but motion."),
+        tfds.core.BuilderConfig(
+            name="camera", description="And motion blur, fog, changes of light, noise."
+        ),
+    ]
     VERSION = tfds.core.Version("1.0.0")
     RELEASE_NOTES = {"1.0.0": "First release."}
 
@@ -44,13 +51,14 @@ class Builder(tfds.core.GeneratorBasedBuilder):
 
     def _generate_examples(self, split: str) -> Iterator[tuple[int, dict]]:
         # Here, because reading the prepared data set must not need what renders it.
+        from perceiver_keras.data import scene
         from perceiver_keras.data.photographs import photographs
-        from perceiver_keras.data.scene import SceneConfig, render_pairs
 
         def encode(pair: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
             return pair | {name: tf.io.encode_png(pair[name]) for name in _PICTURES}
 
-        pairs = render_pairs(photographs(split), SceneConfig(), SIZE, SEEDS[split])
+        config = getattr(scene, self.builder_config.name.upper())
+        pairs = scene.render_pairs(photographs(split), config, SIZE, SEEDS[split])
         pairs = pairs.take(PAIRS[split]).map(encode, num_parallel_calls=tf.data.AUTOTUNE)
         for row, pair in enumerate(pairs.as_numpy_iterator()):
             yield row, pair | {name: io.BytesIO(pair[name]) for name in _PICTURES}
