@@ -106,7 +106,11 @@ def to_inputs(
     ids = tf.concat([left[:kept], [SEP], right[: room - kept]], 0)
     encoded = fit(ids, config.model.length)
     cut = tf.size(left) + tf.size(right) + 1 - tf.size(ids)
-    number = tf.argmax(tf.equal(task, tf.constant(NAMES)), output_type=tf.int32)
+    trained = [row.name for row in TASKS if (row.head or row.name) in config.model.tasks]
+    words = f"This model was trained for {', '.join(trained)}, and asked for:"
+    known = tf.reduce_any(tf.equal(task, tf.constant(trained)))
+    with tf.control_dependencies([tf.debugging.Assert(known, [words, task])]):
+        number = tf.argmax(tf.equal(task, tf.constant(NAMES)), output_type=tf.int32)
     return {"ids": encoded.ids, "mask": encoded.mask, "task": number}, cut
 
 
@@ -268,11 +272,6 @@ def serve(
     `cut` counts the bytes (or tokens) that did not fit. A task that the model was not trained on is an error.
     """
     task, first, second = (tf.convert_to_tensor(raw[key]) for key in serving_spec(config))
-    trained = [row.name for row in TASKS if (row.head or row.name) in config.model.tasks]
-    tf.debugging.Assert(
-        tf.reduce_all(tf.reduce_any(task[:, None] == tf.constant(trained), axis=1)),
-        [f"This model was trained for {', '.join(trained)}, and asked for:", tf.unique(task)[0]],
-    )
     inputs, cut = batch_of(task, first, second, config)
     return respond(model(inputs, training=False), config, labels) | {"cut": cut}
 

@@ -57,6 +57,7 @@ TINY = GlueTaskConfig(
         length=64,
         channels=64,
         query_dim=64,
+        embedding_init_scale=0.125,
         encode=c.EncodeConfig(
             num_latents=32, latent_dim=128, num_cross_attention_heads=8, qk_dim=128, v_dim=128
         ),

@@ -37,6 +37,7 @@ TINY = TokenClassificationConfig(
         length=64,
         channels=64,
         query_dim=64,
+        embedding_init_scale=0.125,
         encode=c.EncodeConfig(
             num_latents=32, latent_dim=128, num_cross_attention_heads=8, qk_dim=128, v_dim=128
         ),
@@ -65,6 +66,7 @@ PRESETS = {
                 length=2048,
                 channels=768,
                 query_dim=768,
+                embedding_init_scale=0.02,
                 encode=c.EncodeConfig(
                     num_latents=256,
                     latent_dim=1280,
