@@ -39,7 +39,7 @@ class FlowBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         Raises:
           UsageError: The layout is another; the message says what was expected and what was found.
         """
-        raise NotImplementedError
+        raise TypeError(f"{type(self).__name__} must list its pairs.")
 
     def _info(self) -> tfds.core.DatasetInfo:
         return self.dataset_info_from_configs(

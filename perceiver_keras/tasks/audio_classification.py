@@ -30,6 +30,7 @@ from perceiver_keras.tasks.audio_model import (
 )
 from perceiver_keras.tasks.requests import Request, expand, read
 from perceiver_keras.tasks.task import Labels, Preset, Task
+from perceiver_keras.tasks.top_labels import top_labels
 
 # === Data: one stored example -> (sound, labels) ===
 
@@ -230,15 +231,6 @@ def as_inputs(contents: Sequence[Any]) -> dict[str, np.ndarray]:
     return {"audio_bytes": np.array(sounds, dtype=object)}
 
 
-def answer(
-    outputs: Mapping[str, np.ndarray], labels: Labels | None, top: int
-) -> list[list[dict[str, Any]]]:
-    """The `top` labels of each sound, likeliest first, with Hugging Face's keys."""
-    from perceiver_keras.tasks.image_classification import answer as of_classes
-
-    return of_classes(outputs, labels, top)
-
-
 # === Show ===
 
 
@@ -374,7 +366,7 @@ TASK = Task(
     respond=respond,
     requests=requests,
     read=as_inputs,
-    answer=answer,
+    answer=top_labels,
     picture=picture,
     baseline=baseline,
     show=show,

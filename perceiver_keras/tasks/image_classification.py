@@ -18,6 +18,7 @@ from perceiver_keras.loss import SparseCrossEntropy
 from perceiver_keras.tasks.image_model import ImageClassificationConfig, ImageClassifier
 from perceiver_keras.tasks.image_presets import PRESETS
 from perceiver_keras.tasks.task import Labels, Task
+from perceiver_keras.tasks.top_labels import top_labels
 
 # === Data: one stored example -> one (picture, class) ===
 
@@ -152,19 +153,6 @@ def read(contents: Sequence[bytes]) -> dict[str, Any]:
     return {"image_bytes": np.array(contents, dtype=object)}
 
 
-def answer(
-    outputs: Mapping[str, np.ndarray], labels: Labels | None, top: int
-) -> list[list[dict[str, Any]]]:
-    """The `top` classes of each picture, best first, with Hugging Face's keys."""
-    return [
-        [
-            {"label": labels[i] if labels else str(i), "score": round(float(row[i]), 6)}
-            for i in np.argsort(-row, kind="stable")[:top]
-        ]
-        for row in outputs["probabilities"]
-    ]
-
-
 # === Show ===
 
 
@@ -211,7 +199,7 @@ TASK = Task(
     serve=serve,
     respond=respond,
     read=read,
-    answer=answer,
+    answer=top_labels,
     baseline=baseline,
     show=show,
     lower_is_better=("cross_entropy",),

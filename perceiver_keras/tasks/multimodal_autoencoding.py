@@ -24,6 +24,7 @@ from perceiver_keras.tasks.multimodal_model import (
 )
 from perceiver_keras.tasks.multimodal_presets import PRESETS
 from perceiver_keras.tasks.task import Labels, Task
+from perceiver_keras.tasks.top_labels import top_labels
 
 # === Data: one stored example -> (clip, clip) ===
 
@@ -294,15 +295,6 @@ def respond(
     }
 
 
-def answer(
-    outputs: Mapping[str, np.ndarray], labels: Labels | None, top: int
-) -> list[list[dict[str, Any]]]:
-    """The `top` labels of each clip, best first, with Hugging Face's keys."""
-    from perceiver_keras.tasks.image_classification import answer as of_classes
-
-    return of_classes(outputs, labels, top)
-
-
 # === Show ===
 
 
@@ -354,7 +346,7 @@ TASK = Task(
     respond=respond,
     requests=clips.requests,
     read=clips.as_inputs,
-    answer=answer,
+    answer=top_labels,
     picture=clips.picture,
     formats={".mp4": clips.film_of, ".wav": clips.sound_of},
     baseline=baseline,

@@ -89,14 +89,11 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         if self.builder_config.name == "bunny":
             return self._bunny_splits()
         return {
-            split: self._shapes(number, count)
+            split: self._generate_examples(number, count)
             for number, (split, count) in enumerate(self.COUNTS.items())
         }
 
-    def _generate_examples(self, *args):  # each split has a generator of its own
-        raise NotImplementedError
-
-    def _shapes(self, seed: int, count: int) -> Iterator[tuple[int, dict]]:
+    def _generate_examples(self, seed: int, count: int) -> Iterator[tuple[int, dict]]:
         config, rng = self.builder_config, np.random.default_rng([2107, seed])
         for key in range(count):
             shape = int(rng.integers(len(SHAPES)))
