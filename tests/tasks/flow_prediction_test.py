@@ -45,12 +45,11 @@ def png(array):
 
 
 def restated(model, frame1, frame2, tiling):
-    """Each tile alone through the model, added up by hand."""
+    """Each tile alone through the model, added up by hand; small frames enlarged before, by hand too."""
     size = frame1.shape[:2]
+    height, width = np.maximum(size, TILE)
     frames = [f.astype(np.float32) / 255 * 2 - 1 for f in (frame1, frame2)]
-    pad = [(0, max(0, TILE[0] - size[0])), (0, max(0, TILE[1] - size[1])), (0, 0)]
-    frames = np.stack([np.pad(f, pad, mode="edge") for f in frames])
-    height, width = frames.shape[1:3]
+    frames = np.stack([resized(f, (height, width)) for f in frames]).astype(np.float32)
     sums, total = np.zeros((height, width, 2)), np.zeros((height, width, 1))
     y, x = np.mgrid[: TILE[0], : TILE[1]]
     weight = np.minimum(np.minimum(y, TILE[0] - 1 - y), np.minimum(x, TILE[1] - 1 - x)) + 1.0
@@ -60,7 +59,20 @@ def restated(model, frame1, frame2, tiling):
             flow = model(part, training=False)[0].numpy()
             sums[top : top + TILE[0], left : left + TILE[1]] += weight[..., None] * flow
             total[top : top + TILE[0], left : left + TILE[1]] += weight[..., None]
-    return (sums / total)[: size[0], : size[1]]
+    return resized(sums / total, size) * [size[1] / width, size[0] / height]
+
+
+def resized(picture, size):
+    """Each new pixel is a mean of the old ones under a triangle, at least one old pixel to either side."""
+    for axis, new in enumerate(size):
+        old = picture.shape[axis]
+        step = old / new
+        centre = (np.arange(new) + 0.5) * step - 0.5
+        weight = 1 - np.abs(np.arange(old) - centre[:, None]) / max(step, 1)
+        weight = np.maximum(weight, 0)
+        weight /= weight.sum(1, keepdims=True)
+        picture = np.moveaxis(np.tensordot(weight, picture, (1, axis)), 0, axis)
+    return picture
 
 
 @pytest.mark.parametrize("tiling", tiles.TILINGS)
