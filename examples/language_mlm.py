@@ -21,7 +21,7 @@ from perceiver_keras.train import fit
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--steps", type=int, default=5000)
+    parser.add_argument("--steps", type=int, default=4500)
     parser.add_argument("--folder", type=Path, default=Path("runs/example_language"))
     args = parser.parse_args()
 

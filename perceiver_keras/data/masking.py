@@ -24,7 +24,7 @@ def mask_text(
     masking: Masking,
     rate: float,
     seed: tf.Tensor | None,
-    copy_rate: float = 0.0,
+    copy_rate: tf.Tensor | float = 0.0,
 ) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
     """A text, string [], as a model's inputs and targets.
 
@@ -58,7 +58,7 @@ def mask_text(
     hidden = there & chosen(tokenizer, ids, masking, rate, fold_in(seed, 2)) & ~ask
     inputs = {"ids": tf.where(hidden, MASK, ids), "mask": there}
     asked = hidden
-    if copy_rate and not by_itself:
+    if not by_itself:
         asked |= there & (tf.random.stateless_uniform([length], fold_in(seed, 3)) < copy_rate)
     return inputs, tf.where(asked, ids, NOT_ASKED)
 

@@ -18,7 +18,8 @@ class LanguageData(c.DataConfig):
 
     masking: Masking = "words"
     mask_rate: float = 0.15
-    copy_rate: float = 0.0  # of what is not masked, training asks for this share too
+    copy_rate: float = 0.0  # of what is not masked, training asks for this share too,
+    copy_examples: int = 0  # falling to none over so many examples; 0: always the same
     sentencepiece: str | None = (
         None  # a model's file; "train": from the training split; None: bytes
     )
@@ -59,7 +60,7 @@ TINY = LanguageMLMConfig(
         decode=c.DecodeConfig(num_cross_attention_heads=8, qk_dim=128, v_dim=64),
     ),
     train=c.TrainConfig(
-        steps=5000,
+        steps=4500,
         learning_rate=3e-3,
         warmup_steps=100,
         optimizer="adamw",
