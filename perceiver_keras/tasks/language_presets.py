@@ -47,7 +47,13 @@ class LanguageMLMConfig(c.TaskConfig):
 
 
 TINY = LanguageMLMConfig(
-    data=LanguageData(dataset="perceiver_docs", masking="tokens", copy_rate=0.3, batch_size=64),
+    data=LanguageData(
+        dataset="perceiver_docs",
+        masking="tokens",
+        copy_rate=0.3,
+        copy_examples=128_000,
+        batch_size=64,
+    ),
     model=MaskedLanguageModelConfig(
         length=64,
         channels=64,
