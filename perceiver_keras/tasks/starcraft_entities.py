@@ -283,7 +283,7 @@ TINY = StarcraftEntitiesConfig(
         ema_decay=0.99,
     ),
     evaluate=c.EvaluateConfig(
-        thresholds={"target_accuracy": 0.55, "winner_accuracy": 0.65}, batch_size=500
+        thresholds={"target_accuracy": 0.9, "winner_accuracy": 0.85}, batch_size=500
     ),
 )
 
