@@ -148,6 +148,8 @@ def first_line(error: BaseException) -> str:
     text = getattr(error, "message", None) or str(error) or type(error).__name__
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     lines = [
-        line for line in lines if not line.startswith(("Graph execution error", "Detected at"))
+        line
+        for line in lines
+        if not line.startswith(("Graph execution error", "Detected at", "<stack traces"))
     ]
     return (lines[0] if lines else type(error).__name__)[:300]

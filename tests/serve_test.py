@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from perceiver_keras.errors import PerceiverError, UsageError
 from perceiver_keras.export import export_saved_model
+from perceiver_keras.saved_model import first_line
 from perceiver_keras.serve import Servable, latest_version
 from tests import tiny_task as tiny
 
@@ -217,3 +218,11 @@ def test_sentencepiece_is_registered_when_the_graph_needs_it(tmp_path):
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=180)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == str([expected])
+
+
+def test_an_error_s_first_line_is_what_the_graph_said():
+    said = (
+        "Graph execution error:\n\nDetected at node a/Assert defined at (most recent call last):\n"
+        "<stack traces unavailable>\nassertion failed: [frames of one size]\n\t [[{{node a/Assert}}]]"
+    )
+    assert first_line(RuntimeError(said)) == "assertion failed: [frames of one size]"
