@@ -108,6 +108,16 @@ def test_names_of_classes_come_and_go_with_the_ports_configuration(tmp_path):
     assert load_huggingface(tmp_path / "back").labels == names
 
 
+def test_a_pickle_of_imagenets_thousand_classes_has_their_names(tmp_path):
+    small = {"encode__num_latents": 2, "encode__latent_dim": 8, "query_dim": 8}
+    small |= {"image_size": [4, 4], "process__num_self_attention_layers": 1}
+    save_deepmind(ImageClassifier.from_preset(FOURIER, **small), tmp_path / "m.pystate")
+    labels = load_deepmind(tmp_path / "m.pystate", image_size=[4, 4]).labels
+    # ILSVRC 2012's order, known from any of its models.
+    assert len(labels) == 1000
+    assert [labels[i].split(",")[0] for i in (0, 281, 999)] == ["tench", "tabby", "toilet tissue"]
+
+
 def _classifier_weights(kind: str, folder):
     if kind == "pickle":
         return _pickle_of(FOURIER, folder)
