@@ -16,7 +16,7 @@ run: setup  ## the whole pipeline on real digits: data, training, evaluation, se
 	@.venv/bin/perceiver run image_classification --preset tiny --run-dir runs/digits $(ARGS)
 
 test: setup  ## all tests
-	@$(PYTHON) -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+	@$(PYTHON) -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: setup  ## ruff: rules and format
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check .
