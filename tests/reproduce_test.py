@@ -125,8 +125,10 @@ def test_every_claim_names_a_task_its_figures_and_a_source():
         if row.task not in registry.names():
             continue
         task = registry.get(row.task)
-        config = task.presets[row.model].config
-        assert row.claimed.keys() <= {m.name for m in task.figure_metrics(config)}, name
+        # Of any preset: a benchmark may set which of GLUE's tasks the model is asked for.
+        configs = [preset.config for preset in task.presets.values()]
+        figures = {metric.name for config in configs for metric in task.figure_metrics(config)}
+        assert row.claimed.keys() <= figures, name
     assert table["sintel-clean"].claimed == {"aepe": 1.81}
     assert table["sintel-final"].claimed == {"aepe": 2.42}
     assert table["kitti-2015"].claimed == {"aepe_per_image": 4.98}

@@ -5,13 +5,15 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from perceiver_keras.commands.output import say
 from perceiver_keras.errors import UsageError
 from perceiver_keras.files import write_whole
-from perceiver_keras.tasks.requests import Request
-from perceiver_keras.tasks.task import Task
+
+if TYPE_CHECKING:  # `predict --help` must not wait for TensorFlow
+    from perceiver_keras.tasks.requests import Request
+    from perceiver_keras.tasks.task import Task
 
 Bytes = Callable[[Sequence["Result"]], bytes]
 
