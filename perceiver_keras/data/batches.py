@@ -21,7 +21,8 @@ from perceiver_keras.errors import UsageError
 
 Prepare = Callable[[dict[str, tf.Tensor], tf.Tensor], tuple[Any, Any]]
 
-SEEN = "examples_seen"
+# What training features have beside the example's own: see `train_batches`.
+SEEN, EPOCH = "examples_seen", "epoch"
 
 # Files read at once and records taken from each in turn. Both are part of the order of examples,
 # so they are fixed numbers and not tuned.
@@ -48,8 +49,8 @@ def train_batches(
     Args:
       records: What to read; every epoch has each of its examples once (of this worker's part).
       prepare: (features of one example, seed int32 [2]) -> (inputs, targets); stateless. The features
-        have `SEEN` beside the example's own, int64 []: how many examples the run has had before this
-        one, for what changes in the course of it.
+        have two more, int64 []: `SEEN`, how many examples the run has had before this one, for what
+        changes in the course of it, and `EPOCH`, how often this one has come before.
       feature_spec: What `tf.io.parse_single_example` reads.
       batch_size: Of this worker.
       seed: Of the run.
@@ -104,7 +105,7 @@ def train_batches(
             epoch, seen, index = epoch[0], seen[0], index[0]
         else:
             features = tf.io.parse_single_example(example, dict(feature_spec))
-        return prepare(features | {SEEN: seen}, example_seed(root, epoch, index))
+        return prepare(features | {SEEN: seen, EPOCH: epoch}, example_seed(root, epoch, index))
 
     dataset = tf.data.Dataset.range(_EPOCHS).flat_map(epoch_of)
     if joined > 1:

@@ -16,7 +16,7 @@ from tensorflow import keras
 
 from perceiver_keras.config import ConvStem
 from perceiver_keras.data import flow_augment, image
-from perceiver_keras.data.batches import SEEN, fold_in
+from perceiver_keras.data.batches import EPOCH, SEEN, fold_in
 from perceiver_keras.decode import Decode
 from perceiver_keras.encode import Encode
 from perceiver_keras.errors import UsageError
@@ -97,8 +97,11 @@ def prepare(
     else:
         progress = run_progress(features, config)
         is_plain = progress >= 1.0 - data.plain
-        turned = is_plain & (tf.random.stateless_uniform([], fold_in(seed, 1), alg="philox") < 0.5)
         if data.plain:
+            # Every second time, so that each pair is fed both ways; which are turned first, its content says.
+            parity = tf.strings.to_hash_bucket_fast(features["flow"], 2)
+            epoch = tf.cast(features.get(EPOCH, 0), tf.int64)
+            turned = is_plain & ((epoch + parity) % 2 == 1)
             frames, truth = tf.cond(
                 turned, lambda: flow_augment.reverse(frames, truth), lambda: (frames, truth)
             )
