@@ -174,7 +174,7 @@ class TrainConfig:
 
     steps: int
     learning_rate: float
-    init: str | None = None  # weights to start from, see warm_start.py
+    init: str | None = None  # weights to start from, or "local": see warm_start.py
     warmup_steps: int = 0
     schedule: Literal["cosine", "constant", "constant_then_cosine"] = "cosine"
     optimizer: Literal["lamb", "adamw"] = "lamb"

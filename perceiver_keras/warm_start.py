@@ -11,12 +11,14 @@ from tensorflow import keras
 
 from perceiver_keras.errors import PerceiverError, UsageError
 from perceiver_keras.layers.linear import weights_by_path
+from perceiver_keras.local_start import start_local
 from perceiver_keras.tasks.model import PRESET_FILES, TaskModel, load
 from perceiver_keras.tasks.official import load_official
 
 SHARED = ("preprocess", "encode", "process")  # must fit whole
 OPTIONAL = ("decode",)  # is taken if it fits whole: its queries and outputs are the task's own
 SOURCES = ("deepmind", "huggingface")
+LOCAL = "local"  # no weights of another model: see local_start.py
 _MOST_LISTED = 8
 
 
@@ -25,13 +27,15 @@ def start_from(model: TaskModel, init: str) -> str:
 
     Args:
       model: Built. What it has beside the other's weights (tokens of tasks, queries, heads) stays as it is.
-      init: `train.init`: a preset folder of ours, an official file or folder, or SOURCE/PRESET with SOURCE
-        "deepmind" or "huggingface" (downloaded once).
+      init: `train.init`: a preset folder of ours, an official file or folder, SOURCE/PRESET with SOURCE
+        "deepmind" or "huggingface" (downloaded once), or "local" for `local_start.start_local`.
 
     Raises:
       UsageError: the models differ in their activation.
       PerceiverError: nothing is there, or the stages don't fit; every difference is named.
     """
+    if init == LOCAL and not os.path.exists(init):
+        return start_local(model)
     source = read(init)
     theirs, ours = weights_by_path(source), weights_by_path(model)
     wanted = [path for path in theirs if path.split("/")[0] in SHARED]
@@ -72,8 +76,8 @@ def read(init: str) -> keras.Model:
     path = Path(init).expanduser()
     if not path.exists():
         raise PerceiverError(
-            f"train.init: there is nothing at {init}; name a preset folder, an official file or folder, or "
-            f"{' or '.join(f'{source}/PRESET' for source in SOURCES)}."
+            f"train.init: there is nothing at {init}; name a preset folder, an official file or folder, "
+            f"{', '.join(f'{source}/PRESET' for source in SOURCES)} or {LOCAL}."
         )
     if path.is_dir() and (path / PRESET_FILES[0]).is_file() and (path / PRESET_FILES[1]).is_file():
         return load(path)

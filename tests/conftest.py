@@ -72,7 +72,8 @@ def _seeded() -> Iterator[None]:
     if numpy := sys.modules.get("numpy"):
         numpy.random.seed(0)
     if tensorflow := sys.modules.get("tensorflow"):
-        tensorflow.random.set_seed(0)
+        # Keras draws its seeds from a generator of its own once anything has set that, as training does.
+        tensorflow.keras.utils.set_random_seed(0)
     yield
     if "tensorflow" in sys.modules:
         # A mixed policy that one test forgot would change the numbers of the next.

@@ -24,7 +24,6 @@ def mask_text(
     masking: Masking,
     rate: float,
     seed: tf.Tensor | None,
-    copy_rate: tf.Tensor | float = 0.0,
 ) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
     """A text, string [], as a model's inputs and targets.
 
@@ -36,8 +35,6 @@ def mask_text(
       rate: Probability of each to be masked.
       seed: int32 [2]; None: from the text. In that case a text that has `[MASK]` in it is asked about that and
         nothing else, as a served example is.
-      copy_rate: Probability of each token that is not masked to be asked for too. It teaches which query reads
-        which place, long before there is anything to guess from; with a seed only.
 
     Returns:
       ({"ids": int32 [length], "mask": bool [length]}, targets int32 [length], `NOT_ASKED` where nothing is asked).
@@ -57,10 +54,7 @@ def mask_text(
     ids, there, _ = fit(ids[start:], length)
     hidden = there & chosen(tokenizer, ids, masking, rate, fold_in(seed, 2)) & ~ask
     inputs = {"ids": tf.where(hidden, MASK, ids), "mask": there}
-    asked = hidden
-    if not by_itself:
-        asked |= there & (tf.random.stateless_uniform([length], fold_in(seed, 3)) < copy_rate)
-    return inputs, tf.where(asked, ids, NOT_ASKED)
+    return inputs, tf.where(hidden, ids, NOT_ASKED)
 
 
 def chosen(

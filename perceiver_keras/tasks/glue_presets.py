@@ -55,14 +55,14 @@ TINY = GlueTaskConfig(
     data=GlueData(dataset="perceiver_glue/standin", batch_size=64, shuffle_buffer=20_000),
     model=GlueModelConfig(
         length=64,
-        channels=64,
-        query_dim=64,
+        channels=128,
+        query_dim=128,
         embedding_init_scale=0.125,
         encode=c.EncodeConfig(
             num_latents=32, latent_dim=128, num_cross_attention_heads=8, qk_dim=128, v_dim=128
         ),
         process=c.ProcessConfig(num_self_attention_layers=3, num_self_attention_heads=8),
-        decode=c.DecodeConfig(num_cross_attention_heads=8, qk_dim=128, v_dim=64),
+        decode=c.DecodeConfig(num_cross_attention_heads=8, qk_dim=128, v_dim=128),
     ),
     train=c.TrainConfig(
         steps=1500,

@@ -18,7 +18,6 @@ import tensorflow as tf
 from tensorflow import keras
 
 from perceiver_keras.data import masking, ngrams, sentencepiece, source
-from perceiver_keras.data.batches import SEEN
 from perceiver_keras.data.text import MASK, MASK_TEXT, OFFSET, ByteTokenizer
 from perceiver_keras.decode import Decode
 from perceiver_keras.encode import Encode
@@ -66,10 +65,6 @@ def prepare(
     masks, not the seed.
     """
     data = config.data
-    copied: tf.Tensor | float = data.copy_rate
-    if training and data.copy_examples:
-        seen = tf.cast(features.get(SEEN, 0), tf.float32) / data.copy_examples
-        copied *= tf.maximum(1.0 - seen, 0.0)
     return masking.mask_text(
         tf.strings.reduce_join(features["text"], separator="\n\n"),
         tokenizer_of(config),
@@ -77,7 +72,6 @@ def prepare(
         data.masking,
         data.mask_rate,
         seed if training else None,
-        copied,
     )
 
 

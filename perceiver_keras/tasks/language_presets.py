@@ -18,8 +18,6 @@ class LanguageData(c.DataConfig):
 
     masking: Masking = "words"
     mask_rate: float = 0.15
-    copy_rate: float = 0.0  # of what is not masked, training asks for this share too,
-    copy_examples: int = 0  # falling to none over so many examples; 0: always the same
     sentencepiece: str | None = (
         None  # a model's file; "train": from the training split; None: bytes
     )
@@ -50,24 +48,23 @@ TINY = LanguageMLMConfig(
     data=LanguageData(
         dataset="perceiver_docs",
         masking="tokens",
-        copy_rate=0.3,
-        copy_examples=128_000,
-        batch_size=64,
+        batch_size=32,
     ),
     model=MaskedLanguageModelConfig(
         length=64,
-        channels=64,
-        query_dim=64,
+        channels=128,
+        query_dim=128,
         embedding_init_scale=0.125,
         encode=c.EncodeConfig(
             num_latents=32, latent_dim=128, num_cross_attention_heads=8, qk_dim=128, v_dim=128
         ),
         process=c.ProcessConfig(num_self_attention_layers=3, num_self_attention_heads=8),
-        decode=c.DecodeConfig(num_cross_attention_heads=8, qk_dim=128, v_dim=64),
+        decode=c.DecodeConfig(num_cross_attention_heads=8, qk_dim=128, v_dim=128),
     ),
     train=c.TrainConfig(
-        steps=4500,
-        learning_rate=3e-3,
+        init="local",
+        steps=8000,
+        learning_rate=2e-3,
         warmup_steps=100,
         optimizer="adamw",
         clip_norm=1.0,
