@@ -22,6 +22,8 @@ ROOT = Path(__file__).absolute().parents[1]  # not resolved: under Bazel it is t
 def _isolate() -> str:
     """Point everything that libraries and ours write by default into one throw-away home."""
     home = tempfile.mkdtemp(prefix="perceiver-test-home-")
+    # Data sets are prepared once for all workers of xdist, in the home of the process that started them.
+    data = os.environ.get("TFDS_DATA_DIR") if "PYTEST_XDIST_WORKER" in os.environ else None
     ours = [key for key in os.environ if key.startswith(("PERCEIVER_", "TFDS_", "BEAM_"))]
     for key in set(ours) - {
         "PERCEIVER_PARITY_DIR"
@@ -34,7 +36,7 @@ def _isolate() -> str:
         XDG_DATA_HOME=f"{home}/.local/share",
         KERAS_HOME=f"{home}/.keras",
         MPLCONFIGDIR=f"{home}/.config/matplotlib",
-        TFDS_DATA_DIR=f"{home}/tensorflow_datasets",
+        TFDS_DATA_DIR=data or f"{home}/tensorflow_datasets",
         TFHUB_CACHE_DIR=f"{home}/.cache/tfhub",
     )
     return home

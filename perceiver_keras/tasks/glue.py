@@ -106,12 +106,17 @@ def to_inputs(
     ids = tf.concat([left[:kept], [SEP], right[: room - kept]], 0)
     encoded = fit(ids, config.model.length)
     cut = tf.size(left) + tf.size(right) + 1 - tf.size(ids)
-    trained = [row.name for row in TASKS if (row.head or row.name) in config.model.tasks]
-    words = f"This model was trained for {', '.join(trained)}, and asked for:"
-    known = tf.reduce_any(tf.equal(task, tf.constant(trained)))
-    with tf.control_dependencies([tf.debugging.Assert(known, [words, task])]):
+    with tf.control_dependencies([check_trained(task[None], config)]):
         number = tf.argmax(tf.equal(task, tf.constant(NAMES)), output_type=tf.int32)
     return {"ids": encoded.ids, "mask": encoded.mask, "task": number}, cut
+
+
+def check_trained(names: tf.Tensor, config: GlueTaskConfig) -> tf.Operation:
+    """Fails where one of the tasks' names [B] is not what the model was trained for."""
+    trained = [row.name for row in TASKS if (row.head or row.name) in config.model.tasks]
+    words = f"This model was trained for {', '.join(trained)}, and asked for:"
+    known = tf.reduce_any(tf.equal(names[:, None], tf.constant(trained)), axis=1)
+    return tf.debugging.Assert(tf.reduce_all(known), [words, names[~known]])
 
 
 def batch_of(
@@ -281,9 +286,12 @@ def respond(
 ) -> dict[str, tf.Tensor]:
     """`label` string [B], `score` [B] (its probability, or the score), `probabilities` and `classes` [B, K].
 
-    A task with a score has the label "score", probabilities 0 and no classes.
+    A task with a score has the label "score", probabilities 0 and no classes. A task that the model was not trained
+    for is an error.
     """
-    task, own = tf.cast(tf.round(outputs[:, 0]), tf.int32), outputs[:, 1:]
+    task = tf.cast(tf.round(outputs[:, 0]), tf.int32)
+    with tf.control_dependencies([check_trained(tf.gather(tf.constant(NAMES), task), config)]):
+        own = tf.identity(outputs[:, 1:])
     width = own.shape[-1]
     is_score = tf.gather(IS_SCORE, task)
     shown = outputs_of(task, width) & ~is_score[:, None]

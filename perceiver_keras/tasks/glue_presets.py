@@ -61,7 +61,7 @@ TINY = GlueTaskConfig(
         encode=c.EncodeConfig(
             num_latents=32, latent_dim=128, num_cross_attention_heads=8, qk_dim=128, v_dim=128
         ),
-        process=c.ProcessConfig(num_self_attention_layers=3, num_self_attention_heads=8),
+        process=c.ProcessConfig(num_self_attention_layers=2, num_self_attention_heads=8),
         decode=c.DecodeConfig(num_cross_attention_heads=8, qk_dim=128, v_dim=128),
     ),
     train=c.TrainConfig(

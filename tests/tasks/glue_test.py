@@ -242,6 +242,11 @@ def test_a_task_that_it_was_not_trained_on_is_an_error_in_words(model):
     graph = tf.function(lambda **raw: glue.serve(model, raw, CONFIG, None)["label"])
     with pytest.raises(tf.errors.InvalidArgumentError, match="was trained for"):
         graph(**{key: tf.constant(["wnli"]) for key in glue.serving_spec(CONFIG)})
+    # By number, as `serving_tensors` takes it.
+    inputs, _ = glue.batch_of(*(tf.constant([text]) for text in ("cola", "a", "b")), CONFIG)
+    number = glue.NAMES.index("wnli")
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"(?s)was trained for.*wnli"):
+        glue.respond(model({**inputs, "task": tf.constant([number])}), CONFIG, None)
 
 
 def test_requests_in_words(tmp_path):
