@@ -26,6 +26,7 @@ class Data:
         self._builder = source.open_builder(config.data.dataset, config.data.data_dir)
         self.labels = source.label_names(self._builder, task.label_key)
         task.check_dataset(self.labels, config)
+        task.resources(config)  # a vocabulary is trained here, so that its errors come first
 
     def records(self, split: str) -> source.Records:
         """At most `data.max_examples` records of a TFDS split expression."""

@@ -2,7 +2,8 @@
 
 Ids: the six special ones of bytes (PAD 0 to SEP 5), then the model's own pieces + 6: a model of 31,994 pieces makes the
 paper's 32,000. A vocabulary that is trained here keeps white space as it is and starts no text with a space of its own,
-so that what stands on both sides of a `[MASK]` is cut as in the whole text.
+so that what stands on both sides of a `[MASK]` is cut as in the whole text. It is trained on words and how often each
+is there, which a pipeline can count in a full pass, and not on the text itself.
 """
 
 from __future__ import annotations
@@ -10,8 +11,10 @@ from __future__ import annotations
 import functools
 import hashlib
 import io
+import itertools
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +27,7 @@ from perceiver_keras.files import write_whole
 FILE = "sentencepiece.model"  # its name in preset folders and exports
 SPACE = "\u2581"  # how SentencePiece writes a space
 SAMPLE = 64 << 20  # bytes of text that a vocabulary is trained on, at most
+LINE = 1000  # characters of words in one of SentencePiece's lines, of which it takes 4192 bytes
 
 
 class SentencePieceTokenizer(tf.Module):
@@ -118,21 +122,52 @@ def _load(path: str, changed: int) -> SentencePieceTokenizer:
     return SentencePieceTokenizer(path)
 
 
-def train(texts: Iterable[bytes], vocabulary: int) -> bytes:
+def words(texts: tf.Tensor) -> tf.Tensor:
+    """What a vocabulary is counted from: strings [B] to words [n], valid UTF-8, none empty.
+
+    Lines are cut before every space, so a word has the space before it, and of several spaces each is a word: so
+    SentencePiece itself cuts them. A tab is a space; no word has one in it, or an end of line.
+    """
+    lines = tf.strings.regex_replace(valid_utf8(texts), r"[\r\v\f]", "\n")
+    found = tf.strings.split(tf.strings.regex_replace(lines, r"[ \t]", "\n "), "\n").values
+    return tf.boolean_mask(found, found != "")
+
+
+def counted(texts: Iterable[bytes]) -> Counter[bytes]:
+    """How often each word is in the texts, of which as many as `SAMPLE` bytes are read."""
+    counts: Counter[bytes] = Counter()
+    texts = _sample(texts)
+    with tf.init_scope():  # whoever asks for a tokenizer may be making a graph
+        while batch := list(itertools.islice(texts, 1000)):
+            counts.update(words(tf.constant(batch)).numpy().tolist())
+    return counts
+
+
+def _sample(texts: Iterable[bytes]) -> Iterator[bytes]:
+    left = SAMPLE
+    for text in texts:
+        left -= len(text)
+        if left < 0:
+            return
+        yield text
+
+
+def train(counts: Mapping[bytes, int], vocabulary: int) -> bytes:
     """A SentencePiece model (unigram, as the paper's) with `vocabulary` ids, specials included; always the same.
 
     Args:
-      texts: UTF-8; as many as `SAMPLE` bytes of them are read.
+      counts: {word: how often}, of `words`. Those of more than `SAMPLE` bytes of text are scaled down to it.
 
     Raises:
-      UsageError: the texts are too few for so many pieces, or so few pieces can't spell them.
+      UsageError: the words are too few for so many pieces, or so few pieces can't spell them.
     """
     import sentencepiece
 
     model = io.BytesIO()
     try:
         sentencepiece.SentencePieceTrainer.train(
-            sentence_iterator=_lines(texts),
+            sentence_iterator=_lines(counts),
+            input_format="tsv",
             model_writer=model,
             vocab_size=vocabulary - OFFSET,
             model_type="unigram",
@@ -154,29 +189,43 @@ def train(texts: Iterable[bytes], vocabulary: int) -> bytes:
     return model.getvalue()
 
 
-def _lines(texts: Iterable[bytes]) -> Iterator[str]:
-    left = SAMPLE
-    for text in texts:
-        left -= len(text)
-        if left < 0:
-            return
-        yield from (line for line in text.decode("utf-8", "replace").splitlines() if line.strip())
+def _lines(counts: Mapping[bytes, int]) -> Iterator[str]:
+    """SentencePiece's lines of `words, tab, how often`, the commonest word first.
+
+    Its first guess at pieces is what has different things after it. A word in a line of its own has the next line's
+    space after it every time, so whole words would be missing: one of each stands in a line with other words.
+    """
+    size = sum(len(word) * count for word, count in counts.items())
+    line = ""
+    for count, word in sorted(((n, word) for word, n in counts.items()), reverse=True):
+        count = count * SAMPLE // max(size, SAMPLE)
+        if count == 0:
+            break  # so are those after it
+        text = word.decode()
+        if count > 1:
+            yield f"{text}\t{count - 1}"
+        if line and (text[0] != " " or len(line) + len(text) > LINE):
+            yield f"{line}\t1"
+            line = ""
+        line += text
+    if line:
+        yield f"{line}\t1"
 
 
 def trained(
     folder: str | os.PathLike[str],
     about: Mapping[str, Any],
     vocabulary: int,
-    texts: Iterable[bytes],
+    counts: Callable[[], Mapping[bytes, int]],
 ) -> str:
-    """The path in `folder` of the model that was trained on `texts`, which are read only if it is not there yet.
+    """The path in `folder` of the model that was trained on `counts`, called only if it is not there yet.
 
     Args:
-      about: What the texts are, as JSON values: another vocabulary for other texts.
+      about: What the words are of, as JSON values: another vocabulary for other texts.
     """
     key = hashlib.sha256(repr(sorted((about | {"vocabulary": vocabulary}).items())).encode())
     path = Path(folder) / key.hexdigest()[:16] / FILE
     if not path.is_file():
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, train(texts, vocabulary))
+        write_whole(path, train(counts(), vocabulary))
     return str(path)

@@ -5,7 +5,6 @@ Inputs: ids [B, M] int and a mask [B, M], true where there is text; outputs logi
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 import math
 import os
@@ -17,7 +16,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow import keras
 
-from perceiver_keras.data import masking, ngrams, sentencepiece, source
+from perceiver_keras.data import masking, ngrams, source
 from perceiver_keras.data.text import MASK, MASK_TEXT, OFFSET, ByteTokenizer
 from perceiver_keras.decode import Decode
 from perceiver_keras.encode import Encode
@@ -28,13 +27,13 @@ from perceiver_keras.postprocess.text import TextPostprocess
 from perceiver_keras.preprocess.text import TextPreprocess
 from perceiver_keras.process import Process
 from perceiver_keras.query import LearnedQuery
-from perceiver_keras.tasks import fill_mask
+from perceiver_keras.tasks import fill_mask, language_tokens
 from perceiver_keras.tasks.language_presets import (
     PRESETS,
     LanguageMLMConfig,
     MaskedLanguageModelConfig,
 )
-from perceiver_keras.tasks.language_tokens import sentencepiece_path, texts, tokenizer_of
+from perceiver_keras.tasks.language_tokens import texts, tokenizer_of
 from perceiver_keras.tasks.model import TaskModel
 from perceiver_keras.tasks.requests import Request
 from perceiver_keras.tasks.requests import read as read_file
@@ -53,7 +52,7 @@ def check(features: Mapping[str, Any], config: LanguageMLMConfig) -> str | None:
 
 
 def check_dataset(labels: Labels | None, config: LanguageMLMConfig) -> None:
-    tokenizer_of(config)
+    language_tokens.check_tokens(config)
 
 
 def prepare(
@@ -130,22 +129,11 @@ class MaskedLanguageModel(TaskModel):
     def portable(
         self, task_config: LanguageMLMConfig
     ) -> tuple[LanguageMLMConfig, dict[str, bytes]]:
-        """With a SentencePiece model, its file travels."""
-        path = sentencepiece_path(task_config)
-        if path is None:
-            return task_config, {}
-        data = dataclasses.replace(task_config.data, sentencepiece=sentencepiece.FILE)
-        return dataclasses.replace(task_config, data=data), {
-            sentencepiece.FILE: Path(path).read_bytes()
-        }
+        return language_tokens.portable(task_config)
 
     @classmethod
     def located(cls, task_config: LanguageMLMConfig, folder: Path) -> LanguageMLMConfig:
-        if task_config.data.sentencepiece != sentencepiece.FILE:
-            return task_config
-        path = str((folder / sentencepiece.FILE).absolute())
-        data = dataclasses.replace(task_config.data, sentencepiece=path)
-        return dataclasses.replace(task_config, data=data)
+        return language_tokens.located(task_config, folder)
 
     def fill_mask(self, texts: Sequence[str | bytes], top: int = 5) -> list[Any]:
         """Texts with `[MASK]` for each byte (or token) that is missing, of any length, to their fillings.
@@ -257,11 +245,6 @@ def respond(
 ) -> dict[str, tf.Tensor]:
     """The same of (inputs, logits)."""
     return fill_mask.respond(tokenizer_of(config), *outputs)
-
-
-def resources(config: LanguageMLMConfig) -> list[tf.Module]:
-    tokenizer = tokenizer_of(config)
-    return [tokenizer] if isinstance(tokenizer, tf.Module) else []
 
 
 def warmup(raw: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
@@ -376,7 +359,9 @@ TASK = Task(
     serve=serve,
     respond=respond,
     respond_reads_inputs=True,
-    resources=resources,
+    words=language_tokens.words,
+    learn=language_tokens.learn,
+    resources=language_tokens.resources,
     warmup=warmup,
     requests=requests,
     read=read,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,17 @@ def tokenizer_of(config: Any) -> Any:
     return found
 
 
+def check_tokens(config: Any) -> None:
+    """Raises what `tokenizer_of` does; of a vocabulary that is yet to be trained, what can be seen before."""
+    if config.data.sentencepiece != "train":
+        tokenizer_of(config)
+    elif config.model.vocabulary < OFFSET + 2:
+        raise UsageError(
+            f"model.vocabulary={config.model.vocabulary} has no room for SentencePiece's pieces after the "
+            f"{OFFSET} special ids; take some thousands."
+        )
+
+
 def sentencepiece_path(config: Any) -> str | None:
     """The SentencePiece model's file, trained first where the configuration says so; None for bytes."""
     if config.data.sentencepiece != "train":
@@ -47,9 +58,11 @@ def sentencepiece_path(config: Any) -> str | None:
 @functools.lru_cache(maxsize=8)
 def _trained(dataset: str, data_dir: str | None, split: str, vocabulary: int) -> str:
     builder = source.open_builder(dataset, data_dir)
-    about = {"split": split, "data": source.fingerprint(builder, [split])}
+    about = {"split": split, "data": source.fingerprint(builder, [split]), "from": "words"}
     folder = os.path.join(source.data_folder(data_dir), "sentencepiece", builder.name)
-    return sentencepiece.trained(folder, about, vocabulary, texts(builder, split))
+    return sentencepiece.trained(
+        folder, about, vocabulary, lambda: sentencepiece.counted(texts(builder, split))
+    )
 
 
 def texts(builder: Any, split: str) -> Iterator[bytes]:
@@ -57,6 +70,17 @@ def texts(builder: Any, split: str) -> Iterator[bytes]:
     for shard in source.builder_records(builder, split).shards:
         for record in read_serialized(shard):
             yield from tf.train.Example.FromString(record).features.feature["text"].bytes_list.value
+
+
+def words(features: Mapping[str, tf.Tensor], config: Any) -> tf.Tensor | None:
+    """The words of the feature `text`, where a vocabulary is to be trained."""
+    return sentencepiece.words(features["text"]) if config.data.sentencepiece == "train" else None
+
+
+def learn(counts: Mapping[bytes, int], config: Any, folder: str) -> Any:
+    """The configuration with a vocabulary in `folder` that was trained on the words, if it was not there already."""
+    path = sentencepiece.trained(folder, {}, config.model.vocabulary, lambda: counts)
+    return dataclasses.replace(config, data=dataclasses.replace(config.data, sentencepiece=path))
 
 
 def portable(config: Any) -> tuple[Any, dict[str, bytes]]:

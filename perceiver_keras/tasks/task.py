@@ -48,8 +48,13 @@ class Task:
       feature_spec: config -> what `tf.io.parse_example` reads from a stored example, labels included.
       label_key: The feature that holds the answer, of any type; serving examples lack it. None: no feature does.
       check: (features of one example as Python values, config) -> why it is corrupt, or None.
-      check_dataset: (labels of the data set or None, config) -> None; raises `UsageError` where they don't fit.
+      check_dataset: (labels of the data set or None, config) -> None; raises `UsageError` where they don't fit. It
+        comes before anything else and is quick.
       transform: (batch of raw features, config) -> features; runs in TFX Transform, in training and in serving.
+      words: (batch of raw features, config) -> strings [n], valid UTF-8, none empty or with an end of line, that TFX
+        Transform counts in the training split for a vocabulary; None where the configuration wants none.
+      learn: ({word: how often}, config, folder) -> the configuration with the vocabulary of these words, whose file
+        is in `folder`; the Trainer calls it before it trains.
       prepare: (one example's features, config, training, stateless seed int32 [2]) -> (inputs, targets).
       loss: config -> Keras loss of (targets, outputs).
       metrics: config -> Keras metrics of (targets, outputs); fresh ones at every call.
@@ -107,6 +112,8 @@ class Task:
     transform: Callable[[Tensors, TaskConfig], dict[str, Any]] = lambda features, config: dict(
         features
     )
+    words: Callable[[Tensors, TaskConfig], tf.Tensor | None] = lambda features, config: None
+    learn: Callable[[Mapping[bytes, int], TaskConfig, str], TaskConfig] | None = None
     resources: Callable[[TaskConfig], Sequence[tf.Module]] = lambda config: ()
     warmup: Callable[[Tensors], Tensors] = lambda raw: raw
     lower_is_better: tuple[str, ...] = ()

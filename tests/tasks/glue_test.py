@@ -74,7 +74,7 @@ def test_sentences_share_the_room():
 def test_a_sentencepiece_model_travels_with_the_weights(tmp_path):
     path = tmp_path / "own.model"
     texts = [topics[name].encode() for name in ("assert", "else", "in", "function", "lists")]
-    path.write_bytes(sentencepiece.train(texts, 160))
+    path.write_bytes(sentencepiece.train(sentencepiece.counted(texts), 160))
     config = override(CONFIG, "model.vocabulary=160", f"data.sentencepiece={path}")
     inputs, cut = glue.to_inputs(*map(tf.constant, (b"rte", b"the function", b"a list")), config)
     assert int(cut) == 0

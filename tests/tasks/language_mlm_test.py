@@ -10,6 +10,7 @@ import tensorflow as tf
 from tensorflow import keras
 
 from perceiver_keras.config import override
+from perceiver_keras.data import sentencepiece
 from perceiver_keras.errors import UsageError
 from perceiver_keras.tasks import fill_mask, language_mlm
 from perceiver_keras.tasks.language_tokens import tokenizer_of
@@ -141,6 +142,14 @@ def test_columns_are_sums_over_what_was_asked():
 def test_the_wrong_number_of_ids_is_told():
     with pytest.raises(UsageError, match="--set model.vocabulary=262"):
         tokenizer_of(override(SMALL, "model.vocabulary=300"))
+
+
+def test_a_vocabulary_that_is_yet_to_be_trained_is_checked_but_not_trained(monkeypatch):
+    monkeypatch.setattr(sentencepiece, "train", None)
+    config = override(SMALL, "data.sentencepiece=train", "data.dataset=none")
+    language_mlm.check_dataset(None, override(config, "model.vocabulary=1006"))
+    with pytest.raises(UsageError, match="no room for SentencePiece's pieces"):
+        language_mlm.check_dataset(None, override(config, "model.vocabulary=7"))
 
 
 def test_a_picture_of_the_fillings(served):
