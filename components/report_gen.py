@@ -5,6 +5,7 @@ The figures come from the task's own `show`, on the first examples of the test s
 """
 
 # No `from __future__ import annotations`: TFX reads the annotations as objects.
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -76,7 +77,9 @@ def ReportGen(  # noqa: N802 - components are named like classes
     about = json.loads((preset_folder / "task.json").read_text())
     trained = load(preset_folder)
     history = read_history(Path(model_run.uri))
-    batches = test_batches(the_task, config, examples, transform_graph)
+    # With what the Trainer has added, such as a vocabulary; the gate is not among what it sees.
+    as_trained = dataclasses.replace(trained.task_config, evaluate=config.evaluate)
+    batches = test_batches(the_task, as_trained, examples, transform_graph)
 
     thresholds = dict(config.evaluate.thresholds)
     found = page.Report(
@@ -88,7 +91,7 @@ def ReportGen(  # noqa: N802 - components are named like classes
         reasons=reasons(evaluation.uri, blessing, infra_blessing),
         metrics=evaluation_metrics(evaluation.uri),
         last_blessed=baseline_metrics(evaluation.uri),
-        baseline=the_task.baseline(batches, config),
+        baseline=the_task.baseline(batches, as_trained),
         thresholds=thresholds,
         lower_is_better=[name for name in thresholds if name in the_task.lower_is_better],
         examples=counts(examples),
@@ -98,8 +101,8 @@ def ReportGen(  # noqa: N802 - components are named like classes
         steps=int(history[-1]["step"]) if history else None,
     )
     figures = {"Learning curves": (curves.learning_curves(history), "")}
-    inputs, targets = next(iter(batches.unbatch().batch(num_shown(config, batches)).take(1)))
-    shown = the_task.show(trained, inputs, targets, config, about.get("labels"))
+    inputs, targets = next(iter(batches.unbatch().batch(num_shown(as_trained, batches)).take(1)))
+    shown = the_task.show(trained, inputs, targets, as_trained, about.get("labels"))
     of_how_many = f"Of {len(tf.nest.flatten(targets)[0]):,} examples of the test split."
     figures |= {
         title: (figure, CAPTIONS.get(title, of_how_many)) for title, figure in shown.items()

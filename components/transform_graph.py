@@ -1,4 +1,4 @@
-"""Transform's graph on features as the task's own spec parses them.
+"""Transform's graph on features as the task's own spec parses them, and the words that it counted.
 
 SchemaGen infers a scalar as a list of one, and a feature that some example lacks as sparse. Transform's graph
 wants what the schema says; a task says once, in `feature_spec`, what its features are.
@@ -6,10 +6,14 @@ wants what the schema says; a task says once, in `feature_spec`, what its featur
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 
 import tensorflow as tf
 import tensorflow_transform as tft
+
+WORDS = "words"  # the vocabulary's name in Transform's output
+MOST_WORDS = 1 << 20  # of the commonest; Transform sorts them in one worker's memory
 
 
 class TransformGraph(tf.Module):
@@ -25,6 +29,13 @@ class TransformGraph(tf.Module):
         self.layer = (
             output.transform_features_layer()
         )  # tracked: an export takes its vocabularies along
+        # The words are for the Trainer and may be many: an export leaves them out.
+        found = self.layer._saved_model_loader._imported
+        found.assets = [
+            asset
+            for asset in found.assets
+            if os.path.basename(asset.asset_path.numpy().decode()) != WORDS
+        ]
         self._spec = output.raw_feature_spec()
 
     def __call__(self, features: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
@@ -35,3 +46,24 @@ class TransformGraph(tf.Module):
         if isinstance(spec, tf.io.FixedLenFeature):
             return tf.reshape(value, [-1, *spec.shape])
         return tf.sparse.from_dense(tf.reshape(value, [tf.shape(value)[0], -1]))
+
+
+def count_words(words: tf.Tensor) -> None:
+    """In a `preprocessing_fn`: has Transform count strings [n] in a full pass, `MOST_WORDS` of the commonest.
+
+    The file is text, which has no room for empty words and ends of lines.
+    """
+    tft.vocabulary(words, vocab_filename=WORDS, top_k=MOST_WORDS, store_frequency=True)
+
+
+def word_counts(uri: str) -> dict[bytes, int] | None:
+    """{word: how often} that `count_words` found; None where it was not asked to.
+
+    Args:
+      uri: The folder of Transform's `transform_graph` output.
+    """
+    output = tft.TFTransformOutput(uri)
+    if output.vocabulary_file_by_name(WORDS) is None:
+        return None
+    lines = (line.split(b" ", 1) for line in output.vocabulary_by_name(WORDS))
+    return {word: int(count) for count, word in lines}

@@ -11,7 +11,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from components.transform_graph import TransformGraph
+from components.transform_graph import TransformGraph, count_words, word_counts
 from perceiver_keras.config import TaskConfig, from_dict
 from perceiver_keras.data import source
 from perceiver_keras.export import export_saved_model
@@ -27,7 +27,7 @@ WARMUP_EXAMPLES = (
 
 
 def preprocessing_fn(inputs: dict[str, Any], custom_config: dict[str, Any]) -> dict[str, Any]:
-    """Transform's part of the data path; the same graph serves.
+    """Transform's part of the data path, of which the same graph serves, and the words of a vocabulary.
 
     SchemaGen marks a feature as sparse where some example lacks it; the task's own spec knows better.
     """
@@ -36,6 +36,9 @@ def preprocessing_fn(inputs: dict[str, Any], custom_config: dict[str, Any]) -> d
     dense = {
         name: _densify(inputs[name], feature) for name, feature in spec.items() if name in inputs
     }
+    words = task.words(dense, config)
+    if words is not None:
+        count_words(words)
     return task.transform(dense, config)
 
 
@@ -43,7 +46,7 @@ def run_fn(fn_args: Any) -> None:
     """Trains on Transform's output and exports: `Format-Serving` for TF Serving, `preset` for `pk.load`."""
     custom = fn_args.custom_config
     task, config = _task(custom)
-    config = best_of(config, fn_args.hyperparameters)
+    config = _learned(task, best_of(config, fn_args.hyperparameters), fn_args)
     labels = custom["labels"]
     trained = _train(task, config, fn_args, custom["state_dir"], fn_args.model_run_dir)
 
@@ -71,10 +74,18 @@ def tuner_fn(fn_args: Any) -> Any:
     task, config = _task(custom)
 
     def train(trial: TaskConfig, folder: str) -> Trained:
-        return _train(task, trial, fn_args, folder, None)
+        return _train(task, _learned(task, trial, fn_args), fn_args, folder, None)
 
     tuner = GridSearch(task, config, train, Path(custom["state_dir"]) / "search")
     return TunerFnResult(tuner=tuner, fit_kwargs={})
+
+
+def _learned(task: Task, config: TaskConfig, fn_args: Any) -> TaskConfig:
+    """With the vocabulary of the words that Transform counted, trained once into the state folder."""
+    counts = word_counts(fn_args.transform_output)
+    if counts is None:
+        return config
+    return task.learn(counts, config, fn_args.custom_config["state_dir"])
 
 
 def _train(

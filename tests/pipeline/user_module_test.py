@@ -1,0 +1,104 @@
+"""What TFX calls, on texts: the words that Transform counts, and the vocabulary that the Trainer makes of them."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from pathlib import Path
+from pydoc_data.topics import topics
+from types import SimpleNamespace
+
+import pytest
+import tensorflow as tf
+import tensorflow_transform.beam as tft_beam
+from tensorflow_transform.tf_metadata import dataset_metadata, metadata_io, schema_utils
+
+from components.transform_graph import TransformGraph, word_counts
+from perceiver_keras.config import override, to_dict
+from perceiver_keras.data import sentencepiece
+from perceiver_keras.errors import UsageError
+from perceiver_keras.tasks import registry
+from pipeline import user_module
+
+pytestmark = [pytest.mark.tfx]
+
+TASK = registry.get("language_mlm")
+CONFIG = override(TASK.preset("tiny_sentencepiece").config, "model.vocabulary=306")
+TEXTS = [
+    *(topics[name].encode() for name in ("assert", "in", "lists", "numbers", "strings")),
+    b"two  spaces and a tab\there \r\nanother line\n\n   \n",
+    "\xe9t\xe9 \u65e5\u672c\u8a9e \u2581 \u65e5\u672c".encode(),
+    b"\xff is no UTF-8, \xe9 neither",
+    b"",
+]
+
+
+def analysed(config, folder: Path) -> str:
+    """Transform's output for `TEXTS`, as TFX's component makes it of `preprocessing_fn`."""
+    custom = {"task": TASK.name, "preset": "tiny_sentencepiece", "config": to_dict(config)}
+    spec = TASK.feature_spec(config)
+    metadata = dataset_metadata.DatasetMetadata(schema_utils.schema_from_feature_spec(spec))
+    with tft_beam.Context(temp_dir=str(folder / "scratch")):
+        (_, made), transform = (
+            [{"text": text} for text in TEXTS],
+            metadata,
+        ) | tft_beam.AnalyzeAndTransformDataset(
+            lambda inputs: user_module.preprocessing_fn(inputs, custom)
+        )
+        transform | tft_beam.WriteTransformFn(str(folder / "graph"))
+    assert [feature.name for feature in made.schema.feature] == ["text"]
+    metadata_io.write_metadata(metadata, str(folder / "graph" / "metadata"))
+    return str(folder / "graph")
+
+
+@pytest.fixture(scope="module")
+def graph(tmp_path_factory):
+    return analysed(CONFIG, tmp_path_factory.mktemp("words"))
+
+
+def test_transform_counts_every_word_of_every_text(graph):
+    expected = Counter()
+    for text in TEXTS:
+        for line in re.split(r"[\r\n]", text.decode("utf-8", "replace").replace("\t", " ")):
+            expected.update(word.encode() for word in re.split("(?= )", line) if word)
+    assert expected[b" "] > 10 and expected["\ufffd".encode()] == 1
+    assert word_counts(graph) == expected
+
+
+def test_the_trainers_vocabulary_is_that_of_training_without_a_pipeline(graph, tmp_path):
+    def learned(config):
+        found = user_module._learned(TASK, config, arguments)
+        return Path(found.data.sentencepiece), found
+
+    arguments = SimpleNamespace(
+        transform_output=graph, custom_config={"state_dir": str(tmp_path / "state")}
+    )
+    path, config = learned(CONFIG)
+    assert path.is_relative_to(tmp_path / "state")
+    assert path.read_bytes() == sentencepiece.train(sentencepiece.counted(TEXTS), 306)
+    assert TASK.resources(config)[0].vocabulary == 306
+    assert override(config, "data.sentencepiece=train") == CONFIG
+    before = path.stat().st_mtime_ns
+    assert learned(CONFIG) == (path, config) and path.stat().st_mtime_ns == before
+    assert learned(override(CONFIG, "model.vocabulary=206"))[0] != path  # as a search may try
+    with pytest.raises(UsageError, match="vocabulary of 90000 ids"):
+        learned(override(CONFIG, "model.vocabulary=90000"))
+
+
+def test_an_export_leaves_the_words_behind(graph, tmp_path):
+    module = tf.Module()
+    module.transform = TransformGraph(graph)
+    serve = tf.function(lambda text: module.transform({"text": text}))
+    serve = serve.get_concrete_function(tf.TensorSpec([None], tf.string))
+    tf.saved_model.save(module, str(tmp_path / "export"), signatures=serve)
+    assert [path.name for path in tmp_path.rglob("*") if path.name == "words"] == []
+    found = tf.saved_model.load(str(tmp_path / "export")).signatures["serving_default"]
+    assert found(text=tf.constant([b"as it is"]))["text"].numpy() == [b"as it is"]
+
+
+def test_nothing_is_counted_where_no_vocabulary_is_wanted(tmp_path):
+    config = TASK.preset("tiny").config
+    uri = analysed(config, tmp_path)
+    assert word_counts(uri) is None
+    arguments = SimpleNamespace(transform_output=uri, custom_config={})
+    assert user_module._learned(TASK, config, arguments) is config
