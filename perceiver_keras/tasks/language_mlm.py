@@ -64,12 +64,15 @@ def prepare(
     masks, not the seed.
     """
     data = config.data
+    rate = data.mask_rate
+    if training and data.train_mask_rate is not None:
+        rate = data.train_mask_rate
     return masking.mask_text(
         tf.strings.reduce_join(features["text"], separator="\n\n"),
         tokenizer_of(config),
         config.model.length,
         data.masking,
-        data.mask_rate,
+        rate,
         seed if training else None,
     )
 

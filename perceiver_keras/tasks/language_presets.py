@@ -18,6 +18,7 @@ class LanguageData(c.DataConfig):
 
     masking: Masking = "words"
     mask_rate: float = 0.15
+    train_mask_rate: float | None = None  # more of it in training teaches small models sooner
     sentencepiece: str | None = (
         None  # a model's file; "train": from the training split; None: bytes
     )
@@ -48,6 +49,7 @@ TINY = LanguageMLMConfig(
     data=LanguageData(
         dataset="perceiver_docs",
         masking="tokens",
+        train_mask_rate=0.3,
         batch_size=32,
     ),
     model=MaskedLanguageModelConfig(
@@ -63,7 +65,7 @@ TINY = LanguageMLMConfig(
     ),
     train=c.TrainConfig(
         init="local",
-        steps=8000,
+        steps=5500,
         learning_rate=2e-3,
         warmup_steps=100,
         optimizer="adamw",

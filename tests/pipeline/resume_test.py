@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import h5py
@@ -16,12 +17,12 @@ from tests.pipeline.local_runner_test import SMALL
 
 pytestmark = [pytest.mark.tfx, pytest.mark.slow]
 
-# Long enough that a second progress line, five seconds after the first, comes before the end.
+# After the first checkpoint, at step 20, there is time to be killed.
 OVERRIDES = (
     *SMALL,
-    "train.steps=600",
-    "train.evaluate_every=300",
-    "train.log_every=10",
+    "train.steps=200",
+    "train.evaluate_every=100",
+    "train.checkpoint_every=20",
     "train.deterministic=true",
     "model.encode.dropout=0.1",
 )
@@ -41,20 +42,20 @@ def start(folder: Path) -> subprocess.Popen:
     )
 
 
-def run_until(folder: Path, pattern: str | None) -> list[str]:
-    """Runs to the end, or to the first line that matches, and then kills with -9."""
-    process, lines = start(folder), []
-    for line in process.stdout:
-        lines.append(line)
-        if pattern and re.search(pattern, line):
+def run_until(folder: Path, line: str | None, file: str | None = None) -> str:
+    """Runs to the end, or to a line with that in it and then such a file, and kills with -9; what it said."""
+    process, said = start(folder), ""
+    for said_now in process.stdout:
+        said += said_now
+        if line and line in said_now:
+            while file and process.poll() is None and not list(folder.glob(file)):
+                time.sleep(0.02)
             os.killpg(process.pid, signal.SIGKILL)
             break
+    said += process.stdout.read()
     process.wait()
-    if pattern:
-        assert process.returncode == -signal.SIGKILL, "".join(lines)
-    else:
-        assert process.returncode == 0, "".join(lines)
-    return lines
+    assert process.returncode == (-signal.SIGKILL if line else 0), said
+    return said
 
 
 def weights(folder: Path) -> dict[str, bytes]:
@@ -74,13 +75,14 @@ def test_killed_in_three_components_the_weights_are_the_same_to_the_last_bit(tmp
     run_until(tmp_path / "whole", None)
 
     killed = tmp_path / "killed"
-    run_until(killed, r"Transform …")
-    lines = run_until(killed, r" ([3-9]\d|[1-5]\d\d)/600 ")  # after the checkpoint at step 20
-    assert "Going on with the run that was stopped" in "".join(lines)
-    lines = run_until(killed, r"Evaluator …")
-    assert re.search(r"Going on from step \d+ of 600", "".join(lines))
-    lines = run_until(killed, None)
-    assert "Trainer: done before the run was stopped" in "".join(lines)
+    run_until(killed, "Transform …")
+    said = run_until(killed, "Trainer …", "training/**/ckpt-20.index")
+    assert "Going on with the run that was stopped" in said
+    said = run_until(killed, "Evaluator …")
+    step = int(re.search(r"Going on from step (\d+) of 200", said)[1])
+    assert 20 <= step < 200
+    said = run_until(killed, None)
+    assert "Trainer: done before the run was stopped" in said
 
     expected, found = weights(tmp_path / "whole"), weights(killed)
     assert expected and found.keys() == expected.keys()

@@ -162,3 +162,16 @@ def test_a_picture_of_the_fillings(served):
 def test_warm_up_requests_have_something_to_fill_in():
     warm = language_mlm.warmup({"text": tf.constant([b"some", b""])})
     assert warm["text"].numpy().tolist() == [b"[MASK]some", b"[MASK]"]
+
+
+def test_training_may_hide_more_than_evaluation_does():
+    rates = "data.masking=tokens", "data.mask_rate=0.1", "data.train_mask_rate=0.4"
+    config = override(SMALL, *rates)
+    hidden = {True: [], False: []}
+    for number in range(300):
+        features = {"text": tf.constant(f"{number:5}: sixteen bytes and more")}
+        for training, shares in hidden.items():
+            _, targets = language_mlm.prepare(features, config, training, tf.constant([number, 7]))
+            shares.append(np.mean(targets >= 0))
+    assert 0.37 < np.mean(hidden[True]) < 0.43  # of 300 * 16 bytes
+    assert 0.08 < np.mean(hidden[False]) < 0.12

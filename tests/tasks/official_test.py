@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import pickle
 
@@ -19,7 +20,10 @@ from perceiver_keras.convert.pickles import load_pickle
 from perceiver_keras.convert.safetensors_file import load_safetensors
 from perceiver_keras.errors import PerceiverError, UsageError
 from perceiver_keras.tasks import official
+from perceiver_keras.tasks.glue_model import GlueModel
+from perceiver_keras.tasks.glue_presets import GlueModelConfig
 from perceiver_keras.tasks.image_classification import PRESETS, ImageClassifier
+from perceiver_keras.warm_start import start_from
 from tests.convert.server import Server
 from tests.parity.fixtures import Fixture, fixtures
 
@@ -34,6 +38,15 @@ def _pickle_of(task: str, folder):
     path = folder / f"{task}.pystate"
     path.write_bytes(pickle.dumps(Fixture("deepmind", task).tree))
     return path
+
+
+def _folder_of(task: str, folder, **settings):
+    """A repository of the port: config.json and model.safetensors."""
+    fixture = Fixture("huggingface", task)
+    (folder / "config.json").write_text(json.dumps(fixture.settings | settings))
+    weights = fixture.path.with_suffix(".safetensors").read_bytes()
+    (folder / "model.safetensors").write_bytes(weights)
+    return folder
 
 
 def _flat(tree, prefix=()):
@@ -79,11 +92,7 @@ def test_deepmind_to_a_model_and_back(task, tmp_path):
 @pytest.mark.parametrize("task", [task for task in HUGGINGFACE if task != "video_autoencoding"])
 def test_huggingface_to_a_model_and_back(task, tmp_path):
     fixture = Fixture("huggingface", task)
-    (tmp_path / "config.json").write_text(json.dumps(fixture.settings))
-    (tmp_path / "model.safetensors").write_bytes(
-        fixture.path.with_suffix(".safetensors").read_bytes()
-    )
-    model = load_huggingface(tmp_path)
+    model = load_huggingface(_folder_of(task, tmp_path))
     assert model.config.activation == "gelu"
     save_huggingface(model, tmp_path / "back")
     _assert_same(load_safetensors(tmp_path / "back" / "model.safetensors"), fixture.state_dict)
@@ -94,15 +103,30 @@ def test_huggingface_to_a_model_and_back(task, tmp_path):
     assert again.config == model.config
 
 
+@pytest.mark.parametrize("source", ["deepmind", "huggingface"])
+def test_a_glue_model_starts_from_official_weights(source, tmp_path):
+    of = {"deepmind": _pickle_of, "huggingface": _folder_of}[source]
+    path = of("language_mlm_bytes", tmp_path)
+    language = official.load_official(path)
+    shared = dataclasses.asdict(language.config).keys() & {
+        field.name for field in dataclasses.fields(GlueModelConfig)
+    }
+    model = GlueModel(
+        GlueModelConfig(**{name: getattr(language.config, name) for name in shared})
+    ).build_all()
+    said = start_from(model, str(path))
+    assert "preprocess, encode, process, decode" in said
+    ids = np.random.default_rng(0).integers(6, 262, [2, language.config.length])
+    theirs = language.process(language.encode(language.preprocess(ids)))
+    inputs = {"ids": ids, "head": np.zeros(2, np.int32)}
+    np.testing.assert_array_equal(model.process(model.encode(model.preprocess(inputs))), theirs)
+
+
 def test_names_of_classes_come_and_go_with_the_ports_configuration(tmp_path):
     fixture = Fixture("huggingface", FOURIER)
     names = [f"class {i}" for i in range(fixture.settings["num_labels"])]
-    config = fixture.settings | {"id2label": {str(i): name for i, name in enumerate(names)}}
-    (tmp_path / "config.json").write_text(json.dumps(config))
-    (tmp_path / "model.safetensors").write_bytes(
-        fixture.path.with_suffix(".safetensors").read_bytes()
-    )
-    model = load_huggingface(tmp_path)
+    named = {str(i): name for i, name in enumerate(names)}
+    model = load_huggingface(_folder_of(FOURIER, tmp_path, id2label=named))
     assert model.labels == names
     save_huggingface(model, tmp_path / "back")
     assert load_huggingface(tmp_path / "back").labels == names
