@@ -8,21 +8,20 @@ python examples/glue.py --steps 20                              # a quick look
 from __future__ import annotations
 
 import argparse
-import functools
 from pathlib import Path
 
 import perceiver_keras as pk
 from perceiver_keras.config import override
-from perceiver_keras.data import source
 from perceiver_keras.evaluate import evaluate
 from perceiver_keras.progress import Progress
+from perceiver_keras.task_data import TaskData
 from perceiver_keras.tasks import registry
 from perceiver_keras.train import fit
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--steps", type=int, default=1500)
+    parser.add_argument("--steps", type=int, default=1000)
     parser.add_argument("--init", help="A preset folder of language_mlm.")
     parser.add_argument("--folder", type=Path, default=Path("runs/example_glue"))
     args = parser.parse_args()
@@ -34,38 +33,18 @@ def main() -> None:
     config = override(task.preset("tiny").config, *settings)
 
     # Data: all tasks in one TFDS data set; `perceiver_glue/glue` is the real one, from TFDS's glue/*.
-    builder = source.open_builder(config.data.dataset)
-
-    def batches(split: str):
-        return source.eval_batches(
-            source.builder_records(builder, split),
-            functools.partial(prepare, training=False),
-            task.feature_spec(config),
-            batch_size=256,
-        )
-
-    def prepare(features, seed, *, training):
-        return task.prepare(features, config, training, seed)
-
-    train = source.train_batches(
-        source.builder_records(builder, "train"),
-        functools.partial(prepare, training=True),
-        task.feature_spec(config),
-        batch_size=config.data.batch_size,
-        seed=config.train.seed,
-        shuffle_buffer=config.data.shuffle_buffer,
-    )
+    data = TaskData(task, config)
     with Progress(total=config.train.steps, label="glue") as progress:
         trained = fit(
             task,
             config,
-            train,
-            batches("validation"),
+            data.train_batches(),
+            data.eval_batches("validation"),
             state_dir=args.folder / ("from_init" if args.init else "from_scratch"),
             progress=progress,
         )
-    trivial = task.baseline(batches("test"), config)
-    for name, value in evaluate(task, config, trained.model, batches("test")).items():
+    trivial = task.baseline(data.eval_batches("test"), config)
+    for name, value in evaluate(task, config, trained.model, data.eval_batches("test")).items():
         print(f"{name:24} {value:7.3f}   trivial {trivial.get(name, float('nan')):7.3f}")
 
     # Save, load, ask: one model answers every task.

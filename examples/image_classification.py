@@ -7,7 +7,6 @@ python examples/image_classification.py --steps 20      # a quick look
 from __future__ import annotations
 
 import argparse
-import functools
 from pathlib import Path
 
 import perceiver_keras as pk
@@ -15,6 +14,7 @@ from perceiver_keras.config import override
 from perceiver_keras.data import source
 from perceiver_keras.evaluate import evaluate
 from perceiver_keras.progress import Progress
+from perceiver_keras.task_data import TaskData
 from perceiver_keras.tasks import registry
 from perceiver_keras.train import fit
 
@@ -30,46 +30,31 @@ def main() -> None:
     config = override(task.preset("tiny").config, f"train.steps={args.steps}", "train.seed=1")
 
     # Data: a TFDS builder's records, then batches of (pictures [B, 8, 8, 1], classes [B]).
-    builder = source.open_builder(config.data.dataset)
-    labels = source.label_names(builder)
-
-    def prepare(features, seed, *, training):
-        return task.prepare(features, config, training, seed)
-
-    train = source.train_batches(
-        source.builder_records(builder, "train"),
-        functools.partial(prepare, training=True),
-        task.feature_spec(config),
-        batch_size=config.data.batch_size,
-        seed=config.train.seed,
-        shuffle_buffer=config.data.shuffle_buffer,
-    )
-    validation, test = (
-        source.eval_batches(
-            source.builder_records(builder, split),
-            functools.partial(prepare, training=False),
-            task.feature_spec(config),
-            batch_size=256,
-        )
-        for split in ("validation", "test")
-    )
+    data = TaskData(task, config)
 
     # Train. Run it again and it goes on from the newest checkpoint in the folder.
     with Progress(total=config.train.steps, label="digits") as progress:
         trained = fit(
-            task, config, train, validation, state_dir=args.folder / "training", progress=progress
+            task,
+            config,
+            data.train_batches(),
+            data.eval_batches("validation"),
+            state_dir=args.folder / "training",
+            progress=progress,
         )
-    print("test:", evaluate(task, config, trained.model, test))
-    print("the commonest class:", task.baseline(test, config))
+    print("test:", evaluate(task, config, trained.model, data.eval_batches("test")))
+    print("the commonest class:", task.baseline(data.eval_batches("test"), config))
 
     # Save, load, ask.
-    folder = trained.model.save_to_preset(args.folder / "preset", task_config=config, labels=labels)
+    folder = trained.model.save_to_preset(
+        args.folder / "preset", task_config=config, labels=data.labels
+    )
     model = pk.load(folder)
-    record = source.take(source.builder_records(builder, "test"), 1)[0]
+    record = source.take(data.records("test"), 1)[0]
     import tensorflow as tf
 
     example = tf.io.parse_single_example(record, task.feature_spec(config))
-    print("a digit that is a", labels[int(example["label"])], "is said to be:")
+    print("a digit that is a", data.labels[int(example["label"])], "is said to be:")
     for guess in model.classify([example["image"].numpy()], top=3)[0]:
         print(f"  {guess['label']}  {guess['score']:.1%}")
 

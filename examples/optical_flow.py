@@ -7,7 +7,6 @@ python examples/optical_flow.py --steps 20      # a quick look
 from __future__ import annotations
 
 import argparse
-import functools
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +18,7 @@ from perceiver_keras.data import source
 from perceiver_keras.evaluate import evaluate
 from perceiver_keras.progress import Progress
 from perceiver_keras.show.flow import pair_sheet
+from perceiver_keras.task_data import TaskData
 from perceiver_keras.tasks import registry
 from perceiver_keras.train import fit
 
@@ -36,40 +36,27 @@ def main() -> None:
         config = override(config, f"train.steps={args.steps}", "train.warmup_steps=5")
 
     # Data: a TFDS builder's records, then batches of (frames [B, 2, 16, 24, 3], truth [B, 16, 24, 4]).
-    builder = source.open_builder(config.data.dataset)
-
-    def prepare(features, seed, *, training):
-        return task.prepare(features, config, training, seed)
-
-    train = source.train_batches(
-        source.builder_records(builder, "train"),
-        functools.partial(prepare, training=True),
-        task.feature_spec(config),
-        batch_size=config.data.batch_size,
-        seed=config.train.seed,
-        shuffle_buffer=config.data.shuffle_buffer,
-    )
-    validation, test = (
-        source.eval_batches(
-            source.builder_records(builder, split),
-            functools.partial(prepare, training=False),
-            task.feature_spec(config),
-            batch_size=config.evaluate.batch_size,
-        )
-        for split in ("validation", "test")
-    )
+    data = TaskData(task, config)
 
     # Train. Run it again and it goes on from the newest checkpoint in the folder.
     with Progress(total=config.train.steps, label="flow") as progress:
         trained = fit(
-            task, config, train, validation, state_dir=args.folder / "training", progress=progress
+            task,
+            config,
+            data.train_batches(),
+            data.eval_batches("validation"),
+            state_dir=args.folder / "training",
+            progress=progress,
         )
-    found, nothing = evaluate(task, config, trained.model, test), task.baseline(test, config)
+    found, nothing = (
+        evaluate(task, config, trained.model, data.eval_batches("test")),
+        task.baseline(data.eval_batches("test"), config),
+    )
     print(f"end-point error: {found['aepe']:.2f} px; of no motion at all {nothing['aepe']:.2f} px")
 
     # Save, load, ask about two frames of any size: arrays, encoded pictures or paths.
     model = pk.load(trained.model.save_to_preset(args.folder / "preset", task_config=config))
-    record = source.take(source.builder_records(builder, "test"), 1)[0]
+    record = source.take(data.records("test"), 1)[0]
     pair = tf.io.parse_single_example(record, task.feature_spec(config))
     frames = [pair["frame1"].numpy(), pair["frame2"].numpy()]
     flow = model.predict_flow(*frames)

@@ -7,7 +7,6 @@ python examples/starcraft_entities.py --steps 20      # a quick look
 from __future__ import annotations
 
 import argparse
-import functools
 from pathlib import Path
 
 import tensorflow as tf
@@ -17,6 +16,7 @@ from perceiver_keras.config import override
 from perceiver_keras.data import source
 from perceiver_keras.evaluate import evaluate
 from perceiver_keras.progress import Progress
+from perceiver_keras.task_data import TaskData
 from perceiver_keras.tasks import registry
 from perceiver_keras.train import fit
 
@@ -33,41 +33,28 @@ def main() -> None:
         config = override(config, f"train.steps={args.steps}", "train.warmup_steps=5")
 
     # Data: units [B, 10, 9] with their mask, the target's row and whether the side wins.
-    builder = source.open_builder(config.data.dataset)
-
-    def prepare(features, seed, *, training):
-        return task.prepare(features, config, training, seed)
-
-    train = source.train_batches(
-        source.builder_records(builder, "train"),
-        functools.partial(prepare, training=True),
-        task.feature_spec(config),
-        batch_size=config.data.batch_size,
-        seed=config.train.seed,
-        shuffle_buffer=config.data.shuffle_buffer,
-    )
-    validation, test = (
-        source.eval_batches(
-            source.builder_records(builder, split),
-            functools.partial(prepare, training=False),
-            task.feature_spec(config),
-            batch_size=config.evaluate.batch_size,
-        )
-        for split in ("validation", "test")
-    )
+    data = TaskData(task, config)
 
     # Train. Run it again and it goes on from the newest checkpoint in the folder.
     with Progress(total=config.train.steps, label="battles") as progress:
         trained = fit(
-            task, config, train, validation, state_dir=args.folder / "training", progress=progress
+            task,
+            config,
+            data.train_batches(),
+            data.eval_batches("validation"),
+            state_dir=args.folder / "training",
+            progress=progress,
         )
-    print("test:", evaluate(task, config, trained.model, test))
-    print("an enemy at random, the commoner outcome:", task.baseline(test, config))
+    print("test:", evaluate(task, config, trained.model, data.eval_batches("test")))
+    print(
+        "an enemy at random, the commoner outcome:",
+        task.baseline(data.eval_batches("test"), config),
+    )
 
     # Save, load, ask.
     folder = trained.model.save_to_preset(args.folder / "preset", task_config=config)
     model = pk.load(folder)
-    for record in source.take(source.builder_records(builder, "test"), 3):
+    for record in source.take(data.records("test"), 3):
         example = tf.io.parse_single_example(record, task.feature_spec(config))
         units = example["entities"].numpy()[example["mask"].numpy() > 0]
         (answer,) = model.encode_entities([units])

@@ -7,14 +7,13 @@ python examples/token_classification.py --steps 20      # a quick look
 from __future__ import annotations
 
 import argparse
-import functools
 from pathlib import Path
 
 import perceiver_keras as pk
 from perceiver_keras.config import override
-from perceiver_keras.data import source
 from perceiver_keras.evaluate import evaluate
 from perceiver_keras.progress import Progress
+from perceiver_keras.task_data import TaskData
 from perceiver_keras.tasks import registry
 from perceiver_keras.train import fit
 
@@ -27,34 +26,18 @@ def main() -> None:
 
     task = registry.get("token_classification")
     config = override(task.preset("tiny").config, f"train.steps={args.steps}")
-    builder = source.open_builder(config.data.dataset)
-
-    def prepare(features, seed, *, training):
-        return task.prepare(features, config, training, seed)
-
-    train = source.train_batches(
-        source.builder_records(builder, "train"),
-        functools.partial(prepare, training=True),
-        task.feature_spec(config),
-        batch_size=config.data.batch_size,
-        seed=config.train.seed,
-        shuffle_buffer=config.data.shuffle_buffer,
-    )
-    validation, test = (
-        source.eval_batches(
-            source.builder_records(builder, split),
-            functools.partial(prepare, training=False),
-            task.feature_spec(config),
-            batch_size=256,
-        )
-        for split in ("validation", "test")
-    )
+    data = TaskData(task, config)
     with Progress(total=config.train.steps, label="tokens") as progress:
         trained = fit(
-            task, config, train, validation, state_dir=args.folder / "training", progress=progress
+            task,
+            config,
+            data.train_batches(),
+            data.eval_batches("validation"),
+            state_dir=args.folder / "training",
+            progress=progress,
         )
-    print("test:", evaluate(task, config, trained.model, test))
-    print("the commonest tag:", task.baseline(test, config))
+    print("test:", evaluate(task, config, trained.model, data.eval_batches("test")))
+    print("the commonest tag:", task.baseline(data.eval_batches("test"), config))
 
     model = pk.load(trained.model.save_to_preset(args.folder / "preset", task_config=config))
     for entity in model.tag(["for i in range(10): total += i  # a sum"])[0]:

@@ -37,10 +37,10 @@ def command(task: str, folder: Path, split: str | None, overrides: tuple[str, ..
     """
     the_task, model, config = options.load_preset_folder(folder, task, overrides)
 
-    from perceiver_keras.commands.data import Data, errors_in_words
     from perceiver_keras.evaluate import evaluate
+    from perceiver_keras.task_data import TaskData, errors_in_words
 
-    data = Data(the_task, config)
+    data = TaskData(the_task, config)
     split = split or config.data.test_split
     with errors_in_words(data, split):
         batches = data.eval_batches(split)

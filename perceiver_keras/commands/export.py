@@ -74,11 +74,11 @@ def command(folder: Path, out: Path, version: int | None, warmup: int) -> None:
 
 def _examples(task, config, count: int) -> list[bytes]:
     """Serialized examples for warm-up requests; none, and a word, where the data set isn't here."""
-    from perceiver_keras.commands.data import Data
     from perceiver_keras.data import source
+    from perceiver_keras.task_data import TaskData
 
     try:
-        return source.take(Data(task, config).records(config.data.test_split), count)
+        return source.take(TaskData(task, config).records(config.data.test_split), count)
     except PerceiverError as error:
         click.echo(f"Without warm-up requests: {error}", err=True)
         return []

@@ -45,11 +45,11 @@ def command(
     config = options.resolve(the_task, preset, config_files, overrides, seed)
     run_dir = run_dir or Path("runs") / f"train_{task}"
 
-    from perceiver_keras.commands.data import Data, errors_in_words
     from perceiver_keras.progress import Progress
+    from perceiver_keras.task_data import TaskData, errors_in_words
     from perceiver_keras.train import fit
 
-    data = Data(the_task, config)
+    data = TaskData(the_task, config)
     with (
         errors_in_words(data, config.data.train_split),
         Progress(total=config.train.steps, label=task) as progress,

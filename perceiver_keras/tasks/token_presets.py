@@ -30,7 +30,7 @@ class TokenClassificationConfig(c.TaskConfig):
 # === Presets ===
 
 TINY = TokenClassificationConfig(
-    data=c.DataConfig(dataset="perceiver_python_tokens", batch_size=64, shuffle_buffer=10_000),
+    data=c.DataConfig(dataset="perceiver_python_tokens", batch_size=32, shuffle_buffer=10_000),
     # Stages as in `language_mlm --preset tiny`, so that its weights fit.
     model=TokenClassifierConfig(
         tags=("space", "keyword", "name", "number", "string", "comment", "operator"),
@@ -45,8 +45,9 @@ TINY = TokenClassificationConfig(
         decode=c.DecodeConfig(num_cross_attention_heads=8, qk_dim=128, v_dim=128),
     ),
     train=c.TrainConfig(
+        init="local",
         steps=1500,
-        learning_rate=3e-3,
+        learning_rate=2e-3,
         warmup_steps=100,
         optimizer="adamw",
         clip_norm=1.0,

@@ -1,4 +1,4 @@
-"""Splits of a TFDS data set as batches, for the commands that work without the pipeline."""
+"""Splits of a TFDS data set as a task's batches, for training and evaluation without the pipeline."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from perceiver_keras.tasks.task import Task
 
 
-class Data:
+class TaskData:
     """The data set of a configuration, opened and checked against its task.
 
     Attributes:
@@ -60,7 +60,7 @@ class Data:
 
 
 @contextlib.contextmanager
-def errors_in_words(data: Data, split: str) -> Iterator[None]:
+def errors_in_words(data: TaskData, split: str) -> Iterator[None]:
     """Turns tf.data's error on a damaged record into a sentence that names the file."""
     import tensorflow as tf
 
