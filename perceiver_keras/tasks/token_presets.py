@@ -53,7 +53,7 @@ TINY = TokenClassificationConfig(
         clip_norm=1.0,
         weight_decay=0.01,
     ),
-    evaluate=c.EvaluateConfig(thresholds={"accuracy": 0.8}, batch_size=256),
+    evaluate=c.EvaluateConfig(thresholds={"accuracy": 0.9}, batch_size=256),
 )
 
 PRESETS = {
