@@ -61,7 +61,7 @@ def run_fn(fn_args: Any) -> None:
         str(model_dir),
         labels=labels,
         preset=custom["preset"],
-        transform=TransformGraph(fn_args.transform_output),
+        transform=TransformGraph(fn_args.transform_graph_path),
         warmup=source.take(source.file_records(fn_args.eval_files, "GZIP"), WARMUP_EXAMPLES),
     )
 
@@ -82,7 +82,7 @@ def tuner_fn(fn_args: Any) -> Any:
 
 def _learned(task: Task, config: TaskConfig, fn_args: Any) -> TaskConfig:
     """With the vocabulary of the words that Transform counted, trained once into the state folder."""
-    counts = word_counts(fn_args.transform_output)
+    counts = word_counts(fn_args.transform_graph_path)
     if counts is None:
         return config
     return task.learn(counts, config, fn_args.custom_config["state_dir"])

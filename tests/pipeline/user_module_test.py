@@ -71,7 +71,7 @@ def test_the_trainers_vocabulary_is_that_of_training_without_a_pipeline(graph, t
         return Path(found.data.sentencepiece), found
 
     arguments = SimpleNamespace(
-        transform_output=graph, custom_config={"state_dir": str(tmp_path / "state")}
+        transform_graph_path=graph, custom_config={"state_dir": str(tmp_path / "state")}
     )
     path, config = learned(CONFIG)
     assert path.is_relative_to(tmp_path / "state")
@@ -100,5 +100,5 @@ def test_nothing_is_counted_where_no_vocabulary_is_wanted(tmp_path):
     config = TASK.preset("tiny").config
     uri = analysed(config, tmp_path)
     assert word_counts(uri) is None
-    arguments = SimpleNamespace(transform_output=uri, custom_config={})
+    arguments = SimpleNamespace(transform_graph_path=uri, custom_config={})
     assert user_module._learned(TASK, config, arguments) is config
