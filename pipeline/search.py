@@ -7,6 +7,7 @@ trains on as many examples as the configuration's own batch size and steps make,
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,7 @@ class GridSearch(keras_tuner.engine.base_tuner.BaseTuner):
         oracle = keras_tuner.oracles.GridSearchOracle(
             objective=keras_tuner.Objective(metric, "min" if down else "max"),
             hyperparameters=space,
+            max_trials=math.prod(len(values) for values in config.train.search.values()),
             tune_new_entries=False,
         )
         # Keras Tuner 1.4 goes on with the trial it was in and leaves out those after it, so it starts anew here;
