@@ -45,9 +45,8 @@ def mask_text(
     ids = tokenizer.encode(tf.reshape(text, [1]), specials=by_itself).values
     given = ids == MASK
     ask = by_itself & tf.reduce_any(given)
-    first = (
-        tf.cast(tf.argmax(given), tf.int32) - length // 2
-    )  # about the first [MASK], if one is there
+    # About the first [MASK], if one is there; an empty text has no maximum of its own.
+    first = tf.argmax(tf.concat([given, [True]], 0), output_type=tf.int32) - length // 2
     last = tf.maximum(tf.size(ids) - length, 0)
     drawn = tf.random.stateless_uniform([], fold_in(seed, 1), 0, last + 1, tf.int32)
     start = tf.where(ask, tf.clip_by_value(first, 0, last), drawn)

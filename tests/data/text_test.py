@@ -101,6 +101,19 @@ def test_crops_come_from_everywhere_and_evaluation_needs_no_seed():
     assert (first[2] != other[2]).any()
 
 
+@pytest.mark.parametrize("way", ["tokens", "words"])
+@pytest.mark.parametrize("seed", [(1, 2), None], ids=["training", "evaluation"])
+def test_an_empty_text_asks_nothing(way, seed):
+    def of(content):
+        return masking.mask_text(
+            content, TOKENIZER, 8, way, 0.5, None if seed is None else tf.constant(seed)
+        )
+
+    data = tf.data.Dataset.from_tensors(b"").map(of)
+    for inputs, targets in (of(b""), *data):
+        assert not np.asarray(inputs["mask"]).any() and (np.asarray(targets) == -1).all()
+
+
 def test_a_text_that_asks_itself_is_asked_nothing_else():
     ids, there, targets = masked(b"x" * 300 + b"[MASK]" + b"y" * 300, seed=None)
     assert (ids == text.MASK).sum() == 1 and there.all() and (targets == -1).all()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from pathlib import Path
@@ -12,6 +13,9 @@ import pytest
 import tensorflow as tf
 import tensorflow_transform.beam as tft_beam
 from tensorflow_transform.tf_metadata import dataset_metadata, metadata_io, schema_utils
+from tfx.components.tuner import executor
+from tfx.types import standard_artifacts
+from tfx.types.standard_artifacts import TransformGraph as TransformGraphArtifact
 
 from components.transform_graph import TransformGraph, word_counts
 from perceiver_keras.config import override, to_dict
@@ -19,6 +23,7 @@ from perceiver_keras.data import sentencepiece
 from perceiver_keras.errors import UsageError
 from perceiver_keras.tasks import registry
 from pipeline import user_module
+from pipeline.search import best_of
 
 pytestmark = [pytest.mark.tfx]
 
@@ -83,6 +88,59 @@ def test_the_trainers_vocabulary_is_that_of_training_without_a_pipeline(graph, t
     assert learned(override(CONFIG, "model.vocabulary=206"))[0] != path  # as a search may try
     with pytest.raises(UsageError, match="vocabulary of 90000 ids"):
         learned(override(CONFIG, "model.vocabulary=90000"))
+
+
+def test_tfx_s_own_tuner_takes_our_search(graph, tmp_path):
+    """The component's executor, which knows neither the Trainer's names nor a grid without a number of trials."""
+    config = override(
+        CONFIG,
+        *("train.steps=2", "train.warmup_steps=1", "model.process.num_self_attention_layers=1"),
+        *("data.batch_size=2", 'train.search={"train.learning_rate": [1e-5, 1e-2]}'),
+    )
+    features = [{"text": tf.train.Feature(bytes_list=tf.train.BytesList(value=[t]))} for t in TEXTS]
+    for split in ("train", "validation"):
+        (tmp_path / f"Split-{split}").mkdir()
+        path = str(tmp_path / f"Split-{split}" / "examples.gz")
+        with tf.io.TFRecordWriter(path, "GZIP") as file:
+            for feature in features:
+                example = tf.train.Example(features=tf.train.Features(feature=feature))
+                file.write(example.SerializeToString())
+
+    def artifact(kind, folder):
+        found = kind()
+        found.uri = str(folder)
+        return [found]
+
+    examples = artifact(standard_artifacts.Examples, tmp_path)
+    examples[0].split_names = '["train", "validation"]'
+    outputs = {
+        "best_hyperparameters": artifact(standard_artifacts.HyperParameters, tmp_path / "best"),
+        "tuner_results": artifact(standard_artifacts.TunerResults, tmp_path / "results"),
+    }
+    custom = {
+        "task": TASK.name,
+        "preset": "tiny_sentencepiece",
+        "config": to_dict(config),
+        "labels": None,
+        "state_dir": str(tmp_path / "state"),
+    }
+    context = executor.Executor.Context(tmp_dir=str(tmp_path / "tmp"), unique_id="1")
+    executor.Executor(context).Do(
+        {"examples": examples, "transform_graph": artifact(TransformGraphArtifact, graph)},
+        outputs,
+        {
+            "tuner_fn": "pipeline.user_module.tuner_fn",
+            "train_args": '{"splits": ["train"]}',
+            "eval_args": '{"splits": ["validation"]}',
+            "custom_config": json.dumps(custom),
+        },
+    )
+    best = json.loads((tmp_path / "best" / "best_hyperparameters.txt").read_text())
+    (results,) = (tmp_path / "results").iterdir()
+    tried = {row["train.learning_rate"]: row["score"] for row in json.loads(results.read_text())}
+    assert set(tried) == {1e-5, 1e-2}
+    assert tried[best["values"]["train.learning_rate"]] == max(tried.values())
+    assert best_of(config, best).train.learning_rate == best["values"]["train.learning_rate"]
 
 
 def test_an_export_leaves_the_words_behind(graph, tmp_path):
