@@ -1,7 +1,7 @@
 """TFX's Pusher, except that a version folder is there whole or not at all.
 
 TFX copies file by file into `<Unix seconds>/`: a server that looks in between, or a kill, meets half a model, and
-of two pushes in one second the second is lost though marked as pushed (FIELD A0). Here the model is copied beside
+of two pushes in one second the second is lost though marked as pushed. Here the model is copied beside
 under a name that is no number, which TensorFlow Serving ignores, flushed to the disk, and renamed.
 """
 

@@ -122,9 +122,9 @@ class WriteShard(beam.DoFn):
         return Count(job.split, job.number, written, corrupt)
 
     def _read(self, job: Job) -> Iterator[tuple[int, bytes, str | None]]:
-        from perceiver_keras.data import source
-        from perceiver_keras.data.records import Shard
-        from perceiver_keras.data.salvage import salvage
+        from perceiver_keras.data.store import source
+        from perceiver_keras.data.store.records import Shard
+        from perceiver_keras.data.store.salvage import salvage
 
         if job.path:
             yield from salvage(Shard(job.path, job.skip, job.take))
@@ -164,15 +164,15 @@ def checker(task: str | None, config_json: str | None) -> Callable[[dict], str |
     """The task's judgement of one example's features, with its configuration bound."""
     if task is None:
         return None
-    from perceiver_keras.config import from_json
+    from perceiver_keras.config_tree import from_json
     from perceiver_keras.tasks import registry
 
     found = registry.get(task)
     # Without a configuration, the tiny preset's: `check` judges bytes, not the size of a model.
     config = found.presets["tiny"].config
     if config_json:
-        config = from_json(type(config), config_json)
-    return lambda features: found.check(features, config)
+        config = from_json(found.config_class, config_json)
+    return lambda features: found.examples.check(features, config)
 
 
 def python_values(example: Any) -> dict[str, list]:

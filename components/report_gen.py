@@ -17,24 +17,19 @@ from tfx.types import Artifact, artifact_utils, standard_artifacts
 
 from components.evaluation import baseline_metrics, evaluation_metrics, failures
 from components.transform_graph import TransformGraph
-from perceiver_keras.config import TaskConfig, from_json, to_dict
-from perceiver_keras.data import source
+from perceiver_keras.config import TaskConfig
+from perceiver_keras.config_tree import from_json, to_dict
+from perceiver_keras.data.store.records import file_records
 from perceiver_keras.show import curves
 from perceiver_keras.show import report as page
 from perceiver_keras.tasks import registry
+from perceiver_keras.tasks.batches import eval_batches
 from perceiver_keras.tasks.model import load
 from perceiver_keras.tasks.task import Task
 
 TEST_SPLIT = "test"
 MOST_SHOWN = 512  # examples in the figures
 SHOW_BYTES = 1 << 29  # about how much their attention maps may take
-
-CAPTIONS = {
-    "Right and wrong": "The surest mistakes and the least sure right answers, with the model's probability.",
-    "What the latents attend to": "Bright: what the encoder's cross-attention reads. The mean over all latents, "
-    "then the latents with the sharpest attention.",
-}
-
 
 class Report(Artifact):
     """A folder with report.html, report.json and the figures as PNG files."""
@@ -72,7 +67,7 @@ def ReportGen(  # noqa: N802 - components are named like classes
       transform_graph: Transform's, for tasks whose features it changes.
     """
     the_task = registry.get(task)
-    config = from_json(type(next(iter(the_task.presets.values())).config), config_json)
+    config = from_json(the_task.config_class, config_json)
     preset_folder = Path(model.uri) / "preset"
     about = json.loads((preset_folder / "task.json").read_text())
     trained = load(preset_folder)
@@ -91,9 +86,9 @@ def ReportGen(  # noqa: N802 - components are named like classes
         reasons=reasons(evaluation.uri, blessing, infra_blessing),
         metrics=evaluation_metrics(evaluation.uri),
         last_blessed=baseline_metrics(evaluation.uri),
-        baseline=the_task.baseline(batches, as_trained),
+        baseline=the_task.measures.baseline(batches, as_trained),
         thresholds=thresholds,
-        lower_is_better=[name for name in thresholds if name in the_task.lower_is_better],
+        lower_is_better=[name for name in thresholds if name in the_task.measures.lower_is_better],
         examples=counts(examples),
         dead_letter=dead_letter(examples),
         pushed_model=pushed_to(pushed_model),
@@ -102,10 +97,10 @@ def ReportGen(  # noqa: N802 - components are named like classes
     )
     figures = {"Learning curves": (curves.learning_curves(history), "")}
     inputs, targets = next(iter(batches.unbatch().batch(num_shown(as_trained, batches)).take(1)))
-    shown = the_task.show(trained, inputs, targets, as_trained, about.get("labels"))
+    shown = the_task.asking.report(trained, inputs, targets, as_trained, about.get("labels"))
     of_how_many = f"Of {len(tf.nest.flatten(targets)[0]):,} examples of the test split."
     figures |= {
-        title: (figure, CAPTIONS.get(title, of_how_many)) for title, figure in shown.items()
+        title: (figure, figure.get_label() or of_how_many) for title, figure in shown.items()
     }
     page.save(found, figures, report.uri)
 
@@ -120,21 +115,9 @@ def test_batches(
     task: Task, config: TaskConfig, examples: Artifact, transform_graph: Artifact | None
 ) -> tf.data.Dataset:
     """The test split as (inputs, targets), through Transform's graph where one is given."""
-    uri = artifact_utils.get_split_uri([examples], TEST_SPLIT)
-    records = source.file_records([f"{uri}/*"], "GZIP")
-    layer = None
-    if transform_graph is not None:
-        layer = TransformGraph(transform_graph.uri)
-
-    def prepare(features: dict[str, tf.Tensor], seed: tf.Tensor):
-        if layer is not None:
-            one = layer({name: tf.expand_dims(value, 0) for name, value in features.items()})
-            features = {name: tf.squeeze(value, 0) for name, value in one.items()}
-        return task.prepare(features, config, False, seed)
-
-    return source.eval_batches(
-        records, prepare, task.feature_spec(config), batch_size=config.evaluate.batch_size
-    )
+    records = file_records(f"{artifact_utils.get_split_uri([examples], TEST_SPLIT)}/*")
+    transform = None if transform_graph is None else TransformGraph(transform_graph.uri)
+    return eval_batches(task, config, records, transform)
 
 
 def num_shown(config: TaskConfig, batches: tf.data.Dataset) -> int:

@@ -32,7 +32,7 @@ class TfdsExampleGenExecutor(base_beam_executor.BaseBeamExecutor):
         output_dict: dict[str, list[types.Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        from perceiver_keras.data import source
+        from perceiver_keras.data.store import source
 
         artifact = artifact_utils.get_single_instance(output_dict["examples"])
         splits = json.loads(exec_properties["splits"])
@@ -164,7 +164,7 @@ def _check_features(builder: Any, features: list[str] | None) -> None:
 
 
 def _jobs(builder: Any, name: str, expression: str, limit: int | None) -> list[Job]:
-    from perceiver_keras.data import records
+    from perceiver_keras.data.store import records
 
     if records.stored_as_tfrecord(builder, expression):
         shards = records.builder_records(builder, expression).limit(limit).shards

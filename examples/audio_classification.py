@@ -12,12 +12,12 @@ from pathlib import Path
 import tensorflow as tf
 
 import perceiver_keras as pk
-from perceiver_keras.config import override
-from perceiver_keras.data import source
+from perceiver_keras.config_tree import override
+from perceiver_keras.data.store import source
 from perceiver_keras.evaluate import evaluate
 from perceiver_keras.progress import Progress
-from perceiver_keras.task_data import TaskData
 from perceiver_keras.tasks import registry
+from perceiver_keras.tasks.batches import TaskData
 from perceiver_keras.train import fit
 
 
@@ -46,7 +46,7 @@ def main() -> None:
             progress=progress,
         )
     print("test:", evaluate(task, config, trained.model, data.eval_batches("test")))
-    print("scores that say nothing:", task.baseline(data.eval_batches("test"), config))
+    print("scores that say nothing:", task.measures.baseline(data.eval_batches("test"), config))
 
     # Save, load, ask.
     folder = trained.model.save_to_preset(
@@ -54,7 +54,7 @@ def main() -> None:
     )
     model = pk.load(folder)
     for record in source.take(data.records("test"), 3):
-        example = tf.io.parse_single_example(record, task.feature_spec(config))
+        example = tf.io.parse_single_example(record, task.examples.spec(config))
         there = [data.labels[i] for i in example["label"].numpy() if i >= 0]
         (answer,) = model.classify([example["audio"].numpy()], top=3)
         print(there, "->", ", ".join(f"{a['label']} {a['score']:.0%}" for a in answer))

@@ -10,12 +10,12 @@ import argparse
 from pathlib import Path
 
 import perceiver_keras as pk
-from perceiver_keras.config import override
-from perceiver_keras.data import source
+from perceiver_keras.config_tree import override
+from perceiver_keras.data.store import source
 from perceiver_keras.evaluate import evaluate
 from perceiver_keras.progress import Progress
-from perceiver_keras.task_data import TaskData
 from perceiver_keras.tasks import registry
+from perceiver_keras.tasks.batches import TaskData
 from perceiver_keras.train import fit
 
 
@@ -43,7 +43,7 @@ def main() -> None:
             progress=progress,
         )
     print("test:", evaluate(task, config, trained.model, data.eval_batches("test")))
-    print("the commonest class:", task.baseline(data.eval_batches("test"), config))
+    print("the commonest class:", task.measures.baseline(data.eval_batches("test"), config))
 
     # Save, load, ask.
     folder = trained.model.save_to_preset(
@@ -53,7 +53,7 @@ def main() -> None:
     record = source.take(data.records("test"), 1)[0]
     import tensorflow as tf
 
-    example = tf.io.parse_single_example(record, task.feature_spec(config))
+    example = tf.io.parse_single_example(record, task.examples.spec(config))
     print("a digit that is a", data.labels[int(example["label"])], "is said to be:")
     for guess in model.classify([example["image"].numpy()], top=3)[0]:
         print(f"  {guess['label']}  {guess['score']:.1%}")

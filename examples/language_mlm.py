@@ -10,11 +10,11 @@ import argparse
 from pathlib import Path
 
 import perceiver_keras as pk
-from perceiver_keras.config import override
+from perceiver_keras.config_tree import override
 from perceiver_keras.evaluate import evaluate
 from perceiver_keras.progress import Progress
-from perceiver_keras.task_data import TaskData
 from perceiver_keras.tasks import registry
+from perceiver_keras.tasks.batches import TaskData
 from perceiver_keras.train import fit
 
 
@@ -37,7 +37,7 @@ def main() -> None:
             state_dir=args.folder / "training",
             progress=progress,
         )
-    trivial = task.baseline(data.eval_batches("test"), config)
+    trivial = task.measures.baseline(data.eval_batches("test"), config)
     for name, value in evaluate(task, config, trained.model, data.eval_batches("test")).items():
         print(f"{name:16} {value:7.3f}   trivial {trivial.get(name, float('nan')):7.3f}")
     print(f"a table of n-grams on both sides: {trivial['ngram_accuracy']:.3f} right")

@@ -12,12 +12,13 @@ from pathlib import Path
 import tensorflow as tf
 
 import perceiver_keras as pk
-from perceiver_keras.config import override
-from perceiver_keras.data import source
+from perceiver_keras.config_tree import override
+from perceiver_keras.data.store import source
 from perceiver_keras.evaluate import evaluate
 from perceiver_keras.progress import Progress
-from perceiver_keras.task_data import TaskData
-from perceiver_keras.tasks import clips, registry
+from perceiver_keras.tasks import registry
+from perceiver_keras.tasks.batches import TaskData
+from perceiver_keras.tasks.shared import clips
 from perceiver_keras.train import fit
 
 
@@ -48,7 +49,7 @@ def main() -> None:
     print("test:", evaluate(task, config, trained.model, data.eval_batches("test")))
     print(
         "the mean picture, silence, the commonest label:",
-        task.baseline(data.eval_batches("test"), config),
+        task.measures.baseline(data.eval_batches("test"), config),
     )
 
     # Save, load, ask.
@@ -57,7 +58,7 @@ def main() -> None:
     )
     model = pk.load(folder)
     for number, record in enumerate(source.take(data.records("test"), 3)):
-        example = tf.io.parse_single_example(record, task.feature_spec(config))
+        example = tf.io.parse_single_example(record, task.examples.spec(config))
         clip = clips.Clip(tuple(example["frames"].numpy()), example["audio"].numpy())
         (back,) = model.autoencode([clip], top=1)
         film = args.folder / f"clip{number}.mp4"

@@ -13,13 +13,13 @@ import numpy as np
 import tensorflow as tf
 
 import perceiver_keras as pk
-from perceiver_keras.config import override
-from perceiver_keras.data import source
+from perceiver_keras.config_tree import override
+from perceiver_keras.data.store import source
 from perceiver_keras.evaluate import evaluate
 from perceiver_keras.progress import Progress
 from perceiver_keras.show.flow import pair_sheet
-from perceiver_keras.task_data import TaskData
 from perceiver_keras.tasks import registry
+from perceiver_keras.tasks.batches import TaskData
 from perceiver_keras.train import fit
 
 
@@ -50,14 +50,14 @@ def main() -> None:
         )
     found, nothing = (
         evaluate(task, config, trained.model, data.eval_batches("test")),
-        task.baseline(data.eval_batches("test"), config),
+        task.measures.baseline(data.eval_batches("test"), config),
     )
     print(f"end-point error: {found['aepe']:.2f} px; of no motion at all {nothing['aepe']:.2f} px")
 
     # Save, load, ask about two frames of any size: arrays, encoded pictures or paths.
     model = pk.load(trained.model.save_to_preset(args.folder / "preset", task_config=config))
     record = source.take(data.records("test"), 1)[0]
-    pair = tf.io.parse_single_example(record, task.feature_spec(config))
+    pair = tf.io.parse_single_example(record, task.examples.spec(config))
     frames = [pair["frame1"].numpy(), pair["frame2"].numpy()]
     flow = model.predict_flow(*frames)
     truth = np.frombuffer(pair["flow"].numpy(), "<f4").reshape(flow.shape)

@@ -12,12 +12,12 @@ from pathlib import Path
 import tensorflow as tf
 
 import perceiver_keras as pk
-from perceiver_keras.config import override
-from perceiver_keras.data import source
+from perceiver_keras.config_tree import override
+from perceiver_keras.data.store import source
 from perceiver_keras.evaluate import evaluate
 from perceiver_keras.progress import Progress
-from perceiver_keras.task_data import TaskData
 from perceiver_keras.tasks import registry
+from perceiver_keras.tasks.batches import TaskData
 from perceiver_keras.train import fit
 
 
@@ -48,14 +48,14 @@ def main() -> None:
     print("test:", evaluate(task, config, trained.model, data.eval_batches("test")))
     print(
         "an enemy at random, the commoner outcome:",
-        task.baseline(data.eval_batches("test"), config),
+        task.measures.baseline(data.eval_batches("test"), config),
     )
 
     # Save, load, ask.
     folder = trained.model.save_to_preset(args.folder / "preset", task_config=config)
     model = pk.load(folder)
     for record in source.take(data.records("test"), 3):
-        example = tf.io.parse_single_example(record, task.feature_spec(config))
+        example = tf.io.parse_single_example(record, task.examples.spec(config))
         units = example["entities"].numpy()[example["mask"].numpy() > 0]
         (answer,) = model.encode_entities([units])
         said, true = int(answer["pointer"].argmax()), int(example["label"][0])

@@ -10,11 +10,11 @@ import argparse
 from pathlib import Path
 
 import perceiver_keras as pk
-from perceiver_keras.config import override
+from perceiver_keras.config_tree import override
 from perceiver_keras.evaluate import evaluate
 from perceiver_keras.progress import Progress
-from perceiver_keras.task_data import TaskData
 from perceiver_keras.tasks import registry
+from perceiver_keras.tasks.batches import TaskData
 from perceiver_keras.train import fit
 
 
@@ -37,7 +37,7 @@ def main() -> None:
             progress=progress,
         )
     print("test:", evaluate(task, config, trained.model, data.eval_batches("test")))
-    print("the commonest tag:", task.baseline(data.eval_batches("test"), config))
+    print("the commonest tag:", task.measures.baseline(data.eval_batches("test"), config))
 
     model = pk.load(trained.model.save_to_preset(args.folder / "preset", task_config=config))
     for entity in model.tag(["for i in range(10): total += i  # a sum"])[0]:

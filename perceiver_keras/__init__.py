@@ -15,10 +15,14 @@ import importlib
 import warnings
 from typing import Any
 
+from perceiver_keras import moved
+
 __version__ = "0.1.0"
 
 # Google's libraries say so at every import; TFX 1.15 has no wheels for a newer Python.
 warnings.filterwarnings("ignore", ".*non-supported Python version.*", FutureWarning)
+
+moved.install()
 
 # Public name -> (module, attribute); an attribute of None is the module itself.
 _LAZY = {
@@ -29,21 +33,21 @@ _LAZY = {
 
 
 def __getattr__(name: str) -> Any:
-    from perceiver_keras.tasks.registry import MODELS, ROWS
-
-    table = dict(_LAZY)
-    table |= {
-        row.model_class: (f"perceiver_keras.tasks.{row.name}", row.model_class)
-        for row in (*ROWS, *MODELS)
-    }
-    if name not in table:
+    module, attribute = _public().get(name, (None, None))
+    if module is None:
         raise AttributeError(f"module 'perceiver_keras' has no attribute {name!r}")
-    module, attribute = table[name]
     loaded = importlib.import_module(module)
     return loaded if attribute is None else getattr(loaded, attribute)
 
 
 def __dir__() -> list[str]:
-    from perceiver_keras.tasks.registry import MODELS, ROWS
+    return sorted([*_public(), "__version__"])
 
-    return sorted([*_LAZY, *(row.model_class for row in (*ROWS, *MODELS)), "__version__"])
+
+def _public() -> dict[str, tuple[str, str | None]]:
+    from perceiver_keras.tasks.registry import ROWS
+
+    models = {
+        row.model_class: (f"perceiver_keras.tasks.{row.name}", row.model_class) for row in ROWS
+    }
+    return _LAZY | models

@@ -81,7 +81,7 @@ class Commands(click.Group):
 
     def main(self, args: list[str] | None = None, **kwargs: Any) -> None:
         """Runs, prints errors, and leaves with the exit code."""
-        from perceiver_keras.commands import output
+        from perceiver_keras.commands.shared import output
 
         arguments = list(sys.argv[1:] if args is None else args)
         options = arguments[: arguments.index("--")] if "--" in arguments else arguments
@@ -93,7 +93,7 @@ class Commands(click.Group):
         sys.exit(code)
 
     def _run(self, args: list[str], kwargs: dict[str, Any], answer: Any, debug: bool) -> int:
-        from perceiver_keras.commands import explain
+        from perceiver_keras.commands.shared import explain
 
         try:
             result = super().main(args=args, **kwargs)

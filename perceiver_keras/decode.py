@@ -7,7 +7,8 @@ from typing import Any
 import tensorflow as tf
 from tensorflow import keras
 
-from perceiver_keras.config import DecodeConfig, from_dict, to_dict
+from perceiver_keras.config import DecodeConfig
+from perceiver_keras.config_tree import from_dict, to_dict
 from perceiver_keras.layers.blocks import CrossAttentionBlock
 from perceiver_keras.layers.chunked import map_chunks
 from perceiver_keras.layers.linear import Linear, build_part, register
@@ -17,18 +18,18 @@ from perceiver_keras.layers.linear import Linear, build_part, register
 class Decode(keras.layers.Layer):
     """Cross-attention of queries to latents, then a Linear to the output channels.
 
-    Outside training, more queries than fit into the memory budget are taken in chunks through the
-    whole stage, so that only the final outputs are ever held for all of them. In training
-    attention alone is chunked, because every intermediate is needed again.
+    Outside training, queries that exceed the memory budget pass through the whole stage in chunks, so
+    that only the final outputs are ever held for all of them. In training only attention is chunked,
+    because the backward pass needs every intermediate.
 
     Args:
-        config: sizes; a dataclass or its plain form. `output_dim` None: no final Linear.
+        config: the sizes, as a dataclass or a plain dictionary. `output_dim` None: no final Linear.
         activation: of the MLP, "gelu_tanh" or "gelu".
-        attention_memory_mb: most that the logits of one attention step may take.
+        attention_memory_mb: limit on the logits of one attention step, in MiB.
 
     Call:
         inputs: (queries [B, O, Q], latents [B, N, D]).
-        query_mask: [B, O], true where the query is real; others see nothing.
+        query_mask: [B, O], true where the query is real; the others see no latent.
         Returns [B, O, E], and with `return_attention=True` also the weights [B, H, O, N].
     """
 
@@ -101,7 +102,7 @@ class Decode(keras.layers.Layer):
         return (outputs, weights) if return_attention else outputs
 
     def _chunk(self, queries: tf.Tensor, latents: tf.Tensor) -> int | None:
-        """Queries per chunk, or None where all fit: logits and about eight arrays of the query's width."""
+        """Queries per chunk, or None if all fit; each takes its logits and about eight rows of its width."""
         batch, total, channels = queries.shape
         row = 4 * (batch or 1)
         row *= self.config.num_cross_attention_heads * (latents.shape[1] or 1) + 8 * channels
@@ -120,9 +121,9 @@ class Decode(keras.layers.Layer):
 
 @register
 class ProjectionDecode(keras.layers.Layer):
-    """The official baseline: the mean over the latents, and a Linear that starts at zero.
+    """The official baseline: the mean over the latents, then a Linear that starts at zero.
 
-    Call: (queries, ignored, or None; latents [B, N, D]) -> [B, 1, output_dim].
+    Call: (queries or None, which are ignored; latents [B, N, D]) -> [B, 1, output_dim].
     """
 
     def __init__(self, *, output_dim: int, **kwargs: Any) -> None:

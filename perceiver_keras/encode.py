@@ -1,4 +1,4 @@
-"""Encode: the input array is read into N latents by one cross-attention (paper, section 3.1)."""
+"""Encode: N latents read the input array by one cross-attention (paper, section 3.1)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import Any
 import tensorflow as tf
 from tensorflow import keras
 
-from perceiver_keras.config import EncodeConfig, from_dict, to_dict
+from perceiver_keras.config import EncodeConfig
+from perceiver_keras.config_tree import from_dict, to_dict
 from perceiver_keras.layers.blocks import CrossAttentionBlock
 from perceiver_keras.layers.chunked import axis_size
 from perceiver_keras.layers.linear import build_part, register
@@ -15,14 +16,14 @@ from perceiver_keras.layers.linear import build_part, register
 
 @register
 class Encode(keras.layers.Layer):
-    """Latents, a learned array, attend to the inputs.
+    """A learned array of latents attends to the inputs.
 
     Args:
-        config: sizes; a dataclass or its plain form.
+        config: the sizes, as a dataclass or a plain dictionary.
         activation: of the MLP, "gelu_tanh" or "gelu".
-        attention_memory_mb: most that the logits of one attention step may take.
+        attention_memory_mb: limit on the logits of one attention step, in MiB.
 
-    Call: inputs [B, M, C], key_mask [B, M] (true where seen) -> latents [B, N, D], and with
+    Call: inputs [B, M, C], key_mask [B, M] (true where visible) -> latents [B, N, D], and with
         `return_attention=True` also the weights [B, H, N, M].
     """
 
@@ -89,7 +90,7 @@ class Encode(keras.layers.Layer):
 
 
 def broadcast_to_batch(array: tf.Tensor, like: tf.Tensor) -> tf.Tensor:
-    """A learned array [N, D] for each example of `like` [B, ...]: [B, N, D]."""
+    """Repeats a learned array [N, D] for each example of `like` [B, ...]: [B, N, D]."""
     array = tf.convert_to_tensor(array)
     sizes = [axis_size(array, axis) for axis in range(array.shape.rank)]
     return tf.broadcast_to(array[None], [axis_size(like, 0), *sizes])

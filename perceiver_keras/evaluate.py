@@ -10,7 +10,7 @@ from tensorflow import keras
 from perceiver_keras.config import TaskConfig
 from perceiver_keras.errors import PerceiverError
 from perceiver_keras.loss import mean_loss
-from perceiver_keras.metrics import read_metrics
+from perceiver_keras.metrics.results import results
 from perceiver_keras.tasks.task import Task
 
 
@@ -23,8 +23,8 @@ class Evaluator:
 
     def __init__(self, task: Task, config: TaskConfig, model: keras.Model):
         self._model = model
-        self._loss = task.loss(config)
-        self._metrics = task.metrics(config)
+        self._loss = task.measures.loss(config)
+        self._metrics = task.measures.metrics(config)
         self._mean_loss = keras.metrics.Mean(name="loss")
 
     def __call__(self, dataset: tf.data.Dataset) -> dict[str, float]:
@@ -43,7 +43,7 @@ class Evaluator:
             raise PerceiverError(
                 "There is no example to evaluate on: check the split's name and data.max_examples."
             )
-        return read_metrics((self._mean_loss, *self._metrics))
+        return results((self._mean_loss, *self._metrics))
 
     @tf.function(reduce_retracing=True)
     def _step(self, inputs: Any, targets: Any) -> None:

@@ -1,6 +1,6 @@
 """A trained model as a SavedModel that TensorFlow Serving runs: four signatures, warm-up requests, nothing else.
 
-Signatures (DESIGN "Served signatures"): `serving_default` takes raw bytes as users have them,
+Signatures (docs/serving.md): `serving_default` takes raw bytes as users have them,
 `serving_examples` serialized tf.Examples without the label, `serving_tensors` what the model itself takes,
 `evaluate` examples with labels. The folder holds the weights that these four read: no optimizer, no moving
 averages, no Keras objects, so it loads where `perceiver_keras` is not installed.
@@ -16,16 +16,10 @@ from typing import Any
 import tensorflow as tf
 from tensorflow import keras
 
-from perceiver_keras.config import TaskConfig, to_dict
+from perceiver_keras.config import TaskConfig
+from perceiver_keras.config_tree import to_dict
 from perceiver_keras.errors import PerceiverError, nearest
-from perceiver_keras.saved_model import (  # noqa: F401 - graph_ops, disallowed_ops: part of this module
-    MAX_WARMUP_RECORDS,
-    TASK_FILE,
-    WARMUP_FILE,
-    disallowed_ops,
-    graph_ops,
-    is_saved_model,
-)
+from perceiver_keras.saved_model import MAX_WARMUP_RECORDS, TASK_FILE, WARMUP_FILE, is_saved_model
 from perceiver_keras.tasks.task import Task
 
 Tensors = Mapping[str, tf.Tensor]
@@ -81,7 +75,7 @@ def export_saved_model(
         tf.io.gfile.rmtree(aside)
     try:
         tf.saved_model.save(
-            _module(functions, (model, transform, *task.resources(config))),
+            _module(functions, (model, transform, *task.examples.vocabulary.resources(config))),
             aside,
             signatures=functions,
         )
@@ -112,9 +106,9 @@ class _Served:
         transform: Transform | None,
     ) -> None:
         self.task, self.config, self.model, self.labels = task, config, model, labels
-        self.transform = transform or (lambda features: task.transform(features, config))
-        self.labelled_spec = dict(task.feature_spec(config))
-        self.plain_spec = {k: v for k, v in self.labelled_spec.items() if k != task.label_key}
+        self.transform = transform or (lambda features: task.examples.transform(features, config))
+        self.labelled_spec = dict(task.examples.spec(config))
+        self.plain_spec = {k: v for k, v in self.labelled_spec.items() if k != task.examples.label_key}
         self.element = self._element_spec(self.plain_spec, with_targets=False)
         self.labelled_element = self._element_spec(self.labelled_spec, with_targets=True)
 
@@ -123,14 +117,14 @@ class _Served:
         named = zip(names_of(self.element), tf.nest.flatten(self.element), strict=True)
         inputs = {name: tf.TensorSpec([None, *spec.shape], spec.dtype) for name, spec in named}
         return {
-            "serving_default": _concrete(self._serve, self.task.serving_spec(self.config)),
+            "serving_default": _concrete(self._serve, self.task.serving.spec(self.config)),
             "serving_examples": _concrete(self._serve_examples, examples),
             "serving_tensors": _concrete(self._serve_tensors, inputs),
             "evaluate": _concrete(self._evaluate, examples),
         }
 
     def _serve(self, **raw: tf.Tensor) -> dict[str, tf.Tensor]:
-        return self.task.serve(self.model, raw, self.config, self.labels)
+        return self.task.serving.serve(self.model, raw, self.config, self.labels)
 
     def _serve_examples(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
         return self._respond(self.prepare(examples))
@@ -142,12 +136,12 @@ class _Served:
     def _evaluate(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
         features = self._features(examples, self.labelled_spec)
         inputs, targets = self._map(features, self.labelled_element, True)
-        return self.task.figures(self.model(inputs, training=False), targets, self.config)
+        measures = self.task.measures
+        return {measures.key: measures.columns(targets, self.model(inputs, training=False))}
 
     def _respond(self, inputs: Any) -> dict[str, tf.Tensor]:
         outputs = self.model(inputs, training=False)
-        outputs = (inputs, outputs) if self.task.respond_reads_inputs else outputs
-        return self.task.respond(outputs, self.config, self.labels)
+        return self.task.serving.respond(inputs, outputs, self.config, self.labels)
 
     def prepare(self, examples: tf.Tensor) -> Any:
         """Serialized examples [B], labels not needed, to the model's inputs [B, ...]."""
@@ -157,7 +151,7 @@ class _Served:
         return self.transform(tf.io.parse_example(examples, dict(spec)))
 
     def _one(self, features: Tensors, with_targets: bool) -> Any:
-        prepared = self.task.prepare(features, self.config, False, tf.zeros([2], tf.int32))
+        prepared = self.task.examples.prepare(features, self.config, False, tf.zeros([2], tf.int32))
         return prepared if with_targets else prepared[0]
 
     def _map(self, features: Tensors, spec: Any, with_targets: bool) -> Any:
@@ -276,7 +270,7 @@ def _warmup_logs(
 def _raw_inputs(served: _Served, examples: tf.Tensor) -> Tensors:
     features = tf.io.parse_example(examples, served.plain_spec)
     raw = {}
-    for name in served.task.serving_spec(served.config):
+    for name in served.task.serving.spec(served.config):
         feature = next((n for n in (name, name.removesuffix("_bytes")) if n in features), None)
         if feature is None:
             raise PerceiverError(
@@ -284,7 +278,7 @@ def _raw_inputs(served: _Served, examples: tf.Tensor) -> Tensors:
                 f"pass requests={{{name!r}: ...}}.{nearest(name, features)}"
             )
         raw[name] = features[feature]
-    return served.task.warmup(raw)
+    return served.task.serving.warmup(raw)
 
 
 def _prediction_log(model: str, signature: str, request: Tensors, answer: Tensors) -> Any:

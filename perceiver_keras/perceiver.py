@@ -1,4 +1,4 @@
-"""Perceiver IO: the seven stages of the paper's figure 2, but for the data and the loss."""
+"""Perceiver IO: a model as the composition of its six stages (paper, figure 2; docs/architecture.md)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Perceiver(keras.Model):
     query, decode, postprocess: [B, M, C] -> queries [B, O, Q] -> [B, O, E] -> the task's outputs.
 
     Call: inputs, as `preprocess` takes them; mask [B, M] and query_mask [B, O], true where real;
-        points, which outputs are asked for (None: all). Returns the task's outputs, and with
+        points, the outputs wanted (None: all). Returns the task's outputs, and with
         `return_attention=True` also the maps {"encode": [B, H, N, M], "process": list of
         [B, H, N, N], "decode": [B, H, O, N]}.
     """
@@ -60,7 +60,7 @@ class Perceiver(keras.Model):
         return (outputs, maps) if return_attention else outputs
 
     def read(self, inputs: Any, mask: tf.Tensor | None = None, **want: Any) -> tuple:
-        """The half before the queries: the array [B, M, C], the latents [B, N, D], attention maps."""
+        """Preprocess, encode and process: the array [B, M, C], the latents [B, N, D], the attention maps."""
         array = self.preprocess(inputs, training=want["training"])
         if not want["return_attention"]:
             return array, self.process(self.encode(array, key_mask=mask, **want), **want), {}

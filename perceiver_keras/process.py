@@ -7,24 +7,25 @@ from typing import Any
 import tensorflow as tf
 from tensorflow import keras
 
-from perceiver_keras.config import ProcessConfig, from_dict, to_dict
+from perceiver_keras.config import ProcessConfig
+from perceiver_keras.config_tree import from_dict, to_dict
 from perceiver_keras.layers.blocks import SelfAttentionBlock
 from perceiver_keras.layers.linear import build_part, register
 
 
 @register
 class Process(keras.layers.Layer):
-    """`num_blocks` times the same `num_self_attention_layers` layers: the blocks share weights.
+    """`num_blocks` passes through the same `num_self_attention_layers` layers: the blocks share weights.
 
-    In a graph the blocks are one loop, so the graph and XLA's compile time are those of one block.
+    In a graph the passes are one loop, so the graph's size and XLA's compile time are those of one block.
 
     Args:
-        config: sizes; a dataclass or its plain form.
+        config: the sizes, as a dataclass or a plain dictionary.
         activation: of the MLPs, "gelu_tanh" or "gelu".
-        attention_memory_mb: most that the logits of one attention step may take.
+        attention_memory_mb: limit on the logits of one attention step, in MiB.
 
     Call: latents [B, N, D] -> [B, N, D], and with `return_attention=True` also a list of weights
-        [B, H, N, N], one per layer as it was passed (blocks × layers).
+        [B, H, N, N], one per layer and pass, in order (blocks × layers).
     """
 
     def __init__(

@@ -1,8 +1,7 @@
 """Query: what is asked of the latents, one query per output (paper, section 3.2).
 
-Every query layer is called as `query(array, inputs=..., points=...)`: the preprocessed array [B, M, C], the
-model's raw inputs (for their sizes), and the subset of output points asked for (None: all).
-It returns queries [B, O, Q].
+Every query layer is called as `query(array, inputs=..., points=...)`, with the preprocessed array [B, M, C], the
+model's raw inputs (for their sizes) and the output points wanted (None: all). It returns queries [B, O, Q].
 """
 
 from __future__ import annotations
@@ -14,7 +13,8 @@ from typing import Any
 import tensorflow as tf
 from tensorflow import keras
 
-from perceiver_keras.config import Position, tagged, untagged
+from perceiver_keras.config import Position
+from perceiver_keras.config_tree import tagged, untagged
 from perceiver_keras.encode import broadcast_to_batch
 from perceiver_keras.layers.chunked import axis_size
 from perceiver_keras.layers.linear import build_part, register
@@ -30,12 +30,12 @@ class LearnedQuery(keras.layers.Layer):
     """A learned array of queries, the same for every example.
 
     Args:
-        num_queries: outputs O.
+        num_queries: number of outputs O.
         channels: query channels Q.
-        init_scale: standard deviation of its truncated normal start.
-        per_input: one query for each element of the array, the first M of the O.
+        init_scale: standard deviation of its truncated normal initialiser.
+        per_input: use one query per element of the array: the first M of the O.
 
-    Call: array [B, M, C] (for its sizes alone) -> [B, O, Q]; `points` [P] selects some of the O.
+    Call: array [B, M, C] (only its sizes are used) -> [B, O, Q]; `points` [P] selects some of the O.
     """
 
     def __init__(
@@ -87,12 +87,12 @@ class LearnedQuery(keras.layers.Layer):
 
 @register
 class InputQuery(keras.layers.Layer):
-    """The preprocessed inputs themselves: one output for each element (optical flow, entities).
+    """The preprocessed inputs themselves: one output per element (optical flow, entities).
 
     Args:
-        frames: how many frames the array holds one after the other; the first one's elements are the queries.
+        frames: number of frames whose elements the array holds in turn; the first frame's are the queries.
 
-    Call: array [B, M, C] -> [B, M / frames, C], or the elements that `points` [P] names.
+    Call: array [B, M, C] -> [B, M / frames, C], or the elements at the indices `points` [P].
     """
 
     def __init__(self, *, frames: int = 1, **kwargs: Any) -> None:
@@ -119,15 +119,15 @@ class InputQuery(keras.layers.Layer):
 class PositionQuery(keras.layers.Layer):
     """Positions of an output grid, the same for every example.
 
-    Fourier positions follow the official rule for output points, -1 + 2·index/size: the last
-    index is not at 1, and full outputs follow it too, because the released model does.
+    Fourier positions follow the official rule for output points, -1 + 2·index/size, so the last index
+    does not reach 1. Complete outputs follow it too, because the released model is decoded this way.
 
     Args:
         grid: sizes of the output grid.
         position: learned or Fourier positions.
 
-    Call: array [B, M, C] (for its batch size alone) -> [B, O, Q], O the grid's places in row-major
-        order, or those that `points` names (flat indices): [P], or [B, P] for each example its own.
+    Call: array [B, M, C] (only its batch size is used) -> [B, O, Q], for all places of the grid in
+        row-major order, or for the flat indices `points`: [P], or [B, P] if they differ by example.
     """
 
     def __init__(
@@ -174,11 +174,11 @@ class PositionQuery(keras.layers.Layer):
 
 @register
 class MultimodalQuery(Modalities):
-    """Each modality's own queries, padded by a learned vector to common channels, joined.
+    """The queries of each modality, padded with a learned vector to the same channels and joined.
 
     Args:
         modalities: query layer by modality; the order is alphabetical.
-        min_padding_size: channels that even the widest modality's queries get.
+        min_padding_size: padding channels of the modality with the widest queries.
 
     Call: array [B, M, C] -> [B, O, Q]; `points` {modality: [P] or [B, P]} selects outputs of some modalities.
     """

@@ -27,6 +27,7 @@ import numpy as np
 from perceiver_keras.config import TaskConfig
 from perceiver_keras.errors import PerceiverError, UsageError, nearest
 from perceiver_keras.files import write_json
+from perceiver_keras.metrics.results import results_of
 from perceiver_keras.progress import Progress
 
 if TYPE_CHECKING:
@@ -168,13 +169,9 @@ def reproduce(
     return whole
 
 
-def figures(task: Task, config: TaskConfig, rows: Sequence[Sequence[float]]) -> dict[str, float]:
-    """The task's figure metrics of all rows."""
-    found = {}
-    for metric in task.figure_metrics(config):
-        metric.update_state(None, np.asarray(rows, np.float32))
-        found[metric.name] = float(metric.result())
-    return found
+def metrics(task: Task, config: TaskConfig, rows: Sequence[Sequence[float]]) -> dict[str, float]:
+    """The task's metrics of all rows of columns."""
+    return results_of(task.measures.column_metrics(config), [np.asarray(rows, np.float32)])
 
 
 def _whole(
@@ -200,8 +197,8 @@ def _whole(
         "note": benchmark.note,
         "claimed": dict(benchmark.claimed),
         "complete": len(ordered) == len(protocol.keys),
-        "measured": figures(task, config, list(ordered.values())) if ordered else {},
-        "groups": {name: figures(task, config, group) for name, group in groups.items()},
+        "measured": metrics(task, config, list(ordered.values())) if ordered else {},
+        "groups": {name: metrics(task, config, group) for name, group in groups.items()},
         "examples": ordered,
         "parameters": int(model.count_params()),
         "versions": versions(),

@@ -21,7 +21,7 @@ TASK_FILE = "assets.extra/task.json"
 WARMUP_FILE = "assets.extra/tf_serving_warmup_requests"
 MAX_WARMUP_RECORDS = 1000  # TensorFlow Serving refuses a model that has more
 
-# TensorFlow Serving 2.15.1 is built with TF Text 2.12.1, whose SentencePiece ops are these (FIELD A0).
+# TensorFlow Serving 2.15.1 is built with TF Text 2.12.1, whose SentencePiece ops are these.
 SENTENCEPIECE_OPS = frozenset(
     (
         "SentencepieceOp",

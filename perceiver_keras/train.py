@@ -20,18 +20,19 @@ from typing import Any
 import tensorflow as tf
 from tensorflow import keras
 
-from perceiver_keras.board import Board, flat
-from perceiver_keras.checkpoint import Checkpoints, Record, lock
-from perceiver_keras.config import TaskConfig, to_dict
+from perceiver_keras.config import TaskConfig
+from perceiver_keras.config_tree import to_dict
 from perceiver_keras.errors import PerceiverError, UsageError
 from perceiver_keras.evaluate import Evaluator
-from perceiver_keras.metrics import read_metrics
-from perceiver_keras.optimize import make_schedule
+from perceiver_keras.metrics.results import results
 from perceiver_keras.progress import Progress
-from perceiver_keras.step import TrainStep, build_model
-from perceiver_keras.strategy import Batches, Source, is_chief, make_strategy
 from perceiver_keras.tasks.task import Task
-from perceiver_keras.warm_start import start_from
+from perceiver_keras.training.board import Board, flat
+from perceiver_keras.training.checkpoint import Checkpoints, Record, lock
+from perceiver_keras.training.optimizer import make_schedule
+from perceiver_keras.training.step import TrainStep, build_model
+from perceiver_keras.training.strategy import Batches, Source, is_chief, make_strategy
+from perceiver_keras.training.warm_start import start_from
 
 TERMINATED = 143  # the exit code of a process that SIGTERM ended
 CALL_SECONDS = (
@@ -95,7 +96,7 @@ def fit(
       state_dir: Stable folder of checkpoints; one run at a time.
       log_dir: TensorBoard's files and `history.json`.
       progress: Shows the run; its `total` should be `config.train.steps`.
-      labels: For the pictures of `task.show`.
+      labels: For the pictures of `task.asking.report`.
 
     Raises:
       PerceiverError: the loss or a gradient is no longer finite; the folder can't be written; the checkpoint is of
@@ -194,7 +195,7 @@ class _Run:
         )
 
     def _log(self, step: int, pace: _Pace) -> None:
-        row = {"learning_rate": float(self._schedule(step - 1))} | read_metrics(self._step.metrics)
+        row = {"learning_rate": float(self._schedule(step - 1))} | results(self._step.metrics)
         for metric in self._step.metrics:
             metric.reset_state()
         self._told.values["history"].append({"step": step} | row)
@@ -222,7 +223,7 @@ class _Run:
         # By the gate's first metric if there is one, else by the loss.
         metric = next((m for m in self._config.evaluate.thresholds if m in values), "loss")
         best = self._told.values["best"]
-        sign = -1.0 if metric in ("loss", *self._task.lower_is_better) else 1.0
+        sign = -1.0 if metric in ("loss", *self._task.measures.lower_is_better) else 1.0
         if not best or best["metric"] != metric or sign * values[metric] > sign * best["value"]:
             self._told.values["best"] = {"step": step, "metric": metric, "value": values[metric]}
 
@@ -231,7 +232,7 @@ class _Run:
 
         matplotlib.use("Agg")
         inputs, targets = next(iter(self._validation))
-        return self._task.show(self._model, inputs, targets, self._config, self._labels)
+        return self._task.asking.report(self._model, inputs, targets, self._config, self._labels)
 
     @contextlib.contextmanager
     def _averaged(self) -> Iterator[None]:

@@ -18,7 +18,7 @@ def eval_config(task: Task, config: TaskConfig) -> tfma.EvalConfig:
     Raises:
       UsageError: no threshold is set (TFMA would then write no blessing at all), or one names no metric.
     """
-    metrics = task.figure_metrics(config)
+    metrics = task.measures.column_metrics(config)
     thresholds = config.evaluate.thresholds
     if not thresholds:
         raise UsageError(
@@ -38,19 +38,19 @@ def eval_config(task: Task, config: TaskConfig) -> tfma.EvalConfig:
             bounds = _threshold(
                 thresholds[metric.name],
                 config.evaluate.allowed_drop,
-                metric.name in task.lower_is_better,
+                metric.name in task.measures.lower_is_better,
             )
             made.threshold.CopyFrom(bounds)
         spec.metrics.append(made)
 
     # TFMA wants a label even where the metrics read nothing but the figures: any feature will do.
-    label_key = task.label_key or next(iter(task.feature_spec(config)))
+    label_key = task.examples.label_key or next(iter(task.examples.spec(config)))
 
     def model_spec(**kwargs) -> tfma.ModelSpec:
         return tfma.ModelSpec(
             signature_name="evaluate",
             label_key=label_key,
-            prediction_key=task.prediction_key,
+            prediction_key=task.measures.key,
             **kwargs,
         )
 

@@ -26,15 +26,16 @@ if (
 ):  # run by path, Python looks into this folder first, where `pipeline` is a file
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
-from perceiver_keras.config import to_dict
+from perceiver_keras.config_tree import to_dict
 from perceiver_keras.errors import PerceiverError
 from perceiver_keras.files import write_json
 from perceiver_keras.show.report import render_run
+from pipeline.code import code_fingerprint
 from pipeline.dag_runner import ComponentFailed, ResumableDagRunner, clear_unfinished
 from pipeline.pipeline import create_pipeline
 from pipeline.record import run_record
 from pipeline.run_folder import logs_to, only_one_run
-from pipeline.settings import PipelineSettings, code_fingerprint, digest
+from pipeline.settings import PipelineSettings, digest
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,9 @@ def _writable(settings: PipelineSettings) -> PipelineSettings:
 def _run_id(settings: PipelineSettings, connection, echo: Callable[[str], None]) -> str:
     """The killed run's id where the same run is asked for again, else a new one."""
     marker = settings.folder("unfinished.json")
-    same = digest(to_dict(settings.config), settings.rebaseline, code_fingerprint())
+    same = digest(
+        to_dict(settings.config), settings.rebaseline, code_fingerprint(settings.task_name)
+    )
     if marker.exists():
         killed = json.loads(marker.read_text())
         resume = killed["digest"] == same

@@ -17,12 +17,13 @@ from components.baseline import LatestBlessedOther
 from components.report_gen import ReportGen
 from components.serving_validator import ServingValidator
 from components.tfds_example_gen import TfdsExampleGen
-from perceiver_keras import warm_start
-from perceiver_keras.config import to_json
-from perceiver_keras.data import source
+from perceiver_keras.config_tree import to_json
+from perceiver_keras.data.store import source
 from perceiver_keras.errors import UsageError
+from perceiver_keras.training import warm_start
+from pipeline.code import code_fingerprint
 from pipeline.eval_config import eval_config
-from pipeline.settings import PipelineSettings, code_fingerprint
+from pipeline.settings import PipelineSettings
 
 SPLITS = ("train", "validation", "test")
 
@@ -39,11 +40,11 @@ def create_pipeline(settings: PipelineSettings) -> tfx.dsl.Pipeline:
 
     data = config.data
     builder = source.open_builder(data.dataset, data.data_dir)
-    labels = source.label_names(builder, task.label_key)
-    task.check_dataset(labels, config)
+    labels = source.label_names(builder, task.examples.label_key)
+    task.examples.check_dataset(labels, config)
     splits = {name: getattr(data, f"{name}_split") for name in SPLITS}
     fingerprint = source.fingerprint(builder, list(splits.values()))
-    user_module = {"task": task.name, "preset": settings.preset, "code": code_fingerprint()}
+    user_module = {"task": task.name, "preset": settings.preset, "code": code_fingerprint(task.name)}
 
     # Data: a TFDS builder's records, byte for byte, into the store.
     example_gen = TfdsExampleGen(

@@ -14,7 +14,8 @@ from typing import Any
 
 import keras_tuner
 
-from perceiver_keras.config import TaskConfig, override
+from perceiver_keras.config import TaskConfig
+from perceiver_keras.config_tree import override
 from perceiver_keras.errors import UsageError
 from perceiver_keras.files import write_json
 from perceiver_keras.tasks.task import Task
@@ -48,7 +49,7 @@ class GridSearch(keras_tuner.engine.base_tuner.BaseTuner):
                 )  # a wrong name or value is an error before anything is trained
             space.Choice(name, list(values))
         metric = next(iter(config.evaluate.thresholds), "loss")
-        down = metric in ("loss", *task.lower_is_better)
+        down = metric in ("loss", *task.measures.lower_is_better)
         oracle = keras_tuner.oracles.GridSearchOracle(
             objective=keras_tuner.Objective(metric, "min" if down else "max"),
             hyperparameters=space,

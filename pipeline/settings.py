@@ -6,19 +6,17 @@ import dataclasses
 import hashlib
 import json
 import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-import perceiver_keras
-from components import transform_graph
-from perceiver_keras.config import PerceiverConfig, TaskConfig, merge, override, to_dict
+from perceiver_keras.config import PerceiverConfig, TaskConfig
+from perceiver_keras.config_tree import to_dict
 from perceiver_keras.tasks import registry
 from perceiver_keras.tasks.task import Task
-from perceiver_keras.warm_start import fingerprint
-
-# Where code that decides the trained weights lives; the command line and the pictures do not.
-CODE_THAT_TRAINS = ("data", "preprocess", "layers", "postprocess", "tasks")
+from perceiver_keras.training.warm_start import fingerprint
+from pipeline.code import code_fingerprint
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,20 +50,17 @@ class PipelineSettings:
         task_name: str,
         *,
         preset: str = "tiny",
-        config_values: tuple[dict[str, Any], ...] = (),
+        layers: Sequence[tuple[str, Mapping[str, Any]]] = (),
         overrides: tuple[str, ...] = (),
         run_dir: str | os.PathLike,
         seed: int | None = None,
         **kwargs: Any,
     ) -> PipelineSettings:
-        """From a preset, then configuration files in order, then overrides, then the seed."""
+        """From a preset, then layers of settings, then overrides, then the seed: see `Task.configure`."""
         task = registry.get(task_name)
-        config = task.preset(preset).config
-        for values in config_values:
-            config = merge(config, values)
+        config = task.configure(preset, layers, overrides, seed)
         if seed is not None:
             overrides = (*overrides, f"train.seed={seed}")
-        config = override(config, *overrides)
         return cls(
             task_name=task.name,
             preset=preset,
@@ -113,9 +108,8 @@ class PipelineSettings:
     def training_state(self, data_fingerprint: str) -> Path:
         """A stable folder for checkpoints, the same for the same data, configuration and code."""
         init = fingerprint(self.config.train.init)
-        key = digest(
-            data_fingerprint, self.train_config(), code_fingerprint(), *filter(None, [init])
-        )
+        code = code_fingerprint(self.task_name)
+        key = digest(data_fingerprint, self.train_config(), code, *filter(None, [init]))
         return self.folder("training") / key
 
 
@@ -123,16 +117,3 @@ def digest(*parts: Any) -> str:
     """A short name for JSON-able values."""
     text = json.dumps(parts, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def code_fingerprint() -> str:
-    """A hash of the source that decides what a trained model is; TFX itself does not look at imported code."""
-    root = Path(perceiver_keras.__file__).parent
-    files = [path for path in root.glob("*.py") if not path.name.startswith("cli")]
-    for folder in CODE_THAT_TRAINS:
-        files += (root / folder).rglob("*.py")
-    files += [Path(__file__).with_name("user_module.py"), Path(transform_graph.__file__)]
-    result = hashlib.sha256()
-    for path in sorted(files):
-        result.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
-    return result.hexdigest()[:16]

@@ -12,18 +12,19 @@ from typing import Any
 import tensorflow as tf
 
 from components.transform_graph import TransformGraph, count_words, word_counts
-from perceiver_keras.config import TaskConfig, from_dict
-from perceiver_keras.data import source
+from perceiver_keras.config import TaskConfig
+from perceiver_keras.config_tree import from_dict
+from perceiver_keras.data.store.records import file_records, take
 from perceiver_keras.export import export_saved_model
 from perceiver_keras.progress import Progress
 from perceiver_keras.tasks import registry
+from perceiver_keras.tasks.batches import eval_batches, train_batches
 from perceiver_keras.tasks.task import Task
 from perceiver_keras.train import Trained, fit
 from pipeline.search import GridSearch, best_of
 
-WARMUP_EXAMPLES = (
-    8  # as many requests of each signature as TF Serving replays before a version goes live
-)
+# The larger of the two batches of each signature that TF Serving replays before a version goes live.
+WARMUP_EXAMPLES = 8
 
 
 def preprocessing_fn(inputs: dict[str, Any], custom_config: dict[str, Any]) -> dict[str, Any]:
@@ -32,14 +33,14 @@ def preprocessing_fn(inputs: dict[str, Any], custom_config: dict[str, Any]) -> d
     SchemaGen marks a feature as sparse where some example lacks it; the task's own spec knows better.
     """
     task, config = _task(custom_config)
-    spec = task.feature_spec(config)
+    spec = task.examples.spec(config)
     dense = {
         name: _densify(inputs[name], feature) for name, feature in spec.items() if name in inputs
     }
-    words = task.words(dense, config)
+    words = task.examples.vocabulary.words(dense, config)
     if words is not None:
         count_words(words)
-    return task.transform(dense, config)
+    return task.examples.transform(dense, config)
 
 
 def run_fn(fn_args: Any) -> None:
@@ -62,7 +63,7 @@ def run_fn(fn_args: Any) -> None:
         labels=labels,
         preset=custom["preset"],
         transform=TransformGraph(fn_args.transform_graph_path),
-        warmup=source.take(source.file_records(fn_args.eval_files, "GZIP"), WARMUP_EXAMPLES),
+        warmup=take(file_records(fn_args.eval_files), WARMUP_EXAMPLES),
     )
 
 
@@ -85,35 +86,21 @@ def _learned(task: Task, config: TaskConfig, fn_args: Any) -> TaskConfig:
     counts = word_counts(fn_args.transform_graph_path)
     if counts is None:
         return config
-    return task.learn(counts, config, fn_args.custom_config["state_dir"])
+    return task.examples.vocabulary.learn(counts, config, fn_args.custom_config["state_dir"])
 
 
 def _train(
     task: Task, config: TaskConfig, fn_args: Any, state_dir: str, log_dir: str | None
 ) -> Trained:
     """On Transform's output, or on from the newest checkpoint in `state_dir`."""
-    spec = task.feature_spec(config)
-    batches = source.train_batches(
-        source.file_records(fn_args.train_files, "GZIP"),
-        prepare_for(task, config, training=True),
-        spec,
-        batch_size=config.data.batch_size,
-        seed=config.train.seed,
-        shuffle_buffer=config.data.shuffle_buffer,
-        joined=config.data.documents_per_example,
-    )
-    validation_batches = source.eval_batches(
-        source.file_records(fn_args.eval_files, "GZIP"),
-        prepare_for(task, config, training=False),
-        spec,
-        batch_size=config.evaluate.batch_size,
-    )
+    training = train_batches(task, config, file_records(fn_args.train_files))
+    validation = eval_batches(task, config, file_records(fn_args.eval_files))
     with Progress(total=config.train.steps, label=f"{task.name}") as progress:
         return fit(
             task,
             config,
-            batches,
-            validation_batches,
+            training,
+            validation,
             state_dir=state_dir,
             log_dir=log_dir,
             progress=progress,
@@ -121,19 +108,9 @@ def _train(
         )
 
 
-def prepare_for(task: Task, config: TaskConfig, *, training: bool):
-    """The task's `prepare`, bound to a configuration: (features, seed) -> (inputs, targets)."""
-
-    def prepare(features: dict[str, tf.Tensor], seed: tf.Tensor):
-        return task.prepare(features, config, training, seed)
-
-    return prepare
-
-
 def _task(custom_config: dict[str, Any]) -> tuple[Task, TaskConfig]:
     task = registry.get(custom_config["task"])
-    config_class = type(task.preset(custom_config["preset"]).config)
-    return task, from_dict(config_class, custom_config["config"])
+    return task, from_dict(task.config_class, custom_config["config"])
 
 
 def _densify(value: Any, feature: tf.io.FixedLenFeature) -> tf.Tensor:

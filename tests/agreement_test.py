@@ -8,7 +8,7 @@ import scipy.stats
 import sklearn.metrics
 import tensorflow as tf
 
-from perceiver_keras.agreement import PLACES_MOST, Agreement, Statistic
+from perceiver_keras.metrics.agreement import PLACES_MOST, Agreement, Statistic
 
 RANDOM = np.random.default_rng(0)
 

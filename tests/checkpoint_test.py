@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from perceiver_keras import checkpoint
-from perceiver_keras.checkpoint import Checkpoints, Record
 from perceiver_keras.errors import PerceiverError
+from perceiver_keras.training import checkpoint
+from perceiver_keras.training.checkpoint import Checkpoints, Record
 
 
 class Run:

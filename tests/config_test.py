@@ -22,14 +22,9 @@ from perceiver_keras.config import (
     Stem,
     TaskConfig,
     TrainConfig,
-    from_dict,
-    from_json,
     frozen,
-    merge,
-    override,
-    to_dict,
-    to_json,
 )
+from perceiver_keras.config_tree import from_dict, from_json, merge, override, to_dict, to_json
 from perceiver_keras.errors import UsageError
 
 

@@ -17,7 +17,7 @@ QUERIES, LATENTS = random(2, 3000, 6), random(2, 5, 8)
 
 
 def decoders(**kwargs) -> list[Decode]:
-    """The same weights with memory for all queries, and for a part of them at a time."""
+    """Two decoders with the same weights: one has memory for all queries, the other for a part of them."""
     config = DecodeConfig(output_dim=3, **kwargs)
     layers = [Decode(config, attention_memory_mb=mb) for mb in (256, 1)]
     for layer in layers:
@@ -58,7 +58,7 @@ def test_gradients_are_the_same():
 
 
 def test_a_masked_query_sees_nothing():
-    """Its output is what the biases make of zero, whatever the latents are."""
+    """Its output is the same whatever the latents are."""
     layer = decoders()[0]
     mask = np.ones((2, 3000), bool)
     mask[:, 7] = False

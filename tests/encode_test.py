@@ -42,7 +42,7 @@ def test_an_input_without_any_visible_element_gives_finite_latents():
 
 
 def test_any_number_of_inputs():
-    """The same layer, and one trace for all lengths where the length is unknown."""
+    """One layer takes every length, and so does one trace with an unknown length."""
     layer = Encode(EncodeConfig(num_latents=4, latent_dim=8))
     traced = tf.function(layer, input_signature=[tf.TensorSpec((None, None, 6), tf.float32)])
     for length in (1, 7, 300):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from perceiver_keras.config import override
+from perceiver_keras.config_tree import override
 from perceiver_keras.errors import PerceiverError
 from perceiver_keras.evaluate import Evaluator, evaluate
 from tests.training import CONFIG, TASK, points, validation_batches

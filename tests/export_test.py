@@ -13,8 +13,8 @@ from tensorflow_serving.apis import prediction_log_pb2
 
 from components import serving_check
 from perceiver_keras import export
-from perceiver_keras.config import to_dict
-from perceiver_keras.data import source
+from perceiver_keras.config_tree import to_dict
+from perceiver_keras.data.store import source
 from perceiver_keras.errors import PerceiverError
 from perceiver_keras.saved_model import SIGNATURES
 from perceiver_keras.serve import Servable

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from perceiver_keras.config import override
+from perceiver_keras.config_tree import override
 from perceiver_keras.errors import PerceiverError
 from perceiver_keras.layers.linear import weights_by_path
-from perceiver_keras.local_start import QUERY, sinusoids, start_local
 from perceiver_keras.tasks import registry
-from perceiver_keras.warm_start import start_from
+from perceiver_keras.training.local_start import QUERY, sinusoids, start_local
+from perceiver_keras.training.warm_start import start_from
 
 LENGTH, LATENTS = 32, 16
 

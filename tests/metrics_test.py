@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 from sklearn.metrics import average_precision_score
 
-from perceiver_keras.metrics import BinnedAveragePrecision, ColumnRatio, read_metrics
+from perceiver_keras.metrics.columns import BinnedAveragePrecision, ColumnRatio, read_metrics
 
 
 def test_a_metric_of_several_values_gives_each_its_name():

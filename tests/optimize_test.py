@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from perceiver_keras import optimize
 from perceiver_keras.config import TrainConfig
+from perceiver_keras.training import optimizer as optimize
 
 TRAIN = TrainConfig(
     steps=100, learning_rate=0.1, schedule="constant", weight_decay=0.3, epsilon=1e-6, beta_2=0.99

@@ -11,7 +11,7 @@ import pytest
 
 from perceiver_keras import reproduce
 from perceiver_keras.errors import PerceiverError, UsageError
-from perceiver_keras.metrics import ColumnRatio
+from perceiver_keras.metrics.columns import ColumnRatio
 from perceiver_keras.progress import Progress
 from perceiver_keras.tasks import registry
 

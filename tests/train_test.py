@@ -16,7 +16,7 @@ import pytest
 import tensorflow as tf
 
 import perceiver_keras.train
-from perceiver_keras.config import override
+from perceiver_keras.config_tree import override
 from perceiver_keras.errors import PerceiverError, UsageError
 from perceiver_keras.progress import Progress
 from tests import training

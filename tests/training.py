@@ -22,8 +22,8 @@ from perceiver_keras.config import (
     ProcessConfig,
     TaskConfig,
     TrainConfig,
-    override,
 )
+from perceiver_keras.config_tree import override
 from perceiver_keras.layers.dropout import Dropout
 from perceiver_keras.layers.normalization import LayerNorm
 from perceiver_keras.loss import SparseCrossEntropy

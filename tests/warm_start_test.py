@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from perceiver_keras.config import override
+from perceiver_keras.config_tree import override
 from perceiver_keras.errors import PerceiverError, UsageError
 from perceiver_keras.layers.linear import weights_by_path
 from perceiver_keras.tasks import registry
-from perceiver_keras.warm_start import fingerprint, start_from
+from perceiver_keras.training.warm_start import fingerprint, start_from
 
 
 def small(name, *more):

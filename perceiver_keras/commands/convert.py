@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 
-from perceiver_keras.commands import options
-from perceiver_keras.commands.output import answer, say
+from perceiver_keras.commands.shared import options
+from perceiver_keras.commands.shared.output import answer, say
 from perceiver_keras.errors import PerceiverError, UsageError
 
 EXAMPLES = """\b
@@ -47,7 +47,7 @@ def command(source: Path, out: Path, kind: str, overrides: tuple[str, ...]) -> N
         raise PerceiverError(f"{source} does not exist; name a file or a folder.")
     if out.exists():
         raise PerceiverError(f"{out} exists; name a new file or folder.")
-    sizes = dict(_size(assignment) for assignment in options.normal_overrides(overrides))
+    sizes = dict(_size(assignment) for assignment in overrides)
 
     from perceiver_keras.progress import Progress
 
@@ -73,6 +73,7 @@ def command(source: Path, out: Path, kind: str, overrides: tuple[str, ...]) -> N
 def _size(assignment: str) -> tuple[str, Any]:
     """`model.process.num_blocks=2` as `from_preset` takes it: ("process__num_blocks", 2)."""
     key, equals, text = assignment.partition("=")
+    key = key.replace("-", "_")
     if not equals or not key.startswith("model."):
         raise UsageError(
             f"--set {assignment}: write model.KEY=VALUE, e.g. model.image_size=[64,64]."

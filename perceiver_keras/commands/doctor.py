@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
-from perceiver_keras.commands import checks
-from perceiver_keras.commands.options import common_options
-from perceiver_keras.commands.output import answer, say
+from perceiver_keras.commands.shared import checks
+from perceiver_keras.commands.shared.options import common_options
+from perceiver_keras.commands.shared.output import answer, say
 
 MARKS = {"ok": "ok     ", "note": "note   ", "missing": "MISSING"}
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from perceiver_keras.commands import options
-from perceiver_keras.commands.output import answer, say, show_figures
+from perceiver_keras.commands.shared import options
+from perceiver_keras.commands.shared.output import answer, say, show_figures
 
 EXAMPLES = """\b
 Examples:
@@ -38,14 +38,14 @@ def command(task: str, folder: Path, split: str | None, overrides: tuple[str, ..
     the_task, model, config = options.load_preset_folder(folder, task, overrides)
 
     from perceiver_keras.evaluate import evaluate
-    from perceiver_keras.task_data import TaskData, errors_in_words
+    from perceiver_keras.tasks.batches import TaskData
 
     data = TaskData(the_task, config)
     split = split or config.data.test_split
-    with errors_in_words(data, split):
+    with data.explained(split):
         batches = data.eval_batches(split)
         metrics = evaluate(the_task, config, model, batches)
-        baseline = the_task.baseline(batches, config)
+        baseline = the_task.measures.baseline(batches, config)
     count = data.records(split).num_examples
     say(f"{count:,} examples of {config.data.dataset}, split {split}")
     show_figures(metrics, baseline)

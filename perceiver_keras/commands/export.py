@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
-from perceiver_keras.commands import options
-from perceiver_keras.commands.output import answer, say
+from perceiver_keras.commands.shared import options
+from perceiver_keras.commands.shared.output import answer, say
 from perceiver_keras.errors import PerceiverError
 
 EXAMPLES = """\b
@@ -74,8 +74,8 @@ def command(folder: Path, out: Path, version: int | None, warmup: int) -> None:
 
 def _examples(task, config, count: int) -> list[bytes]:
     """Serialized examples for warm-up requests; none, and a word, where the data set isn't here."""
-    from perceiver_keras.data import source
-    from perceiver_keras.task_data import TaskData
+    from perceiver_keras.data.store import source
+    from perceiver_keras.tasks.batches import TaskData
 
     try:
         return source.take(TaskData(task, config).records(config.data.test_split), count)

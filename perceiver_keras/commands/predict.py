@@ -9,9 +9,9 @@ from typing import Any
 
 import click
 
-from perceiver_keras.commands import options
-from perceiver_keras.commands.output import answer, say
-from perceiver_keras.commands.predictions import Files, Result
+from perceiver_keras.commands.shared import options
+from perceiver_keras.commands.shared.output import answer, say
+from perceiver_keras.commands.shared.predictions import Files, Result
 from perceiver_keras.errors import UsageError
 
 EXAMPLES = """\b
@@ -87,12 +87,12 @@ def command(
 
     the_task = registry.get(task)
     written = Files(the_task, out, save)
-    asked = iter(the_task.requests(words))
+    asked = iter(the_task.asking.requests(words))
     first = list(islice(asked, 1))  # wrong words are an error before any model is loaded
     predictor = _from_weights(task, weights, preset) if weights else _from_saved_model(task, model)
 
     results: list[Result] = []
-    for batch in _batches(_chain(first, asked), the_task.requests_at_once):
+    for batch in _batches(_chain(first, asked), the_task.asking.at_once):
         new = [Result(*request) for request in batch if not written.there(request)]
         _answer_all(predictor, new, top)
         for result in new:
@@ -152,7 +152,7 @@ def _from_weights(task_name: str, weights: str, preset: str | None) -> Predictor
     task, model, config = options.load_weights(weights, task_name, preset)
 
     def run(raw: dict[str, Any]) -> Any:
-        outputs = task.serve(model, raw, config, model.labels)
+        outputs = task.serving.serve(model, raw, config, model.labels)
         return {name: value.numpy() for name, value in outputs.items()}
 
     return Predictor(task, weights, run, model.labels)
@@ -184,16 +184,16 @@ def _answer_all(predictor: Predictor, results: Sequence[Result], top: int) -> No
 def _fill(predictor: Predictor, results: Sequence[Result], top: int) -> None:
     if not results:
         return
-    raw = predictor.task.read([result.content for result in results])
+    raw = predictor.task.asking.pack([result.content for result in results])
     outputs = predictor.run(raw)
-    answers = predictor.task.answer(outputs, predictor.labels, top)
+    answers = predictor.task.asking.answers(outputs, predictor.labels, top)
     for index, result in enumerate(results):
         result.answer = answers[index]
         result.numbers = {name: value[index] for name, value in outputs.items()}
 
 
 def _why(error: Exception) -> str:
-    from perceiver_keras.commands.explain import explain
+    from perceiver_keras.commands.shared.explain import explain
 
     words = explain(error)[0]
     return "can't be decoded" if "image" in words.lower() and "decod" in words.lower() else words

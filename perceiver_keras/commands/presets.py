@@ -6,8 +6,8 @@ from typing import Any
 
 import click
 
-from perceiver_keras.commands.options import common_options
-from perceiver_keras.commands.output import answer, say, table
+from perceiver_keras.commands.shared.options import common_options
+from perceiver_keras.commands.shared.output import answer, say, table
 
 EXAMPLES = """\b
 Examples:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
-from perceiver_keras.commands.options import common_options
-from perceiver_keras.commands.output import answer, say
+from perceiver_keras.commands.shared.options import common_options
+from perceiver_keras.commands.shared.output import answer, say
 
 EXAMPLES = """\b
 Examples:

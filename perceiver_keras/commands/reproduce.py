@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from perceiver_keras.commands import options
-from perceiver_keras.commands.output import answer, say, table
+from perceiver_keras.commands.shared import options
+from perceiver_keras.commands.shared.output import answer, say, table
 from perceiver_keras.errors import UsageError
 
 EXAMPLES = """\b

@@ -10,8 +10,8 @@ from typing import Any
 
 import click
 
-from perceiver_keras.commands import options
-from perceiver_keras.commands.output import answer, say, table
+from perceiver_keras.commands.shared import options
+from perceiver_keras.commands.shared.output import answer, say, table
 from perceiver_keras.errors import UsageError
 
 EXAMPLES = """\b
@@ -73,7 +73,6 @@ def command(
     serves in a fresh process.
     """
     run_dir = run_dir or Path("runs") / task
-    overrides = options.normal_overrides(overrides)
     beam = beam_arguments(beam_runner, beam_args)
     # First everything that may be wrong in the request: TFX takes half a minute to import.
     _check_configuration(task, preset, config_files, overrides, seed)
@@ -85,7 +84,7 @@ def command(
     settings = PipelineSettings.create(
         task,
         preset=preset,
-        config_values=tuple(map(options.read_config_file, config_files)),
+        layers=options.read_config_files(config_files),
         overrides=overrides,
         run_dir=run_dir,
         seed=seed,
@@ -131,7 +130,7 @@ def _read_back(pushed: str | None) -> dict[str, Any] | None:
     if pushed is None:
         return None
     child = subprocess.run(
-        [sys.executable, "-m", "perceiver_keras.commands.read_back", pushed],
+        [sys.executable, "-m", "perceiver_keras.commands.shared.read_back", pushed],
         capture_output=True,
         text=True,
         check=False,

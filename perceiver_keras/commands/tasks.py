@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from perceiver_keras.commands.options import common_options
-from perceiver_keras.commands.output import answer, say, table
+from perceiver_keras.commands.shared.options import common_options
+from perceiver_keras.commands.shared.output import answer, say, table
 from perceiver_keras.tasks import registry
 
 

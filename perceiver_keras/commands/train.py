@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from perceiver_keras.commands import options
-from perceiver_keras.commands.output import answer, say, show_figures
+from perceiver_keras.commands.shared import options
+from perceiver_keras.commands.shared.output import answer, say, show_figures
 
 EXAMPLES = """\b
 Examples:
@@ -46,12 +46,12 @@ def command(
     run_dir = run_dir or Path("runs") / f"train_{task}"
 
     from perceiver_keras.progress import Progress
-    from perceiver_keras.task_data import TaskData, errors_in_words
+    from perceiver_keras.tasks.batches import TaskData
     from perceiver_keras.train import fit
 
     data = TaskData(the_task, config)
     with (
-        errors_in_words(data, config.data.train_split),
+        data.explained(config.data.train_split),
         Progress(total=config.train.steps, label=task) as progress,
     ):
         trained = fit(

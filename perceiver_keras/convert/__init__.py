@@ -1,7 +1,7 @@
-"""Official weights in and out: DeepMind's pickles and Hugging Face's files, read as untrusted.
+"""Reads and writes official weights: DeepMind's pickles and Hugging Face's files, treated as untrusted.
 
-`load_deepmind`, `load_huggingface` make a model; `save_deepmind`, `save_huggingface` write one so
-that the official code takes it. Names are resolved lazily, so that this package imports at once.
+`load_deepmind` and `load_huggingface` return a model; `save_deepmind` and `save_huggingface` write one
+that the official code can load. Names are resolved lazily, so importing this package is instant.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-# Models are built by their task, which stands above this package: hence by name only.
+# Only a task can build its model, and tasks import this package: so these are imported when they are used.
 _HOMES = {
     "load_deepmind": "perceiver_keras.tasks.official",
     "load_huggingface": "perceiver_keras.tasks.official",

@@ -1,4 +1,4 @@
-"""A checkpoint under our own names, and how it meets a model: every difference in one error."""
+"""A checkpoint under our own names, checked against what is expected; one error lists every difference."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from perceiver_keras.errors import PerceiverError, UsageError, nearest
 Source = Literal["deepmind", "huggingface"]
 Shapes = Mapping[str, tuple[int, ...]]
 
-# SPEC: where the two differ. The official code has GELU's tanh form, the port the exact one.
+# The official code uses GELU's tanh form, the port the exact one (docs/architecture.md, Where the two codes differ).
 ACTIVATION = {"deepmind": "gelu_tanh", "huggingface": "gelu"}
 
-# How each names the self-attention layers of a block; Haiku's first has no number.
+# How each source names the self-attention layers of a block; Haiku's first layer has no number.
 LAYER_NUMBER = {
     "deepmind": r"encoder/~/self_attention(?:_(\d{1,3}))?/",
     "huggingface": r"^perceiver\.encoder\.self_attends\.(\d{1,3})\.",
@@ -29,17 +29,17 @@ OUR_LAYER_NUMBER = r"^process/self_attention_(\d{1,3})/"
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Weights of one released kind of model, told apart from their origin.
+    """The weights of one of the released models, in the same form whichever file they came from.
 
     Attributes:
-        model: which one, a key of `names.RELEASED`.
-        source: whose files it came from.
-        tensors: our path -> array, laid out as ours.
-        sizes: what the file says of the model: the named sizes of the rows' shapes.
-        extras: what the source holds and no model needs (counters of moving averages), by the source's
-            name; kept so that writing it back gives the same file.
-        settings: what the file's configuration says and its tensors can't: blocks, heads, the activation.
-        path: where it came from, for messages.
+        model: which model, a key of `names.RELEASED`.
+        source: which kind of file the weights came from.
+        tensors: our path -> array, in our layout.
+        sizes: the named sizes in the rows' shapes, as the file has them.
+        extras: tensors that no model needs (counters of moving averages), under the source's names;
+            kept so that writing the checkpoint back gives the same file.
+        settings: what only the file's configuration can tell, not its tensors: blocks, heads, the activation.
+        path: the file, for messages.
     """
 
     model: str
@@ -64,21 +64,21 @@ class Checkpoint:
 
 
 def released(model: str):
-    """The entry of a released model by its preset's name."""
+    """The entry of a released model, found by the name of its preset."""
     if model not in RELEASED:
-        raise UsageError(f"No model {model!r} was released.{nearest(model, RELEASED)}")
+        raise UsageError(f"There is no released model {model!r}.{nearest(model, RELEASED)}")
     return RELEASED[model]
 
 
 def count_layers(names: Mapping[str, object], pattern: str) -> int:
-    """One more than the highest number that `pattern`'s group finds in the names (an empty group is 0)."""
+    """One more than the highest number that the group of `pattern` matches in the names (an empty group is 0)."""
     found = (re.search(pattern, name) for name in names)
     numbers = [int(match.group(1) or 0) for match in found if match]
     return max(numbers, default=-1) + 1
 
 
 def diff(path: str, found: Shapes, expected: Shapes, what: str) -> None:
-    """Raises one `PerceiverError` that lists every missing, extra and misshapen tensor."""
+    """Raises one `PerceiverError` that lists every tensor that is missing, unknown or of the wrong shape."""
     lines = [
         *(f"- {name} {_spell(expected[name])}: missing" for name in expected if name not in found),
         *(f"+ {name} {_spell(found[name])}: unknown" for name in found if name not in expected),
@@ -100,10 +100,10 @@ def from_source(
     path: str,
     settings: Mapping[str, Any] | None = None,
 ) -> Checkpoint:
-    """The tensors of a file under the source's names, or the error that lists all that is off.
+    """The checkpoint made of a file's tensors, which are given under the source's names.
 
-    Which model it is, is told by the names; what shape each tensor should have follows from the
-    sizes that most of them agree on.
+    The names determine which model it is, and the sizes that most tensors agree on determine the shape
+    that each should have. Raises `PerceiverError` listing every tensor that differs.
     """
     num_layers = count_layers(raw, LAYER_NUMBER[source])
     model = _nearest_model(source, raw, num_layers, path)
@@ -122,7 +122,7 @@ def from_source(
 def _nearest_model(
     source: Source, raw: Mapping[str, np.ndarray], num_layers: int, path: str
 ) -> str:
-    """The released model whose tensors' names differ least from those of the file."""
+    """The released model whose tensor names differ least from the file's."""
     names = {
         model: {getattr(row, source) for row in entry.rows(num_layers)}
         for model, entry in RELEASED.items()
@@ -131,14 +131,14 @@ def _nearest_model(
     if not names[nearest_model] & raw.keys():
         listed = ", ".join(list(raw)[:3]) or "none"
         raise PerceiverError(
-            f"{path}: its {len(raw)} tensors ({listed}, …) are those of none of the released "
+            f"{path}: its {len(raw)} tensors ({listed}, …) do not belong to any of the released "
             f"Perceiver IO models ({', '.join(RELEASED)})."
         )
     return nearest_model
 
 
 def agreed_sizes(source: Source | None, found: Shapes, rows: Mapping[str, Row]) -> dict[str, int]:
-    """Every named size of the rows' shapes, as most of the tensors have it.
+    """Every named size in the rows' shapes, with the value that most tensors give it.
 
     `found` and `rows` are keyed by the source's names, or by ours where `source` is None.
     """
@@ -155,13 +155,13 @@ def agreed_sizes(source: Source | None, found: Shapes, rows: Mapping[str, Row]) 
 
 
 def _shape_in(source: Source, row: Row, sizes: Mapping[str, int]) -> tuple[int, ...]:
-    """The shape that a row's tensor should have in the source; 0 where no tensor tells the size."""
+    """The shape that a row's tensor should have in the source; 0 for a size that no tensor determines."""
     ours = [size if isinstance(size, int) else sizes.get(size, 0) for size in row.shape]
     return getattr(row.layout, f"to_{source}")(_dummy(ours)).shape
 
 
 def _dummy(shape: Sequence[int]) -> np.ndarray:
-    """An array of a shape that takes no memory."""
+    """An array of the given shape that takes no memory."""
     return np.broadcast_to(np.zeros((), np.bool_), tuple(shape))
 
 
@@ -170,7 +170,7 @@ def _spell(shape: Sequence[int]) -> str:
 
 
 def to_source(checkpoint: Checkpoint, source: Source) -> dict[str, np.ndarray]:
-    """The tensors under a source's names, laid out as it does; extras only if they came from there."""
+    """The tensors under a source's names and in its layout; extras only if they came from that source."""
     rows = checkpoint.rows
     diff(
         checkpoint.path,
@@ -186,5 +186,5 @@ def to_source(checkpoint: Checkpoint, source: Source) -> dict[str, np.ndarray]:
 
 
 def _is_extra(name: str) -> bool:
-    """Haiku's and PyTorch's bookkeeping of moving averages: of no use outside of training there."""
+    """Whether it is Haiku's or PyTorch's bookkeeping of moving averages, which only their own training needs."""
     return bool(re.search(r"_ema/(counter|hidden)$|\.num_batches_tracked$", name))

@@ -1,6 +1,6 @@
-"""DeepMind's released pickles: a Haiku tree {module: {name: array}}, read and written.
+"""Reads and writes DeepMind's released pickles: a Haiku tree {module: {name: array}}.
 
-The ImageNet and video files hold {"params": tree, "state": tree}, the others the parameters' tree itself.
+The ImageNet and video files hold {"params": tree, "state": tree}; the others hold the parameter tree itself.
 """
 
 from __future__ import annotations
@@ -23,27 +23,27 @@ from perceiver_keras.errors import PerceiverError
 
 Tree = dict[str, dict[str, np.ndarray]]
 
-# Haiku's moving averages divide by 1 - decay^count; at this count that is 1 to the last bit, so a
-# model of ours, which keeps the average alone, is written as one whose average has settled.
+# Haiku's moving averages divide by 1 - decay^count, which at this count is 1 to the last bit. Our
+# models keep only the average, so it is written as one that has settled.
 _SETTLED = 100_000
 
 
 def read_deepmind(path: str | os.PathLike[str]) -> Checkpoint:
     """The checkpoint in an official pickle.
 
-    Raises `PerceiverError` if the pickle asks for anything but arrays, and if its tensors are not
-    exactly those of one of the released models; the error lists every one that is off.
+    Raises `PerceiverError` if the pickle asks for anything but arrays, or if its tensors are not
+    exactly those of one of the released models; the error lists every difference.
     """
     kind = kind_of(path)
     if kind != "pickle":
-        raise PerceiverError(f"{os.fspath(path)}: a {kind} file, not one of DeepMind's pickles.")
+        raise PerceiverError(f"{os.fspath(path)} is a {kind} file, not one of DeepMind's pickles.")
     return from_tree(load_pickle(path), path=os.fspath(path))
 
 
 def from_tree(tree: Any, *, path: str = "tree") -> Checkpoint:
     """A Haiku tree, or {"params": tree, "state": tree}, as a checkpoint."""
     if not isinstance(tree, dict):
-        raise PerceiverError(f"{path}: holds a {type(tree).__name__}, not a tree of weights.")
+        raise PerceiverError(f"{path} holds a {type(tree).__name__}, not a tree of weights.")
     parts = [tree]
     if set(tree) <= {"params", "state"} and "params" in tree:
         parts = [tree["params"], tree.get("state") or {}]
@@ -54,7 +54,7 @@ def from_tree(tree: Any, *, path: str = "tree") -> Checkpoint:
 
 
 def to_tree(checkpoint: Checkpoint) -> dict[str, Any]:
-    """The checkpoint as DeepMind's files hold it."""
+    """The checkpoint as the tree that DeepMind's files hold."""
     entry = released(checkpoint.model)
     flat = to_source(checkpoint, "deepmind")
     in_state = {row.deepmind for row in checkpoint.rows if row.state}
@@ -69,7 +69,7 @@ def to_tree(checkpoint: Checkpoint) -> dict[str, Any]:
 
 
 def write_deepmind(checkpoint: Checkpoint, path: str | os.PathLike[str]) -> None:
-    """Writes a pickle of plain dictionaries and numpy arrays, which the official notebooks load."""
+    """Writes a pickle of plain dictionaries and NumPy arrays, which the official notebooks can load."""
     aside = f"{os.fspath(path)}.tmp-{os.getpid()}"
     try:
         with open(aside, "wb") as file:

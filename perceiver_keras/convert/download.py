@@ -1,8 +1,8 @@
-"""Official weights over HTTP: once, resumed after a break, checked, and kept in a cache.
+"""Downloads official weights once: resumed after a break, checked, and kept in a cache.
 
-`fetch` writes to NAME.part beside the target and renames when all bytes are there, so a file under
-its own name is always whole. What is on the way is resumed by an HTTP Range request, guarded by
-the server's ETag: a file that changed meanwhile is begun anew.
+`fetch` writes to NAME.part next to the target and renames it when all bytes are there, so a file under
+its own name is always complete. An unfinished download is resumed with an HTTP Range request, guarded
+by the server's ETag: if the file has changed in the meantime, the download starts over.
 """
 
 from __future__ import annotations
@@ -26,12 +26,13 @@ from typing import Any, BinaryIO, TextIO
 from perceiver_keras.errors import PerceiverError, UsageError, nearest
 from perceiver_keras.files import write_json
 
-Progress = Callable[[int, int | None], None]  # bytes so far, bytes in all where known
+Progress = Callable[[int, int | None], None]  # bytes so far, bytes in total (None if unknown)
 
 DEEPMIND_URL = "https://storage.googleapis.com/perceiver_io"
 HUGGINGFACE_URL = "https://huggingface.co"
 
-# Preset -> file name in DeepMind's bucket, repository on the hub (SPEC: Released settings).
+# Preset -> file name in DeepMind's bucket, and preset -> repository on the hub
+# (docs/architecture.md, Released settings).
 DEEPMIND_FILES = {
     "language_mlm_bytes": "language_perceiver_io_bytes.pickle",
     "imagenet_learned_position_encoding": "imagenet_learned_position_encoding.pystate",
@@ -70,10 +71,10 @@ def download(
     """The official weights of a released preset, from the cache or else from the network.
 
     Args:
-        preset: one of the six released, e.g. "optical_flow".
+        preset: one of the six released presets, e.g. "optical_flow".
         source: "deepmind" or "huggingface".
-        progress: called with the bytes so far and in all.
-        cache: folder to keep it in; default `cache_folder()`.
+        progress: called with the bytes so far and in total.
+        cache: the folder to keep the files in; default `cache_folder()`.
         base_url: another server with the same paths.
 
     Returns:
@@ -85,7 +86,7 @@ def download(
     tables = {"deepmind": DEEPMIND_FILES, "huggingface": HUGGINGFACE_REPOSITORIES}
     if source not in tables:
         raise UsageError(
-            f"weights={source!r} is no source to download from.{nearest(source, tables)}"
+            f"weights={source!r} is not a source to download from.{nearest(source, tables)}"
         )
     if preset not in tables[source]:
         raise UsageError(
@@ -115,7 +116,7 @@ def _fetch_repository(
 
 
 def printed(label: str, stream: TextIO | None = None) -> Progress:
-    """Progress as text: one line drawn again and again on a terminal, a line every tenth elsewhere."""
+    """Prints the progress: on a terminal one line that is redrawn, elsewhere one line per tenth of the file."""
     stream = stream or sys.stderr
     shown = -1
 
@@ -146,16 +147,16 @@ def fetch(
     tries: int = _TRIES,
     wait_s: float = 1.0,
 ) -> Path:
-    """The file at `url` as `target`, which is whole or absent at any time; nothing if it is there.
+    """Downloads `url` to `target`, which at any time is complete or absent; does nothing if it is there.
 
-    A broken connection is resumed where it broke, `tries` times with growing waits; what there is
-    by then stays for the next call. Raises `PerceiverError` in words.
+    A broken download is resumed where it stopped, in at most `tries` attempts with growing waits; what
+    has arrived by then is kept for the next call. Raises `PerceiverError` with a readable message.
     """
     target = Path(target)
     if target.is_file():
         return target
     if not url.startswith(("http://", "https://")):
-        raise UsageError(f"{url} is no web address.")
+        raise UsageError(f"{url} is not a web address.")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         part = _Part(target.with_name(target.name + ".part"))
@@ -166,8 +167,8 @@ def fetch(
             except _Broken as error:
                 if attempt == tries - 1:
                     raise PerceiverError(
-                        f"Downloading {url} broke off {tries} times, last at {part.size} bytes ({error}). "
-                        f"Run again to go on from there, or put the file at {target} yourself."
+                        f"Downloading {url} failed {tries} times, last after {part.size} bytes ({error}). "
+                        f"Run again to continue from there, or put the file at {target} yourself."
                     ) from None
                 time.sleep(wait_s * 2**attempt)
         _check(url, part, sha256)
@@ -178,7 +179,7 @@ def fetch(
 
 
 class _Broken(Exception):
-    """The connection failed; another try may go on."""
+    """The connection failed; another attempt may continue."""
 
 
 class _NotThere(PerceiverError):
@@ -187,7 +188,7 @@ class _NotThere(PerceiverError):
 
 @dataclass
 class _Part:
-    """The unfinished file, and beside it what the server said it is."""
+    """The unfinished file, and a JSON file next to it with what the server said about it."""
 
     path: Path
 
@@ -199,7 +200,7 @@ class _Part:
         return self.path.stat().st_size if self.path.is_file() else 0
 
     def said(self, what: str) -> Any:
-        """What the server said of the file when it began: "etag", "md5" or "length"."""
+        """What the server said about the file when the download began: "etag", "md5" or "length"."""
         try:
             return json.loads(self.about.read_text()).get(what)
         except (OSError, ValueError, AttributeError):
@@ -247,7 +248,7 @@ def _transfer(url: str, part: _Part, progress: Progress | None) -> None:
                 file.flush()
                 os.fsync(file.fileno())
     except urllib.error.HTTPError as error:
-        if error.code == 416:  # nothing follows what we have
+        if error.code == 416:  # the file has no bytes after those we have
             whole = part.said("length") in (None, str(start))
             if whole and error.headers.get("Content-Range") == f"bytes */{start}":
                 return
@@ -267,7 +268,7 @@ def _transfer(url: str, part: _Part, progress: Progress | None) -> None:
     if total is not None and done != total:
         if done > total:
             part.remove()
-        raise _Broken(f"{done} of {total} bytes came")
+        raise _Broken(f"{done} of {total} bytes arrived")
 
 
 def _starts_at(response: http.client.HTTPResponse, start: int) -> bool:
@@ -276,7 +277,7 @@ def _starts_at(response: http.client.HTTPResponse, start: int) -> bool:
         total = start + int(length)
         if response.headers.get("Content-Range") == f"bytes {start}-{total - 1}/{total}":
             return True
-    raise _Broken("the server sent another part than the one asked for")
+    raise _Broken("the server sent a different part from the one requested")
 
 
 def _length(response: http.client.HTTPResponse, start: int) -> int | None:
@@ -285,7 +286,7 @@ def _length(response: http.client.HTTPResponse, start: int) -> int | None:
 
 
 def _check(url: str, part: _Part, sha256: str | None) -> None:
-    """The bytes against the hash that is known, and against the one that Google's storage tells."""
+    """Compares the bytes with the given hash, or else with the one that Google's storage sent."""
     if sha256 is not None:
         expected, found = sha256, _digest(part.path, "sha256").hex()
     else:
@@ -295,7 +296,7 @@ def _check(url: str, part: _Part, sha256: str | None) -> None:
     if found != expected:
         part.remove()
         raise PerceiverError(
-            f"{url} came with the hash {found}, not {expected}: damaged or replaced. Nothing was kept; "
+            f"{url} has the hash {found}, not {expected}: it is damaged or was replaced. Nothing was kept; "
             "run again."
         )
 

@@ -1,4 +1,4 @@
-"""Hugging Face's PyTorch port: a state dict in `.safetensors` or `.bin`, with `config.json` beside it."""
+"""Hugging Face's PyTorch port: a state dict in `.safetensors` or `.bin`, with `config.json` next to it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from perceiver_keras.files import write_json
 
 WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 
-# What the tensors can't tell: config.json's word, which is ours too, and the port's default for it.
+# What the tensors don't determine: the name in config.json, which is ours too, and the port's default.
 _DEFAULTS = {
     "num_blocks": 1,
     "num_self_attention_heads": 8,
@@ -45,15 +45,15 @@ PORT_ACTIVATION = {"gelu": "gelu", "gelu_tanh": "gelu_pytorch_tanh"}
 def read_huggingface(path: str | os.PathLike[str]) -> Checkpoint:
     """The checkpoint in a repository's folder, or in its `.safetensors` or `.bin` alone.
 
-    With a `config.json` beside the weights the heads, blocks and activation are those it names.
-    Raises `PerceiverError` for anything but tensors, and if they are not exactly those of one of
-    the released models; the error lists every one that is off.
+    A `config.json` next to the weights determines the heads, blocks and activation.
+    Raises `PerceiverError` for anything but tensors, or if they are not exactly those of one of
+    the released models; the error lists every difference.
     """
     path = Path(path)
     file = _weights_in(path) if path.is_dir() else path
     kind = kind_of(file)
     if kind not in ("safetensors", "torch_bin"):
-        raise PerceiverError(f"{file}: a {kind} file, not Hugging Face's .safetensors or .bin.")
+        raise PerceiverError(f"{file} is a {kind} file, not Hugging Face's .safetensors or .bin.")
     state = load_safetensors(file) if kind == "safetensors" else load_torch_bin(file)
     return from_state_dict(state, settings=read_settings(file.parent), path=str(file))
 
@@ -64,12 +64,12 @@ def from_state_dict(
     settings: Mapping[str, Any] | None = None,
     path: str = "state dict",
 ) -> Checkpoint:
-    """A state dict in the port's names as a checkpoint."""
+    """The checkpoint made of a state dict, which is given under the port's names."""
     return from_source("huggingface", state, path, settings)
 
 
 def to_state_dict(checkpoint: Checkpoint) -> dict[str, np.ndarray]:
-    """The checkpoint under the port's names, laid out as PyTorch does."""
+    """The checkpoint under the port's names and in PyTorch's layout."""
     state = to_source(checkpoint, "huggingface")
     for name in list(state):
         if name.endswith(".running_mean"):  # PyTorch's batch norm also counts its batches
@@ -81,7 +81,7 @@ def to_state_dict(checkpoint: Checkpoint) -> dict[str, np.ndarray]:
 def write_huggingface(
     checkpoint: Checkpoint, path: str | os.PathLike[str], config: Mapping[str, Any]
 ) -> None:
-    """Writes `path` if it ends in .safetensors, else a folder with weights and `config.json`.
+    """Writes one file if `path` ends in .safetensors, else a folder with the weights and `config.json`.
 
     Args:
         config: the arguments of the port's configuration class (see `sizes.port_config`).
@@ -105,18 +105,18 @@ def read_settings(folder: Path) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise PerceiverError(f"{file} is not JSON: {error}.") from None
     if isinstance(config, dict) and not config.keys() & {*_DEFAULTS, "model_type", "hidden_act"}:
-        return {}  # some other program's config.json, such as that of our own preset folders
+        return {}  # another program's config.json, such as the one in our own preset folders
     return settings_of(config, str(file))
 
 
 def settings_of(config: Any, path: str = "config.json") -> dict[str, Any]:
-    """The settings of a port's configuration, as a dictionary that `config.json` holds."""
+    """The settings in the port's configuration, which is given as the object in `config.json`."""
     if not isinstance(config, dict):
         raise PerceiverError(f"{path} is not an object.")
     settings: dict[str, Any] = {key: config.get(key, it) for key, it in _DEFAULTS.items()}
     for key, value in settings.items():
         if not _is_size(value):
-            raise PerceiverError(f"{path}: {key} is {value!r}, not a number.")
+            raise PerceiverError(f"{path}: {key} is {value!r}, not a positive whole number.")
     train_size = settings["train_size"] = config.get("train_size", _TRAIN_SIZE)
     if (
         not isinstance(train_size, list)
@@ -129,12 +129,14 @@ def settings_of(config: Any, path: str = "config.json") -> dict[str, Any]:
         raise PerceiverError(f"{path}: use_query_residual is {residual!r}, not true or false.")
     name = config.get("hidden_act", "gelu")
     if name not in _ACTIVATIONS:
-        raise PerceiverError(f"{path}: hidden_act {name!r} is none of {', '.join(_ACTIVATIONS)}.")
+        raise PerceiverError(
+            f"{path}: hidden_act {name!r} is not one of {', '.join(_ACTIVATIONS)}."
+        )
     return settings | {"activation": _ACTIVATIONS[name], "labels": _labels(config.get("id2label"))}
 
 
 def _labels(id2label: Any) -> list[str] | None:
-    """Names of the classes in their order, unless they are the port's placeholders or not all there."""
+    """The class names in order, or None if some are missing or all are the port's placeholders."""
     if not isinstance(id2label, dict) or len(id2label) > 1 << 20:
         return None
     names = [id2label.get(str(i)) for i in range(len(id2label))]

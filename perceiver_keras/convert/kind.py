@@ -1,4 +1,4 @@
-"""Tells what a file of weights is by its content; its name may say anything."""
+"""Recognizes a file of weights by its content, whatever its name says."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ _LEGACY_TORCH = bytes.fromhex("8a0a6cfc9c46f9206aa85019")  # PyTorch's magic num
 def kind_of(path: str | os.PathLike[str]) -> Kind:
     """`pickle` (DeepMind), `torch_bin`, `safetensors` or `keras_h5`.
 
-    Raises `PerceiverError` in words for what can't be read, and where something near it can.
+    Raises `PerceiverError` with a readable message for anything else, saying what to use instead
+    where there is something.
     """
     source = os.fspath(path)
     if os.path.isdir(source):
-        raise PerceiverError(f"{source} is a folder; give the file of weights in it.")
+        raise PerceiverError(f"{source} is a folder; give the weights file in it.")
     try:
         with open(source, "rb") as file:
             head = file.read(64)
@@ -30,8 +31,8 @@ def kind_of(path: str | os.PathLike[str]) -> Kind:
         raise PerceiverError(f"{source} is empty; download or save it again.")
     if head[2:14] == _LEGACY_TORCH:
         raise PerceiverError(
-            f"{source}: written by PyTorch before 1.6. Load and save it again with a newer PyTorch, "
-            "or take the repository's model.safetensors."
+            f"{source} was written by PyTorch before 1.6. Load it with a newer PyTorch and save it again, "
+            "or use the repository's model.safetensors."
         )
     if head[:2] in _PROTOCOLS:
         return "pickle"
@@ -43,7 +44,7 @@ def kind_of(path: str | os.PathLike[str]) -> Kind:
         return "safetensors"
     if head.lstrip()[:1] == b"<" or head.startswith(b"version https://git-lfs"):
         raise PerceiverError(
-            f"{source} is a web page or a pointer, not weights; download it again."
+            f"{source} is a web page or a Git LFS pointer, not weights; download it again."
         )
     raise PerceiverError(
         f"{source} begins with {head[:8]!r}: neither a pickle, a PyTorch .bin, a .safetensors nor "
@@ -55,8 +56,8 @@ def _kind_of_zip(source: str) -> Kind:
     if not _lists_entry(source, b"model.weights.h5"):
         return "torch_bin"
     raise PerceiverError(
-        f"{source}: a whole Keras model, which can hold code; load it with keras.models.load_model "
-        "if you trust it, or give its model.weights.h5."
+        f"{source} is a whole Keras model, which can contain code; load it with keras.models.load_model "
+        "if you trust it, or give the model.weights.h5 in it."
     )
 
 

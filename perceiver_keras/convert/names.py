@@ -1,8 +1,9 @@
-"""Our names for weights, and the two that the released checkpoints use: the one table of the three.
+"""The one table of weight names: ours, and those of the two kinds of released checkpoints.
 
-A row says that a weight of ours (a path as `layers.linear.weights_by_path` gives it) is one tensor of
-DeepMind's Haiku tree (module/name) and one of Hugging Face's state dict, and how each lays it out.
-Everything that converts reads these rows, in both directions; nothing else names a tensor.
+Each row maps one of our weights (its path as `layers.linear.weights_by_path` gives it) to one tensor in
+DeepMind's Haiku tree (module/name) and one in Hugging Face's state dict, with its layout in each. All
+conversion, in both directions, reads these rows; no other code names a tensor. docs/architecture.md,
+Names in the checkpoints, has the same names for readers.
 
     ours                              Haiku                                 PyTorch port
     attention/query/kernel [in, out]  attention/linear/w [in, out]          attention.self.query.weight [out, in]
@@ -27,7 +28,7 @@ def _same(array: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Layout:
-    """How a tensor lies in either source. `..._rank` is the number of its axes there."""
+    """How a tensor is laid out in each source. `..._rank` is its number of axes there."""
 
     deepmind_rank: int
     huggingface_rank: int
@@ -40,13 +41,15 @@ class Layout:
 VECTOR = Layout(1, 1)
 ARRAY = Layout(2, 2)  # learned positions, queries, latents: [index, channels]
 KERNEL = Layout(2, 2, to_huggingface=np.transpose, from_huggingface=np.transpose)
-CONVOLUTION = Layout(  # ours and Haiku's [h, w, in, out], PyTorch's [out, in, h, w]
+# Ours and Haiku's [h, w, in, out], PyTorch's [out, in, h, w].
+CONVOLUTION = Layout(
     4,
     4,
     to_huggingface=lambda a: a.transpose(3, 2, 0, 1),
     from_huggingface=lambda a: a.transpose(2, 3, 1, 0),
 )
-POINTWISE = Layout(  # a 1x1 convolution, which is a Linear of ours
+# A 1x1 convolution, which in our models is a Linear layer.
+POINTWISE = Layout(
     4,
     4,
     to_deepmind=lambda a: a[None, None],
@@ -54,7 +57,8 @@ POINTWISE = Layout(  # a 1x1 convolution, which is a Linear of ours
     to_huggingface=lambda a: a.T[:, :, None, None],
     from_huggingface=lambda a: a.reshape(a.shape[:2]).T if a.shape[2:] == (1, 1) else a,
 )
-BATCH_NORM = Layout(  # ours and PyTorch's [C], Haiku's [1, 1, 1, C]
+# Ours and PyTorch's [C], Haiku's [1, 1, 1, C].
+BATCH_NORM = Layout(
     4,
     1,
     to_deepmind=lambda a: a.reshape(1, 1, 1, -1),
@@ -67,8 +71,8 @@ class Row:
     """One weight under its three names.
 
     Attributes:
-        shape: ours, of numbers and of names of sizes; a file's sizes are those that its tensors agree on.
-        state: Haiku keeps it in the state tree, not with the parameters.
+        shape: our shape, of numbers and names of sizes; a file's sizes are those that most tensors agree on.
+        state: whether Haiku keeps it in the state tree instead of with the parameters.
     """
 
     ours: str
@@ -102,10 +106,10 @@ def _array(ours: str, deepmind: str, huggingface: str, shape: Shape) -> Row:
 def _block(
     ours: str, deepmind: str, huggingface: str, norms: dict[str, str], stage: str
 ) -> Iterator[Row]:
-    """An attention block of a stage.
+    """The rows of one attention block in a stage.
 
-    `norms` are ours on its inputs with their channels: one for self-attention; the query's and the
-    key/value input's for cross-attention.
+    `norms` maps our names of the norms on the block's inputs to their channels: one norm for
+    self-attention; the query's and the key/value input's for cross-attention.
     """
     numbers = ("", "_1", "_2", "_3")
     for i, (norm, channels) in enumerate(norms.items()):
@@ -351,9 +355,9 @@ class Released:
     """One of the released models, under the name of its preset.
 
     Attributes:
-        own_rows: the rows beside those of encode and process.
-        with_state: whether DeepMind's pickle holds {"params", "state"} or the parameters themselves.
-        encoder: Haiku's name of the encoder.
+        own_rows: the rows other than those of encode and process.
+        with_state: whether DeepMind's pickle holds {"params", "state"} or only the parameters.
+        encoder: Haiku's name for the encoder.
     """
 
     own_rows: Callable[[], Iterator[Row]]
@@ -361,7 +365,7 @@ class Released:
     encoder: str = "perceiver_encoder"
 
     def rows(self, num_layers: int) -> list[Row]:
-        """All rows of the model with `num_layers` self-attention layers a block."""
+        """All rows of the model with `num_layers` self-attention layers per block."""
         return [*self.own_rows(), *_encode_and_process(self.encoder, num_layers)]
 
 

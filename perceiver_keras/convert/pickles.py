@@ -1,14 +1,14 @@
-"""Reads a pickle that nobody vouches for: arrays and plain containers come out, nothing is ever run.
+"""Reads an untrusted pickle: arrays and plain containers come out, and nothing in it is ever run.
 
-Python's own unpickler imports what a file names and calls it. This one is a machine of our own for
-the opcodes of protocols 2 to 5: it knows no import, and a name in the file is only looked up in a
-table of (module, name) pairs, whose values are functions of ours (`stand_ins.NUMPY_AND_JAX`). All
-else raises `PerceiverError`: unknown names, extension codes, object construction, persistent ids
-(except where a `.bin` gives them a meaning), out-of-band buffers, bytes after the end.
+Python's own unpickler imports whatever a file names and calls it. This one is our own machine for
+the opcodes of protocols 2 to 5: it cannot import, and a name in the file is only looked up in a
+table of (module, name) pairs whose values are functions of ours (`stand_ins.NUMPY_AND_JAX`).
+Everything else raises `PerceiverError`: unknown names, extension codes, object construction, persistent
+ids (except where a `.bin` gives them a meaning), out-of-band buffers, bytes after the end.
 
-A file can't make the machine large either. Lengths are checked against the bytes that are left
-before anything is allocated, the memo is a dictionary (an index of two thousand million costs one
-entry), and every object is charged to a budget that grows with the file's size.
+A file can't make the machine use much memory either. Lengths are checked against the bytes that are
+left before anything is allocated, the memo is a dictionary (an index of two billion costs one entry),
+and every object is charged to a budget that grows with the file's size.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from typing import Any, BinaryIO
 from perceiver_keras.convert.stand_ins import NUMPY_AND_JAX, Buildable, Global, LongText, Refused
 from perceiver_keras.errors import PerceiverError
 
-# What objects may cost beyond the size of the file: the tree of names of the largest released
-# checkpoint takes under 1 MB.
+# What objects may cost beyond the size of the file. The tree of names of the largest released
+# checkpoint takes less than 1 MB.
 OVERHEAD_BYTES = 8 << 20
 LONGEST_NAME = 1 << 16
 LONGEST_INTEGER = 16  # bytes; PyTorch's magic number takes 10
@@ -51,14 +51,14 @@ AllowList = Mapping[tuple[str, str], Callable[..., Any]]
 def load_pickle(path: str | os.PathLike[str]) -> Any:
     """The containers and arrays in the pickle file at `path`; the arrays may be read-only views.
 
-    Raises `PerceiverError` for a name that is not on the list and for anything broken.
+    Raises `PerceiverError` if it is broken or uses a name that is not in the table.
     """
     with open(path, "rb") as file:
         return read_pickle(file, os.fstat(file.fileno()).st_size, source=os.fspath(path))
 
 
 def loads_pickle(data: bytes, *, source: str = "pickle") -> Any:
-    """`load_pickle` for bytes at hand."""
+    """`load_pickle` for bytes in memory."""
     return read_pickle(io.BytesIO(data), len(data), source=source)
 
 
@@ -72,7 +72,7 @@ def read_pickle(
 ) -> Any:
     """Runs one pickle of exactly `size` bytes and returns what it describes.
 
-    `allowed` maps (module, name) to the function of ours that stands in for it. `persistent_load`
+    `allowed` maps (module, name) to our function that stands in for it. `persistent_load`
     resolves persistent ids; without it they are refused.
     """
     machine = _Machine(file, size, allowed, persistent_load)
@@ -81,11 +81,11 @@ def read_pickle(
     except Refused as error:
         raise PerceiverError(
             f"{source}: refused at byte {machine.at}: {error} Nothing in the file was run. "
-            "If it comes from a source you trust, ask there for a .safetensors file."
+            "If you trust whoever made it, ask them for a .safetensors file."
         ) from None
     except _BROKEN as error:
         raise PerceiverError(
-            f"{source}: not a whole pickle of weights: at byte {machine.at} of {size}, "
+            f"{source}: not a valid pickle of weights: at byte {machine.at} of {size}, "
             f"{error or type(error).__name__}. Download or save it again."
         ) from None
 
@@ -98,7 +98,7 @@ class _Machine:
     persistent_load: Callable[[Any], Any] | None
 
     def __post_init__(self) -> None:
-        self.at = 0  # the opcode under way
+        self.at = 0  # where the current opcode starts
         self.left = self.size
         self.budget = self.size + OVERHEAD_BYTES
         self.stack: list[Any] = []
@@ -106,7 +106,7 @@ class _Machine:
 
     def run(self) -> Any:
         if self.byte() != 0x80 or not 2 <= self.byte() <= 5:
-            raise ValueError("it doesn't begin as a pickle of protocol 2 to 5")
+            raise ValueError("it does not begin like a pickle of protocol 2 to 5")
         while True:
             self.at = self.size - self.left
             code = self.byte()
@@ -134,7 +134,7 @@ class _Machine:
 
     def read(self, length: int) -> bytes:
         if length > self.left:
-            raise ValueError(f"{length} bytes are announced and {self.left} are left")
+            raise ValueError(f"it announces {length} bytes, but only {self.left} are left")
         data = self.file.read(length)
         if len(data) != length:
             raise ValueError("the file ended early")
@@ -151,7 +151,7 @@ class _Machine:
         data = self.file.readline(min(self.left, 256))
         self.left -= len(data)
         if not data.endswith(b"\n"):
-            raise ValueError("a name without an end")
+            raise ValueError("a name has no end")
         return data[:-1].decode("utf-8")
 
     # --- the stack
@@ -163,12 +163,12 @@ class _Machine:
     def pop(self) -> Any:
         value = self.stack.pop()
         if value is _MARK:
-            raise ValueError("a mark stands where a value is needed")
+            raise ValueError("it has a mark where a value is needed")
         return value
 
     def top(self) -> Any:
         if self.stack[-1] is _MARK:
-            raise ValueError("a mark stands where a value is needed")
+            raise ValueError("it has a mark where a value is needed")
         return self.stack[-1]
 
     def pop_to_mark(self) -> list[Any]:
@@ -183,7 +183,9 @@ class _Machine:
 
     def frame(self) -> None:
         if (length := self.number("<Q")) > self.left:
-            raise ValueError(f"a frame of {length} bytes is announced and {self.left} are left")
+            raise ValueError(
+                f"it announces a frame of {length} bytes, but only {self.left} are left"
+            )
 
     def integer(self, length: int) -> None:
         if not 0 <= length <= LONGEST_INTEGER:
@@ -192,7 +194,7 @@ class _Machine:
 
     def text(self, length: int) -> None:
         data = self.read(length)
-        if length > LONGEST_NAME:  # only bytes of protocol 2, spelt as Latin-1 text, are this long
+        if length > LONGEST_NAME:  # bytes: protocol 2 spells them as Latin-1 text
             self.push(LongText(data), 200)
         else:
             self.push(data.decode("utf-8", "surrogatepass"), 80 + 4 * length)
@@ -213,7 +215,7 @@ class _Machine:
             raise ValueError(f"it sets items of a {type(target).__name__}")
         self.charge(60 * len(items))
         for key, value in zip(items[::2], items[1::2], strict=True):
-            if type(key) not in (str, int):  # hashing a nest of tuples can take for ever
+            if type(key) not in (str, int):  # hashing nested tuples can take forever
                 raise Refused(f"a dictionary has a key of type {type(key).__name__}.")
             target[key] = value
 
@@ -223,12 +225,12 @@ class _Machine:
 
     def get(self, index: int) -> None:
         if index not in self.memo:
-            raise ValueError(f"memo entry {index} is used before it is made")
+            raise ValueError(f"memo entry {index} is used before it is set")
         self.push(self.memo[index], 8)
 
     def find(self, module: Any, name: Any) -> None:
         if type(module) is not str or type(name) is not str:
-            raise Refused("it builds the name of what it wants from something other than text.")
+            raise Refused("it asks for a name that is not text.")
         function = self.allowed.get((module, name))
         if function is None:
             raise Refused(f"it asks for {module[:80]!r}, {name[:80]!r}.")
@@ -250,7 +252,7 @@ class _Machine:
             target.build(state)
         elif type(target) is not dict or type(state) is not dict:
             raise Refused(f"it sets the state of a {type(target).__name__}.")
-        # A PyTorch state dict is an OrderedDict with versions as attributes: of no use here.
+        # A PyTorch state dict is an OrderedDict with versions as attributes, which are not needed here.
 
     def persistent_id(self) -> None:
         if self.persistent_load is None:
@@ -262,7 +264,7 @@ def _finish(value: Any, charge: Callable[[int], None], depth: int = 0) -> Any:
     """`value` with every reconstructed object replaced by its array, containers copied.
 
     A small file can describe a tree that is exponentially large when walked (each list holding the
-    one before twice), so the walk is charged to the same budget as the objects were.
+    previous one twice), so the walk is charged to the same budget as the objects.
     """
     if depth > 16:
         raise Refused("its containers are nested deeper than any tree of weights.")

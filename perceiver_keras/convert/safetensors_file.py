@@ -1,8 +1,8 @@
-"""`.safetensors`: a header of JSON and the tensors' bytes; it can't hold code, only lies.
+"""`.safetensors`: a JSON header and the tensors' bytes. It can't hold code, but its header can lie.
 
-The safetensors library reads and writes the file; the header is checked here first, so that a lie
-(a header of a terabyte, offsets outside of the file, overlaps, holes, shapes that don't match their
-bytes) is told in words and before anything is allocated.
+The safetensors library reads and writes the file. The header is checked here first, so that a false
+one (a header of a terabyte, offsets outside the file, overlaps, holes, shapes that don't match their
+bytes) is refused with a readable message before anything is allocated.
 """
 
 from __future__ import annotations
@@ -37,20 +37,20 @@ _ITEM_BYTES = {
 
 
 def load_safetensors(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
-    """Tensor name to array. Raises `PerceiverError` if the header is not exactly true."""
+    """Tensor name -> array. Raises `PerceiverError` if the header does not describe the file exactly."""
     source = os.fspath(path)
     names = check_header(source)
     try:
         with safetensors.safe_open(source, framework="numpy") as file:
             return {name: file.get_tensor(name) for name in names}
     except (safetensors.SafetensorError, ValueError, TypeError, OSError) as error:
-        raise PerceiverError(f"{source}: not a whole safetensors file: {error}.") from None
+        raise PerceiverError(f"{source}: not a valid safetensors file: {error}.") from None
 
 
 def save_safetensors(
     tensors: dict[str, np.ndarray], path: str | os.PathLike[str], metadata: dict[str, str]
 ) -> None:
-    """Writes beside `path` and renames, so that no half-written file ever bears its name."""
+    """Writes next to `path` and renames, so that `path` is never a half-written file."""
     aside = f"{os.fspath(path)}.tmp-{os.getpid()}"
     contiguous = {name: np.ascontiguousarray(array) for name, array in tensors.items()}
     # ascontiguousarray makes a scalar one-dimensional: keep its shape.
@@ -71,7 +71,7 @@ def check_header(path: str) -> list[str]:
         if size < 8 or length > min(MAX_HEADER_BYTES, size - 8):
             _fail(path, f"its header claims {length} bytes of {size}")
         raw = file.read(length)
-    # Parsed, JSON takes up to twenty times its text; a true header is a few hundred bytes a tensor.
+    # Parsed JSON takes up to twenty times as much as its text; a real header has a few hundred bytes per tensor.
     if length > (1 << 20) + size // 32:
         _fail(path, f"its header of {length} bytes is too large for its tensors")
     try:
@@ -100,7 +100,7 @@ def check_header(path: str) -> list[str]:
 
 def _check_tensor(path: str, name: str, entry: Any) -> tuple[int, int]:
     if not isinstance(entry, dict) or entry.keys() != {"dtype", "shape", "data_offsets"}:
-        _fail(path, f"tensor {name!r} has other fields than dtype, shape and data_offsets")
+        _fail(path, f"tensor {name!r} does not have exactly the fields dtype, shape, data_offsets")
     dtype, shape, offsets = entry["dtype"], entry["shape"], entry["data_offsets"]
     if dtype not in _ITEM_BYTES:
         _fail(path, f"tensor {name!r} has the unknown dtype {dtype!r:.40}")
@@ -112,7 +112,7 @@ def _check_tensor(path: str, name: str, entry: Any) -> tuple[int, int]:
         _fail(
             path,
             f"tensor {name!r} of shape {shape} and {dtype} takes {expected} bytes, "
-            f"and its offsets give {stop - start}",
+            f"but its offsets give {stop - start}",
         )
     return start, stop
 
@@ -124,9 +124,9 @@ def _are_sizes(values: Any) -> bool:
 def _no_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     names = dict(pairs)
     if len(names) != len(pairs):
-        raise ValueError("a name comes twice")
+        raise ValueError("a name occurs twice")
     return names
 
 
 def _fail(path: str, what: str) -> NoReturn:
-    raise PerceiverError(f"{path}: not a whole safetensors file: {what}. Download it again.")
+    raise PerceiverError(f"{path}: not a valid safetensors file: {what}. Download it again.")

@@ -1,7 +1,7 @@
-"""From the sizes that a file's tensors have to a model's configuration, and to the port's `config.json`.
+"""Turns the sizes of a file's tensors into a model's configuration, and into the port's `config.json`.
 
-What tensors can't tell (heads, how often a block is repeated, the size of a picture with Fourier
-positions) comes from the file's own configuration where it has one, else from the preset.
+What the tensors don't determine (heads, how often a block is repeated, the image size with Fourier
+positions) comes from the file's own configuration if it has one, else from the preset.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from perceiver_keras.config import PerceiverConfig, to_dict
+from perceiver_keras.config import PerceiverConfig
+from perceiver_keras.config_tree import to_dict
 from perceiver_keras.convert.checkpoint import Checkpoint
 from perceiver_keras.convert.huggingface import PORT_ACTIVATION
 from perceiver_keras.errors import PerceiverError
@@ -21,7 +22,7 @@ _ARITHMETIC = {"deepmind": "official", "huggingface": "port"}  # of Fourier posi
 
 
 def model_values(checkpoint: Checkpoint, preset: PerceiverConfig) -> Values:
-    """The part of a model's configuration that the file tells, as a tree to `merge` over the preset's."""
+    """The part of a model's configuration that the file determines, as a tree to `merge` over the preset's."""
     s, given = checkpoint.sizes, checkpoint.settings
     values: Values = {
         "activation": checkpoint.activation,
@@ -39,22 +40,21 @@ def model_values(checkpoint: Checkpoint, preset: PerceiverConfig) -> Values:
     for stage, key in (
         ("process", "num_blocks"),
         ("process", "num_self_attention_heads"),
-        ("encode", "num_cross_attention_heads"),  # the port's decoders have their own, fixed
+        ("encode", "num_cross_attention_heads"),  # the port's decoders have a fixed number
         ("encode", "use_query_residual"),
     ):
         if key in given:
             values[stage][key] = given[key]
     if checkpoint.source == "huggingface" and checkpoint.model.startswith("imagenet"):
-        values["decode"]["use_query_residual"] = (
-            True  # the official learned-position model has none
-        )
+        # The port always has it; the official model with learned positions does not.
+        values["decode"]["use_query_residual"] = True
     for key, value in _OWN[checkpoint.model](checkpoint, to_dict(preset)).items():
         values[key] = values.get(key, {}) | value if isinstance(value, dict) else value
     return values
 
 
 def _attention(s: Mapping[str, int], stage: str, default_qk: int, mlp_dim: int) -> Values:
-    """qk_dim and v_dim, None where they are what the layers take by default, and the MLP's widening."""
+    """qk_dim and v_dim, None where they equal the layers' defaults, and the MLP's widening factor."""
     qk, v, hidden = (s[f"{stage}.{part}"] for part in ("qk_dim", "v_dim", "hidden"))
     return {
         "qk_dim": None if qk == default_qk else qk,
@@ -63,7 +63,7 @@ def _attention(s: Mapping[str, int], stage: str, default_qk: int, mlp_dim: int) 
     }
 
 
-# === What each model has of its own ===
+# === What is specific to each model ===
 
 
 def _classifier(checkpoint: Checkpoint, preset: Values) -> Values:
@@ -79,8 +79,8 @@ def _imagenet_learned(checkpoint: Checkpoint, preset: Values) -> Values:
         height = width = side
         if side * side != s["places"]:
             raise PerceiverError(
-                f"{checkpoint.path} has {s['places']} learned positions, which is no square; give the "
-                "picture's size as image_size=(height, width)."
+                f"{checkpoint.path} has {s['places']} learned positions, which is not a square number; give "
+                "the image size as image_size=(height, width)."
             )
     return _classifier(checkpoint, preset) | {
         "image_size": [height, width],
@@ -156,7 +156,7 @@ def _video_autoencoding(checkpoint: Checkpoint, preset: Values) -> Values:
         "decode": {"output_dim": s["output_dim"]},
     }
     if "num_frames" in given:
-        side = given["image_size"] * preset["image_patch"]  # the port's is in patches
+        side = given["image_size"] * preset["image_patch"]  # the port's size is in patches
         values |= {
             "num_frames": given["num_frames"],
             "image_size": [side, side],
@@ -166,13 +166,14 @@ def _video_autoencoding(checkpoint: Checkpoint, preset: Values) -> Values:
 
 
 def _bands(checkpoint: Checkpoint, channels: int, resolution: Sequence[int]) -> Values:
-    """Fourier positions of d(2K+1) channels have K bands; the port's resolution is fixed, the official the grid's."""
+    """Fourier positions with d(2K+1) channels have K bands; the port's resolution is fixed, the official one is
+    the grid's (docs/architecture.md, Positions)."""
     dims = len(resolution)
     bands, left = divmod(channels - dims, 2 * dims)
     if left or bands < 1:
         raise PerceiverError(
             f"{checkpoint.path}: {channels} channels are left for the positions, which is not "
-            f"{dims}·(2·bands+1) for any number of bands; is it of another kind of model?"
+            f"{dims}·(2·bands+1) for any number of bands; is it a different kind of model?"
         )
     fixed = list(resolution) if checkpoint.source == "huggingface" else None
     return {
@@ -208,9 +209,9 @@ _ARCHITECTURES = {
 def port_config(
     checkpoint: Checkpoint, config: PerceiverConfig, labels: Sequence[str] | None = None
 ) -> Values:
-    """The arguments of the port's `PerceiverConfig` with which it computes what the model does.
+    """The arguments of the port's `PerceiverConfig` that make it compute what the model computes.
 
-    `labels` are the names of the classes, where they are known.
+    `labels` are the class names, if they are known.
     """
     s = checkpoint.sizes
     encode, process = config.encode, config.process

@@ -1,8 +1,8 @@
-"""What a pickle of weights may name, and the functions of ours that stand in for it.
+"""The names that a pickle of weights may use, and the functions of ours that stand in for them.
 
-A name that a file asks for is never imported: it is a key of the table at the end, and what is
-"called" is one of the functions here, which check every argument and make numpy arrays of plain
-numbers, dictionaries, and nothing else.
+A name that a file asks for is never imported: it is only a key of the table at the end of this module.
+What is "called" is one of the functions here, which check every argument and make only dictionaries and
+NumPy arrays of plain numbers.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import numpy as np
 
 _MAX_DIMENSIONS = 16
 _PIECE = 1 << 16
-# No objects, records, strings or dates. numpy never parses what the file says.
+# No objects, records, strings or dates. NumPy never parses a dtype's name from the file.
 _CODES = ("b1", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8")
 _DTYPES = {code: np.dtype(code) for code in _CODES}
 
@@ -43,7 +43,7 @@ class LongText:
     data: bytes | None
 
     def take_bytes(self) -> bytearray:
-        """The bytes that the text spells, decoded in pieces so that one copy is made, no more."""
+        """The bytes that the text spells, decoded in pieces so that only one copy is made."""
         data, self.data = self.data, None
         if data is None:
             raise ValueError("a long text is used twice")
@@ -62,11 +62,11 @@ class LongText:
 
 
 class Buildable(ABC):
-    """An object that a pickle makes empty and gives its state later."""
+    """An object that a pickle creates empty and fills with its state later."""
 
     @abstractmethod
     def build(self, state: Any) -> None:
-        """Takes the state that the BUILD opcode gives."""
+        """Takes the state from the BUILD opcode."""
 
     @abstractmethod
     def finish(self) -> Any:
@@ -102,20 +102,20 @@ class PendingArray(Buildable):
 
     def build(self, state: Any) -> None:
         if type(state) is not tuple or len(state) != 5:
-            raise ValueError("the state of an array has five parts")
+            raise ValueError("the state of an array does not have five parts")
         _, shape, dtype, fortran, data = state
         self.array = array_from(data, dtype, shape, "F" if fortran else "C")
 
     def finish(self) -> np.ndarray:
         if self.array is None:
-            raise ValueError("an array is made and never filled")
+            raise ValueError("an array is created but never filled")
         return self.array
 
 
 def array_from(data: Any, dtype: Any, shape: Any, order: str) -> np.ndarray:
     """A view of `data` as an array; every part is checked, nothing is copied."""
     if not isinstance(dtype, PendingDtype):
-        raise ValueError(f"a dtype is needed and a {type(dtype).__name__} given")
+        raise ValueError(f"a dtype is needed, not a {type(dtype).__name__}")
     if type(data) not in (bytes, bytearray):  # the latter from `LongText`
         raise Refused(f"an array's data is a {type(data).__name__}, not bytes.")
     if type(shape) is int:
@@ -161,10 +161,10 @@ def _empty_bytes(*arguments: Any) -> bytes:
 
 
 def _device_array(function: Any, arguments: Any, state: Any, aval: Any = None) -> PendingArray:
-    """A JAX array is the reduction of a numpy array (function, arguments, state) and its aval."""
+    """A JAX array is pickled as the reduction of a NumPy array (function, arguments, state) and its aval."""
     array = function.function(*arguments) if type(function) is Global else None
     if not isinstance(array, PendingArray) or type(arguments) is not tuple:
-        raise Refused("it makes a JAX array out of something other than a numpy array.")
+        raise Refused("it makes a JAX array out of something other than a NumPy array.")
     array.build(state)
     return array
 

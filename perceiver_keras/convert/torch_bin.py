@@ -1,8 +1,8 @@
 """PyTorch's `.bin`: a ZIP archive of one pickle and the raw storages that it refers to.
 
-Read without PyTorch: the pickle by `pickles.py` with PyTorch's own three or four names added to the
-table, the storages as numpy arrays. Half and bfloat16 stay as they are (two bytes a number), so
-that what is read takes no more memory than the file.
+It is read without PyTorch: the pickle by `pickles.py`, with a table of the few names that PyTorch uses,
+and the storages as NumPy arrays. Half and bfloat16 stay as they are (two bytes per number), so that the
+result takes no more memory than the file.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _STORAGES = {
 
 
 class _Tensor(Buildable):
-    """A finished tensor; a pickle may set attributes on it, which weights don't need."""
+    """A finished tensor. A pickle could set attributes on it, but weights don't need any."""
 
     def __init__(self, array: np.ndarray) -> None:
         self.array = array
@@ -49,7 +49,7 @@ class _Tensor(Buildable):
 def load_torch_bin(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
     """The state dict in a `.bin` at `path`: tensor name to array, views of the file's bytes.
 
-    Raises `PerceiverError` if the archive or its pickle is broken, names anything else than
+    Raises `PerceiverError` if the archive or its pickle is broken, names anything other than
     tensors, or describes tensors that don't lie within their storage.
     """
     source = os.fspath(path)
@@ -74,7 +74,7 @@ def load_torch_bin(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
 
 
 class _Storages:
-    """`data/KEY` entries of the archive, each read once."""
+    """The archive's `data/KEY` entries, each read once."""
 
     def __init__(self, archive: StoredZip, root: str) -> None:
         self.archive, self.root = archive, root
@@ -82,7 +82,7 @@ class _Storages:
 
     def load(self, reference: Any) -> np.ndarray:
         if type(reference) is not tuple or len(reference) != 5 or reference[0] != "storage":
-            raise Refused("a persistent id is not a storage's.")
+            raise Refused("a persistent id is not that of a storage.")
         _, kind, key, _, count = reference
         if type(kind) is not Global or kind.name not in _STORAGES or type(key) is not str:
             raise Refused("a storage has an unknown type.")
@@ -98,7 +98,7 @@ class _Storages:
 
 
 def _rebuild_tensor(storage: Any, offset: Any, shape: Any, strides: Any, *_unused: Any) -> _Tensor:
-    """`torch._utils._rebuild_tensor_v2`: a strided view of a storage, which must hold it whole."""
+    """`torch._utils._rebuild_tensor_v2`: a strided view of a storage, which must contain all of it."""
     check_shape(shape)
     check_shape(strides)
     if not isinstance(storage, np.ndarray) or type(offset) is not int or offset < 0:
@@ -136,7 +136,7 @@ ALLOWED = {
 
 
 def _root(archive: StoredZip, source: str) -> str:
-    """The one top folder of the archive that holds data.pkl."""
+    """The archive's only top-level folder, which must hold data.pkl."""
     names = set(archive.entries)
     if any("/code/" in name or name.endswith("/constants.pkl") for name in names):
         raise PerceiverError(
@@ -146,7 +146,7 @@ def _root(archive: StoredZip, source: str) -> str:
     root = next(iter(roots)) if len(roots) == 1 else ""
     if f"{root}/data.pkl" not in names:
         raise PerceiverError(
-            f"{source}: a ZIP archive without one folder holding data.pkl, so not a PyTorch file."
+            f"{source}: a ZIP archive without a single folder that holds data.pkl, so not a PyTorch file."
         )
     return root
 
@@ -159,5 +159,5 @@ def _state_dict(tree: Any, source: str, size: int) -> dict[str, np.ndarray]:
     ):
         raise PerceiverError(f"{source}: holds something other than a state dict of tensors.")
     if sum(array.nbytes for array in tree.values()) > 2 * size:
-        raise PerceiverError(f"{source}: its tensors share storage beyond any state dict's.")
+        raise PerceiverError(f"{source}: its tensors take more than twice the bytes of the file.")
     return tree

@@ -1,4 +1,4 @@
-"""Between a checkpoint and the variables of a built model."""
+"""Copies weights between a checkpoint and the variables of a built model."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from perceiver_keras.layers.linear import weights_by_path
 
 @dataclass(frozen=True)
 class Origin:
-    """What a model loaded from official weights remembers of them, to write the same file again."""
+    """What a model loaded from official weights remembers about them, so that it can write the same file again."""
 
     source: Source
     extras: dict[str, np.ndarray] = field(default_factory=dict)
 
 
 def model_weights(model: keras.Model) -> dict[str, tf.Variable]:
-    """A model's weights by their paths: a shared one by its first path, seeds of random numbers left out."""
+    """Path -> weight of a model: a shared weight under its first path only, and no seeds of random numbers."""
     found, seen = {}, set()
     for path, variable in weights_by_path(model).items():
         if variable.dtype.is_floating and variable.ref() not in seen:
@@ -40,9 +40,9 @@ def model_weights(model: keras.Model) -> dict[str, tf.Variable]:
 
 
 def assign(model: keras.Model, checkpoint: Checkpoint) -> None:
-    """Gives a built model the weights of a checkpoint; all of them or, on any difference, none.
+    """Gives a built model the weights of a checkpoint: all of them, or none if anything differs.
 
-    Raises `PerceiverError` listing every weight that is missing, extra or of another shape.
+    Raises `PerceiverError` listing every weight that is missing, unknown or of the wrong shape.
     """
     variables = model_weights(model)
     diff(
@@ -57,9 +57,9 @@ def assign(model: keras.Model, checkpoint: Checkpoint) -> None:
 
 
 def from_model(model: keras.Model) -> Checkpoint:
-    """The weights of a model of a released kind as a checkpoint.
+    """The checkpoint made of a model's weights; the model must be of a released kind.
 
-    Raises `PerceiverError` where no released model has weights of these names.
+    Raises `PerceiverError` if no released model has weights with these names.
     """
     tensors = {name: variable.numpy() for name, variable in model_weights(model).items()}
     layers = count_layers(tensors, OUR_LAYER_NUMBER)
@@ -71,6 +71,6 @@ def from_model(model: keras.Model) -> Checkpoint:
             sizes = agreed_sizes(None, shapes, rows)
             return Checkpoint(name, origin.source, tensors, sizes, origin.extras, path=model.name)
     raise PerceiverError(
-        f"{model.name}: its weights are those of no released model ({', '.join(RELEASED)}), so neither "
-        "the official code nor the port could take them; save it as a preset folder."
+        f"{model.name}: its weights do not match any released model ({', '.join(RELEASED)}), so neither "
+        "the official code nor the port could load them; save it as a preset folder."
     )

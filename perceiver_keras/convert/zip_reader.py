@@ -1,9 +1,9 @@
-"""A ZIP archive read strictly and in place: nothing is unpacked to disk, nothing is decompressed.
+"""Reads a ZIP archive strictly and in place: nothing is unpacked to disk, nothing is decompressed.
 
-PyTorch's `.bin` files are archives whose entries are stored as they are. So this reader takes only
-that, and every way of making two programs see two different archives in one file is an error: bytes
-before the first entry or after the end record, a comment, entries that overlap, a name twice or
-other in the entry's own header than in the directory, sizes that don't match, a wrong CRC.
+PyTorch's `.bin` files are archives of uncompressed entries, so this reader accepts nothing else.
+Anything that could make two programs see different archives in one file is an error: bytes before the
+first entry or after the end record, a comment, overlapping entries, a name that occurs twice or differs
+between an entry's own header and the directory, sizes that don't match, a wrong CRC.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Entry:
 
 
 class StoredZip:
-    """The entries of an archive without compression, each checked when it is read."""
+    """The entries of an uncompressed archive, each checked when it is read."""
 
     def __init__(self, file: BinaryIO, source: str) -> None:
         self.file, self.source = file, source
@@ -65,10 +65,10 @@ class StoredZip:
         at = self.size - _END.size
         end = _END.unpack(self._bytes(at, _END.size))
         if end[0] != b"PK\x05\x06" or end[7]:
-            raise self._error("it doesn't end with the end record of an archive (cut off?)")
+            raise self._error("it does not end with an archive's end record (cut off?)")
         disk, directory_disk, here, count, size, start = end[1:7]
         if disk or directory_disk or here != count:
-            raise self._error("it is one part of an archive in several")
+            raise self._error("it is one part of a multi-part archive")
         at, end64 = self._read_end64(at)
         if end64:
             disk, directory_disk, here, total, total_size, total_start = end64[4:]
@@ -116,14 +116,14 @@ class StoredZip:
             if flags & ~_ALLOWED_FLAGS or method or packed != size:
                 raise self._error(f"entry {name!r} is compressed or encrypted")
             if name in entries or not _is_plain(name) or disk:
-                raise self._error(f"entry {name!r} comes twice or has an unsafe name")
+                raise self._error(f"entry {name!r} occurs twice or has an unsafe name")
             entries[name] = Entry(name, crc, size, header, bool(flags & 8))
         if at != len(data):
             raise self._error("its directory is longer than its entries")
         return entries
 
     def _widen(self, extra: bytes, *values: int) -> list[int]:
-        """Sizes and offset, those that are all ones replaced from the 64-bit extra field."""
+        """The sizes and the offset; those whose bits are all ones are replaced from the 64-bit extra field."""
         at, widened = 0, list(values)
         while at + 4 <= len(extra):
             tag, length = struct.unpack_from("<HH", extra, at)
@@ -148,13 +148,13 @@ class StoredZip:
         name = self._bytes(start, name_length)
         same = fields[0] == b"PK\x03\x04" and name == entry.name.encode("utf-8") and not method
         if not same or bool(flags & 8) != entry.sizes_follow or flags & ~_ALLOWED_FLAGS:
-            raise self._error(f"entry {entry.name!r} calls itself something else in its own header")
+            raise self._error(f"entry {entry.name!r} is described differently in its own header")
         # With the flag set the header may leave both at zero; they then follow the data.
         expected = {(entry.crc, entry.size), (entry.crc, _FULL32)}
         if entry.sizes_follow:
             expected |= {(0, 0), (0, _FULL32)}
         if (crc, size) not in expected:
-            raise self._error(f"entry {entry.name!r} has other sizes in its own header")
+            raise self._error(f"entry {entry.name!r} has different sizes in its own header")
         return start + name_length + extra_length
 
     def _check_overlap(self) -> None:
@@ -168,12 +168,12 @@ class StoredZip:
 
     def _bytes(self, start: int, length: int) -> bytes:
         if start < 0 or length < 0 or start + length > self.size:
-            raise self._error(f"bytes {start} to {start + length} are outside of the file")
+            raise self._error(f"bytes {start} to {start + length} are outside the file")
         self.file.seek(start)
         return self.file.read(length)
 
     def _error(self, what: str) -> PerceiverError:
-        return PerceiverError(f"{self.source}: not a whole ZIP archive of weights: {what}.")
+        return PerceiverError(f"{self.source}: not a valid ZIP archive of weights: {what}.")
 
 
 def _is_plain(name: str) -> bool:

@@ -14,7 +14,7 @@ import wave
 import numpy as np
 import tensorflow as tf
 
-from perceiver_keras.data import ffmpeg
+from perceiver_keras.data.video import ffmpeg
 
 _SMALLEST = 1e-6  # of a mel band's power: silence has a finite logarithm
 
@@ -119,7 +119,7 @@ def check_wav(encoded: bytes) -> str | None:
 
 
 def as_wav(content: bytes | str | os.PathLike[str], rate: int = 48_000) -> bytes:
-    """Any sound, or a film's sound, as a WAV that `decode_wav` takes; such a WAV stays as it is.
+    """Any sound, or a video's sound, as a WAV that `decode_wav` takes; such a WAV stays as it is.
 
     Args:
       content: A file's path, or its bytes.

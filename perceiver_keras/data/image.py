@@ -13,12 +13,12 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-# Mean and standard deviation of ImageNet's channels on 0..255 (SPEC: Training recipes).
+# Mean and standard deviation of ImageNet's channels on 0..255 (docs/architecture.md, Training recipes).
 IMAGENET_MEAN = (0.485 * 255, 0.456 * 255, 0.406 * 255)
 IMAGENET_STDDEV = (0.229 * 255, 0.224 * 255, 0.225 * 255)
 
 MAX_PIXELS = 64 << 20  # a header that declares more is refused before anything is decoded
-_LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601; they sum to 1, so that grey stays what it was
+LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601; they sum to 1, so that grey stays what it was
 
 
 # === Bytes to pixels ===
@@ -50,7 +50,7 @@ def _with_channels(image: tf.Tensor, channels: int) -> tf.Tensor:
     def colour() -> tf.Tensor:
         if channels == 3:
             return image[..., :3]
-        grey = tf.reduce_sum(tf.cast(image[..., :3], tf.float32) * _LUMA, axis=-1, keepdims=True)
+        grey = tf.reduce_sum(tf.cast(image[..., :3], tf.float32) * LUMA, axis=-1, keepdims=True)
         return tf.cast(tf.round(grey), tf.uint8)
 
     def grey() -> tf.Tensor:
@@ -73,7 +73,7 @@ def resize(
 def central_crop(image: tf.Tensor, size: int, margin: int = 32) -> tf.Tensor:
     """The middle square, size / (size + margin) of the short side, bicubic to `size`.
 
-    The official ImageNet test recipe: 224/256 for the default (SPEC: Training recipes).
+    The official ImageNet test recipe: 224/256 for the default (docs/architecture.md, Training recipes).
 
     Returns:
       float32 [size, size, C].

@@ -1,7 +1,7 @@
-"""Multi-head attention (paper, Appendix E; SPEC: Attention), dense or chunked by a memory budget.
+"""Multi-head attention (docs/architecture.md, Attention), dense or in chunks that fit a memory budget.
 
-`attend` is the one place where attention is computed. `Attention` adds the linear maps, and
-chooses between projecting the long side and absorbing the maps into the short one.
+`attend` is the one place where attention is computed. `Attention` adds the linear maps, and decides
+whether those of the longer side are applied there or absorbed into the shorter side.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ def plan(
 ) -> tuple[str, int]:
     """Picks the form of attention: ("dense", 0), ("queries", chunk) or ("keys", chunk).
 
-    The float32 logits of one step, batch × heads × queries × keys × 4 bytes, are kept within the
-    budget. The longer axis is cut; an unknown size counts as the longer one, an unknown batch as
-    1 (so a budget then holds for each example), and two unknown sizes mean dense.
+    The float32 logits of one step take batch × heads × queries × keys × 4 bytes, which must fit the
+    budget. The longer axis is cut into chunks. An unknown size counts as longer, an unknown batch as
+    1 (the budget then holds per example), and two unknown sizes mean the dense form.
     """
     if queries is None and keys is None:
         return "dense", 0
@@ -51,20 +51,20 @@ def attend(
     dropout: Callable[[tf.Tensor], tf.Tensor] | None = None,
     return_weights: bool = False,
 ) -> tuple[tf.Tensor, tf.Tensor | None]:
-    """softmax(query·keyᵀ)·value; the caller has scaled the query.
+    """softmax(query·keyᵀ)·value, for a query that is already scaled.
 
-    Dense and chunked forms give the same numbers and gradients. With `dropout` (a function of
-    the weights) or `return_weights` the whole matrix is needed, so the form is dense whatever the budget.
+    Dense and chunked forms give the same numbers and gradients. `dropout` (a function of the
+    weights) and `return_weights` need the whole matrix, so the form is then dense whatever the budget.
 
     Args:
         query, key, value: [B, H, O, d], [B, H, M, d], [B, H, M, e].
-        key_mask: [B, M], true where a key may be seen.
-        attention_mask: [B, O, M], true where this query may see this key.
+        key_mask: [B, M], true where the key is visible.
+        attention_mask: [B, O, M], true where this key is visible to this query.
         key_bias: [B, H, M], added to the logits.
-        memory_mb: most that the logits of one step may take.
+        memory_mb: limit on the logits of one step, in MiB.
 
     Returns:
-        [B, H, O, e] (rows that may see no key are zero) and the weights [B, H, O, M] or None.
+        [B, H, O, e] (rows that see no key are zero) and the weights [B, H, O, M] or None.
     """
     bias, visible = _bias_of_masks(key_mask, attention_mask, key_bias)
     weights = None
@@ -103,7 +103,7 @@ def _bias_of_masks(
 
 
 class Memory(NamedTuple):
-    """Keys and values made ready once for any number of queries."""
+    """Keys and values, prepared once for any number of queries."""
 
     key: tf.Tensor  # [B, H, M, d]
     value: tf.Tensor  # [B, H, M, e]
@@ -115,23 +115,23 @@ class Memory(NamedTuple):
 class Attention(keras.layers.Layer):
     """Multi-head attention of a query input to a key/value input, with its four linear maps.
 
-    With one head the maps of the long side can be absorbed: with few queries and many keys,
-    q·(x·Wk + bk)ᵀ = (q·Wkᵀ)·xᵀ + a constant of the row, which softmax cancels, and the value map comes
-    after the sum; with many queries and few keys, Wq goes into the keys and the output map into the
-    values. It is exact algebra and is chosen where it takes fewer multiplications.
+    With one head, the maps of the longer side can be absorbed into the shorter one. With few queries
+    and many keys, q·(x·Wk + bk)ᵀ = (q·Wkᵀ)·xᵀ + a constant per row, which softmax cancels, and the
+    value map is applied after the sum. With many queries and few keys, Wq moves into the keys and the
+    output map into the values. This is exact algebra, used where it takes fewer multiplications.
 
     Args:
         num_heads: heads; must divide `qk_dim` and `v_dim`.
         qk_dim: channels of queries and keys, all heads together; default: those of the query input.
         v_dim: channels of the values; default: `qk_dim`.
         output_dim: channels of the output; default: `v_dim`.
-        dropout: rate on the attention weights, in training (the dense form is used then).
-        memory_mb: most that the logits of one step may take (see `attend`).
+        dropout: rate on the attention weights in training, which then uses the dense form.
+        memory_mb: limit on the logits of one step, in MiB (see `attend`).
 
     Call:
         inputs: (query input [B, O, Q], key/value input [B, M, C]).
-        key_mask [B, M], query_mask [B, O], attention_mask [B, O, M]: true where seen. A query that
-            sees nothing gets zero before the output map, so only that map's bias remains.
+        key_mask [B, M], query_mask [B, O], attention_mask [B, O, M]: true where visible. A query that
+            is masked or sees no key gets zero before the output map, so only that map's bias remains.
         Returns [B, O, output_dim], and with `return_attention=True` also the weights [B, H, O, M].
     """
 
@@ -205,10 +205,10 @@ class Attention(keras.layers.Layer):
     def memory_of(
         self, kv_input: tf.Tensor, num_queries: int | None, training: bool | None = None
     ) -> Memory:
-        """The key/value input [B, M, C] made ready for `num_queries` queries (None: many)."""
+        """Prepares the key/value input [B, M, C] for `num_queries` queries (None: many)."""
         absorbed = self._cheaper(num_queries, kv_input.shape[1])
         if self._drops(training):
-            absorbed = ""  # dropped weights don't sum to one, which absorbing the biases needs
+            absorbed = ""  # absorbed biases need weights that sum to one; dropped weights don't
         if absorbed == "keys":
             # The raw inputs are both keys and values; their maps move to the query and the output.
             return Memory(kv_input[:, None], kv_input[:, None], None, absorbed)
@@ -239,7 +239,7 @@ class Attention(keras.layers.Layer):
             query = self.query(query_input) * (self.query.units // self.num_heads) ** -0.5
             if memory.absorbed == "keys":
                 query = tf.einsum("bod,cd->boc", query, self._cast(self.key.kernel))[:, None]
-                # Softmax cancels the key's bias. Its gradient is zero, not absent: optimizers ask for one.
+                # Softmax cancels the key's bias. Adding zero gives it a gradient, which optimizers require.
                 query += 0.0 * tf.reduce_sum(self._cast(self.key.bias))
             else:
                 query = self._split(query)
@@ -283,7 +283,7 @@ class Attention(keras.layers.Layer):
         return tf.where(visible[:, 0], output, tf.zeros_like(output))
 
     def _cheaper(self, queries: int | None, keys: int | None) -> str:
-        """Which form takes the fewest multiplications; an unknown size counts as many."""
+        """The form with the fewest multiplications; an unknown size counts as a large one."""
         if self.num_heads != 1 or not self.out.use_bias:
             return ""
         many = 1 << 20

@@ -1,4 +1,4 @@
-"""The two blocks that Perceivers are made of, pre-norm with residuals (SPEC: Blocks)."""
+"""The two blocks that Perceivers are made of, pre-norm with residuals (docs/architecture.md, Blocks)."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ class SelfAttentionBlock(_Block):
     Args: as `CrossAttentionBlock`, where they apply. `qk_dim` defaults to the input's channels.
 
     Call: [B, N, D] -> [B, N, D], and with `return_attention=True` also the weights [B, H, N, N].
-    `key_mask` [B, N] and `attention_mask` [B, N, N] are true where seen.
+    `key_mask` [B, N] and `attention_mask` [B, N, N] are true where visible.
     """
 
     def build(self, input_shape: Any) -> None:
@@ -131,17 +131,18 @@ class CrossAttentionBlock(_Block):
 
     Args:
         num_heads: attention heads.
-        qk_dim, v_dim: channels of queries and keys, and of values; default as `shape_for_attention`
-            says, and `qk_dim`.
+        qk_dim: channels of queries and keys; default: determined by `shape_for_attention`.
+        v_dim: channels of values; default: `qk_dim`.
         shape_for_attention: "kv" or "q": whose channels `qk_dim` defaults to.
         use_query_residual: whether the query is added to what attention returns.
         widening_factor, activation: of the MLP.
-        dropout: rate after attention and in the MLP; attention_dropout: on the weights.
-        memory_mb: most that the logits of one step may take.
+        dropout: rate after attention and in the MLP.
+        attention_dropout: rate on the attention weights.
+        memory_mb: limit on the logits of one step, in MiB.
 
     Call:
         inputs: (query [B, O, Q], key/value [B, M, C]).
-        key_mask [B, M], query_mask [B, O], attention_mask [B, O, M]: true where seen.
+        key_mask [B, M], query_mask [B, O], attention_mask [B, O, M]: true where visible.
         Returns [B, O, Q], and with `return_attention=True` also the weights [B, H, O, M].
     """
 
@@ -190,7 +191,7 @@ class CrossAttentionBlock(_Block):
     def memory_of(
         self, key_value: tf.Tensor, num_queries: int | None, training: bool | None = None
     ) -> Memory:
-        """The key/value input made ready once for any number of `query_memory` calls."""
+        """Prepares the key/value input once for any number of `query_memory` calls."""
         normed = self.key_value_norm(key_value)
         return self.attention.memory_of(normed, num_queries, training=training)
 
@@ -203,7 +204,7 @@ class CrossAttentionBlock(_Block):
         return_attention: bool = False,
         **masks: tf.Tensor | None,
     ) -> tf.Tensor | tuple[tf.Tensor, tf.Tensor]:
-        """The block for some queries [B, O, Q] of those that `memory_of` was told about."""
+        """The block, applied to some or all of the queries that `memory_of` prepared for: [B, O, Q]."""
         attended = self.attention.query_memory(
             self.query_norm(query),
             memory,

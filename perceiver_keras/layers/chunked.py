@@ -1,12 +1,12 @@
 """Attention in chunks: the numbers and gradients of the dense form without its [O, M] matrix.
 
-Two loops, one for each shape that Perceivers have:
+There are two loops, for the two shapes that Perceivers have:
   - many keys, few queries (encoder): a loop over keys with a running softmax;
   - many queries, few keys (decoder): a loop over queries, each chunk's softmax complete.
-The backward pass computes each chunk's weights again, so its memory is bounded too.
+The backward pass recomputes each chunk's weights, so its memory is bounded too.
 
-The last chunk is shifted back to end flush with the array instead of padding it: padding would copy
-the largest tensors of the model. What it sees twice is masked or cut off.
+The last chunk is shifted back so that it ends with the array. Padding the array instead would copy
+the largest tensors of the model. What the last chunk repeats is masked or cut off.
 
 Shapes: query [B, H, O, d], key [B, H, M, d], value [B, H, M, e], bias [B|1, H|1, O|1, M] float32 (added
 to the logits; `MASKED` where a key is masked).
@@ -24,7 +24,7 @@ Size = int | tf.Tensor
 
 
 def axis_size(tensor: tf.Tensor, axis: int) -> Size:
-    """The static size where known, which lets XLA and slices see it; else the dynamic one."""
+    """The static size where it is known, so that XLA and slices can use it, else the dynamic one."""
     size = tensor.shape[axis]
     return tf.shape(tensor)[axis] if size is None else size
 
@@ -72,7 +72,7 @@ def chunked_over_queries(
         def grad(upstream):
             def backward(step, dq, dk, dv, db):
                 start = start_of(step)
-                # Rows of a chunk shifted back that the chunk before had: their share is zero here.
+                # The last chunk repeats rows of the one before; their gradient counts once.
                 fresh = tf.range(chunk) + start >= step * chunk
                 up = _slice(upstream, 2, start, chunk)
                 up = tf.where(fresh[None, None, :, None], up, tf.zeros_like(up))
@@ -103,7 +103,7 @@ def chunked_over_queries(
 def chunked_over_keys(
     query: tf.Tensor, key: tf.Tensor, value: tf.Tensor, bias: tf.Tensor | None, chunk: int
 ) -> tf.Tensor:
-    """`dense_attention` for `chunk` keys at a time, by a running softmax (arXiv 2112.05682)."""
+    """`dense_attention` for `chunk` keys at a time, with a running softmax (arXiv 2112.05682)."""
     total = axis_size(key, 2)
     chunk = _at_most(chunk, total)
     steps = _ceil_div(total, chunk)
@@ -170,7 +170,7 @@ def chunked_over_keys(
 def map_chunks(
     function: Callable[..., tf.Tensor], arrays: Sequence[tf.Tensor], chunk: int
 ) -> tf.Tensor:
-    """function([B, chunk, ...], ...) over the second axis of all `arrays`: [B, O, E] in bounded memory."""
+    """Applies function([B, chunk, ...], ...) along the second axis of all `arrays`: [B, O, E], in bounded memory."""
     arrays = [tf.convert_to_tensor(array) for array in arrays]
     total = axis_size(arrays[0], 1)
     chunk = _at_most(chunk, total)
@@ -193,7 +193,7 @@ def map_chunks(
 
 
 def _loop(body, steps: Size, state: tuple) -> tuple:
-    """A loop of a known number of steps, one after the other so that memory stays bounded."""
+    """A loop with a known number of steps, one at a time so that memory stays bounded."""
     return tf.while_loop(
         lambda step, *_: step < steps, body, state, parallel_iterations=1, maximum_iterations=steps
     )
@@ -220,7 +220,7 @@ def _accumulator(like: tf.Tensor) -> tf.Tensor:
 
 
 def _join(pieces: tf.TensorArray, steps: Size, total: Size, chunk: Size, axis: int) -> tf.Tensor:
-    """The pieces side by side along `axis`, without what the last one repeats."""
+    """The pieces joined along `axis`, without what the last one repeats."""
     stacked = pieces.stack()  # [steps, B, H, ...]
     shape = [axis_size(stacked, a) for a in range(stacked.shape.rank)]
     head = stacked[:-1]

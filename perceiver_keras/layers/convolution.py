@@ -1,4 +1,4 @@
-"""The stems with convolutions: one Linear on strided pixels, and 7×7 convolutions with pooling."""
+"""Convolutional stems: a Linear on strided pixels, and 7×7 convolutions with pooling."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def stride(frames: tf.Tensor, step: int) -> tf.Tensor:
 
 
 def strided_shape(shape: tf.TensorShape, step: int, channels: int | None = None) -> tf.TensorShape:
-    """The shape of `stride`'s result, with other channels where a map follows."""
+    """The shape of `stride`'s result; `channels` replaces the channels where a map follows."""
     sides = [None if side is None else -(-side // step) for side in shape[-3:-1]]
     return tf.TensorShape([*shape[:-3], *sides, channels or shape[-1]])
 
@@ -57,12 +57,12 @@ class ConvDownsample(keras.layers.Layer):
     has no bias.
 
     Args:
-        channels: of every convolution.
-        num_layers: how often.
-        padding: "same" as in the official code: TensorFlow's rule, which pads more at the end; or
-            "port", as in the PyTorch port: three pixels all round, and pooling without any.
+        channels: output channels of every convolution.
+        num_layers: number of these layers.
+        padding: "same", as in the official code (TensorFlow's rule, which pads more at the end), or
+            "port", as in the PyTorch port (three pixels on every side, and none for the pooling).
 
-    Call: [B, (T,) H, W, C] -> [B, (T,) H/4^n, W/4^n, channels]; frames are taken one by one.
+    Call: [B, (T,) H, W, C] -> [B, (T,) H/4^n, W/4^n, channels]; frames are processed one by one.
     """
 
     def __init__(

@@ -14,9 +14,9 @@ from perceiver_keras.layers.linear import register
 class Dropout(keras.layers.Layer):
     """Zeroes elements with probability `rate` in training and scales the rest by 1/(1 - rate).
 
-    Keras's own layer keeps its generator out of checkpoints, so a resumed run would draw other
-    masks. Here the state (a seed and a count of calls) is a non-trainable weight, made only
-    where `rate` is above 0.
+    Keras's own layer keeps its generator out of checkpoints, so a resumed run would draw different
+    masks. Here the state (a seed and a count of calls) is a non-trainable weight, created only if
+    `rate` is above 0.
     """
 
     def __init__(self, rate: float, **kwargs: Any) -> None:
@@ -47,7 +47,7 @@ class Dropout(keras.layers.Layer):
 
 
 def seed_weight(layer: keras.layers.Layer, name: str) -> tf.Variable:
-    """A non-trainable weight with the state of a layer's random numbers: a seed and a count of 0."""
+    """A non-trainable weight with the state of a layer's random numbers: a seed, and a count from 0."""
     return layer.add_weight(
         name=name,
         shape=(2,),
@@ -59,7 +59,7 @@ def seed_weight(layer: keras.layers.Layer, name: str) -> tf.Variable:
 
 
 def next_seed(state: tf.Variable) -> tf.Tensor:
-    """A seed for stateless random ops, another one at each call and in each replica."""
+    """A seed for stateless random ops, different for each call and each replica."""
     seed = tf.identity(state)
     replica = tf.distribute.get_replica_context()
     if replica is not None and replica.num_replicas_in_sync > 1:
@@ -70,6 +70,6 @@ def next_seed(state: tf.Variable) -> tf.Tensor:
 
 
 def _seed_and_count(shape: Any, dtype: Any = tf.int32) -> tf.Tensor:
-    """The seed is drawn from TensorFlow's global one."""
+    """A seed drawn under TensorFlow's global seed, and the count 0."""
     seed = tf.random.uniform((), maxval=tf.int32.max, dtype=tf.int32)
     return tf.cast(tf.stack([seed, 0]), dtype)

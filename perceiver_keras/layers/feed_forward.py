@@ -1,4 +1,4 @@
-"""The MLP of every block (SPEC: MLP)."""
+"""The MLP of every block (docs/architecture.md, MLP)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class FeedForward(keras.layers.Layer):
     """Linear to `widening_factor` times the channels, GELU, Linear back, dropout.
 
     Args:
-        widening_factor: hidden channels over input channels.
+        widening_factor: hidden channels divided by input channels.
         activation: "gelu_tanh" (the official models) or "gelu" (exact, the PyTorch port).
         dropout: rate on the output, in training.
 

@@ -1,15 +1,15 @@
-"""Fourier tables with the roundings of the two implementations that official numbers come from.
+"""Fourier features, rounded as in the two implementations that published weights come from.
 
 π·frequency·position reaches tens of thousands (sound: 15,360 · π), where float32 resolves a few
-thousandths of a radian. So the features of high frequencies are rounding as much as mathematics,
-and weights trained on one rounding give their official numbers only with the same one. Ours is
-exact (float64, `position._waves`); here are the other two, for loaded weights:
+thousandths of a radian. The features of high frequencies therefore depend on the rounding, and
+weights trained with one rounding reproduce their official outputs only with the same one. New models
+compute exactly (float64, `position._waves`); this file has the other two ways, for loaded weights:
 
-    official   JAX, compiled by XLA: a division by a constant is a product with its float32 reciprocal,
-               and constants are multiplied first
-    port       PyTorch: a float32 step from either end to the middle, multiplied and added in one rounding
+    official   JAX, compiled by XLA: a division by a constant becomes a product with its float32
+               reciprocal, and constants are multiplied first
+    port       PyTorch: a float32 step, counted from the nearer end, multiplied and added with one rounding
 
-Everything is NumPy on the sides of a grid, so that no compiler rounds again.
+Everything is NumPy, computed per side of the grid, so that no compiler changes the rounding.
 """
 
 from __future__ import annotations
@@ -28,13 +28,14 @@ class Table(NamedTuple):
 
 
 def linspace(start: float, stop: float, num: int, arithmetic: str) -> np.ndarray:
-    """`num` values from start to stop, both included, as float32 arithmetic has them."""
+    """`num` values from start to stop, both included, rounded as `arithmetic` says."""
     if num == 1:
         return np.float32([start])
     index = np.arange(num)
     first, last = np.float32(start), np.float32(stop)
     if arithmetic == "port":
-        step = np.float64((last - first) / np.float32(num - 1))  # a float32, in float64 from here
+        # The step is rounded to float32; what follows is float64.
+        step = np.float64((last - first) / np.float32(num - 1))
         values = np.where(index < num // 2, first + step * index, last - step * (num - 1 - index))
         return values.astype(np.float32)
     index, step = index.astype(np.float32), np.float32(1) / np.float32(num - 1)
@@ -46,7 +47,7 @@ def linspace(start: float, stop: float, num: int, arithmetic: str) -> np.ndarray
 def axis_table(
     size: int, resolution: int, num_bands: int, arithmetic: str, to_the_ends: bool
 ) -> Table:
-    """The features of one side of `size` places.
+    """The features of one side with `size` places.
 
     Args:
         to_the_ends: positions from -1 to 1; else -1 + 2·index/size, the rule of output points.

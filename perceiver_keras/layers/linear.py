@@ -1,9 +1,9 @@
-"""Linear maps, the way parts are built inside parts, and the names that weights get from it.
+"""Linear maps, how layers are built inside layers, and the names that weights get this way.
 
 A weight's path is the names of the layers from the model down to it, joined by "/", for example
 `encode/cross_attention/attention/query/kernel`. Checkpoints, converters and the weight-decay rule use these
-paths, so they hold for every layer of this package: a part's attribute, its layer name and its
-path segment are the same word. `weights_by_path` lists them. The words:
+paths, so every layer of this package follows one rule: a part's attribute, its layer name and its
+path segment are the same word. `weights_by_path` lists the paths. The words:
 
     attention/{query,key,value,out}/{kernel,bias}      mlp/{expand,contract}/{kernel,bias}
     cross_attention/{query_norm,key_value_norm,attention,mlp_norm,mlp}   every norm: {scale,offset}
@@ -28,14 +28,14 @@ def register(cls: type) -> type:
 
 
 def build_part(part: keras.layers.Layer, shape: Any) -> None:
-    """Builds a part inside its parent's `build`, with the part's name in the names of its weights."""
+    """Builds a part inside its parent's `build`, so that its name becomes part of its weights' names."""
     if not part.built:
         with tf.name_scope(part.name):
             part.build(shape)
 
 
 def weights_by_path(layer: keras.layers.Layer) -> dict[str, tf.Variable]:
-    """All weights below a built layer by their path; a shared weight by its first path alone."""
+    """All weights of a built layer by their path; a shared weight has its first path only."""
     found: dict[str, tf.Variable] = {}
     seen: set[int] = set()
 
@@ -52,7 +52,7 @@ def weights_by_path(layer: keras.layers.Layer) -> dict[str, tf.Variable]:
 
 
 def kernel_initializer(zero: bool = False) -> keras.initializers.Initializer:
-    """Haiku's default for a Linear: truncated normal of variance 1/fan-in; or zeros."""
+    """A truncated normal of variance 1/fan-in, as Haiku's `VarianceScaling(1.0)`; or zeros."""
     if zero:
         return keras.initializers.Zeros()
     return keras.initializers.VarianceScaling(1.0, mode="fan_in", distribution="truncated_normal")
@@ -64,7 +64,7 @@ class Linear(keras.layers.Layer):
 
     Args:
         units: channels of the output.
-        use_bias: whether a bias, zero at first, is added.
+        use_bias: whether to add a bias, which starts at zero.
         zero_init: start from a kernel of zeros (the flow head and the projection decoder).
 
     Call: [..., C] -> [..., units].

@@ -27,7 +27,7 @@ def add_vector(layer: keras.layers.Layer, name: str, channels: int) -> tf.Variab
 
 
 def rebuild(modalities: Mapping[str, Any]) -> dict[str, keras.layers.Layer]:
-    """Layers as they are, and those in plain form made again; in alphabetical order."""
+    """Layers by modality, in alphabetical order; serialised ones are rebuilt."""
     return {
         name: keras.saving.deserialize_keras_object(layer) if isinstance(layer, Mapping) else layer
         for name, layer in sorted(modalities.items())
@@ -35,13 +35,13 @@ def rebuild(modalities: Mapping[str, Any]) -> dict[str, keras.layers.Layer]:
 
 
 class Modalities(keras.layers.Layer):
-    """One part per modality, in alphabetical order; a part's name is its modality's."""
+    """One part per modality, in alphabetical order; each part is named after its modality."""
 
     def __init__(self, *, modalities: Mapping[str, Any], **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.modalities = rebuild(modalities)
         for name, part in self.modalities.items():
-            part._name = name  # the path of its weights
+            part._name = name  # the name in the paths of its weights
 
     def get_config(self) -> dict[str, Any]:
         parts = {

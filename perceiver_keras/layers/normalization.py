@@ -12,10 +12,10 @@ from perceiver_keras.layers.linear import register
 
 @register
 class LayerNorm(keras.layers.Layer):
-    """Normalises the last axis to mean 0 and variance 1, then scale and offset (epsilon 1e-5).
+    """Normalises the last axis to mean 0 and variance 1, then applies scale and offset (epsilon 1e-5).
 
-    In mixed precision the statistics, the scale and the offset stay float32: a variance in
-    bfloat16 has two digits.
+    In mixed precision the statistics, the scale and the offset stay float32: a bfloat16 variance
+    would have two digits.
 
     Call: [..., C] -> [..., C], in the layer's compute dtype.
     """

@@ -1,4 +1,4 @@
-"""Patches: blocks of pixels and frames as channels, and back (SPEC: Preprocess)."""
+"""Patches: blocks of pixels and frames as channels, and back (docs/architecture.md, Preprocess)."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from perceiver_keras.layers.linear import Linear, build_part, register
 def space_to_depth(frames: tf.Tensor, temporal: int = 1, spatial: int = 1) -> tf.Tensor:
     """[B, (T,) H, W, C] -> [B, (T/t,) H/s, W/s, t·s·s·C], channels in the order (dt, dh, dw, c).
 
-    A picture without a time axis is possible with `temporal` 1. A time axis left with length 1 is
-    kept; the official code squeezes it, see `Patches`.
+    Images without a time axis need `temporal` 1. A time axis of length 1 is kept here; the official
+    code squeezes it, as `Patches` does.
     """
     if frames.shape.rank == 4:
         if temporal != 1:
@@ -49,7 +49,7 @@ def depth_to_space(patches: tf.Tensor, temporal: int = 1, spatial: int = 1) -> t
 def surrounding_patches(frames: tf.Tensor, size: int = 3) -> tf.Tensor:
     """Each pixel with its neighbours, zeros beyond the border: [..., H, W, C] -> [..., H, W, size²·C].
 
-    Channels in the order (row, column, channel), as `tf.image.extract_patches` has them.
+    Channels are in the order (row, column, channel), as in `tf.image.extract_patches`.
     """
     margin = size // 2
     rank = frames.shape.rank

@@ -1,4 +1,4 @@
-"""Positions of a grid of any number of dimensions: learned, or Fourier features (SPEC: Positions)."""
+"""Positions of a grid of any number of dimensions: learned, or Fourier features (docs/architecture.md, Positions)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from perceiver_keras.layers.linear import Linear, build_part, register
 
 
 def linear_positions(size: Size) -> tf.Tensor:
-    """`size` positions from -1 to 1, both ends included: float64 [size]; -1 alone for a size of 1."""
+    """`size` positions from -1 to 1, both ends included: float64 [size]; a size of 1 gives -1."""
     step = 2.0 / tf.cast(tf.maximum(size - 1, 1), tf.float64)
     return -1.0 + tf.cast(tf.range(size), tf.float64) * step
 
@@ -24,11 +24,11 @@ def linear_positions(size: Size) -> tf.Tensor:
 def positions_of_points(points: tf.Tensor, grid: Sequence[Size]) -> tf.Tensor:
     """Positions -1 + 2·index/size of flat row-major indices into a grid: [P] -> float64 [P, d].
 
-    This is the official rule for subsampled queries; unlike `linear_positions` the last index
-    does not reach 1. The released video model is always decoded by it.
+    This is the official rule for subsampled queries. Unlike in `linear_positions`, the last index
+    does not reach 1. The released video model is always decoded this way.
     """
     rest, indices = tf.cast(points, tf.int64), []
-    for size in reversed(grid):  # by hand: XLA has no UnravelIndex
+    for size in reversed(grid):  # not tf.unravel_index, which XLA lacks
         size = tf.cast(size, tf.int64)
         indices.append(-1.0 + 2.0 * tf.cast(rest % size, tf.float64) / tf.cast(size, tf.float64))
         rest //= size
@@ -38,8 +38,8 @@ def positions_of_points(points: tf.Tensor, grid: Sequence[Size]) -> tf.Tensor:
 def _waves(positions: tf.Tensor, resolution: Size, num_bands: int) -> tuple[tf.Tensor, tf.Tensor]:
     """sin and cos of π·f·p for K frequencies from 1 to resolution/2: float64 [L] -> float32 [L, K].
 
-    In float64, because π·f·p reaches hundreds and float32 would leave four digits. It is cheap: a grid
-    needs it for its sides only, not for each of its points.
+    Computed in float64, because π·f·p reaches hundreds and float32 would leave four digits. This is
+    cheap: a grid needs it once per side, not once per point.
     """
     highest = tf.cast(resolution, tf.float64) / 2.0
     share = tf.cast(tf.range(num_bands), tf.float64) / max(num_bands - 1, 1)
@@ -75,13 +75,13 @@ class _PositionEncoding(keras.layers.Layer):
 
 @register
 class LearnedPositionEncoding(_PositionEncoding):
-    """A learned vector for each place of the grid; so the grid's size is fixed once built.
+    """One learned vector per place of the grid, whose size is therefore fixed once built.
 
-    A shorter sequence (a grid of one dimension) takes the first vectors.
+    A shorter sequence (a grid of one dimension) uses the first vectors.
 
     Args:
         channels: channels of the learned array.
-        init_scale: standard deviation of its truncated normal start.
+        init_scale: standard deviation of its truncated normal initialiser.
         project_dim: channels after an optional Linear.
 
     Call: features [B, *grid, C], used for the grid alone -> positions [M, P], M places in row-major order.
@@ -123,7 +123,7 @@ class LearnedPositionEncoding(_PositionEncoding):
         if grid.is_fully_defined() and grid.num_elements() != places:
             raise ValueError(
                 f"{self.name} has {places} learned positions, but the grid {grid} has "
-                f"{grid.num_elements()} places; learned positions have one size only."
+                f"{grid.num_elements()} places; learned positions fit one size only."
             )
         return self._project(self.embeddings)
 
@@ -133,13 +133,13 @@ class LearnedPositionEncoding(_PositionEncoding):
 
 @register
 class FourierPositionEncoding(_PositionEncoding):
-    """Sines and cosines of the places of a grid on [-1, 1]^d; any size of grid.
+    """Sines and cosines of positions in [-1, 1]^d, for grids of any size.
 
-    The channels are [positions (d), all sines (d·K), all cosines (d·K)], dimension-major, then band.
+    The channels are [positions (d), all sines (d·K), all cosines (d·K)], ordered by dimension, then band.
 
     Args:
         num_bands: frequencies K per dimension, linearly spaced from 1 to half the resolution.
-        max_resolution: per dimension; default: the grid's own sizes.
+        max_resolution: resolution per dimension; default: the grid's sizes.
         concat_pos: keep the positions themselves as the first d channels.
         sine_only: leave the cosines out.
         arithmetic: "exact", or the roundings of the implementation that the weights come from, "official" or
@@ -186,7 +186,7 @@ class FourierPositionEncoding(_PositionEncoding):
         return self.of_grid(grid)
 
     def of_grid(self, grid: Sequence[Size], to_the_ends: bool = True) -> tf.Tensor:
-        """Features of all places of a grid, [M, channels]; `to_the_ends` False: by the rule of points."""
+        """Features of all places of a grid, [M, channels]; `to_the_ends=False` follows the rule of `of_points`."""
         if self._is_rounded(grid):
             return self._over_grid(self._tables(grid, to_the_ends), grid)
         if to_the_ends:
@@ -194,7 +194,7 @@ class FourierPositionEncoding(_PositionEncoding):
         return self.of_axes([_point_positions(size) for size in grid], grid)
 
     def of_points(self, points: tf.Tensor, grid: Sequence[Size]) -> tf.Tensor:
-        """Features of flat row-major indices into a grid by their rule: [..., P] -> [..., P, channels]."""
+        """Features of flat row-major indices into a grid, at -1 + 2·index/size: [..., P] -> [..., P, channels]."""
         if self._is_rounded(grid):
             of_axes = self._tables(grid, False)
         else:
@@ -210,7 +210,7 @@ class FourierPositionEncoding(_PositionEncoding):
         return self._over_grid(self._exact_tables(axes, grid), grid)
 
     def at(self, positions: tf.Tensor, grid: Sequence[Size]) -> tf.Tensor:
-        """Features of positions that are on no grid: float64 [P, d] -> [P, channels]."""
+        """Features of arbitrary positions: float64 [P, d] -> [P, channels]; `grid` is the default resolution."""
         axes = tf.unstack(positions, num=len(grid), axis=-1)
         return self._project(self._join(self._exact_tables(axes, grid), lambda table, axis: table))
 
@@ -272,7 +272,7 @@ class FourierPositionEncoding(_PositionEncoding):
 
 
 def _point_positions(size: Size) -> tf.Tensor:
-    """Where the official rule for output points puts the places of an axis, float64 [size]."""
+    """Positions of an axis by the official rule for output points, -1 + 2·index/size: float64 [size]."""
     return -1.0 + 2.0 * tf.range(size, dtype=tf.float64) / tf.cast(size, tf.float64)
 
 

@@ -1,1 +1,1 @@
-"""The last stage: decoded outputs [B, O, E] in, what the task is about out."""
+"""The last stage: decoded outputs [B, O, E] in, the task's own outputs out."""

@@ -25,7 +25,7 @@ class AudioPostprocess(ProjectionPostprocess):
         return self.assemble(self.project(outputs))
 
     def assemble(self, patches: tf.Tensor) -> tf.Tensor:
-        """Patches [B, O, n] side by side: [B, O·n]."""
+        """Patches [B, O, n] joined along time: [B, O·n]."""
         return tf.reshape(patches, [-1, axis_size(patches, 1) * self.output_dim])
 
     def get_config(self) -> dict[str, Any]:

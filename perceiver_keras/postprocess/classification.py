@@ -1,7 +1,7 @@
-"""Decoded outputs to the logits of classes (SPEC: Decode and postprocess).
+"""Decoded outputs to the logits of classes (docs/architecture.md, Decode and postprocess).
 
-Every postprocess layer is called as `postprocess(outputs, inputs=..., points=...)`: the decoded
-[B, O, E], the model's raw inputs (for their sizes), and the output points that were asked for.
+Every postprocess layer is called as `postprocess(outputs, inputs=..., points=...)`, with the decoded
+outputs [B, O, E], the model's raw inputs (for their sizes) and the output points wanted (None: all).
 Results are float32 whatever the compute dtype.
 """
 
@@ -17,10 +17,10 @@ from perceiver_keras.layers.linear import Linear, build_part, register
 
 @register
 class ClassificationPostprocess(keras.layers.Layer):
-    """The first output is the logits, after a Linear to the classes where the decoder has none.
+    """The first output as logits, after a Linear to the classes if the decoder has none.
 
     Args:
-        num_classes: classes of the Linear; default: no Linear, the decoder's output is the logits.
+        num_classes: channels of the Linear; default: no Linear, the decoder's outputs are the logits.
 
     Call: [B, O, E] -> logits [B, E or num_classes], float32.
     """

@@ -1,4 +1,4 @@
-"""Decoded outputs, one per entity, to what a policy reads of them (paper, section 4.4)."""
+"""Decoded outputs, one per entity, to what a policy needs (paper, section 4.4)."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from perceiver_keras.layers.linear import Linear, build_part, register
 
 @register
 class EntitiesPostprocess(keras.layers.Layer):
-    """Embeddings of the entities, one embedding of them all, which entity is meant, and who is winning.
+    """An embedding per entity, one of all entities, a pointer to one of them, and who is winning.
 
-    As in AlphaStar the one embedding is the mean over the real entities, through a Linear and ReLU.
+    As in AlphaStar, the embedding of all is the mean over the real entities, then a Linear and ReLU.
 
     Args:
-        pooled_dim: channels of the one embedding.
+        pooled_dim: channels of the embedding of all entities.
 
-    Call: [B, M, E] and {"mask": [B, M]} (real entities; left out: all) -> "embeddings" [B, M, E], 0 where no entity is,
-        "pooled" [B, pooled_dim], "pointer" [B, M], probabilities over the real entities, and "winning" [B], a
-        logit; float32.
+    Call: outputs [B, M, E] and inputs {"mask": [B, M]} (true for real entities; default: all) -> float32
+        "embeddings" [B, M, E] (0 where there is no entity), "pooled" [B, pooled_dim], "pointer" [B, M]
+        (probabilities over the real entities) and "winning" [B] (a logit).
     """
 
     def __init__(self, *, pooled_dim: int, **kwargs: Any) -> None:

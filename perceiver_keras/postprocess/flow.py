@@ -1,4 +1,4 @@
-"""Decoded outputs to optical flow in pixels (SPEC: Decode and postprocess)."""
+"""Decoded outputs to optical flow in pixels (docs/architecture.md, Decode and postprocess)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ UPSAMPLING = ("convex", "blocks")
 
 
 def decoded_channels(factor: int, upsampling: str) -> int:
-    """How many channels `FlowPostprocess` needs for each element."""
+    """Number of channels that `FlowPostprocess` needs per element."""
     if factor == 1:
         return 2
     return 2 * factor**2 if upsampling == "blocks" else 2 + 9 * factor**2
@@ -25,8 +25,8 @@ def upsample_convex(flow: tf.Tensor, logits: tf.Tensor, factor: int) -> tf.Tenso
     """RAFT's upsampling: each fine value is a convex combination of nine coarse ones (arXiv 2003.12039, section 3.3).
 
     Args:
-        flow: [B, h, w, C] values, zero beyond the border.
-        logits: [B, h, w, 9·factor²]: for each of the 3×3 neighbours (row-major), then each fine row and column.
+        flow: [B, h, w, C] values; beyond the border they count as zero.
+        logits: [B, h, w, 9·factor²], ordered by 3×3 neighbour (row-major), then fine row, then fine column.
 
     Returns:
         [B, h·factor, w·factor, C].
@@ -41,7 +41,7 @@ def upsample_convex(flow: tf.Tensor, logits: tf.Tensor, factor: int) -> tf.Tenso
 
 @register
 class FlowPostprocess(keras.layers.Layer):
-    """Channels to flow: divided by `rescale_factor`, multiplied by `flow_scale`, shaped as the frames.
+    """Channels to flow: divided by `rescale_factor`, multiplied by `flow_scale`, shaped like the frames.
 
     The official network is trained on flow / 20 and divides its output by 100 so that it starts small; the
     factor 20 turns it into pixels.
@@ -49,9 +49,9 @@ class FlowPostprocess(keras.layers.Layer):
     Args:
         rescale_factor: what the network's output is divided by.
         flow_scale: the network's unit in pixels.
-        factor: how much smaller the grid of elements is than the frames, on each side.
-        upsampling: what makes up for it. "convex": two channels of flow and RAFT's weights of the nearest nine;
-            "blocks": the flow of all factor² pixels.
+        factor: how many times smaller each side of the grid of elements is than that of the frames.
+        upsampling: how the frames' size is restored. "convex": an element has two channels of flow, and RAFT's
+            weights of the nine nearest elements; "blocks": it has the flow of its factor² pixels.
 
     Call: outputs [B, h·w, E], inputs the frames [B, 2, H, W, C] (for their size; h = H / factor, rounded up)
         -> flow [B, H, W, 2] in pixels, x first, float32; with `points` [P] and factor 1, [B, P, 2].
@@ -82,7 +82,9 @@ class FlowPostprocess(keras.layers.Layer):
         if self.factor == 1 and (points is not None or inputs is None):
             return outputs * pixels
         if points is not None or inputs is None:
-            raise ValueError(f"{self.name}: upsampled flow is whole, and needs the frames' size.")
+            raise ValueError(
+                f"{self.name}: upsampled flow is computed whole and needs the frames' size."
+            )
         height, width = axis_size(inputs, 2), axis_size(inputs, 3)
         if self.factor == 1:
             return tf.reshape(outputs * pixels, [-1, height, width, 2])

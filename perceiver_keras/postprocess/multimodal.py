@@ -1,4 +1,4 @@
-"""Decoded outputs of several modalities, told apart and handed to each one's own postprocess."""
+"""Decoded outputs of several modalities, split and passed to the postprocess layer of each."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ class MultimodalPostprocess(Modalities):
 
     Args:
         modalities: postprocess layer by modality.
-        sizes: outputs of each modality when all are asked for.
+        sizes: number of outputs of each modality when all are wanted.
 
-    Call: [B, O, E] -> {modality: its outputs}; `points` {modality: [P] or [B, P]} as the query got them.
+    Call: [B, O, E] -> {modality: its outputs}; `points` {modality: [P] or [B, P]} as passed to the query.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Decoded outputs to the logits of the task that is asked, by an MLP for each task (paper, App. F.4)."""
+"""Decoded outputs to the logits of each example's task, by one MLP per task (paper, App. F.4)."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from perceiver_keras.layers.linear import Linear, build_part, register
 
 @register
 class TaskHeads(keras.layers.Layer):
-    """Two layers with tanh between them, of the width of the decoded output, for each of T tasks.
+    """Per task, two layers with tanh between them; the hidden one is as wide as the decoded output.
 
     Args:
-        num_tasks: T.
-        num_outputs: K, the most outputs that a task has.
+        num_tasks: number of tasks T.
+        num_outputs: K, the largest number of outputs of any task.
 
-    Call: decoded [B, T, E], one output a task, or [B, 1, E], one for all; inputs {"head": [B]}, the number of each
-        example's task. Returns that task's outputs [B, K], float32.
+    Call: decoded [B, T, E], one output per task, or [B, 1, E], one for all; inputs {"head": [B]}, the number
+        of each example's task. Returns that task's outputs [B, K], float32.
     """
 
     def __init__(self, *, num_tasks: int, num_outputs: int, **kwargs: Any) -> None:
@@ -30,7 +30,7 @@ class TaskHeads(keras.layers.Layer):
 
     def build(self, input_shape: Any) -> None:
         width = tf.TensorShape(input_shape)[-1]
-        # Those of all tasks side by side: one product, and the right fan-in.
+        # The layers of all tasks side by side: one product, initialised with the right fan-in.
         for name, units in (("hidden", width), ("out", self.num_outputs)):
             part = Linear(self.num_tasks * units, name=name, dtype=self.dtype_policy)
             build_part(part, [None, width])
@@ -46,7 +46,7 @@ class TaskHeads(keras.layers.Layer):
         return tf.cast(self._of_task(self.out(hidden), chosen), tf.float32)
 
     def _of_task(self, every: tf.Tensor, chosen: tf.Tensor) -> tf.Tensor:
-        """[B, T * units] -> [B, units]; cheaper than to gather a matrix for each example."""
+        """[B, T * units] -> [B, units]; cheaper than gathering one matrix per example."""
         units = every.shape[-1] // self.num_tasks
         return tf.einsum("bt,btk->bk", chosen, tf.reshape(every, [-1, self.num_tasks, units]))
 

@@ -1,4 +1,4 @@
-"""Decoded outputs to logits over the vocabulary, by the input embeddings (SPEC: Decode and postprocess)."""
+"""Decoded outputs to logits over the vocabulary (docs/architecture.md, Decode and postprocess)."""
 
 from __future__ import annotations
 

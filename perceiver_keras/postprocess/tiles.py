@@ -1,26 +1,26 @@
-"""Flow of pictures of any size by a model of one size: cut into tiles, predict, stitch.
+"""Flow of frames of any size with a model of one size: cut into tiles, predict, stitch.
 
-Three rules say where the tiles of a side lie (length L, tile T, overlap V of at least 20 pixels, less
+Three rules determine where the tiles along a side lie (side L, tile T, least overlap V: 20 pixels, or less
 for small tiles):
 
   - "minimal" (the default): as few tiles as overlap by V, 1 + ⌈(L - T) / (T - V)⌉, evenly spaced.
     No tile is predicted twice; 1080×1920 takes 4×4 tiles of 368×496.
-  - "notebook": the released code's. Every T - V pixels from 0 on, ⌈L / (T - V)⌉ of them, the last
-    moved back flush with the border. It predicts the same tile four times where L = T, and takes 4×5
-    tiles on 1080×1920. Where the last but one reaches over the border, at which the released code
-    fails, it is moved back too.
-  - "paper": six evenly spaced tiles, says the paper of Sintel and KITTI (section 4.2). For other
-    sizes it says nothing: here as many as the notebook's rule has, evenly spaced. Same rows as the
-    notebook's on Sintel and KITTI, other columns (SPEC: Evaluation).
+  - "notebook": the released code's rule. A tile every T - V pixels, ⌈L / (T - V)⌉ in all, the last one
+    moved back flush with the border. It predicts the same tile four times if both sides have L = T,
+    and takes 4×5 tiles on 1080×1920. If the last but one would cross the border, where the released
+    code fails, it is moved back too.
+  - "paper": six evenly spaced tiles on Sintel and KITTI (paper, App. H). The paper says nothing about
+    other sizes: here as many as the notebook's rule has, evenly spaced. On Sintel and KITTI the rows
+    are the notebook's, the columns are not (docs/architecture.md, Evaluation).
 
-A tile's weight at a pixel is the pixel's distance to the tile's nearest edge, from 1 at the edge.
+A tile's weight at a pixel is the pixel's distance to the tile's nearest edge, 1 at the edge itself.
 
-A side shorter than the tile's is enlarged to it, and the flow made smaller again, its values too.
-That measured better than padding (a small trained model on 9×12 of its 12×16 pixels: an end-point
-error of 0.39 pixels enlarged, 0.57 with the border repeated, 0.67 with zeros, 0.74 left as it is).
+A side shorter than the tile is enlarged to it, and the flow is then shrunk back, its values too. This
+measured better than padding (a small trained model on 9×12 of its 12×16 pixels: an end-point error of
+0.39 pixels enlarged, 0.57 with the border repeated, 0.67 with zeros, 0.74 unchanged).
 
-Everything is TensorFlow core operations on shapes that need not be known, so that one traced
-function serves all sizes. B pairs of frames, H×W their size, C channels.
+All operations are TensorFlow core operations and work on unknown shapes, so that one traced function
+serves all sizes. Shapes: B pairs of frames of H×W pixels with C channels.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ OVERLAP = 20  # pixels, the released notebook's
 
 
 def overlap_of(tile: int) -> int:
-    """Pixels by which neighbours overlap at least: 20 of the released tiles, a quarter of small ones."""
+    """Least overlap of neighbouring tiles in pixels: 20, or a quarter of a tile below 80."""
     return min(OVERLAP, tile // 4)
 
 
 def starts(length: int | tf.Tensor, tile: int, tiling: str = "minimal") -> tf.Tensor:
-    """First pixels of the tiles along one side: int32 [n], ascending but for the notebook's last.
+    """First pixels of the tiles along one side: int32 [n], ascending except for the notebook's last.
 
     Args:
       length: The side, at least `tile`.
@@ -70,7 +70,7 @@ def corners(height: int | tf.Tensor, width: int | tf.Tensor, tile: Sequence[int]
 
 
 def weights(tile: Sequence[int]) -> tf.Tensor:
-    """Distance of each pixel to the nearest edge, the edge's own pixels 1: float64 [h, w]."""
+    """Distance of each pixel to the nearest edge, 1 for pixels at the edge: float64 [h, w]."""
     rows, columns = (tf.minimum(tf.range(side) + 1, side - tf.range(side)) for side in tile)
     return tf.cast(tf.minimum(rows[:, None], columns[None]), tf.float64)
 
@@ -89,7 +89,7 @@ def predict_tiled(
       frames: [B, 2, H, W, C].
       tile: (h, w).
       tiling: One of `TILINGS`.
-      at_once: Tiles a call of `predict`.
+      at_once: Tiles per call of `predict`.
 
     Returns:
       float32 [B, H, W, 2].
@@ -107,7 +107,7 @@ def predict_tiled(
 
 
 def _resized(pictures: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
-    """[..., H, W, C] to another size, linearly between pixels, as means where it shrinks."""
+    """[..., H, W, C] to another size, bilinear, antialiased where it shrinks."""
     shape = tf.shape(pictures)
     flat = tf.reshape(pictures, tf.concat([[-1], shape[-3:]], 0))
     resized = tf.image.resize(flat, size, antialias=True)
@@ -131,7 +131,7 @@ def _predict_all(
     def body(step: tf.Tensor, flows: tf.TensorArray) -> tuple[tf.Tensor, tf.TensorArray]:
         items = tf.range(step * at_once, tf.minimum((step + 1) * at_once, total))
         indices = _pixels_of(tf.gather(places, items % number), tile, width)
-        indices += (items // number * height * width)[:, None, None]  # of each tile's own pair
+        indices += (items // number * height * width)[:, None, None]  # the tile's pair
         tiles = tf.transpose(tf.gather(pixels, indices), [0, 3, 1, 2, 4])
         flow = tf.cast(predict(tf.ensure_shape(tiles, [None, 2, *tile, channels])), tf.float32)
         return step + 1, flows.write(step, tf.ensure_shape(flow, [None, *tile, 2]))
@@ -150,13 +150,13 @@ def _predict_all(
 def stitch(flows: tf.Tensor, places: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
     """The weighted mean of overlapping tiles.
 
-    Sums are in float64: products of a float32 and a weight below 2²⁸ are exact there, so a flow on
-    which all tiles agree comes out as it was, to the bit.
+    Sums are in float64, where products of a float32 and a weight below 2²⁸ are exact. A flow on which
+    all tiles agree is therefore returned unchanged, to the last bit.
 
     Args:
       flows: [B, n, h, w, 2].
-      places: Of the tiles, int32 [n, 2]; they cover the picture.
-      size: (H, W) of the picture, int32 [2].
+      places: First pixels of the tiles, which cover the frame: int32 [n, 2].
+      size: (H, W) of the frame, int32 [2].
 
     Returns:
       float32 [B, H, W, 2].
@@ -174,7 +174,7 @@ def stitch(flows: tf.Tensor, places: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
 
 
 def _pixels_of(places: tf.Tensor, tile: Sequence[int], width: tf.Tensor) -> tf.Tensor:
-    """Row-major indices of tiles' pixels in a picture of that width: int32 [n, h, w]."""
+    """Row-major indices of the tiles' pixels in a frame of that width: int32 [n, h, w]."""
     rows = places[:, :1] + tf.range(tile[0])
     columns = places[:, 1:] + tf.range(tile[1])
     return rows[:, :, None] * width + columns[:, None]

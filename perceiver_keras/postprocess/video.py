@@ -13,7 +13,7 @@ from perceiver_keras.postprocess.projection import ProjectionPostprocess
 
 @register
 class VideoPostprocess(ProjectionPostprocess):
-    """A Linear to the pixel's channels; all pixels of a clip take the clip's shape.
+    """A Linear to the channels of a pixel; complete outputs get the clip's shape.
 
     Args:
         grid: frames, height, width.

@@ -1,1 +1,1 @@
-"""The first stage: features of one modality in, an array [B, M, C] out."""
+"""The first stage: the features of one or several modalities in, an array [B, M, C] out."""

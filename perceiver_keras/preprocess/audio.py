@@ -1,4 +1,4 @@
-"""Sound to [B, M, C]: patches of samples with positions in time (SPEC: Preprocess)."""
+"""Sound to [B, M, C]: patches of samples with positions in time (docs/architecture.md, Preprocess)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import Any
 import tensorflow as tf
 from tensorflow import keras
 
-from perceiver_keras.config import Position, tagged, untagged
+from perceiver_keras.config import Position
+from perceiver_keras.config_tree import tagged, untagged
 from perceiver_keras.layers.linear import build_part, register
 from perceiver_keras.layers.position import position_encoding
 from perceiver_keras.preprocess.image import array_shape, with_positions
@@ -17,7 +18,7 @@ from perceiver_keras.preprocess.image import array_shape, with_positions
 class AudioPreprocess(keras.layers.Layer):
     """Patches of `samples_per_patch` samples, and the positions of the patches.
 
-    The official models give Fourier positions the number of samples, not of patches, as resolution.
+    In the official model the resolution of the Fourier positions is the number of samples, not of patches.
 
     Args:
         samples_per_patch: samples that become the channels of one element.

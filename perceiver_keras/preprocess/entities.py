@@ -13,7 +13,7 @@ from perceiver_keras.layers.linear import Linear, build_part, register
 
 @register
 class EntitiesPreprocess(keras.layers.Layer):
-    """A Linear on each entity's features. Which entities are real goes to the model as its mask.
+    """A Linear on each entity's features. The model's mask says which entities are real.
 
     Args:
         channels: channels of an entity after the Linear.

@@ -1,4 +1,4 @@
-"""Two frames to [B, M, C]: each pixel with its neighbours, in both frames or one by one (SPEC: Preprocess)."""
+"""Two frames to [B, M, C]: each pixel with its neighbours, joined or apart (docs/architecture.md, Preprocess)."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from perceiver_keras.preprocess.image import ImagePreprocess
 
 
 def local_contrast(frames: tf.Tensor, window: int) -> tf.Tensor:
-    """Frames [B, 2, H, W, C] less their surroundings' mean colour, over the surroundings' deviation.
+    """Frames [B, 2, H, W, C] minus the mean colour around each pixel, divided by the deviation there.
 
-    Both are of the `window`×`window` pixels around, as far as there are any, in both frames together: what
-    is subtracted is the same for both, so nothing that moves is lost. The deviation is of all channels;
-    0.05 of the frames' unit is added to it, or even surfaces would be all noise.
+    Both are taken over the `window`×`window` pixels around (fewer at the border) in both frames together.
+    The same values are subtracted from both frames, so motion is preserved. The deviation is over all
+    channels; 0.05 in the frames' unit is added to it, because flat surfaces would otherwise be all noise.
     """
     exact = tf.cast(frames, tf.float32)
     exact -= _around(tf.reduce_mean(exact, axis=1), window)
@@ -26,31 +26,30 @@ def local_contrast(frames: tf.Tensor, window: int) -> tf.Tensor:
 
 
 def _around(pictures: tf.Tensor, window: int) -> tf.Tensor:
-    """[B, H, W, C] -> the means of what is around each pixel, [B, 1, H, W, C]."""
-    return tf.nn.avg_pool2d(pictures, window, 1, "SAME")[
-        :, None
-    ]  # borders: of the pixels there are
+    """Means over the window around each pixel: [B, H, W, C] -> [B, 1, H, W, C]."""
+    # At the border, "SAME" averages over the pixels that exist.
+    return tf.nn.avg_pool2d(pictures, window, 1, "SAME")[:, None]
 
 
 @register
 class FlowPreprocess(ImagePreprocess):
-    """`patch_size`×`patch_size` neighbourhoods of each pixel, zeros beyond the border, then `ImagePreprocess`.
+    """The `patch_size`×`patch_size` pixels around each pixel (zeros beyond the border), then `ImagePreprocess`.
 
-    In the released model the neighbourhoods are 3×3, and the stem joins both frames' (2·27 = 54
-    channels) and maps them to 64. Any height and width. Frames that neither the stem nor
-    `join_frames` joins stay elements of their own, the first frame's before the second's, with
-    positions in time, row and column.
+    In the released model these are 3×3 pixels; the stem joins those of both frames (2·27 = 54 channels)
+    and maps them to 64. Frames may have any height and width. If neither the stem nor `join_frames`
+    joins the frames, each has its own elements, the first frame's before the second's, with positions
+    in time, row and column.
 
     Args:
-        patch_size: side of the neighbourhood; 1: the pixel alone.
-        join_frames: both frames' channels in one picture, before a stem that knows no time.
-        contrast_window: side of the surroundings that `local_contrast` sets each pixel against first. None,
-            as in the released model: pixels as they are. A small model sees motion far sooner with it,
-            because what differs between the frames is else a small part of their values.
+        patch_size: side of the neighbourhood; 1: only the pixel itself.
+        join_frames: join both frames' channels into one image first, for stems without a time axis.
+        contrast_window: side of the window of `local_contrast`, which is applied first; None, as in the
+            released model: pixels as they are. A small model learns motion much sooner with it, because
+            otherwise the difference between the frames is a small fraction of their values.
         stem, position, concat_or_add: as in `ImagePreprocess`.
 
-    Call: frames [B, 2, H, W, C], scaled to [-1, 1] -> [B, H·W, channels]; apart [B, 2·H·W, channels];
-        fewer by the square of what the stem shrinks.
+    Call: frames [B, 2, H, W, C], scaled to [-1, 1] -> [B, H·W, channels], or [B, 2·H·W, channels] if the
+        frames stay apart. A stem that shrinks both sides by s leaves 1/s² of the elements.
     """
 
     def __init__(

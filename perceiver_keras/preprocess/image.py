@@ -1,4 +1,4 @@
-"""Pictures and frames to [B, M, C]: a stem, then positions (SPEC: Preprocess)."""
+"""Images and frames to [B, M, C]: a stem, then positions (docs/architecture.md, Preprocess)."""
 
 from __future__ import annotations
 
@@ -8,16 +8,8 @@ from typing import Any
 import tensorflow as tf
 from tensorflow import keras
 
-from perceiver_keras.config import (
-    Conv1x1Stem,
-    ConvStem,
-    PatchStem,
-    PixelStem,
-    Position,
-    Stem,
-    tagged,
-    untagged,
-)
+from perceiver_keras.config import Conv1x1Stem, ConvStem, PatchStem, PixelStem, Position, Stem
+from perceiver_keras.config_tree import tagged, untagged
 from perceiver_keras.layers.chunked import axis_size
 from perceiver_keras.layers.convolution import ConvDownsample, Pointwise, stride, strided_shape
 from perceiver_keras.layers.linear import build_part, register
@@ -72,12 +64,12 @@ def array_shape(
 
 @register
 class ImagePreprocess(keras.layers.Layer):
-    """A stem on pixels, the grid flattened, positions joined.
+    """A stem on the pixels; then the grid is flattened and positions are joined.
 
     Args:
-        stem: what the pixels become: raw, a Linear on each, convolutions, or patches.
+        stem: raw pixels, a Linear on each, convolutions, or patches.
         position: learned or Fourier positions of the grid after the stem.
-        concat_or_add: positions as further channels, or added.
+        concat_or_add: whether positions become further channels or are added.
 
     Call: [B, (T,) H, W, C] -> [B, M, channels].
     """

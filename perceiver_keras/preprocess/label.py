@@ -1,4 +1,4 @@
-"""A class to one element of the array, so that it can be an input, masked or not."""
+"""A class label as one element of the array, so that it can be an input, masked or not."""
 
 from __future__ import annotations
 

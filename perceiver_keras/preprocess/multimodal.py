@@ -1,4 +1,4 @@
-"""Several modalities to one array [B, M, C]: padded to common channels, masked, joined (SPEC: Preprocess)."""
+"""Several modalities to one array [B, M, C]: padded, masked, joined (docs/architecture.md, Preprocess)."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from perceiver_keras.layers.modalities import Modalities, add_vector, pad_channe
 
 @register
 class MultimodalPreprocess(Modalities):
-    """Each modality's own preprocess, padded to the widest one's channels + `min_padding_size`, joined.
+    """Preprocesses each modality, pads it to the widest one's channels + `min_padding_size`, and joins them.
 
     Args:
         modalities: preprocess layer by modality; the order in the array is alphabetical.
-        min_padding_size: channels that even the widest modality gets.
-        mask_probs: by modality, with which probability a token is replaced by the modality's learned
-            mask token, in training and at inference alike; 0 where left out.
-        inference_mask_probs: other probabilities outside training; None: the same. The released model
-            was trained with labels masked half the time and is used with labels masked always.
+        min_padding_size: padding channels of the widest modality.
+        mask_probs: by modality, the probability that a token is replaced by the modality's learned
+            mask token, in training and at inference alike; 0 for modalities left out.
+        inference_mask_probs: different probabilities outside training; None: the same. The released
+            model was trained with labels masked half of the time, and is used with labels always masked.
 
     Call: {modality: inputs} -> [B, M, C].
     """
@@ -44,7 +44,9 @@ class MultimodalPreprocess(Modalities):
         )
         for name in {**self.mask_probs, **(self.inference_mask_probs or {})}:
             if name not in self.modalities:
-                raise ValueError(f"mask_probs: {name!r} is none of {', '.join(self.modalities)}.")
+                raise ValueError(
+                    f"mask_probs: {name!r} is not one of {', '.join(self.modalities)}."
+                )
 
     def build(self, input_shape: Any) -> None:
         channels = {}
@@ -88,7 +90,7 @@ class MultimodalPreprocess(Modalities):
     def _replace(self, name: str, array: tf.Tensor, prob: float) -> tf.Tensor:
         token = tf.convert_to_tensor(self.mask_tokens[name])[None]
         if prob <= 0.0:
-            # The token keeps a gradient (of zero): optimizers ask for one.
+            # Adding zero gives the token a gradient, which optimizers require.
             return array + 0.0 * tf.reduce_sum(token)
         if prob >= 1.0:
             return tf.broadcast_to(token, tf.shape(array)) + 0.0 * array
@@ -98,7 +100,7 @@ class MultimodalPreprocess(Modalities):
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | {
             "min_padding_size": self.min_padding_size,
-            "mask_probs": dict(self.mask_probs),  # Keras wraps dicts; these are plain again
+            "mask_probs": dict(self.mask_probs),  # plain dicts again; Keras wraps them
             "inference_mask_probs": (
                 None if self.inference_mask_probs is None else dict(self.inference_mask_probs)
             ),

@@ -1,4 +1,4 @@
-"""Text after a learned token that tells the model which task is asked (paper, section 4.1: "[CLS]")."""
+"""Text after a learned token that tells the model which task to solve (paper, section 4.1: "[CLS]")."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from perceiver_keras.preprocess.text import TextPreprocess
 
 @register
 class TaskTokenPreprocess(TextPreprocess):
-    """`TextPreprocess` with one learned element before the text: one for all tasks, or one for each.
+    """`TextPreprocess` with one learned element before the text: one for all tasks, or one per task.
 
-    Its embeddings and positions have the names of `TextPreprocess`'s, so the weights of a masked language model fit.
+    Embeddings and positions are named as in `TextPreprocess`, so the weights of a masked language model fit.
 
     Args:
-        num_tokens: 0 for none, 1 for one that all tasks share, else one for each task.
+        num_tokens: 0: no token; 1: one that all tasks share; more: one per task.
 
-    Call: {"ids": [B, M], "head": [B] number of the task} -> [B, M, C], or with a token [B, 1 + M, C].
+    Call: {"ids": [B, M], "head": [B], the task's number} -> [B, M, C], or with a token [B, 1 + M, C].
     """
 
     def __init__(self, *, num_tokens: int = 0, **kwargs: Any) -> None:

@@ -1,6 +1,6 @@
-"""Token ids to [B, M, C]: embeddings plus learned positions (SPEC: Preprocess).
+"""Token ids to [B, M, C]: embeddings plus learned positions (docs/architecture.md, Preprocess).
 
-Ids of bytes are the UTF-8 value + 6, after PAD 0, BOS 1, EOS 2, MASK 3, CLS 4, SEP 5: 262 in all.
+The id of a byte of UTF-8 is its value + 6, after PAD 0, BOS 1, EOS 2, MASK 3, CLS 4, SEP 5: 262 ids in all.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from perceiver_keras.layers.position import LearnedPositionEncoding
 
 @register
 class TextPreprocess(keras.layers.Layer):
-    """The embedding of each id plus that of its place; a shorter text takes the first places.
+    """The embedding of each id plus that of its place; a shorter text uses the first places.
 
-    Haiku's default deviation for embeddings is 1, which the released model was trained from; with
-    tied output embeddings it makes the first losses large, hence 0.02 here.
+    The official code initialises embeddings with Haiku's default deviation, 1. With tied output
+    embeddings this makes the first losses large, hence 0.02 here.
 
     Args:
         vocabulary: number of ids.
-        length: places.
+        length: number of places.
         channels: channels of the embeddings.
-        init_scale: standard deviation of both arrays' truncated normal start.
+        init_scale: standard deviation of both arrays' truncated normal initialiser.
 
     Call: ids [B, M], M up to `length` -> [B, M, channels].
     """

@@ -1,5 +1,5 @@
 """Pictures for people: predictions, attention maps, learning curves and the HTML report.
 
-Figures are matplotlib's, made without pyplot: no window system, no state between them, safe in a
-worker's thread.
+The pictures are matplotlib figures made without pyplot: no window system, no shared state, safe in a
+worker thread.
 """

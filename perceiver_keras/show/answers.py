@@ -1,4 +1,4 @@
-"""What a classifier said about a user's own pictures: each with its answers below."""
+"""A classifier's answers about a user's own images: each image with its answers below it."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from perceiver_keras.errors import UsageError
 from perceiver_keras.show import style
 
 COLUMNS = 4
-MOST = 40  # pictures in one figure
+MOST = 40  # images in one figure
 
 
 def answer_grid(
     contents: Sequence[bytes], answers: Sequence[Sequence[Mapping[str, Any]]], count: int = MOST
 ) -> Figure:
-    """Pictures with bars of their top answers.
+    """Images with bars for their top answers.
 
     Args:
-      contents: Encoded pictures.
-      answers: For each, [{"label", "score"}, …], best first.
-      count: At most this many pictures.
+      contents: Encoded images.
+      answers: For each image, [{"label", "score"}, …], best first.
+      count: At most this many images.
 
     Raises:
-      UsageError: the contents are no pictures, or the answers no labels with scores.
+      UsageError: the contents are not images, or the answers are not labels with scores.
     """
     pictures = [_decode(content) for content in contents[:count]]
     columns = min(COLUMNS, len(pictures))
@@ -49,12 +49,12 @@ def _decode(content: bytes) -> np.ndarray:
         with Image.open(io.BytesIO(content)) as picture:
             return np.asarray(picture.convert("RGB"))
     except (UnidentifiedImageError, OSError) as error:
-        raise UsageError(f"-o draws answers to pictures only ({error}).") from None
+        raise UsageError(f"-o can draw answers only for images ({error}).") from None
 
 
 def _bars(axes: Any, entries: Sequence[Mapping[str, Any]]) -> None:
     if not all("label" in entry and "score" in entry for entry in entries):
-        raise UsageError("-o draws labels with scores only; use --save or --json.")
+        raise UsageError("-o can draw only labels with scores; use --save or --json.")
     places = range(len(entries))
     axes.barh(places, [entry["score"] for entry in entries], color=style.BLUE, height=0.55)
     axes.set_yticks(places, [str(entry["label"])[:16] for entry in entries])

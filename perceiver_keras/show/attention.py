@@ -1,4 +1,4 @@
-"""What the latents attend to: the encoder's cross-attention laid over the pictures."""
+"""What the latents attend to: the encoder's cross-attention, drawn over the pictures."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from perceiver_keras.show import style
 def attention_over_pictures(
     pictures: np.ndarray, weights: np.ndarray, count: int = 4, num_latents: int = 5
 ) -> Figure:
-    """One row a picture: the picture, the mean over all latents, and a few latents of their own.
+    """One row per picture: the picture, the mean over all latents, and a few single latents.
 
-    The latents are those that attend most sharply (least entropy over the pictures shown), one for
-    each place, so that five copies of the same map are not shown.
+    The latents are those that attend most sharply (least entropy over the pictures shown), if possible
+    each to a different place, so that the same map is not shown several times.
 
     Args:
       pictures: [B, H, W, C], any range.
       weights: The encoder's cross-attention [B, heads, N, M], summing to 1 over M; M are the
-        positions of the picture, or of its evenly strided grid, row by row.
+        positions in the picture, or in an evenly strided grid over it, row by row.
       count: At most this many pictures.
       num_latents: At most this many latents.
 
     Raises:
-      ValueError: M is no grid of the picture's proportions.
+      ValueError: M positions don't form a grid with the picture's proportions.
     """
     pictures, weights = np.asarray(pictures)[:count], np.asarray(weights, np.float32)[:count]
-    per_latent = weights.mean(axis=1)  # [B, N, M]: the heads' mean
+    per_latent = weights.mean(axis=1)  # [B, N, M]: the mean over the heads
     height, width = grid_of(per_latent.shape[-1], pictures.shape[1], pictures.shape[2])
     maps = per_latent.reshape(*per_latent.shape[:2], height, width)
     latents = sharpest(per_latent, num_latents)
@@ -50,7 +50,7 @@ def attention_over_pictures(
 
 
 def _overlay(axes, heat: np.ndarray, height: int, width: int) -> None:
-    """A map over a picture, scaled to its own largest value; where it is low, the picture shows."""
+    """A map over a picture, scaled to its own largest value; where it is low, the picture shows through."""
     edges = (-0.5, width - 0.5, height - 0.5, -0.5)
     heat = heat / max(float(heat.max()), 1e-12)
     opacity = 0.25 + 0.7 * heat
@@ -68,12 +68,12 @@ def grid_of(positions: int, height: int, width: int) -> tuple[int, int]:
             if abs(height / candidate - width / columns) <= 1:
                 return candidate, columns
     raise ValueError(
-        f"{positions} attended positions are no even grid over a {height} x {width} picture."
+        f"{positions} attended positions do not form an even grid over a {height} x {width} picture."
     )
 
 
 def sharpest(per_latent: np.ndarray, count: int) -> list[int]:
-    """Latents with the least entropy [B, N, M] whose strongest places differ where possible."""
+    """The latents of [B, N, M] with the least entropy; their strongest places differ if possible."""
     entropy = -(per_latent * np.log(per_latent + 1e-12)).sum(-1).mean(0)
     order = [int(i) for i in np.argsort(entropy, kind="stable")]
     place = per_latent.mean(0).argmax(-1)

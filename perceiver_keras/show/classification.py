@@ -1,4 +1,4 @@
-"""Classification for people: some right and wrong pictures, and which classes are taken for which."""
+"""Pictures of a classifier: some right and wrong answers, and which classes it confuses."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ def prediction_grid(
     names: Sequence[str],
     count: int = 16,
 ) -> Figure:
-    """Half wrong pictures, the surest mistakes first, and half right ones, the least sure first.
+    """Half are wrong, the most confident mistakes first; half are right, the least confident first.
 
     Args:
       pictures: [B, H, W, C], any range.
       truth: Classes, integers [B].
       probabilities: [B, K].
-      names: Of the K classes.
+      names: The names of the K classes.
       count: At most this many pictures.
     """
     truth, probabilities = np.asarray(truth), np.asarray(probabilities)
@@ -47,7 +47,7 @@ def prediction_grid(
 
 
 def choose(right: np.ndarray, score: np.ndarray, count: int) -> np.ndarray:
-    """Indices: the surest of the wrong, then the least sure of the right; both fill up for the other."""
+    """Indices of the most confident wrong, then the least confident right; if one is short, the other fills up."""
     wrong = np.flatnonzero(~right)[np.argsort(-score[~right], kind="stable")]
     correct = np.flatnonzero(right)[np.argsort(score[right], kind="stable")]
     num_wrong = min(len(wrong), max(count // 2, count - len(correct)))
@@ -59,7 +59,7 @@ def confusion_matrix(
 ) -> Figure:
     """Counts of (true class, predicted class), coloured by the share of the true class.
 
-    With more than `max_classes` classes, the ones with the most mistakes are shown.
+    With more than `max_classes` classes, only those with the most mistakes are shown.
     """
     counts = confusion_counts(truth, np.asarray(probabilities).argmax(-1), len(names))
     shown = np.arange(len(names))

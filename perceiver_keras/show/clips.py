@@ -1,4 +1,4 @@
-"""Clips for people: frames above their reconstructions, and the two sounds."""
+"""Pictures of clips: frames above their reconstructions, and the two sounds."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MOST = 12  # clips in one figure
 
 
 class Row(NamedTuple):
-    """One clip: frames [T, H, W, 3] in [0, 1] and samples [S], as they were and as they came back."""
+    """One clip: frames [T, H, W, 3] in [0, 1] and samples [S], each as given and as reconstructed (`_back`)."""
 
     frames: np.ndarray
     frames_back: np.ndarray
@@ -25,7 +25,7 @@ class Row(NamedTuple):
 
 
 def reconstructions(rows: Sequence[Row]) -> Figure:
-    """Each clip's frames over their reconstructions; to the right of them both waveforms."""
+    """Each clip's frames above their reconstructions, with both waveforms to the right."""
     rows = rows[:MOST]
     columns = min(FRAMES, max(len(row.frames) for row in rows))
     with style.styled():
@@ -40,14 +40,14 @@ def reconstructions(rows: Sequence[Row]) -> Figure:
                     axes.imshow(np.clip(frames[frame], 0, 1))
                     style.bare(axes)
                     if column == 0:
-                        axes.set_ylabel(("given", "back")[line], fontsize=8)
+                        axes.set_ylabel(("original", "reconstruction")[line], fontsize=8)
             _waves(figure.add_subplot(grid[2 * number : 2 * number + 2, columns]), row)
     return figure
 
 
 def _waves(axes: object, row: Row) -> None:
-    axes.plot(row.sound, color=style.GREY, linewidth=0.8, label="given")
-    axes.plot(row.sound_back, color=style.BLUE, linewidth=0.8, alpha=0.8, label="back")
+    axes.plot(row.sound, color=style.GREY, linewidth=0.8, label="original")
+    axes.plot(row.sound_back, color=style.BLUE, linewidth=0.8, alpha=0.8, label="reconstruction")
     axes.set_title(row.title or " ", fontsize=8)
     axes.tick_params(labelsize=7)
     axes.legend(fontsize=7, loc="upper right")

@@ -1,4 +1,4 @@
-"""How training went: the loss and the validation metrics over the steps."""
+"""Learning curves: the loss and the validation metrics over the steps."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ NOT_CURVES = {"step", "steps", "epoch", "time", "seconds", "examples_per_second"
 
 
 def learning_curves(history: Sequence[Mapping[str, Any]]) -> Figure:
-    """One panel for a quantity, with its training and validation curve together.
+    """One panel per quantity, with its training and validation curves together.
 
     Args:
       history: history.json's entries: {"step": 50, "loss": …} while training and
-        {"step": 500, "validation_loss": …, "validation_accuracy": …} at evaluations; `val_` works
-        as well. Values that are no finite numbers are left out.
+        {"step": 500, "validation_loss": …, "validation_accuracy": …} at evaluations; the
+        prefix `val_` works as well. Values that are not finite numbers are left out.
     """
     panels: dict[str, dict[str, tuple[list[float], list[float]]]] = {}
     for entry in history:

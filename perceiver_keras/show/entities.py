@@ -1,4 +1,4 @@
-"""Sets of entities for people: battlefields with targets, chances of each entity, accuracy by the size of the set."""
+"""Pictures of entity sets: battlefields with targets, each entity's probability, accuracy by the size of the set."""
 
 from __future__ import annotations
 
@@ -14,15 +14,17 @@ MOST = 8  # sets in one figure
 
 
 def battlefields(
-    columns: Mapping[str, np.ndarray], real: np.ndarray, truth: np.ndarray, guess: np.ndarray
+    features: Mapping[str, np.ndarray], real: np.ndarray, truth: np.ndarray, guess: np.ndarray
 ) -> Figure:
-    """Units by place, as large as healthy; an arrow from the acting one to its target, a red one to a wrong guess.
+    """Units at their places, the healthier the larger, and the acting unit's target.
+
+    An arrow leads from the acting unit to its target, a red one to a wrong guess.
 
     Args:
-      columns: "x", "y", "enemy", "acting", "health", each [B, E].
+      features: "x", "y", "enemy", "acting", "health", each [B, E].
       real: bool [B, E].
-      truth: Rows of the targets [B].
-      guess: Rows of what is said to be [B].
+      truth: The targets' rows [B].
+      guess: The predicted targets' rows [B].
     """
     count = min(len(real), MOST)
     rows = -(-count // COLUMNS)
@@ -32,13 +34,13 @@ def battlefields(
             axes = figure.add_subplot(
                 rows, COLUMNS, index + 1, xlim=(-0.08, 1.08), ylim=(-0.08, 1.08)
             )
-            at = {name: column[index][real[index]] for name, column in columns.items()}
+            at = {name: values[index][real[index]] for name, values in features.items()}
             colours = np.where(at["enemy"] > 0, style.ORANGE, style.BLUE)
             axes.scatter(
                 at["x"], at["y"], 30 + 120 * at["health"], colours, alpha=0.8, linewidths=0
             )
-            place = np.stack([columns["x"][index], columns["y"][index]], -1)
-            actor = place[columns["acting"][index].argmax()]
+            place = np.stack([features["x"][index], features["y"][index]], -1)
+            actor = place[features["acting"][index].argmax()]
             right = truth[index] == guess[index]
             for row, colour in ((truth[index], style.INK), (guess[index], style.RED))[
                 : 1 + (not right)
@@ -51,7 +53,7 @@ def battlefields(
 
 
 def pointers(chances: Sequence[np.ndarray], titles: Sequence[str]) -> Figure:
-    """For each set a bar for each entity: the probability that it is the target."""
+    """One panel per set with one bar per entity: the probability that it is the target."""
     count = min(len(chances), 2 * MOST)
     columns = min(COLUMNS, count)
     rows = -(-count // columns)
@@ -65,12 +67,12 @@ def pointers(chances: Sequence[np.ndarray], titles: Sequence[str]) -> Figure:
 
 
 def by_size(mask: np.ndarray, target_right: np.ndarray, winner_right: np.ndarray) -> Figure:
-    """The share of right targets and winners among sets of each size."""
+    """The share of correct targets and winners among the sets of each size."""
     sizes = np.asarray(mask).astype(int).sum(1)
     shown = np.unique(sizes)
     with style.styled():
         figure = style.new_figure(5, 2.6)
-        axes = figure.add_subplot(xlabel="entities", ylabel="share right", ylim=(0, 1.02))
+        axes = figure.add_subplot(xlabel="entities", ylabel="share correct", ylim=(0, 1.02))
         for right, name, colour in (
             (target_right, "target", style.BLUE),
             (winner_right, "winner", style.ORANGE),

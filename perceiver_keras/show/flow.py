@@ -1,7 +1,7 @@
-"""Optical flow for people: colours, a legend, arrows, the second frame warped back, where it is wrong.
+"""Pictures of optical flow: colours, a legend, arrows, the second frame warped back, and the error.
 
-Flow is [H, W, 2] in pixels, x (to the right) first, y downwards; NaN, or beyond 10⁹ as Middlebury
-writes it, is unknown.
+Flow is [H, W, 2] in pixels, x (to the right) first, then y (downwards). Unknown flow is NaN, or 10⁹ and
+more, as Middlebury writes it.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from matplotlib.figure import Figure
 
 from perceiver_keras.show import style
 
-# Middlebury's wheel (Baker et al. 2007, colorcode.cpp): hues from one corner of the RGB cube to the
-# next, and how many steps lie between; more where the eye tells more apart.
+# Middlebury's wheel (Baker et al. 2007, colorcode.cpp): the hues go from one corner of the RGB cube to
+# the next; the number is how many steps lie between, more where the eye can tell more apart.
 CORNERS = (
     ((255, 0, 0), 15),  # red to yellow
     ((255, 255, 0), 6),  # to green
@@ -26,14 +26,14 @@ CORNERS = (
 )
 UNKNOWN = 1e9
 ARROWS = 24  # along the longer side
-GREY_LEVEL = 0.5  # of what was outside the second frame
+GREY_LEVEL = 0.5  # of pixels from outside the second frame
 
 
 # === Colours ===
 
 
 def colour_wheel() -> np.ndarray:
-    """The wheel's 55 colours, uint8 [55, 3], from red by yellow, green, cyan, blue and magenta."""
+    """The wheel's 55 colours, uint8 [55, 3], from red through yellow, green, cyan and blue to magenta."""
     colours = []
     for index, (corner, steps) in enumerate(CORNERS):
         start, end = np.array(corner), np.array(CORNERS[(index + 1) % len(CORNERS)][0])
@@ -48,8 +48,8 @@ def to_colours(flow: np.ndarray, largest: float | None = None) -> np.ndarray:
 
     Args:
       flow: [..., 2].
-      largest: Length in pixels at which colours are full; None: the longest in `flow`. Longer ones
-        are darkened, unknown ones black.
+      largest: Length in pixels at which colours are fully saturated; None: the longest in `flow`.
+        Longer motions are darkened, unknown ones black.
     """
     flow = np.asarray(flow, np.float64)
     known = is_known(flow)
@@ -73,7 +73,7 @@ def is_known(flow: np.ndarray) -> np.ndarray:
 
 
 def largest_length(*flows: np.ndarray) -> float:
-    """The longest motion in pixels that is known in any of the flows; at least a thousandth."""
+    """The longest known motion in any of the flows, in pixels; at least a thousandth."""
     lengths = [
         np.hypot(*flow[is_known(flow)].T).max(initial=0.0) for flow in map(np.asarray, flows)
     ]
@@ -84,7 +84,7 @@ def largest_length(*flows: np.ndarray) -> float:
 
 
 def warp_back(frame2: np.ndarray, flow: np.ndarray) -> np.ndarray:
-    """The second frame as seen from the first: each pixel fetched from where the flow says it went.
+    """The second frame as seen from the first: each pixel is fetched from where the flow says it went.
 
     Args:
       frame2: [H, W, C].
@@ -115,14 +115,14 @@ def counts(truth: np.ndarray, valid: np.ndarray | None) -> np.ndarray:
 
 
 def end_point_error(flow: np.ndarray, truth: np.ndarray, valid: np.ndarray | None = None):
-    """Distance between the two ends in pixels, float32 [H, W]; NaN where the truth is not known."""
+    """Distance between the ends of both motions in pixels, float32 [H, W]; NaN where the truth doesn't count."""
     known = counts(truth, valid)
     with np.errstate(invalid="ignore"):
         error = np.hypot(*np.moveaxis(np.asarray(flow, np.float64) - truth, -1, 0))
     return np.where(known, error, np.nan).astype(np.float32)
 
 
-# === Figures ===
+# === Pictures ===
 
 
 def pair_sheet(
@@ -135,10 +135,10 @@ def pair_sheet(
     """One pair: arrows on the first frame, colours with their legend, the second frame warped back.
 
     Args:
-      frames: The two, [H, W, C], any range.
+      frames: The two frames, [H, W, C], any range.
       flow: [H, W, 2].
-      truth: The same, where it is known: adds its colours and the error.
-      valid: [H, W], where `truth` counts.
+      truth: The true flow [H, W, 2], if it is known; adds its colours and the error.
+      valid: [H, W], positive where `truth` counts.
     """
     return pair_sheets(
         [{"frames": frames, "flow": flow, "truth": truth, "valid": valid, "title": title}]
@@ -146,7 +146,7 @@ def pair_sheet(
 
 
 def pair_sheets(pairs: Sequence[Mapping[str, Any]]) -> Figure:
-    """A row for each pair; each is the arguments of `pair_sheet` by name. All colours are of one scale."""
+    """One row per pair, given as the arguments of `pair_sheet` by name. All colours share one scale."""
     scale = largest_length(
         *(p[k] for p in pairs for k in ("flow", "truth") if p.get(k) is not None)
     )
@@ -199,13 +199,13 @@ def _draw_pair(axes: Sequence[Any], pair: Mapping[str, Any], scale: float, head:
 
 
 def draw_flow(axes: Any, flow: np.ndarray, largest: float) -> None:
-    """Its colours, without ticks."""
+    """Draws the flow's colours, without ticks."""
     axes.imshow(to_colours(flow, largest), interpolation="nearest")
     style.bare(axes)
 
 
 def draw_arrows(axes: Any, flow: np.ndarray) -> None:
-    """Arrows as long as the motion, one for each cell of a coarse grid, into a picture that is drawn."""
+    """Draws arrows as long as the motion over a picture, one per cell of a coarse grid."""
     flow = np.asarray(flow)
     step = max(1, -(-max(flow.shape[:2]) // ARROWS))
     y, x = np.mgrid[step // 2 : flow.shape[0] : step, step // 2 : flow.shape[1] : step]
@@ -219,7 +219,7 @@ def draw_arrows(axes: Any, flow: np.ndarray) -> None:
 
 
 def draw_error(axes: Any, error: np.ndarray) -> None:
-    """Dark where right, bright where wrong, with a scale in pixels; white where nothing is known."""
+    """Draws the error: dark where it is small, bright where large, white where unknown; with a scale in pixels."""
     known = error[np.isfinite(error)]
     top = float(np.percentile(known, 99)) if known.size else 1.0
     drawn = axes.imshow(error, cmap="inferno", vmin=0, vmax=max(top, 1e-3))
@@ -231,7 +231,7 @@ def draw_error(axes: Any, error: np.ndarray) -> None:
 
 
 def draw_legend(axes: Any, largest: float, size: int = 121) -> None:
-    """The wheel: the colour at a place means a motion from the middle to there."""
+    """Draws the wheel: the colour at a point stands for a motion from the centre to that point."""
     axes.imshow(legend(size))
     axes.set_title(f"rim: {largest:.3g} px", fontsize=7, color=style.GREY, pad=2)
     style.bare(axes)
@@ -246,7 +246,7 @@ def legend(size: int = 121) -> np.ndarray:
 
 
 def extremes(errors: Sequence[float], count: int = 2) -> list[int]:
-    """Indices of the `count` worst and then the `count` best pairs, each once; NaN are left out."""
+    """Indices of the `count` worst and then the `count` best pairs, each once; NaNs are left out."""
     ranked = [int(i) for i in np.argsort(-np.asarray(errors, float), kind="stable")]
     ranked = [i for i in ranked if np.isfinite(errors[i])]
     worst = ranked[:count]
@@ -266,8 +266,8 @@ def worst_and_best(
     Args:
       frames: [B, 2, H, W, C], any range.
       flows, truths: [B, H, W, 2].
-      valids: [B, H, W], where the truth counts.
-      count: Of each.
+      valids: [B, H, W], positive where the truth counts.
+      count: This many of each.
     """
     errors = []
     for i, (flow, truth) in enumerate(zip(flows, truths, strict=True)):

@@ -1,8 +1,8 @@
-"""The report of a run: one HTML page that needs nothing beside it.
+"""The report of a run: one self-contained HTML page.
 
-Two files feed it. ReportGen writes `report.json` (a `Report`) and its figures as PNG files into its
-artifact; the runner writes `run.json` (seconds, versions, where the model went). `render` needs
-only the first, `render_run` takes both.
+It is made from two files. ReportGen writes `report.json` (a `Report`) and its pictures as PNG files into
+its artifact; the runner writes `run.json` (seconds, versions, where the model went). `render` needs
+only the first, `render_run` uses both.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from perceiver_keras.errors import PerceiverError
 from perceiver_keras.files import write_json, write_whole
 from perceiver_keras.show import style
 
-# The order in which people read; JSON's keys are sorted.
+# The order in which the page shows them; JSON's keys are sorted.
 SPLITS = ("train", "validation", "test")
 GRAPH = (
     *("TfdsExampleGen", "StatisticsGen", "SchemaGen", "ExampleValidator", "Transform", "Trainer"),
@@ -36,16 +36,16 @@ class Report:
     """What ReportGen has collected; all of it is plain JSON.
 
     Attributes:
-      blessed: Passed every threshold, not worse than the last blessed model, and serves.
-      reasons: Why not, one line each; empty for a blessed model.
-      metrics: Of the test split, as TFMA computed them.
-      baseline: The trivial guess on the same split.
+      blessed: Whether the model passed every threshold, is not worse than the last blessed model, and serves.
+      reasons: Why it is not blessed, one line each; empty for a blessed model.
+      metrics: The metrics on the test split, as TFMA computed them.
+      baseline: The metrics of the trivial guess on the same split.
       last_blessed: Metrics of the last blessed model on the same split, or None.
       thresholds: The bound of each metric that has one.
-      lower_is_better: The metrics whose small values are good.
+      lower_is_better: The metrics for which lower values are better.
       examples: Split -> {"num_examples", "num_corrupt"}.
       dead_letter: The folder with a reason for each record left out, or None.
-      figures: {"title", "file", "caption", "width"} in their order; files lie beside report.json.
+      figures: The pictures in order, {"title", "file", "caption", "width"}; the files are next to report.json.
     """
 
     task: str
@@ -68,7 +68,7 @@ class Report:
 
 
 def save(report: Report, figures: Mapping[str, tuple[Any, str]], folder: str | Path) -> Path:
-    """Writes report.json, the figures and report.html into `folder`; returns the page.
+    """Writes report.json, the pictures and report.html into `folder`; returns the path of the page.
 
     Args:
       figures: Title -> (matplotlib figure, caption).
@@ -78,7 +78,7 @@ def save(report: Report, figures: Mapping[str, tuple[Any, str]], folder: str | P
     for number, (title, (figure, caption)) in enumerate(figures.items(), 1):
         name = f"figure_{number}.png"
         write_whole(folder / name, style.to_png(figure))
-        width = round(96 * figure.get_figwidth() * 1.05)  # pixels of the page
+        width = round(96 * figure.get_figwidth() * 1.05)  # in CSS pixels
         report.figures.append({"title": title, "file": name, "caption": caption, "width": width})
     write_json(folder / "report.json", _strict(asdict(report)))
     page = folder / "report.html"
@@ -92,16 +92,16 @@ def load(folder: str | Path) -> Report:
     try:
         return Report(**json.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
-        raise PerceiverError(f"{path} does not exist; has the run come to ReportGen?") from None
+        raise PerceiverError(f"{path} does not exist; did the run reach ReportGen?") from None
     except (ValueError, TypeError) as error:
         raise PerceiverError(f"{path} is damaged ({error}); run the same command again.") from None
 
 
 def render_run(run_dir: str | Path) -> Path:
-    """Writes RUN_DIR/report.html anew, with what run.json knows of the whole run; returns its path.
+    """Rewrites RUN_DIR/report.html with what run.json knows about the whole run; returns its path.
 
     Raises:
-      PerceiverError: no finished run lies there.
+      PerceiverError: the folder holds no finished run.
     """
     run_dir = Path(run_dir)
     run = read_run(run_dir)
@@ -115,10 +115,10 @@ def render_run(run_dir: str | Path) -> Path:
 
 
 def read_run(run_dir: Path) -> dict[str, Any]:
-    """RUN_DIR/run.json.
+    """The content of RUN_DIR/run.json.
 
     Raises:
-      PerceiverError: it is not there or damaged.
+      PerceiverError: it is missing or damaged.
     """
     path = run_dir / "run.json"
     try:
@@ -192,7 +192,7 @@ def _facts(report: Report, run: Mapping[str, Any]) -> list[str]:
 
 
 def _place(name: str, known: Sequence[str]) -> tuple[int, str]:
-    """Sorts names as in `known`, others behind them."""
+    """Sort key: the order of `known`, then all other names."""
     return (known.index(name) if name in known else len(known), name)
 
 
@@ -227,7 +227,7 @@ def _metric_row(report: Report, name: str) -> dict[str, Any]:
 
 
 def _references(report: Report) -> list[dict[str, Any]]:
-    """Guesses that no metric of the model stands beside, such as what a table of n-grams gets right."""
+    """Baseline values without a metric of the model to compare, such as the accuracy of an n-gram table."""
     empty = {"value": "", "passed": None, "bound": "", "last_blessed": ""}
     return [
         {"name": name.replace("_", " "), "baseline": number(value), **empty}
@@ -237,7 +237,7 @@ def _references(report: Report) -> list[dict[str, Any]]:
 
 
 def number(value: float) -> str:
-    """Four digits that say something: 0.9833, 1.234e-05, 360."""
+    """A value with four useful digits: 0.9833, 1.234e-05, 360."""
     if value is None or not math.isfinite(value):
         return "not a number"
     if float(value).is_integer() and abs(value) >= 2:
@@ -269,7 +269,7 @@ def _next_steps(
     steps = []
     if pushed:
         predict = ["perceiver", "predict", report.task, "FILE", "--model", pushed]
-        steps.append({"words": "Ask the model something:", "command": shlex.join(predict)})
+        steps.append({"words": "Ask the model for a prediction:", "command": shlex.join(predict)})
         base = str(Path(pushed).parent)
         serve = f"tensorflow_model_server --rest_api_port=8501 --model_name={report.task} "
         steps.append(
@@ -280,7 +280,7 @@ def _next_steps(
         )
         steps.append(
             {
-                "words": "Train longer; a model that is worse is not pushed:",
+                "words": "Train longer; a worse model is not pushed:",
                 "command": f"{shlex.join(again)} --set train.steps={2 * (report.steps or 1000)}",
             }
         )
@@ -295,15 +295,15 @@ def _next_steps(
         name, bound = next(iter(report.thresholds.items()))
         steps.append(
             {
-                "words": "If less is enough, say so:",
+                "words": "To accept a weaker model, change the threshold:",
                 "command": f"{shlex.join(again)} --set evaluate.thresholds.{name}={bound}",
             }
         )
     if report.last_blessed is not None:
         steps.append(
             {
-                "words": "If labels or inputs have changed on purpose, so that the last blessed "
-                "model is no measure any more:",
+                "words": "If labels or inputs were changed on purpose, so that the last blessed "
+                "model is no longer a fair comparison:",
                 "command": f"{shlex.join(again)} --rebaseline",
             }
         )

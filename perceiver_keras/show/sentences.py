@@ -1,4 +1,4 @@
-"""Sentences for people: what was said of each, and every task's figure beside the trivial guess."""
+"""Pictures of sentences: the answer for each, and every task's metric next to the trivial guess."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from matplotlib.figure import Figure
 
 from perceiver_keras.show import style
 
-MOST = 16  # sentences in a picture
-WIDE = 78  # characters of a sentence
+MOST = 16  # sentences in one figure
+WIDE = 78  # characters shown of a sentence
 
 
 def sentence_table(
     rows: Sequence[tuple[str, str, str]], answers: Sequence[Any], count: int = MOST
 ) -> Figure:
-    """One line a sentence: the task, the text, and the answer, green where it is right and red where it is not.
+    """One line per sentence: the task, the text and the answer, green if it is right and red if it is not.
 
     Args:
-      rows: (task, text, right answer or "").
-      answers: Of each row, [{"label", "score"}, …] with the likeliest first, or one {"label", "score"} of a score.
+      rows: (task, text, correct answer or "").
+      answers: For each row, [{"label", "score"}, …] with the likeliest first, or one {"label", "score"} for a score.
       count: At most this many lines.
     """
     shown = list(zip(rows, answers, strict=True))[:count]
@@ -42,17 +42,17 @@ def sentence_table(
                 (0.1, text, style.INK),
                 (0.7, said, colour),
             ):
-                # "$" would begin a formula.
+                # "$" would start a formula.
                 axes.text(x, line, words.replace("$", r"\$"), color=ink, fontsize=8, va="center")
     return figure
 
 
 def task_bars(values: Mapping[str, float], trivial: Mapping[str, float]) -> Figure:
-    """A bar a figure, with a mark where the trivial guess stands.
+    """One bar per metric, with a mark at the value of the trivial guess.
 
     Args:
-      values: Figure's name -> value, -1 to 1.
-      trivial: The same of the trivial guess.
+      values: Metric's name -> value, -1 to 1.
+      trivial: The same for the trivial guess.
     """
     names = list(values)
     with style.styled():

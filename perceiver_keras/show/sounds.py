@@ -1,4 +1,4 @@
-"""Sounds for people: spectrograms with what is in them and what is said to be."""
+"""Pictures of sounds: spectrograms with their true and their predicted classes."""
 
 from __future__ import annotations
 
@@ -17,11 +17,12 @@ MOST = 16  # sounds in one figure
 def right_and_wrong(
     spectrograms: np.ndarray, truth: np.ndarray, scores: np.ndarray, names: Sequence[str]
 ) -> Figure:
-    """Sounds [B, windows, bins]: what is there, green where it scores above one half, else red.
+    """Spectrograms [B, windows, bins] under the names of their classes: green if all are right, else red.
 
     Args:
       truth: bool [B, classes].
-      scores: [B, classes] in [0, 1]. What scores above one half without being there is named in red too.
+      scores: [B, classes] in [0, 1]; above one half means predicted. A class that was missed is marked –,
+        one that was predicted wrongly +.
     """
     titles, colours = [], []
     for there, row in zip(truth[:MOST], scores[:MOST], strict=True):
@@ -43,7 +44,7 @@ def answers(
 
 
 def scores_by_class(truth: np.ndarray, scores: np.ndarray, names: Sequence[str]) -> Figure:
-    """For each class, the scores of examples that have it and of those that don't; 20 classes at most."""
+    """For each of at most 20 classes, the scores of the examples that have it and of those that don't."""
     shown = np.argsort(-truth.sum(0), kind="stable")[:20]
     with style.styled():
         figure = style.new_figure(6, 0.32 * len(shown) + 1)

@@ -1,4 +1,4 @@
-"""One look for all figures: light, thin, the same colours for the same meaning."""
+"""One look for all pictures: light, thin, the same colour for the same meaning."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ RC = {
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """An empty figure, inches; draw into it inside `styled()`."""
+    """An empty figure of a size in inches; draw into it inside `styled()`."""
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
     return figure
 
 
 def styled() -> Any:
-    """The context in which axes take this look."""
+    """The context in which new axes take this look."""
     return matplotlib.rc_context(RC)
 
 
@@ -54,14 +54,14 @@ def to_png(figure: Figure, dpi: int = 130) -> bytes:
 
 
 def to_data_uri(png: bytes) -> str:
-    """An encoded picture as a page holds it inline."""
+    """An encoded picture as an address that holds it, for a page."""
     return f"data:image/png;base64,{base64.b64encode(png).decode('ascii')}"
 
 
 def displayable(picture: np.ndarray) -> np.ndarray:
     """A picture [H, W, C] of any range as [H, W] or [H, W, 3] in 0 to 1, scaled to its own range.
 
-    Values that are no numbers become 0; of more than three channels the first three are shown.
+    NaN and infinite values become 0; of more than three channels the first three are shown.
     """
     picture = np.nan_to_num(np.asarray(picture, np.float32), nan=0.0, posinf=0.0, neginf=0.0)
     low, high = picture.min(), picture.max()

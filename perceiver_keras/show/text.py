@@ -1,4 +1,4 @@
-"""Texts with what a model has put into their gaps."""
+"""Pictures of texts whose gaps a model has filled in."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from matplotlib.figure import Figure
 from perceiver_keras.show import style
 
 MOST = 14  # texts in one figure
-WIDE = 100  # characters of a text that are shown
+WIDE = 100  # characters shown of a text
 _SHOWN = {"\n": "↵", "\r": "↵", "\t": "→"}
 
 
 class Piece(NamedTuple):
-    """A token of a text as it is shown; `right` is None where the model was not asked."""
+    """A token of a text as it is shown; `right` is None if the model was not asked for it."""
 
     text: str
     right: bool | None = None
@@ -23,11 +23,11 @@ class Piece(NamedTuple):
 
 
 def filled_texts(texts: Sequence[Sequence[Piece]], title: str, count: int = MOST) -> Figure:
-    """One line a text: grey what was given, green what was filled in rightly, red wrongly with the truth above it.
+    """One line per text: given pieces in grey, correct ones in green, wrong ones in red with the truth above.
 
     Args:
-      texts: Pieces in reading order.
-      title: A line above.
+      texts: The pieces of each text in reading order.
+      title: A line above the texts.
       count: At most this many texts.
     """
     texts = texts[:count]

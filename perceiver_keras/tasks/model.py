@@ -1,43 +1,82 @@
-"""The base of every task's model: a Keras model that knows its preset, its labels and its way to a folder and back.
-
-A preset folder holds `config.json` (the whole TaskConfig), `task.json` (task, preset, labels),
-`model.weights.h5` and `README.md` (a model card).
-"""
+"""The base of every task's model: Perceiver IO built from its configuration, which knows its preset and its labels."""
 
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
+import tensorflow as tf
+from tensorflow import keras
 
-from perceiver_keras.config import (
-    PerceiverConfig,
-    TaskConfig,
-    from_dict,
-    from_json,
-    override,
-    to_dict,
-    to_json,
-)
-from perceiver_keras.errors import PerceiverError, UsageError, nearest
-from perceiver_keras.files import write_json, write_whole
-from perceiver_keras.tasks import registry
-from perceiver_keras.tasks.joint import JointModel
+from perceiver_keras.config import DecodeConfig, PerceiverConfig, TaskConfig
+from perceiver_keras.config_tree import from_dict, override, to_dict
+from perceiver_keras.decode import Decode
+from perceiver_keras.encode import Encode
+from perceiver_keras.errors import UsageError, nearest
+from perceiver_keras.loss import mean_loss
+from perceiver_keras.metrics.columns import ColumnMetric
+from perceiver_keras.perceiver import Perceiver
+from perceiver_keras.process import Process
+from perceiver_keras.tasks import official, preset_folder, registry
 
-PRESET_FILES = ("config.json", "task.json", "model.weights.h5")
+
+class JointModel(Perceiver):
+    """A Keras model whose losses and metrics may judge several outputs, or several targets, together.
+
+    Keras itself distributes the parts of a structure, one loss to each. Here a loss of this package and its
+    `ColumnMetric`s get the targets and outputs whole; Keras's own, and lists or dicts of losses, are
+    distributed as always.
+    """
+
+    _joint_loss: keras.metrics.Mean | None = None
+    _joint_metrics: tuple[ColumnMetric, ...] = ()
+
+    def compile(
+        self, optimizer: Any = "rmsprop", loss: Any = None, metrics: Any = None, **kwargs: Any
+    ) -> None:
+        own = type(loss).__module__.startswith("perceiver_keras.")
+        listed = metrics if isinstance(metrics, (list, tuple)) else []
+        joint = tuple(m for m in listed if _is_joint(m))
+        rest = [m for m in listed if m not in joint] if joint else metrics
+        super().compile(optimizer=optimizer, loss=loss, metrics=rest, **kwargs)
+        # Past Keras's attributes, which would make the metrics' counts weights of the model.
+        object.__setattr__(self, "_joint_loss", keras.metrics.Mean(name="loss") if own else None)
+        object.__setattr__(self, "_joint_metrics", joint)
+
+    def compute_loss(
+        self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None
+    ) -> tf.Tensor:
+        if self._joint_loss is None:
+            return super().compute_loss(x, y, y_pred, sample_weight)
+        weighted = sample_weight is not None
+        loss = self.loss(y, y_pred, sample_weight) if weighted else mean_loss(self.loss, y, y_pred)
+        loss = tf.add_n([loss, *(tf.cast(part, loss.dtype) for part in self.losses)])
+        self._joint_loss.update_state(loss, tf.shape(tf.nest.flatten(y_pred)[0])[0])
+        # Gradients are summed over replicas.
+        return loss / tf.distribute.get_strategy().num_replicas_in_sync
+
+    def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any) -> dict[str, Any]:
+        if self.compiled_metrics._user_metrics:
+            self.compiled_metrics.update_state(y, y_pred, sample_weight)
+        for metric in self._joint_metrics:
+            metric.update_state(y, y_pred)
+        return self.get_metrics_result()
+
+    @property
+    def metrics(self) -> list[keras.metrics.Metric]:
+        first = [] if self._joint_loss is None else [self._joint_loss]
+        return [*first, *super().metrics, *self._joint_metrics]
 
 
 class TaskModel(JointModel):
     """A Perceiver IO for one task, built from its model configuration alone.
 
-    A subclass makes the six stages from its configuration and hands them over:
-    `super().__init__(config, preprocess=…, encode=…, …)`.
+    Encode, process and decode are the same in all tasks; a subclass hands over what is its own, preprocess, query and
+    postprocess: `super().__init__(config, preprocess=…, query=…, postprocess=…)`.
 
     Attributes:
       config: The model's configuration; `get_config` returns it as plain JSON.
@@ -48,8 +87,37 @@ class TaskModel(JointModel):
     task_name: ClassVar[str]
     config_class: ClassVar[type[PerceiverConfig]]
 
-    def __init__(self, config: PerceiverConfig, **stages_and_name: Any):
-        super().__init__(**stages_and_name)
+    def __init__(
+        self,
+        config: PerceiverConfig,
+        *,
+        preprocess: keras.layers.Layer,
+        query: keras.layers.Layer,
+        postprocess: keras.layers.Layer,
+        decode: DecodeConfig | None = None,
+        **kwargs: Any,
+    ):
+        """Construct.
+
+        Args:
+          config: The model's configuration.
+          preprocess, query, postprocess: The task's own stages, named so.
+          decode: In place of `config.decode`, where the task decides the number of outputs.
+          **kwargs: Keras's own.
+        """
+        shared = {
+            "activation": config.activation,
+            "attention_memory_mb": config.attention_memory_mb,
+        }
+        super().__init__(
+            preprocess=preprocess,
+            encode=Encode(config.encode, **shared, name="encode"),
+            process=Process(config.process, **shared, name="process"),
+            query=query,
+            decode=Decode(decode or config.decode, **shared, name="decode"),
+            postprocess=postprocess,
+            **kwargs,
+        )
         self.config = config
         self.labels: list[str] | None = None
         self.task_config: TaskConfig | None = None
@@ -71,21 +139,22 @@ class TaskModel(JointModel):
         """Keras inputs as the model takes them."""
         raise TypeError(f"{type(self).__name__} must say what it takes.")
 
-    def answer(self, contents: Sequence[bytes], top: int = 5) -> list[Any]:
-        """The contents of files, as users have them, to one answer a request; the keys are Hugging Face's.
+    def answer(self, contents: Sequence[Any], top: int = 5) -> list[Any]:
+        """Contents of requests, as users have them, to one answer per request, with Hugging Face's keys.
 
         Raises:
           UsageError: the model was not made from a preset, so how its inputs are prepared is unknown.
         """
         outputs = self.serve_contents(contents)
-        return registry.get(self.task_name).answer(outputs, self.labels, top)
+        return registry.get(self.task_name).asking.answers(outputs, self.labels, top)
 
     def serve_contents(self, contents: Sequence[Any]) -> dict[str, np.ndarray]:
-        """The contents of requests to what the served model returns, one row a request; raises as `answer`."""
+        """Contents of requests to what the served model returns, one row per request; raises as `answer`."""
         if self.task_config is None:
             raise UsageError("Answers need a model from from_preset or load: they know the data.")
         task = registry.get(self.task_name)
-        outputs = task.serve(self, task.read(contents), self.task_config, self.labels)
+        raw = task.asking.pack(contents)
+        outputs = task.serving.serve(self, raw, self.task_config, self.labels)
         return {name: value.numpy() for name, value in outputs.items()}
 
     @classmethod
@@ -104,36 +173,31 @@ class TaskModel(JointModel):
             underscores, `encode__num_latents=32`.
 
         Raises:
-          UsageError: no such preset or key. PerceiverError: the folder or the weights don't fit.
+          UsageError: no such preset or key. PerceiverError: the folder or the weights do not fit.
         """
         folder = Path(name_or_folder)
         labels = None
         if folder.is_dir():
-            config, about = read_preset_folder(folder)
+            config, about = preset_folder.read(folder)
             labels = about["labels"]
             weights = weights or str(folder)
         else:
-            presets = registry.presets(cls.task_name)
+            presets = registry.get(cls.task_name).presets
             if str(name_or_folder) not in presets:
                 raise UsageError(
                     f"{str(name_or_folder)!r} is neither a folder nor a preset of {cls.task_name}."
                     f"{nearest(str(name_or_folder), presets)}"
                 )
             config = presets[str(name_or_folder)].config
-        if weights is not None:
-            from perceiver_keras.tasks import official  # which imports this module
-
-            if checkpoint := official.read_weights(weights, str(name_or_folder)):
-                return official.model_from(cls, config, checkpoint, **overrides)
-        assignments = [
-            f"model.{key.replace('__', '.')}={json.dumps(value)}"
-            for key, value in overrides.items()
-        ]
-        config = override(config, *assignments)
+        if weights is not None and (
+            checkpoint := official.read_weights(weights, str(name_or_folder))
+        ):
+            return official.model_from(cls, config, checkpoint, **overrides)
+        config = override(config, *official.assignments(overrides))
         model = cls(config.model).build_all()
         model.labels, model.task_config = labels, config
         if weights is not None:
-            load_weights(model, weights)
+            preset_folder.load_weights(model, weights)
         return model
 
     def save_to_preset(
@@ -144,110 +208,43 @@ class TaskModel(JointModel):
         preset: str = "custom",
         labels: list[str] | None = None,
     ) -> Path:
-        """Writes the four files into `folder`, which is whole or absent at any time; returns it.
+        """Writes a preset folder, which is whole or absent at any time; returns it.
 
         Args:
-          task_config: How it was trained; by default the preset's that the model came from.
+          folder: Replaced if it is there.
+          task_config: How the model was trained; by default that of the preset it came from.
+          preset: The name under which people know the configuration.
+          labels: By default the model's own.
         """
         folder = Path(folder)
-        labels = labels if labels is not None else self.labels
         if task_config is None:
-            known = self.task_config or next(iter(registry.presets(self.task_name).values())).config
+            presets = registry.get(self.task_name).presets
+            known = self.task_config or next(iter(presets.values())).config
             task_config = dataclasses.replace(known, model=self.config)
-        aside = folder.with_name(f"{folder.name}.tmp-{os.getpid()}")
-        shutil.rmtree(aside, ignore_errors=True)
-        aside.mkdir(parents=True)
-        self.build_all().save_weights(str(aside / "model.weights.h5"))
-        portable, files = self.portable(task_config)
-        for name, content in files.items():
-            write_whole(aside / name, content)
-        write_whole(aside / "config.json", to_json(portable))
-        write_json(
-            aside / "task.json", {"task": self.task_name, "preset": preset, "labels": labels}
-        )
-        write_whole(aside / "README.md", _model_card(self, preset, labels))
-        shutil.rmtree(folder, ignore_errors=True)
-        os.rename(aside, folder)
+        labels = labels if labels is not None else self.labels
+        preset_folder.write(folder, self, task_config, preset, labels)
         return folder
-
-    def portable(self, task_config: TaskConfig) -> tuple[TaskConfig, dict[str, bytes]]:
-        """The configuration as it travels, and the files that it names and that travel with it, {name: content}."""
-        return task_config, {}
-
-    @classmethod
-    def located(cls, task_config: TaskConfig, folder: Path) -> TaskConfig:
-        """A configuration that `portable` made, read from `folder`: its files are there."""
-        return task_config
-
-
-def read_preset_folder(folder: Path) -> tuple[TaskConfig, dict[str, Any]]:
-    """The configuration and the `task.json` of a preset folder.
-
-    Raises:
-      PerceiverError: files are missing or damaged; the message names them.
-    """
-    missing = [name for name in PRESET_FILES if not (folder / name).is_file()]
-    if missing:
-        raise PerceiverError(
-            f"{folder} is no preset folder: it lacks {', '.join(missing)}. "
-            "`model.save_to_preset(folder)` and `perceiver train` write one."
-        )
-    try:
-        about = json.loads((folder / "task.json").read_text())
-        config_class = type(next(iter(registry.presets(about["task"]).values())).config)
-        config = from_json(config_class, (folder / "config.json").read_text())
-        return registry.model_class(about["task"]).located(config, folder), about
-    except (json.JSONDecodeError, KeyError, UnicodeDecodeError) as error:
-        raise PerceiverError(f"{folder}/task.json is damaged: {error!r}.") from None
 
 
 def load(folder_or_preset: str | os.PathLike, weights: str | None = None) -> TaskModel:
     """The model in a preset folder, or `TASK/PRESET` by name; the task is found from it."""
-    folder = Path(folder_or_preset)
+    folder, name = Path(folder_or_preset), str(folder_or_preset)
     if folder.is_dir():
-        task_name, preset = read_preset_folder(folder)[1]["task"], folder
-    elif str(folder_or_preset).count("/") == 1:
-        task_name, preset = str(folder_or_preset).split("/")
+        task, preset = registry.get(preset_folder.read(folder)[1]["task"]), name
+    elif name.count("/") == 1:
+        task_name, preset = name.split("/")
+        task = registry.get(task_name)
     else:
-        owners = [
-            row.name
-            for row in (*registry.ROWS, *registry.MODELS)
-            if str(folder_or_preset) in registry.presets(row.name)
-        ]
+        owners, preset = registry.having(name), name
         if len(owners) != 1:
+            listed = ", ".join(task.name for task in owners)
             raise UsageError(
-                f"{str(folder_or_preset)!r} is no folder and "
-                f"{'no preset' if not owners else 'a preset of ' + ', '.join(owners)}; "
+                f"{name!r} is not a folder and {f'a preset of {listed}' if owners else 'not a preset'}; "
                 "name a preset folder, or TASK/PRESET as `perceiver presets` lists them."
             )
-        task_name, preset = owners[0], str(folder_or_preset)
-    return registry.model_class(task_name).from_preset(preset, weights=weights)
+        (task,) = owners
+    return task.model.from_preset(preset, weights=weights)
 
 
-def load_weights(model: TaskModel, weights: str | os.PathLike) -> None:
-    """Loads a preset folder's or a `.weights.h5` file's weights.
-
-    Raises:
-      PerceiverError: nothing there, damaged, or of another architecture.
-    """
-    path = Path(weights)
-    if path.is_dir():
-        path = path / "model.weights.h5"
-    if not path.is_file():
-        raise PerceiverError(f"No weights at {path}; name a preset folder or a .weights.h5 file.")
-    try:
-        model.build_all().load_weights(str(path))
-    except (ValueError, OSError, KeyError) as error:
-        last = str(error).strip().splitlines()[-1]
-        raise PerceiverError(f"The weights in {path} don't fit {model.name}: {last}") from error
-
-
-def _model_card(model: TaskModel, preset: str, labels: list[str] | None) -> str:
-    classes = "" if labels is None else f"- Classes: {len(labels)} ({', '.join(labels[:10])})\n"
-    return (
-        f"# {type(model).__name__}\n\n"
-        f"A Perceiver IO (Jaegle et al., 2021) for {model.task_name.replace('_', ' ')}.\n\n"
-        f"- Preset: {preset}\n- Parameters: {model.count_params():,}\n{classes}\n"
-        "```python\nimport perceiver_keras as pk\n\nmodel = pk.load('THIS FOLDER')\n```\n\n"
-        "`config.json` holds the model's sizes, the data set and the training recipe.\n"
-    )
+def _is_joint(metric: Any) -> bool:
+    return isinstance(metric, ColumnMetric) and metric.takes_outputs

@@ -1,18 +1,19 @@
-"""Official weights as models, and models as official files (SPEC: Released settings)."""
+"""Official weights as models, and models as official files (docs/architecture.md, Released settings)."""
 
 from __future__ import annotations
 
 import dataclasses
-import importlib
 import json
 import math
 import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
 
-from perceiver_keras.config import TaskConfig, merge, override
+from perceiver_keras.config import TaskConfig
+from perceiver_keras.config_tree import merge, override
 from perceiver_keras.convert import kind, sizes
 from perceiver_keras.convert.checkpoint import Checkpoint
 from perceiver_keras.convert.deepmind import read_deepmind, write_deepmind
@@ -20,17 +21,11 @@ from perceiver_keras.convert.download import download, printed
 from perceiver_keras.convert.huggingface import WEIGHTS, read_huggingface, write_huggingface
 from perceiver_keras.convert.variables import assign, from_model
 from perceiver_keras.errors import UsageError
-from perceiver_keras.tasks.model import TaskModel
+from perceiver_keras.tasks import registry
 
-# Preset of a released model -> the task file that has it, and the class there.
-HOMES = {
-    "language_mlm_bytes": ("language_mlm", "MaskedLanguageModel"),
-    "imagenet_learned_position_encoding": ("image_classification", "ImageClassifier"),
-    "imagenet_fourier_position_encoding": ("image_classification", "ImageClassifier"),
-    "imagenet_conv_preprocessing": ("image_classification", "ImageClassifier"),
-    "optical_flow": ("optical_flow", "OpticalFlow"),
-    "video_autoencoding": ("multimodal_autoencoding", "MultimodalAutoencoder"),
-}
+if TYPE_CHECKING:
+    from perceiver_keras.tasks.model import TaskModel
+    from perceiver_keras.tasks.task import Task
 
 
 def load_deepmind(path: str | os.PathLike[str], **overrides: Any) -> TaskModel:
@@ -89,27 +84,32 @@ def is_official(path: str | os.PathLike[str]) -> bool:
 
 def model_of(checkpoint: Checkpoint, **overrides: Any) -> TaskModel:
     """A model of the checkpoint's kind and sizes, with its weights."""
-    task, class_name = HOMES[checkpoint.model]
-    module = importlib.import_module(f"perceiver_keras.tasks.{task}")
-    config = config_of(checkpoint, module.PRESETS[checkpoint.model].config, **overrides)
-    return _with_weights(getattr(module, class_name), config, checkpoint)
+    task = _home(checkpoint.model)
+    config = config_of(checkpoint, task.presets[checkpoint.model].config, **overrides)
+    return _with_weights(task.model, config, checkpoint)
 
 
 def model_from(
     model_class: type[TaskModel], preset: TaskConfig, checkpoint: Checkpoint, **overrides: Any
 ) -> TaskModel:
-    """A model of `model_class` by the checkpoint, with all that no file tells from `preset`.
+    """A model of `model_class` with the checkpoint's sizes; what no file says comes from `preset`.
 
     Raises:
         UsageError: the checkpoint is of another kind of model.
     """
-    task, class_name = HOMES[checkpoint.model]
-    if model_class.__name__ != class_name:
+    home = _home(checkpoint.model).model
+    if model_class is not home:
         raise UsageError(
-            f"{checkpoint.path} holds the weights of {checkpoint.model}, a {class_name} and no "
+            f"{checkpoint.path} holds the weights of {checkpoint.model}, which is a {home.__name__} and not a "
             f"{model_class.__name__}; load it with convert.load_{checkpoint.source}."
         )
     return _with_weights(model_class, config_of(checkpoint, preset, **overrides), checkpoint)
+
+
+def _home(model: str) -> Task:
+    """The task of a released model: the one that has it among its presets."""
+    (task,) = registry.having(model)
+    return task
 
 
 def _with_weights(
@@ -149,13 +149,17 @@ def _fit_positions(checkpoint: Checkpoint, model: TaskModel) -> Checkpoint:
 
 
 def config_of(checkpoint: Checkpoint, preset: TaskConfig, **overrides: Any) -> TaskConfig:
-    """The preset's configuration with the file's sizes and then the overrides laid over it."""
-    assignments = [
+    """The preset's configuration, with the file's sizes and then the overrides on top."""
+    changes = assignments(overrides)
+    values = sizes.model_values(checkpoint, override(preset, *changes).model)
+    return override(merge(preset, {"model": values}), *changes)
+
+
+def assignments(overrides: Mapping[str, Any]) -> list[str]:
+    """Keyword arguments as overrides of the model: {"encode__num_latents": 8} -> ["model.encode.num_latents=8"]."""
+    return [
         f"model.{key.replace('__', '.')}={json.dumps(value)}" for key, value in overrides.items()
     ]
-    wanted = override(preset, *assignments)
-    values = sizes.model_values(checkpoint, wanted.model)
-    return override(merge(preset, {"model": values}), *assignments)
 
 
 def save_deepmind(model: TaskModel, path: str | os.PathLike[str]) -> None:

@@ -1,26 +1,34 @@
-"""All presets as rows for people: names, sizes and where the numbers come from."""
+"""Presets: named configurations, with where their numbers come from, and all of them as rows for people."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
+from perceiver_keras.config import TaskConfig
 from perceiver_keras.tasks import registry
 
 
+@dataclass(frozen=True, kw_only=True)
+class Preset:
+    """A named configuration and where its numbers come from (paper table, release, or ours)."""
+
+    config: TaskConfig
+    source: str
+
+
 def list_presets(task: str | None = None) -> list[dict[str, Any]]:
-    """One row a preset, of one task or of all, released models without a task included.
+    """One row per preset, of one task or of all.
 
     Returns:
-      Rows of `task`, `preset`, `latents` "N x D", `layers` "blocks x layers of a block", `dataset`, `steps`,
-      `source`.
+      Rows of `task`, `preset`, `latents` "N x D", `layers` "blocks x layers per block", `dataset`, `steps`, `source`.
 
     Raises:
-      UsageError: no such task.
+      UsageError: there is no such task.
     """
     rows = []
-    names = [row.name for row in (*registry.ROWS, *registry.MODELS)]
-    for name in names if task is None else [task.replace("-", "_")]:
-        for preset_name, preset in registry.presets(name).items():
+    for name in registry.names() if task is None else [registry.canonical(task)]:
+        for preset_name, preset in registry.get(name).presets.items():
             model = preset.config.model
             process = model.process
             rows.append(

@@ -9,7 +9,7 @@ from pathlib import Path
 from click.testing import CliRunner
 
 from perceiver_keras import cli
-from perceiver_keras.commands import checks
+from perceiver_keras.commands.shared import checks
 
 Usage = namedtuple("Usage", "total used free")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import tensorflow as tf
 
-from perceiver_keras.commands.explain import explain
+from perceiver_keras.commands.shared.explain import explain
 from perceiver_keras.errors import PerceiverError, UsageError
 
 

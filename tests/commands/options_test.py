@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from perceiver_keras.commands import options
 from perceiver_keras.commands.run import beam_arguments
+from perceiver_keras.commands.shared import options
 from perceiver_keras.errors import UsageError
 from perceiver_keras.tasks import registry
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from perceiver_keras.commands import output
+from perceiver_keras.commands.shared import output
 
 
 def test_columns_line_up_and_numbers_stand_right() -> None:

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 import perceiver_keras as pk
 from perceiver_keras import cli
-from perceiver_keras.data import flow
+from perceiver_keras.data.flow import formats as flow
 
 RNG = np.random.default_rng(10)
 SIZE = (18, 40)

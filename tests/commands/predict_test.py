@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from perceiver_keras import cli
-from perceiver_keras.data import video
+from perceiver_keras.data.video import clips as video
 from tests.parity.fixtures import Fixture
 
 SENTENCES = ("An incomplete sent[MASK]nce where some words are [MASK].", "No mask.")

@@ -9,10 +9,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from perceiver_keras.commands.predictions import Files, Result
+from perceiver_keras.commands.shared.predictions import Files, Result
 from perceiver_keras.errors import UsageError
 from perceiver_keras.show import style
-from perceiver_keras.tasks.requests import Request
+from perceiver_keras.tasks.contract.requests import Request
 
 
 def picture(contents, numbers, answers):

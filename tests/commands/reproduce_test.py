@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 import perceiver_keras as pk
 from perceiver_keras import cli
-from perceiver_keras.tasks import flow_benchmarks
+from perceiver_keras.tasks.optical_flow import benchmark as flow_benchmarks
 
 RNG = np.random.default_rng(9)
 SIZE = (18, 40)

@@ -11,9 +11,9 @@ import tensorflow_model_analysis as tfma
 from tfx.types import artifact_utils, standard_artifacts
 
 from components.report_gen import Report, ReportGen
-from perceiver_keras.config import override, to_json
-from perceiver_keras.data import source
-from perceiver_keras.data.records import write_records
+from perceiver_keras.config_tree import override, to_json
+from perceiver_keras.data.store import source
+from perceiver_keras.data.store.records import write_records
 from perceiver_keras.tasks import registry
 from tests.show.page import Page
 

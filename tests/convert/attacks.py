@@ -1,6 +1,6 @@
-"""Hostile files, each a few bytes: what `pickle_test`, `torch_bin_test` and `audit_test` throw at us.
+"""Hostile files, each a few bytes: the attacks that the tests of this folder read.
 
-Every payload, were it run, would make the file `MARKER` in the current folder.
+Any payload that ran would create the file `MARKER` in the current folder.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def program(body: bytes, protocol: int = 4) -> bytes:
 
 
 def array_state(shape: bytes, code: str, data: bytes, order: bytes = b"\x89") -> bytes:
-    """An array made the way numpy does, from parts that may lie."""
+    """An array pickled as NumPy does it, from parts that may lie."""
     dtype = call("numpy", "dtype", text(code), b"\x89", b"\x88")
     dtype += b"(K\x03" + text("<") + b"NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb"
     blob = b"B" + struct.pack("<I", len(data)) + data
@@ -57,12 +57,12 @@ def _int8(value: int) -> bytes:
 
 
 def pickles() -> dict[str, bytes]:
-    """Name of the attack to the bytes of a pickle; none of them may load."""
+    """Name of the attack -> the bytes of a pickle; none of them may load."""
     import os
     import subprocess
 
     whole = pickle.dumps({"linear": {"w": np.ones((2, 3), np.float32)}}, 4)
-    # Each list holds the one before ten times: 10**14 ones when walked.
+    # Each list holds the previous one ten times: 10**14 ones when walked.
     laughs = b"]K\x01aq\x00" + b"".join(
         b"0](" + 10 * (b"h" + bytes([i])) + b"eq" + bytes([i + 1]) for i in range(14)
     )
@@ -185,7 +185,7 @@ def pickles() -> dict[str, bytes]:
         "object_bomb": program(b"(" + b"}" * 150_000 + b"l"),
         "duplicate_bomb": program(b"(N" + b"2" * 500_000 + b"l"),
         "billion_laughs": program(laughs),
-        "tuple_key_that_hashes_for_ever": program(tuples + b"0}h\x3cNs"),
+        "tuple_key_that_hashes_forever": program(tuples + b"0}h\x3cNs"),
         "list_in_itself": program(b"]q\x00h\x00a"),
         "deep_nesting": program(b"]" * 20_000 + b"a" * 19_999),
         "marks_only": program(b"(" * 100),
@@ -303,7 +303,7 @@ def torch_bin(tree: bytes | None = None, **more: bytes) -> bytes:
 
 
 def torch_bins() -> dict[str, bytes]:
-    """Name of the attack to the bytes of a `.bin`; none of them may load."""
+    """Name of the attack -> the bytes of a `.bin`; none of them may load."""
     data = np.arange(8, dtype="<f4").tobytes()
     tree = state_dict(w=tensor("0", 8, 1, (2, 3), (3, 1)))
     whole = [("a/data.pkl", tree, {}), ("a/data/0", data, {})]

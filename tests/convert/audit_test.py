@@ -1,4 +1,4 @@
-"""Proof by Python's own audit hook: an attack makes us open its file and do nothing else."""
+"""Python's own audit hook proves it: an attack makes us open its file and do nothing else."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pathlib import Path
 
 from tests.convert import attacks
 
-# Runs in a fresh process, because an audit hook stays for good. The readers are used once before the
-# hook watches, so that what they import for themselves is imported.
+# Runs in a fresh process, because an audit hook can't be removed. The readers are used once before the
+# hook watches, so that their own imports are done by then.
 WATCH = """
 import json, os, sys
 from pathlib import Path

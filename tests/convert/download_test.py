@@ -1,4 +1,4 @@
-"""Downloads against a server on the loopback that breaks off, ignores, lies and changes its mind."""
+"""Downloads from a local server that breaks off, ignores ranges, lies and changes its file."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_a_break_is_resumed_where_it_happened(server, tmp_path):
 
 def test_what_came_is_kept_for_the_next_run(server, tmp_path):
     server.break_after = [300_000, 100_000]
-    with pytest.raises(PerceiverError, match="broke off 2 times, last at 400000 bytes.*Run again"):
+    with pytest.raises(PerceiverError, match="failed 2 times, last after 400000 bytes.*Run again"):
         _fetch(server, tmp_path, tries=2)
     assert _names(tmp_path) == ["weights.part", "weights.part.json"]
     assert _fetch(server, tmp_path).read_bytes() == CONTENT
@@ -73,7 +73,7 @@ def test_a_server_without_etags_is_never_resumed(server, tmp_path):
     assert [wanted for _, wanted in server.requests] == [None, None]
 
 
-def test_a_file_that_changed_meanwhile_is_begun_anew(server, tmp_path):
+def test_a_file_that_changed_meanwhile_starts_over(server, tmp_path):
     server.break_after = [300_000]
     with pytest.raises(PerceiverError):
         _fetch(server, tmp_path, tries=1)
@@ -81,7 +81,7 @@ def test_a_file_that_changed_meanwhile_is_begun_anew(server, tmp_path):
     assert _fetch(server, tmp_path).read_bytes() == CONTENT[::-1]
 
 
-def test_a_file_that_shrank_is_begun_anew(server, tmp_path):
+def test_a_file_that_shrank_starts_over(server, tmp_path):
     server.break_after = [300_000]
     with pytest.raises(PerceiverError):
         _fetch(server, tmp_path, tries=1)
@@ -92,7 +92,7 @@ def test_a_file_that_shrank_is_begun_anew(server, tmp_path):
 def test_a_server_that_promises_more_than_it_sends(server, tmp_path):
     server.extra_length = 10
     server.break_after = [len(CONTENT)] * 3
-    with pytest.raises(PerceiverError, match="broke off 3 times"):
+    with pytest.raises(PerceiverError, match="failed 3 times"):
         _fetch(server, tmp_path)
     assert not (tmp_path / "weights").exists()
 
@@ -100,18 +100,18 @@ def test_a_server_that_promises_more_than_it_sends(server, tmp_path):
 def test_a_known_hash_is_checked(server, tmp_path):
     digest = hashlib.sha256(CONTENT).hexdigest()
     server.content = CONTENT[:-1] + b"\0"
-    with pytest.raises(PerceiverError, match=f"not {digest}: damaged or replaced"):
+    with pytest.raises(PerceiverError, match=f"not {digest}: it is damaged or was replaced"):
         _fetch(server, tmp_path, sha256=digest)
     assert _names(tmp_path) == []
     server.content = CONTENT
     assert _fetch(server, tmp_path, sha256=digest).read_bytes() == CONTENT
 
 
-def test_the_hash_that_googles_storage_tells_is_checked(server, tmp_path):
+def test_the_hash_that_googles_storage_sends_is_checked(server, tmp_path):
     md5 = base64.b64encode(hashlib.md5(CONTENT).digest()).decode()
     server.headers = {"x-goog-hash": f"crc32c=AAAAAA==,md5={md5}"}
     server.content = CONTENT[::-1]
-    with pytest.raises(PerceiverError, match="damaged or replaced"):
+    with pytest.raises(PerceiverError, match="damaged or was replaced"):
         _fetch(server, tmp_path)
     server.content, server.break_after = CONTENT, [1000]
     assert _fetch(server, tmp_path).read_bytes() == CONTENT
@@ -121,9 +121,9 @@ def test_errors_of_the_server(server, tmp_path):
     server.status = 403
     with pytest.raises(PerceiverError, match="the server said 403"):
         _fetch(server, tmp_path)
-    assert len(server.requests) == 1  # no use in asking again
+    assert len(server.requests) == 1  # asking again would not help
     server.status = 503
-    with pytest.raises(PerceiverError, match="broke off 3 times.*503"):
+    with pytest.raises(PerceiverError, match="failed 3 times.*503"):
         _fetch(server, tmp_path)
 
 
@@ -139,7 +139,7 @@ def test_a_folder_that_can_not_be_written(server, tmp_path):
 
 
 def test_only_web_addresses(tmp_path):
-    with pytest.raises(UsageError, match="no web address"):
+    with pytest.raises(UsageError, match="is not a web address"):
         downloads.fetch("file:///etc/passwd", tmp_path / "weights")
 
 
@@ -151,7 +151,7 @@ def test_deepmind_names(server, tmp_path):
 
 @pytest.mark.parametrize("converted", [True, False])
 def test_huggingface_names(server, tmp_path, monkeypatch, converted):
-    """The .safetensors where the repository has one, else the .bin; the folder is the result."""
+    """The .safetensors if the repository has one, else the .bin; the result is the folder."""
     monkeypatch.setenv("PERCEIVER_CACHE", str(tmp_path))
     root = "/deepmind/vision-perceiver-conv/resolve/main"
     if not converted:

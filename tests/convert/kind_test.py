@@ -34,7 +34,7 @@ def test_the_four_kinds(tmp_path):
     [
         (b"", "is empty"),
         (b"<html>404</html>", "a web page"),
-        (b"version https://git-lfs.github.com/spec/v1", "a pointer"),
+        (b"version https://git-lfs.github.com/spec/v1", "a Git LFS pointer"),
         (b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19.", "written by PyTorch before 1.6"),
         (b"plain text, not weights", "neither a pickle"),
     ],
@@ -49,7 +49,7 @@ def test_a_whole_keras_model_is_not_loaded(tmp_path):
     with zipfile.ZipFile(tmp_path / "model.keras", "w") as file:
         file.writestr("config.json", "{}")
         file.writestr("model.weights.h5", b"")
-    with pytest.raises(PerceiverError, match="can hold code"):
+    with pytest.raises(PerceiverError, match="can contain code"):
         kind_of(tmp_path / "model.keras")
 
 

@@ -1,4 +1,4 @@
-"""The six abuses of the safetensors format, and what a true file keeps."""
+"""Abuses of the safetensors format are refused; a valid file keeps every bit."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_attack_is_refused(name, tmp_path):
     path.write_bytes(ATTACKS[name])
     tracemalloc.start()
     try:
-        with pytest.raises(PerceiverError, match="model.safetensors: not a whole safetensors file"):
+        with pytest.raises(PerceiverError, match="model.safetensors: not a valid safetensors file"):
             load_safetensors(path)
         peak = tracemalloc.get_traced_memory()[1]
     finally:

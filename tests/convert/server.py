@@ -1,4 +1,4 @@
-"""A web server on the loopback that breaks off, ignores ranges, lies about lengths, as a test tells it."""
+"""A local web server that breaks off, ignores ranges or lies about lengths, as a test asks it to."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ CONTENT = bytes(range(256)) * 4096  # 1 MB
 
 
 class Server(ThreadingHTTPServer):
-    """Serves CONTENT at every path, in the way that `behaviour` says."""
+    """Serves `content` at every path; the other attributes set how it misbehaves."""
 
     daemon_threads = True
 
     def __init__(self):
         super().__init__(("127.0.0.1", 0), Handler)
         self.requests: list[tuple[str, str | None]] = []  # path, Range
-        self.break_after: list[int] = []  # bytes of each of the next answers; then whole ones
+        self.break_after: list[int] = []  # bytes of each of the next answers; later ones are whole
         self.content = CONTENT
         self.etag: str | None = '"one"'
         self.ranges = True

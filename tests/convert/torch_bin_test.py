@@ -1,4 +1,4 @@
-"""PyTorch's `.bin` without PyTorch: what it would read comes out, what would deceive it does not."""
+"""PyTorch's `.bin` without PyTorch: tensors come out as PyTorch would read them; hostile files are refused."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_every_storage_type_keeps_its_bits(kind, dtype, tmp_path):
     assert read.dtype == numbers.dtype and read.tobytes() == numbers.tobytes()
 
 
-def test_what_the_state_dict_carries_beside_tensors_is_left_out(tmp_path):
+def test_what_the_state_dict_carries_besides_tensors_is_left_out(tmp_path):
     """`state_dict()` is an OrderedDict with a `_metadata` attribute, set by BUILD."""
     metadata = b"}" + attacks.text("_metadata") + b"}s"
     tree = attacks.state_dict(w=attacks.tensor("0", 8, 0, (8,), (1,)))[:-1] + metadata + b"b."

@@ -10,8 +10,8 @@ import tensorflow as tf
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from perceiver_keras.data import batches
-from perceiver_keras.data.records import Records, Shard, file_records
+from perceiver_keras.data.store import batches
+from perceiver_keras.data.store.records import Records, Shard, file_records
 from perceiver_keras.errors import UsageError
 
 SPEC = {

@@ -11,7 +11,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from perceiver_keras.data import flow_augment as fa
+from perceiver_keras.data.flow import augment as fa
 
 HEIGHT, WIDTH = 30, 40
 SIZE = (16, 20)

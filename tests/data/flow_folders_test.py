@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from perceiver_keras.data import flow_folders
+from perceiver_keras.data.flow import folders as flow_folders
 from perceiver_keras.errors import UsageError
 
 

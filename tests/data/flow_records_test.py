@@ -9,8 +9,10 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from perceiver_keras.data import flow as formats
-from perceiver_keras.data import flow_folders, flow_records, source
+from perceiver_keras.data.flow import builder as flow_records
+from perceiver_keras.data.flow import folders as flow_folders
+from perceiver_keras.data.flow import formats
+from perceiver_keras.data.store import source
 from perceiver_keras.errors import PerceiverError, UsageError
 
 SIZE = (5, 7)

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from perceiver_keras.data import flow as formats
-from perceiver_keras.data.flow import FlowFileError
+from perceiver_keras.data.flow import formats
+from perceiver_keras.data.flow.formats import FlowFileError
 from perceiver_keras.errors import UsageError
 
 SAMPLES = Path(__file__).absolute().parents[3] / "shared" / "samples"

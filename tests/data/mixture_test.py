@@ -9,8 +9,8 @@ import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from perceiver_keras.data import batches, mixture, source
 from perceiver_keras.data.builders.text_folder import text_folder_dataset_builder as folder_builder
+from perceiver_keras.data.store import batches, mixture, source
 from perceiver_keras.errors import UsageError
 
 TEXT = {"text": tf.io.FixedLenFeature([], tf.string)}

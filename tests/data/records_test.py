@@ -10,9 +10,9 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from perceiver_keras.data import records
-from perceiver_keras.data.records import Records, Shard
-from perceiver_keras.data.salvage import salvage
+from perceiver_keras.data.store import records
+from perceiver_keras.data.store.records import Records, Shard
+from perceiver_keras.data.store.salvage import salvage
 from perceiver_keras.errors import PerceiverError
 
 CONTENT = [b"record %d " % i * 5 for i in range(20)]

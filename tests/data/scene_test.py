@@ -9,8 +9,9 @@ import pytest
 import tensorflow as tf
 from scipy import optimize
 
-from perceiver_keras.data import scene, scene_render
-from perceiver_keras.data.scene import SceneConfig
+from perceiver_keras.data.scenes import draw as scene
+from perceiver_keras.data.scenes import render as scene_render
+from perceiver_keras.data.scenes.draw import SceneConfig
 from perceiver_keras.errors import UsageError
 
 SIZE = (20, 28)

@@ -11,7 +11,7 @@ import pytest
 import sentencepiece as library
 import tensorflow as tf
 
-from perceiver_keras.data import sentencepiece
+from perceiver_keras.data.text import sentencepiece
 from perceiver_keras.errors import PerceiverError, UsageError
 
 SENTENCE = "the quick brown fox jumps over a lazy dog while seven wizards make very bad jokes"

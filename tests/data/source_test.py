@@ -14,8 +14,8 @@ import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from perceiver_keras.data import source
 from perceiver_keras.data.image import check_image, decode_image
+from perceiver_keras.data.store import source
 from perceiver_keras.errors import PerceiverError, UsageError
 
 ROOT = Path(__file__).parents[2]

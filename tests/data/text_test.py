@@ -10,7 +10,9 @@ import tensorflow as tf
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from perceiver_keras.data import masking, ngrams, text
+from perceiver_keras.data.text import byte_tokenizer as text
+from perceiver_keras.data.text import masking
+from perceiver_keras.tasks.language_mlm import ngrams
 
 TOKENIZER = text.ByteTokenizer()
 

@@ -7,7 +7,8 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from perceiver_keras.data import audio, video
+from perceiver_keras.data import audio
+from perceiver_keras.data.video import clips as video
 from perceiver_keras.errors import PerceiverError
 
 

@@ -14,7 +14,7 @@ from tests.checks import assert_close
 
 
 def numpy_attention(query_in, kv_in, weights, heads, seen=None):
-    """SPEC's attention, one head at a time, in float64; `seen` [B, O, M]."""
+    """The formula in docs/architecture.md (Attention), one head at a time, in float64; `seen` [B, O, M]."""
     wq, bq, wk, bk, wv, bv, wo, bo = (np.asarray(w, np.float64) for w in weights)
     q, k, v = query_in @ wq + bq, kv_in @ wk + bk, kv_in @ wv + bv
     joined = []
@@ -80,7 +80,7 @@ def test_masks_equal_numpy(heads, sizes, memory_mb):
 
 
 def test_absorbed_forms_are_chosen_and_named():
-    """One head: the long side's maps are absorbed; many heads or even sizes: they are not."""
+    """With one head the longer side's maps are absorbed, with several heads they are not."""
     few, many = random(1, 4, 16), random(1, 500, 16)
 
     def form(queries, keys, heads=1):
@@ -186,7 +186,7 @@ def bias_of(kind, batch, heads, queries, keys, rng):
     values = rng.normal(size=shape)
     if kind != "heads":
         values = np.where(rng.random(shape) < 0.4, chunked.MASKED, values)
-        values[..., :1] = 0.0  # each row sees a key; rows without are wiped by `attend`
+        values[..., :1] = 0.0  # each row sees a key; `attend` zeroes rows that see none
     return tf.constant(values, tf.float32)
 
 
@@ -238,7 +238,7 @@ def test_chunked_gradients_in_graphs(jit, sizes, dynamic):
         function = tf.function(run, jit_compile=jit, input_signature=signature if dynamic else None)
         return function(*map(tf.constant, (q, k, v, mask)))
 
-    # With a size unknown the large budget means one chunk, which is the dense form's computation.
+    # With an unknown size, the large budget means one chunk, which computes the same as the dense form.
     dense, cut = gradients(256), gradients(0)
     assert_close(cut, dense)
     assert not cut[0].numpy()[0].any()

@@ -1,4 +1,4 @@
-"""The blocks against SPEC's formulas, restated in NumPy with float64."""
+"""The blocks against the formulas in docs/architecture.md (Blocks), restated in NumPy with float64."""
 
 from __future__ import annotations
 

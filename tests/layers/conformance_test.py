@@ -1,6 +1,6 @@
 """Every registered layer of the package, through one harness (tests/checks.py).
 
-A layer that is added to the package fails `test_every_layer_is_listed` until it has a case here.
+A new layer fails `test_every_layer_is_listed` until it has a case here.
 """
 
 from __future__ import annotations

@@ -35,7 +35,7 @@ def test_linspace_has_pytorchs_bits(start, stop, num, digest):
     ],
 )
 def test_the_highest_bands_of_sound_are_theirs(arithmetic, expected):
-    """Of the released video model: 1,920 patches, 192 bands up to 15,360; the two differ in the third digit."""
+    """The released video model's: 1,920 patches, 192 bands up to 15,360; the two differ in the third digit."""
     sines = axis_table(1920, 30_720, 192, arithmetic, to_the_ends=True).sines
     np.testing.assert_allclose(
         sines[[7, 700, 1300, 1900], [191, 180, 150, 99]], expected, atol=1e-6

@@ -17,7 +17,7 @@ def test_linear_is_a_matrix_product():
 
 
 def test_initial_scale_is_one_over_fan_in():
-    """Truncated at two deviations, the variance is 1/fan-in all the same (Haiku's correction)."""
+    """Although truncated at two deviations, the variance is 1/fan-in (Haiku's correction)."""
     layer = Linear(500)
     layer.build((None, 400))
     kernel = layer.kernel.numpy()

@@ -1,4 +1,4 @@
-"""Positions against the formulas of SPEC, written out point by point."""
+"""Positions against the formulas in docs/architecture.md (Positions), written out point by point."""
 
 from __future__ import annotations
 

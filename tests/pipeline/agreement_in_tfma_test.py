@@ -8,7 +8,7 @@ import scipy.stats
 import sklearn.metrics
 from tensorflow_model_analysis.metrics import metric_specs, metric_types
 
-from perceiver_keras.data.glue import task_named
+from perceiver_keras.data.text.glue import task_named
 from perceiver_keras.tasks import registry
 from pipeline.eval_config import eval_config
 

@@ -5,7 +5,7 @@ import json
 import pytest
 import tensorflow_model_analysis as tfma
 
-from perceiver_keras.config import override
+from perceiver_keras.config_tree import override
 from perceiver_keras.errors import UsageError
 from perceiver_keras.tasks import registry
 from pipeline.eval_config import eval_config

@@ -13,7 +13,7 @@ from ml_metadata.proto import metadata_store_pb2
 from tfx.orchestration import metadata
 
 import perceiver_keras as pk
-from perceiver_keras.data import source
+from perceiver_keras.data.store import source
 from perceiver_keras.errors import PerceiverError, UsageError
 from perceiver_keras.serve import Servable
 from pipeline.local_runner import run

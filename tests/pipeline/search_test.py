@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from perceiver_keras.config import from_json, override, to_json
+from perceiver_keras.config_tree import from_json, override, to_json
 from perceiver_keras.errors import UsageError
 from perceiver_keras.tasks import registry
 from pipeline.search import GridSearch, apply, best_of

@@ -18,8 +18,8 @@ from tfx.types import standard_artifacts
 from tfx.types.standard_artifacts import TransformGraph as TransformGraphArtifact
 
 from components.transform_graph import TransformGraph, word_counts
-from perceiver_keras.config import override, to_dict
-from perceiver_keras.data import sentencepiece
+from perceiver_keras.config_tree import override, to_dict
+from perceiver_keras.data.text import sentencepiece
 from perceiver_keras.errors import UsageError
 from perceiver_keras.tasks import registry
 from pipeline import user_module

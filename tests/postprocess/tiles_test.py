@@ -1,4 +1,4 @@
-"""Tiles against restatements in plain Python and NumPy, and stitching against flows that are known."""
+"""Tiles against restatements in plain Python and NumPy, and stitching against known flows."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ SINTEL, KITTI, FULL_HD = (436, 1024), (375, 1242), (1080, 1920)
 
 
 def notebook_starts(length, tile, overlap):
-    """The released notebook's words: a range, then the last one flush with the border.
+    """As the released notebook: a range, then the last one flush with the border.
 
-    Its slice of a tile that reaches over the border is short, which its model refuses: moved here.
+    There, a tile that crosses the border is cut short, and the model refuses it; here it is moved back.
     """
     places = list(range(0, length, tile - overlap))
     places[-1] = length - tile
@@ -89,12 +89,12 @@ def test_minimal_never_predicts_a_tile_twice_and_has_no_hole(tile, more):
     assert places[0] == 0 and places[-1] == more
     gaps = np.diff(places)
     assert (gaps > 0).all()
-    # Rounding may move two neighbours apart by one pixel, never out of touch.
+    # Rounding may move two neighbours one pixel apart, but leaves no gap.
     assert (gaps <= tile - min(20, tile // 4) + (more > 0)).all() and (gaps <= tile).all()
 
 
 def test_columns_of_the_benchmarks():
-    """PAPER.md's "Evaluation", worked out there for the notebook's and for evenly spaced tiles."""
+    """The first rows and columns that docs/architecture.md (Evaluation) lists for both rules."""
     assert tiles.starts(436, 368, "notebook").numpy().tolist() == [0, 68]
     assert tiles.starts(375, 368, "notebook").numpy().tolist() == [0, 7]
     assert tiles.starts(1024, 496, "notebook").numpy().tolist() == [0, 476, 528]
@@ -142,7 +142,7 @@ def test_stitching_is_the_restated_weighted_mean(tiling):
 
 
 def seen(frames):
-    """A model that reads the flow off the first frame's first two channels."""
+    """A model that reads the flow from the first frame's first two channels."""
     return frames[:, 0, :, :, :2]
 
 

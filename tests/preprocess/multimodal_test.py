@@ -68,7 +68,7 @@ def test_other_probabilities_at_inference(graph):
 
 
 def test_a_probability_for_an_unknown_modality():
-    with pytest.raises(ValueError, match="'labels' is none of audio, label"):
+    with pytest.raises(ValueError, match="'labels' is not one of audio, label"):
         preprocess(mask_probs={"labels": 1.0})
 
 

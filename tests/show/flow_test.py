@@ -1,4 +1,4 @@
-"""Colours against Middlebury's rule told another way, warping against pictures that are known."""
+"""Colours against Middlebury's rule written another way, warping against known pictures."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ RNG = np.random.default_rng(4)
 
 
 def restated_colour(u, v, largest):
-    """The rule as words: the hue's place by angle among anchors, then paler towards the middle."""
+    """The rule: the angle places the hue between fixed hues, and it gets paler towards the centre."""
     stops = np.array([0, 15, 21, 25, 36, 49, 55])  # red, yellow, green, cyan, blue, magenta, red
     red, green, blue = (
         [255, 255, 0, 0, 0, 255, 255],
@@ -30,7 +30,7 @@ def restated_colour(u, v, largest):
     return 255 * (1 - radius * (1 - hue)) if radius <= 1 else 255 * 0.75 * hue
 
 
-def test_colours_are_the_restated_rule_s():
+def test_colours_follow_the_restated_rule():
     for u, v in RNG.normal(size=(300, 2)):
         found = drawn.to_colours(np.array([[[u, v]]]), 1.5)[0, 0].astype(float)
         # The wheel's own steps are rounded down, so a channel may be one or two levels off.
@@ -80,7 +80,7 @@ def test_warping_back_by_a_whole_shift_is_a_shift():
     assert np.isnan(warped[0]).all() and np.isnan(warped[:, -2:]).all()
 
 
-def test_warping_back_is_scipy_s_bilinear_interpolation():
+def test_warping_back_is_scipys_bilinear_interpolation():
     frame2, flow = RNG.normal(size=(7, 8, 1)), RNG.normal(size=(7, 8, 2)) * 2
     y, x = np.mgrid[:7, :8]
     expected = ndimage.map_coordinates(

@@ -1,4 +1,4 @@
-"""An HTML page as its visible words and the addresses it loads."""
+"""Reads an HTML page: its visible words and the addresses it loads."""
 
 from __future__ import annotations
 

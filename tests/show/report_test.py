@@ -1,4 +1,4 @@
-"""The page: what it says of a good and of a bad model, and that it needs nothing beside it."""
+"""The page: what it says about a good and a bad model, and that it is self-contained."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ def make(**changes) -> report.Report:
     return report.Report(**{**values, **changes})
 
 
-FIGURES = {"Learning curves": (curves.learning_curves([{"step": 1, "loss": 2.0}]), "a caption")}
+PICTURES = {"Learning curves": (curves.learning_curves([{"step": 1, "loss": 2.0}]), "a caption")}
 
 
-def test_the_page_needs_nothing_beside_it(tmp_path: Path) -> None:
-    page = Page(report.save(make(), dict(FIGURES), tmp_path / "r").read_text())
+def test_the_page_is_self_contained(tmp_path: Path) -> None:
+    page = Page(report.save(make(), dict(PICTURES), tmp_path / "r").read_text())
     assert page.open == []
     [address] = page.addresses
     kind, _, data = address.partition(",")
@@ -48,7 +48,7 @@ def test_the_page_needs_nothing_beside_it(tmp_path: Path) -> None:
 
 
 def test_a_blessed_model(tmp_path: Path) -> None:
-    text = Page(report.save(make(), dict(FIGURES), tmp_path).read_text()).text
+    text = Page(report.save(make(), dict(PICTURES), tmp_path).read_text()).text
     for words in (
         "Blessed and pushed",
         "accuracy 0.9833 ≥ 0.9700 0.1000",
@@ -74,7 +74,7 @@ def test_a_refused_model_says_why_and_how_to_go_on(tmp_path: Path) -> None:
     source = report.save(refused, {}, tmp_path).read_text()
     text = Page(source).text
     assert "Trained, but not blessed accuracy is 0.1; at least 0.97 is asked for." in text
-    assert "Nothing was pushed; the model served before stays." in text
+    assert "Nothing was pushed; the model served so far stays in use." in text
     assert "--rebaseline" in text and "--set train.steps=6000" in text
     assert "not a number" in text
     assert re.search(r'class="n big bad">0.1000', source)
@@ -87,7 +87,7 @@ def test_less_is_better_where_the_task_says_so(tmp_path: Path) -> None:
     assert "≤ 1.5000" in source and 'class="n big bad">2' in source
 
 
-def test_a_metric_that_is_no_number_has_not_passed(tmp_path: Path) -> None:
+def test_a_metric_that_is_not_a_number_has_not_passed(tmp_path: Path) -> None:
     report.save(make(metrics={"accuracy": float("nan")}), {}, tmp_path)
     source = report.render(report.load(tmp_path), tmp_path)
     assert 'class="n big bad">not a number' in source
@@ -95,13 +95,13 @@ def test_a_metric_that_is_no_number_has_not_passed(tmp_path: Path) -> None:
 
 def test_what_users_write_is_text_and_not_html(tmp_path: Path) -> None:
     odd = make(preset="<script>alert(1)</script>", reasons=["<b>bold</b>"])
-    source = report.save(odd, {"<i>": FIGURES["Learning curves"]}, tmp_path).read_text()
+    source = report.save(odd, {"<i>": PICTURES["Learning curves"]}, tmp_path).read_text()
     assert "<script" not in source and "<b>" not in source and "<i>" not in source
 
 
 def test_report_json_is_strict_and_comes_back(tmp_path: Path) -> None:
     before = make(metrics={"loss": float("inf"), "accuracy": 0.5})
-    report.save(before, dict(FIGURES), tmp_path)
+    report.save(before, dict(PICTURES), tmp_path)
 
     def refuse(name: str):
         raise AssertionError(name)
@@ -120,7 +120,7 @@ def test_report_json_is_strict_and_comes_back(tmp_path: Path) -> None:
 @pytest.fixture
 def run_dir(tmp_path: Path) -> Path:
     artifact = tmp_path / "artifacts" / "ReportGen"
-    report.save(make(), dict(FIGURES), artifact)
+    report.save(make(), dict(PICTURES), artifact)
     run = {
         "seed": 9,
         "preset": "tiny",
@@ -145,7 +145,7 @@ def test_the_run_adds_components_versions_and_what_was_changed(run_dir: Path) ->
     assert "width: 100.0%" in source and "width: 5.0%" in source
 
 
-def test_a_folder_without_a_finished_run_is_told(run_dir: Path, tmp_path: Path) -> None:
+def test_a_folder_without_a_finished_run_gives_an_error(run_dir: Path, tmp_path: Path) -> None:
     with pytest.raises(PerceiverError, match="holds no run"):
         report.render_run(tmp_path / "nothing")
     (run_dir / "run.json").rename(run_dir / "gone.json")
@@ -157,7 +157,7 @@ def test_a_folder_without_a_finished_run_is_told(run_dir: Path, tmp_path: Path) 
         report.render_run(run_dir)
 
 
-def test_a_report_that_is_gone_or_damaged_is_told(run_dir: Path) -> None:
+def test_a_missing_or_damaged_report_gives_an_error(run_dir: Path) -> None:
     path = run_dir / "artifacts" / "ReportGen" / "report.json"
     path.write_text('{"unknown": 1}')
     with pytest.raises(PerceiverError, match="is damaged"):

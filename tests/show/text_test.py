@@ -1,4 +1,4 @@
-"""What a figure of filled texts shows."""
+"""Texts with filled-in gaps: which letters are shown, and in which colours."""
 
 from __future__ import annotations
 

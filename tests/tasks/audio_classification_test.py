@@ -5,10 +5,11 @@ import pytest
 import tensorflow as tf
 
 from perceiver_keras import config as c
-from perceiver_keras.data import audio, video
+from perceiver_keras.data import audio
 from perceiver_keras.data.builders.perceiver_sounds import (
     perceiver_sounds_dataset_builder as builder,
 )
+from perceiver_keras.data.video import clips as video
 from perceiver_keras.tasks import audio_classification as task
 
 CONFIG = task.TINY

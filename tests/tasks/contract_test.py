@@ -12,8 +12,8 @@ import tensorflow as tf
 from tensorflow import keras
 
 import perceiver_keras as pk
-from perceiver_keras.config import from_json, to_json
-from perceiver_keras.data import source
+from perceiver_keras.config_tree import from_json, to_json
+from perceiver_keras.data.store import source
 from perceiver_keras.errors import PerceiverError, UsageError
 from perceiver_keras.tasks import registry
 from perceiver_keras.tasks.model import TaskModel

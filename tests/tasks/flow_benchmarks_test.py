@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from perceiver_keras.data import flow_folders
+from perceiver_keras.data.flow import folders as flow_folders
 from perceiver_keras.errors import PerceiverError, UsageError
 from perceiver_keras.reproduce import figures, get
-from perceiver_keras.tasks import flow_benchmarks, registry
+from perceiver_keras.tasks import registry
+from perceiver_keras.tasks.optical_flow import benchmark as flow_benchmarks
 
 TASK = registry.get("optical_flow")
 CONFIG = TASK.presets["tiny"].config

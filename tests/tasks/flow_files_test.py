@@ -9,8 +9,8 @@ import tensorflow as tf
 
 from perceiver_keras.errors import PerceiverError, UsageError
 from perceiver_keras.show.flow import to_colours
-from perceiver_keras.tasks import flow_files
-from perceiver_keras.tasks.flow_files import FlowFilm, Pair
+from perceiver_keras.tasks.optical_flow import films as flow_files
+from perceiver_keras.tasks.optical_flow.films import FlowFilm, Pair
 
 RNG = np.random.default_rng(6)
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from perceiver_keras.tasks import flow_measures as measures
+from perceiver_keras.tasks.optical_flow import metrics as measures
 
 RNG = np.random.default_rng(0)
 

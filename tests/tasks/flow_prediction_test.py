@@ -10,8 +10,8 @@ from tensorflow import keras
 import perceiver_keras as pk
 from perceiver_keras.errors import UsageError
 from perceiver_keras.postprocess import tiles
-from perceiver_keras.tasks import flow_prediction as prediction
 from perceiver_keras.tasks.optical_flow import PRESETS
+from perceiver_keras.tasks.optical_flow import predict as prediction
 
 TILE = (12, 16)
 RNG = np.random.default_rng(5)

@@ -14,13 +14,15 @@ import tensorflow_datasets as tfds
 from tensorflow import keras
 
 from perceiver_keras import reproduce
-from perceiver_keras.config import override
-from perceiver_keras.data import sentencepiece
-from perceiver_keras.data.glue import EIGHT, TASKS, task_named
-from perceiver_keras.data.text import OFFSET, SEP
+from perceiver_keras.config_tree import override
+from perceiver_keras.data.text import sentencepiece
+from perceiver_keras.data.text.byte_tokenizer import OFFSET, SEP
+from perceiver_keras.data.text.glue import EIGHT, TASKS, task_named
 from perceiver_keras.errors import UsageError
-from perceiver_keras.tasks import glue, glue_files, glue_requests
-from perceiver_keras.tasks.glue_presets import PRESETS
+from perceiver_keras.tasks import glue
+from perceiver_keras.tasks.glue import predict as glue_requests
+from perceiver_keras.tasks.glue import submission as glue_files
+from perceiver_keras.tasks.glue.presets import PRESETS
 from perceiver_keras.tasks.model import load
 
 CONFIG = override(

@@ -9,11 +9,12 @@ import pytest
 import tensorflow as tf
 from tensorflow import keras
 
-from perceiver_keras.config import override
-from perceiver_keras.data import sentencepiece
+from perceiver_keras.config_tree import override
+from perceiver_keras.data.text import sentencepiece
 from perceiver_keras.errors import UsageError
-from perceiver_keras.tasks import fill_mask, language_mlm
-from perceiver_keras.tasks.language_tokens import tokenizer_of
+from perceiver_keras.tasks import language_mlm
+from perceiver_keras.tasks.language_mlm import fill as fill_mask
+from perceiver_keras.tasks.shared.tokens import tokenizer_of
 from tests.checks import assert_close
 
 SMALL = override(

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from perceiver_keras.data import audio, video
+from perceiver_keras.data import audio
 from perceiver_keras.data.builders.perceiver_clips import perceiver_clips_dataset_builder as builder
+from perceiver_keras.data.video import clips as video
 from perceiver_keras.errors import PerceiverError, UsageError
-from perceiver_keras.tasks import clips
 from perceiver_keras.tasks import multimodal_autoencoding as task
+from perceiver_keras.tasks.shared import clips
 
 CONFIG = task.PRESETS["tiny"].config
 SEED = tf.constant([3, 4])

@@ -20,10 +20,10 @@ from perceiver_keras.convert.pickles import load_pickle
 from perceiver_keras.convert.safetensors_file import load_safetensors
 from perceiver_keras.errors import PerceiverError, UsageError
 from perceiver_keras.tasks import official
-from perceiver_keras.tasks.glue_model import GlueModel
-from perceiver_keras.tasks.glue_presets import GlueModelConfig
+from perceiver_keras.tasks.glue.model import GlueModel
+from perceiver_keras.tasks.glue.presets import GlueModelConfig
 from perceiver_keras.tasks.image_classification import PRESETS, ImageClassifier
-from perceiver_keras.warm_start import start_from
+from perceiver_keras.training.warm_start import start_from
 from tests.convert.server import Server
 from tests.parity.fixtures import Fixture, fixtures
 
@@ -227,6 +227,6 @@ def test_a_model_of_no_released_kind_can_not_be_written_for_others(tmp_path):
     model = ImageClassifier.from_preset(
         "tiny", position={"kind": "LearnedPosition", "channels": 31}
     )
-    with pytest.raises(PerceiverError, match="those of no released model"):
+    with pytest.raises(PerceiverError, match="do not match any released model"):
         save_deepmind(model, tmp_path / "weights.pystate")
     assert list(tmp_path.iterdir()) == []

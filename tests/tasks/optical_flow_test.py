@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from perceiver_keras.data.batches import EPOCH, SEEN
-from perceiver_keras.data.flow_augment import FlowAugmentation
+from perceiver_keras.data.flow.augment import FlowAugmentation
+from perceiver_keras.data.store.batches import EPOCH, SEEN
 from perceiver_keras.errors import UsageError
-from perceiver_keras.tasks import flow_presets
 from perceiver_keras.tasks import optical_flow as task
+from perceiver_keras.tasks.optical_flow import presets as flow_presets
 
 CONFIG = flow_presets.TINY
 HEIGHT, WIDTH = 20, 30

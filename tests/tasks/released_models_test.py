@@ -21,7 +21,7 @@ from perceiver_keras.tasks.language_mlm import (
     MaskedLanguageModel,
     MaskedLanguageModelConfig,
 )
-from perceiver_keras.tasks.multimodal_model import (
+from perceiver_keras.tasks.multimodal_autoencoding.model import (
     MultimodalAutoencoder,
     MultimodalAutoencoderConfig,
 )

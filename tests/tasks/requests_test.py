@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from perceiver_keras.errors import UsageError
-from perceiver_keras.tasks import requests
+from perceiver_keras.tasks.shared import requests
 
 
 @pytest.fixture

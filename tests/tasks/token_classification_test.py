@@ -7,8 +7,8 @@ import pytest
 import tensorflow as tf
 from tensorflow import keras
 
-from perceiver_keras.config import override
-from perceiver_keras.data.text import OFFSET
+from perceiver_keras.config_tree import override
+from perceiver_keras.data.text.byte_tokenizer import OFFSET
 from perceiver_keras.errors import UsageError
 from perceiver_keras.tasks import token_classification as tokens
 

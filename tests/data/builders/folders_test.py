@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 
-from perceiver_keras.data import source, video, video_records
 from perceiver_keras.data.builders.audioset_folder import (
     audioset_folder_dataset_builder as audioset,
 )
@@ -14,6 +13,9 @@ from perceiver_keras.data.builders.starcraft_replays import (
     starcraft_replays_dataset_builder as replays,
 )
 from perceiver_keras.data.builders.video_folder import video_folder_dataset_builder as films
+from perceiver_keras.data.store import source
+from perceiver_keras.data.video import builder as video_records
+from perceiver_keras.data.video import clips as video
 from perceiver_keras.errors import UsageError
 
 

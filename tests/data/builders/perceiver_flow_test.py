@@ -7,9 +7,9 @@ import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from perceiver_keras.data import photographs
 from perceiver_keras.data.builders.perceiver_flow import perceiver_flow_dataset_builder as module
-from perceiver_keras.data.records import serialized_examples
+from perceiver_keras.data.scenes import photographs
+from perceiver_keras.data.store.records import serialized_examples
 from perceiver_keras.errors import PerceiverError, UsageError
 
 PAIRS = {"train": 6, "validation": 2, "test": 3}

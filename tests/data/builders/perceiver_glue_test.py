@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 
-from perceiver_keras.data import source
 from perceiver_keras.data.builders.perceiver_docs import perceiver_docs_dataset_builder as docs
 from perceiver_keras.data.builders.perceiver_glue import perceiver_glue_dataset_builder as glue
 from perceiver_keras.data.builders.perceiver_glue import standin
-from perceiver_keras.data.glue import EIGHT, TASKS, task_named
+from perceiver_keras.data.store import source
+from perceiver_keras.data.text.glue import EIGHT, TASKS, task_named
 from perceiver_keras.errors import PerceiverError, UsageError
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import tensorflow_datasets as tfds
 
-from perceiver_keras.data import video_records
+from perceiver_keras.data.video import builder
 from perceiver_keras.errors import UsageError
 
 FRAMES, MOST_LABELS = 250, 16
@@ -33,12 +33,12 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     def _info(self) -> tfds.core.DatasetInfo:
         labels = tfds.features.Sequence(tfds.features.ClassLabel(), length=MOST_LABELS)
         return self.dataset_info_from_configs(
-            features=video_records.features(FRAMES, labels),
+            features=builder.features(FRAMES, labels),
             homepage="https://research.google.com/audioset",
         )
 
     def _split_generators(self, dl_manager: tfds.download.DownloadManager):
-        root = video_records.manual_folder(dl_manager, self.name)
+        root = builder.manual_folder(dl_manager, self.name)
         if not (root / NAMES).is_file():
             raise UsageError(f"{root} lacks {NAMES}; get it from research.google.com/audioset.")
         with open(root / NAMES, newline="", encoding="utf-8") as file:
@@ -63,7 +63,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     ) -> Iterator[tuple[str, dict]]:
         for path, mids in clips.items():
             labels = sorted(places[mid] for mid in mids if mid in places)[:MOST_LABELS]
-            (window,) = video_records.windows(path, FRAMES, 1)
+            (window,) = builder.windows(path, FRAMES, 1)
             yield path.stem, window | {"label": labels + [-1] * (MOST_LABELS - len(labels))}
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from perceiver_keras.data import flow_folders
-from perceiver_keras.data.flow_records import FlowBuilder, Splits
+from perceiver_keras.data.flow import folders
+from perceiver_keras.data.flow.builder import FlowBuilder, Splits
 
 
 class Builder(FlowBuilder):
@@ -18,4 +18,4 @@ class Builder(FlowBuilder):
     """
 
     def pairs(self, root: Path) -> Splits:
-        return {"train": lambda: flow_folders.autoflow(root)}
+        return {"train": lambda: folders.autoflow(root)}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from perceiver_keras.data import flow_folders
-from perceiver_keras.data.flow_records import FlowBuilder, Splits
+from perceiver_keras.data.flow import folders
+from perceiver_keras.data.flow.builder import FlowBuilder, Splits
 
 
 class Builder(FlowBuilder):
@@ -21,5 +21,5 @@ class Builder(FlowBuilder):
     def pairs(self, root: Path) -> Splits:
         parts = [name for name in ("train", "validation", "test") if (root / name).is_dir()]
         if not parts:
-            return {"train": lambda: flow_folders.pairs_of_folder(root)}
-        return {name: lambda name=name: flow_folders.pairs_of_folder(root / name) for name in parts}
+            return {"train": lambda: folders.pairs_of_folder(root)}
+        return {name: lambda name=name: folders.pairs_of_folder(root / name) for name in parts}

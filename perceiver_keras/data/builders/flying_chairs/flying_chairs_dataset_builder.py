@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from perceiver_keras.data import flow_folders
-from perceiver_keras.data.flow_records import FlowBuilder, Splits
+from perceiver_keras.data.flow import folders
+from perceiver_keras.data.flow.builder import FlowBuilder, Splits
 
 
 class Builder(FlowBuilder):
@@ -18,5 +18,5 @@ class Builder(FlowBuilder):
     """
 
     def pairs(self, root: Path) -> Splits:
-        pairs = flow_folders.flying_chairs(root)
+        pairs = folders.flying_chairs(root)
         return {split: lambda split=split: pairs[split] for split in pairs if pairs[split]}

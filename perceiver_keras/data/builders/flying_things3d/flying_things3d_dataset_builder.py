@@ -6,8 +6,8 @@ from pathlib import Path
 
 import tensorflow_datasets as tfds
 
-from perceiver_keras.data import flow_folders
-from perceiver_keras.data.flow_records import FlowBuilder, Splits
+from perceiver_keras.data.flow import folders
+from perceiver_keras.data.flow.builder import FlowBuilder, Splits
 
 
 class Builder(FlowBuilder):
@@ -28,7 +28,7 @@ class Builder(FlowBuilder):
 
     def pairs(self, root: Path) -> Splits:
         def part(name: str):
-            return lambda: flow_folders.flying_things3d(root, self.builder_config.name, name)
+            return lambda: folders.flying_things3d(root, self.builder_config.name, name)
 
         splits = {"train": part("TRAIN")}
         if (root / "optical_flow" / "TEST").is_dir():

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import tensorflow_datasets as tfds
 
-from perceiver_keras.data import flow_folders
-from perceiver_keras.data.flow_records import FlowBuilder, Splits
+from perceiver_keras.data.flow import folders
+from perceiver_keras.data.flow.builder import FlowBuilder, Splits
 
 
 class Builder(FlowBuilder):
@@ -30,4 +30,4 @@ class Builder(FlowBuilder):
     def pairs(self, root: Path) -> Splits:
         year = self.builder_config.name
         root = root / year if (root / year).is_dir() else root
-        return {"train": lambda: flow_folders.kitti(root, year)}
+        return {"train": lambda: folders.kitti(root, year)}

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import tensorflow_datasets as tfds
 
-from perceiver_keras.data import flow_folders
-from perceiver_keras.data.flow_records import FlowBuilder, Splits
+from perceiver_keras.data.flow import folders
+from perceiver_keras.data.flow.builder import FlowBuilder, Splits
 
 
 class Builder(FlowBuilder):
@@ -25,4 +25,4 @@ class Builder(FlowBuilder):
     """
 
     def pairs(self, root: Path) -> Splits:
-        return {"train": lambda: flow_folders.sintel(root, self.builder_config.name)}
+        return {"train": lambda: folders.sintel(root, self.builder_config.name)}

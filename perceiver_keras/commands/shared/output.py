@@ -1,0 +1,101 @@
+"""What a command says: answers on stdout (one JSON object with `--json`), the rest on stderr."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import click
+
+_stdout: Any = None  # where the JSON object goes while stdout is turned to stderr
+
+
+@contextlib.contextmanager
+def answers_only(as_json: bool) -> Iterator[Callable[[dict[str, Any]], None]]:
+    """With `as_json`, stdout carries only what is given to `answer`; what libraries print goes to
+    stderr.
+
+    Child processes and C++ code write to the file descriptor, so the real one is turned as well.
+    """
+    global _stdout
+    if not as_json:
+        yield lambda values: None
+        return
+    real = sys.stdout
+    saved = None
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        if real is sys.__stdout__ and real.fileno() == 1:
+            real.flush()
+            saved = os.dup(1)
+            os.dup2(2, 1)
+            real = os.fdopen(os.dup(saved), "w", encoding="utf-8")
+    _stdout, sys.stdout = real, sys.stderr
+    try:
+        yield answer
+    finally:
+        real.flush()
+        sys.stdout, _stdout = sys.__stdout__ if saved is not None else real, None
+        if saved is not None:
+            os.dup2(saved, 1)
+            os.close(saved)
+
+
+def answer(values: dict[str, Any]) -> None:
+    """The one JSON object; does nothing without `--json`."""
+    if _stdout is not None:
+        print(json.dumps(values, default=_plain, allow_nan=False, ensure_ascii=False), file=_stdout)
+
+
+def say(text: str = "") -> None:
+    """A line for people; with `--json` it goes to stderr."""
+    click.echo(text, err=_stdout is not None)
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    """Columns padded to their widest cell; numbers to the right."""
+    cells = [[str(c) for c in head], *[[_cell(c) for c in row] for row in rows]]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(head))]
+    right = [
+        bool(rows) and all(isinstance(row[i], (int, float)) for row in rows)
+        for i in range(len(head))
+    ]
+    return "\n".join(
+        "  ".join(
+            c.rjust(w) if r else c.ljust(w) for c, w, r in zip(row, widths, right, strict=True)
+        ).rstrip()
+        for row in cells
+    )
+
+
+def show_figures(figures: Mapping[str, float], baseline: Mapping[str, float] | None = None) -> None:
+    """Named numbers for people, and the trivial guess where there is one."""
+    baseline = baseline or {}
+    rows = [(name, float(value), *_beside(baseline, name)) for name, value in figures.items()]
+    rows += [(name, "", *_beside(baseline, name)) for name in baseline if name not in figures]
+    if rows:
+        say(table(("METRIC", "VALUE", *(["TRIVIAL GUESS"] if baseline else [])), rows))
+
+
+def _beside(baseline: Mapping[str, float], name: str) -> list[str]:
+    if not baseline:
+        return []
+    return [f"{baseline[name]:.4g}" if name in baseline else ""]
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _plain(value: Any) -> Any:
+    """NumPy and paths as JSON has them."""
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)

@@ -1,0 +1,197 @@
+"""From a user's files to TFDS records: what every data set of optical flow has in common.
+
+Features: `frame1`, `frame2` (encoded pictures), `flow` (pixels, x first, from frame 1 to frame 2, 0
+where it is not valid), `valid`, `occluded` (255 for yes), `name`, `sequence`.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_datasets as tfds
+
+from perceiver_keras.data.flow import formats
+from perceiver_keras.data.flow.folders import FlowFiles
+from perceiver_keras.data.image import check_image, decode_image, image_size
+from perceiver_keras.errors import PerceiverError
+
+Splits = Mapping[str, Callable[[], Iterable[FlowFiles]]]
+
+
+class FlowBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
+    """A data set that lies in a folder of the user's. A subclass says where, and lists its pairs.
+
+    It has TFDS's `MANUAL_DOWNLOAD_INSTRUCTIONS`, which say the layout, HOMEPAGE, and `pairs`.
+    """
+
+    VERSION = tfds.core.Version("1.0.0")
+    RELEASE_NOTES = {"1.0.0": "First release."}
+    HOMEPAGE = ""
+
+    def pairs(self, root: Path) -> Splits:
+        """{split: function that lists its pairs}.
+
+        Raises:
+          UsageError: The layout is another; the message says what was expected and what was found.
+        """
+        raise TypeError(f"{type(self).__name__} must list its pairs.")
+
+    def _info(self) -> tfds.core.DatasetInfo:
+        return self.dataset_info_from_configs(
+            features=features(), homepage=self.HOMEPAGE, disable_shuffling=False
+        )
+
+    def _split_generators(self, dl_manager: tfds.download.DownloadManager):
+        root = Path(dl_manager.manual_dir)
+        # As TFDS has it, all data sets share one folder; one for each is tidier.
+        root = root / self.name if (root / self.name).is_dir() else root
+        return {split: self._generate_examples(list_) for split, list_ in self.pairs(root).items()}
+
+    def _generate_examples(self, pairs: Callable[[], Iterable[FlowFiles]]) -> Iterator[tuple]:
+        return iter_examples(pairs())
+
+
+def features() -> tfds.features.FeaturesDict:
+    """`flow` is flat, H * W * 2 numbers: TFDS would store a shape of its own beside several axes."""
+    image = tfds.features.Image(shape=(None, None, 3), doc="PNG or JPEG")
+    mask = tfds.features.Image(shape=(None, None, 1), encoding_format="png", doc="255 for yes")
+    flow = tfds.features.Tensor(
+        shape=(None,),
+        dtype=np.float32,
+        encoding=tfds.features.Encoding.BYTES,
+        doc="[H, W, 2] of frame1's H and W, in pixels, x first",
+    )
+    return tfds.features.FeaturesDict(
+        {
+            "frame1": image,
+            "frame2": image,
+            "flow": flow,
+            "valid": mask,
+            "occluded": mask,
+            "name": tfds.features.Text(),
+            "sequence": tfds.features.Text(),
+        }
+    )
+
+
+def iter_examples(pairs: Iterable[FlowFiles]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """(name, features) of each pair, read when its turn comes.
+
+    Raises:
+      PerceiverError: A file is damaged or of another size than its neighbours.
+    """
+    for pair in pairs:
+        frame1, size = read_frame(pair.frame1)
+        frame2, size2 = read_frame(pair.frame2)
+        if size2 != size:
+            raise PerceiverError(
+                f"{pair.frame1} has {size[0]}x{size[1]} pixels, {pair.frame2} {size2[0]}x{size2[1]}."
+            )
+        flow, valid, occluded = read_target(pair)
+        if flow.shape[:2] != size:
+            raise PerceiverError(
+                f"{pair.flow} has {flow.shape[0]}x{flow.shape[1]} pixels, {pair.frame1} "
+                f"{size[0]}x{size[1]}."
+            )
+        yield (
+            pair.name,
+            {
+                "frame1": io.BytesIO(frame1),
+                "frame2": io.BytesIO(frame2),
+                "flow": flow.reshape(-1),
+                "valid": valid[..., None].astype(np.uint8) * 255,
+                "occluded": occluded[..., None].astype(np.uint8) * 255,
+                "name": pair.name,
+                "sequence": pair.group,
+            },
+        )
+
+
+def read_target(pair: FlowFiles) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The true flow [H, W, 2] in pixels, 0 where not valid; valid and occluded, bool [H, W].
+
+    Raises:
+      PerceiverError: A file is damaged or of another size.
+    """
+    flow, valid = formats.read_flow(pair.flow)
+    occluded = np.zeros(valid.shape, bool)
+    if pair.invalid:
+        valid = valid & ~read_mask(pair.invalid, valid.shape)
+    if pair.occluded:
+        occluded = read_mask(pair.occluded, valid.shape)
+    if pair.visible:
+        visible = formats.read_flow(pair.visible)[1]
+        if visible.shape != valid.shape:
+            raise PerceiverError(f"{pair.visible} has {visible.shape} pixels, not {valid.shape}.")
+        occluded = valid & ~visible
+    return np.where(valid[..., None], flow, np.float32(0)), valid, occluded
+
+
+def read_frame(path: Path) -> tuple[bytes, tuple[int, int]]:
+    """An encoded picture in colour, PNG or JPEG, and its (rows, columns).
+
+    What is so already is passed on untouched. Otherwise it becomes a PNG: grey is repeated to three
+    channels, alpha is dropped (not composited), 16 bits keep their upper 8, PPM and PGM are
+    decoded.
+
+    Raises:
+      PerceiverError: It is no picture, or damaged.
+    """
+    content = _bytes(path)
+    if content[:2] in (b"P5", b"P6"):
+        pixels = _netpbm(path, content)
+        return tf.io.encode_png(pixels).numpy(), pixels.shape[:2]
+    if problem := check_image(content):
+        raise PerceiverError(f"{path} is no picture that can be read: {problem}.")
+    with tf.device("CPU:0"):
+        if content.startswith(b"\x89PNG"):
+            plain = content[24:26] == b"\x08\x02"  # 8 bits, colour
+        else:
+            plain = content.startswith(b"\xff\xd8") and _jpeg_channels(content) == 3
+        if not plain:
+            content = tf.io.encode_png(decode_image(tf.constant(content), 3)).numpy()
+    return content, image_size(content)
+
+
+def read_mask(path: Path, shape: tuple[int, ...]) -> np.ndarray:
+    """bool [H, W]: where a picture is not black.
+
+    Raises:
+      PerceiverError: It is no picture, or of another shape.
+    """
+    content = _bytes(path)
+    if problem := check_image(content):
+        raise PerceiverError(f"{path} can't be read as a mask: {problem}.")
+    with tf.device("CPU:0"):
+        pixels = tf.io.decode_image(content, channels=1, expand_animations=False).numpy()[..., 0]
+    if pixels.shape != shape:
+        raise PerceiverError(f"{path} has {pixels.shape} pixels, the flow beside it {shape}.")
+    return pixels > 0
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise PerceiverError(f"{path} can't be read: {error.strerror}.") from None
+
+
+def _jpeg_channels(content: bytes) -> int:
+    return int(tf.io.extract_jpeg_shape(content)[2])
+
+
+def _netpbm(path: Path, content: bytes) -> np.ndarray:
+    from PIL import Image  # TensorFlow reads no PPM, in which FlyingChairs comes
+
+    try:
+        with Image.open(io.BytesIO(content)) as image:
+            if image.width * image.height > formats.MAX_PIXELS:
+                raise PerceiverError(f"{path} declares {image.height}x{image.width} pixels.")
+            return np.asarray(image.convert("RGB"))
+    except (OSError, ValueError, Image.DecompressionBombError) as error:
+        raise PerceiverError(f"{path} is no picture that can be read: {error}.") from None

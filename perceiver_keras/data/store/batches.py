@@ -1,0 +1,210 @@
+"""Records to batches: the same numbers for the same seed, whatever the parallelism or a restart.
+
+Nothing here keeps a random state. The order of an epoch is a function of (seed, epoch), what
+happens to an example a function of (seed, epoch, index). So an iterator saved by
+`tf.train.Checkpoint` goes on exactly where it was, and a map may run on any number of threads.
+A saved iterator holds what was read ahead: the shuffle buffer, in which examples are still encoded,
+and two ready batches. tf.data's "symbolic" checkpoints would hold positions only, but TensorFlow
+2.15 crashes (segmentation fault) when such an iterator is thrown away, so they are not used.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import tensorflow as tf
+
+from perceiver_keras.data.seeds import example_seed, fold_in, seed_pair
+from perceiver_keras.data.store.records import Records
+from perceiver_keras.errors import UsageError
+
+Prepare = Callable[[dict[str, tf.Tensor], tf.Tensor], tuple[Any, Any]]
+
+# What training features have beside the example's own: see `train_batches`.
+SEEN, EPOCH = "examples_seen", "epoch"
+
+# Files read at once and records taken from each in turn. Both are part of the order of examples,
+# so they are fixed numbers and not tuned.
+_CYCLE, _BLOCK = 16, 16
+_EPOCHS = 1 << 40
+_RAM_BUDGET = 2 << 30  # bytes that tf.data may fill with buffers; by itself it takes half the RAM
+
+
+def train_batches(
+    records: Records,
+    prepare: Prepare,
+    feature_spec: Mapping[str, Any],
+    *,
+    batch_size: int,
+    seed: int,
+    shuffle_buffer: int,
+    num_parallel_calls: int = tf.data.AUTOTUNE,
+    num_shards: int = 1,
+    shard_index: int = 0,
+    joined: int = 1,
+) -> tf.data.Dataset:
+    """Endless full batches (inputs, targets), each epoch in an order of its own.
+
+    Args:
+      records: What to read; every epoch has each of its examples once (of this worker's part).
+      prepare: (features of one example, seed int32 [2]) -> (inputs, targets); stateless. The features
+        have two more, int64 []: `SEEN`, how many examples the run has had before this one, for what
+        changes in the course of it, and `EPOCH`, how often this one has come before.
+      feature_spec: What `tf.io.parse_single_example` reads.
+      batch_size: Of this worker.
+      seed: Of the run.
+      shuffle_buffer: Encoded examples among which the next is drawn. At `num_examples` or more
+        the shuffle is perfect. A saved iterator holds the buffer.
+      num_parallel_calls: Threads for `prepare`; no influence on the batches.
+      num_shards: Workers that share an epoch, by files where there are enough, else by examples.
+      shard_index: Which of them this is, from 0.
+      joined: Stored examples that make one: with more than one, `prepare` gets each feature of that many
+        neighbours in the shuffled order, [joined, ...], and the seed of the first.
+
+    Raises:
+      UsageError: No example in all, or fewer examples than workers.
+    """
+    if not 0 <= shard_index < num_shards:
+        raise UsageError(f"shard_index is {shard_index}; expected 0 to {num_shards - 1}.")
+    if records.num_examples < num_shards:
+        raise UsageError(
+            f"{records.num_examples} examples cannot be shared by {num_shards} workers."
+        )
+    by_file = len(records.shards) >= num_shards
+    if not by_file:
+        logging.getLogger(__name__).warning(
+            "%d files for %d workers: every worker reads all files and keeps each %dth example. "
+            "Write at least %d shards to spare the reading.",
+            *(len(records.shards), num_shards, num_shards, num_shards),
+        )
+    root = seed_pair(seed)
+    shards = _shard_tensors(records)
+    total = tf.constant(records.num_examples, tf.int64)
+
+    def epoch_of(epoch: tf.Tensor) -> tf.data.Dataset:
+        key = fold_in(root, epoch)
+        order = tf.random.experimental.stateless_shuffle(
+            tf.range(len(records.shards)), seed=fold_in(key, 1), alg="philox"
+        )
+        if by_file:
+            order = order[shard_index::num_shards]
+        dataset = _interleave(shards, order, records.compression)
+        if not by_file:
+            dataset = dataset.shard(num_shards, shard_index)
+        dataset = _shuffle(dataset, shuffle_buffer, fold_in(key, 2))
+        return dataset.enumerate().map(
+            lambda place, element: (epoch, epoch * total + place * num_shards, *element)
+        )
+
+    def ready(
+        epoch: tf.Tensor, seen: tf.Tensor, index: tf.Tensor, example: tf.Tensor
+    ) -> tuple[Any, Any]:
+        if joined > 1:
+            features = tf.io.parse_example(example, dict(feature_spec))
+            epoch, seen, index = epoch[0], seen[0], index[0]
+        else:
+            features = tf.io.parse_single_example(example, dict(feature_spec))
+        return prepare(features | {SEEN: seen, EPOCH: epoch}, example_seed(root, epoch, index))
+
+    dataset = tf.data.Dataset.range(_EPOCHS).flat_map(epoch_of)
+    if joined > 1:
+        dataset = dataset.batch(joined, drop_remainder=True)
+    dataset = dataset.map(ready, num_parallel_calls=num_parallel_calls, deterministic=True)
+    dataset = dataset.batch(batch_size, drop_remainder=True)
+    return dataset.prefetch(2).with_options(_options())
+
+
+def eval_batches(
+    records: Records,
+    prepare: Prepare,
+    feature_spec: Mapping[str, Any],
+    *,
+    batch_size: int,
+    num_parallel_calls: int = tf.data.AUTOTUNE,
+) -> tf.data.Dataset:
+    """Each example once, in the order of the records; the last batch holds what is left.
+
+    An example's seed depends on its index alone, so that tasks which mask at random are judged on
+    the same masks every time.
+    """
+    root = seed_pair(0)
+    order = tf.range(len(records.shards))
+
+    def ready(index: tf.Tensor, example: tf.Tensor) -> tuple[Any, Any]:
+        features = tf.io.parse_single_example(example, dict(feature_spec))
+        return prepare(features, example_seed(root, tf.constant(0, tf.int64), index))
+
+    dataset = _interleave(_shard_tensors(records), order, records.compression, cycle=1)
+    dataset = dataset.map(ready, num_parallel_calls=num_parallel_calls, deterministic=True)
+    batches = -(-records.num_examples // batch_size)
+    dataset = dataset.batch(batch_size).prefetch(2).with_options(_options())
+    return dataset.apply(tf.data.experimental.assert_cardinality(batches))
+
+
+def _shard_tensors(records: Records) -> dict[str, tf.Tensor]:
+    takes = [shard.take for shard in records.shards]
+    starts = [sum(takes[:number]) for number in range(len(takes))]
+    return {
+        "path": tf.constant([shard.path for shard in records.shards]),
+        "skip": tf.constant([shard.skip for shard in records.shards], tf.int64),
+        "take": tf.constant(takes, tf.int64),
+        "start": tf.constant(starts, tf.int64),
+    }
+
+
+def _interleave(
+    shards: dict[str, tf.Tensor], order: tf.Tensor, compression: str, cycle: int = _CYCLE
+) -> tf.data.Dataset:
+    """(index int64 [], serialized example []) of the shards in `order`, several files in turn."""
+
+    def read(shard: dict[str, tf.Tensor]) -> tf.data.Dataset:
+        examples = tf.data.TFRecordDataset(shard["path"], compression_type=compression)
+        examples = examples.skip(shard["skip"]).take(shard["take"])
+        indices = tf.data.Dataset.range(shard["start"], shard["start"] + shard["take"])
+        return tf.data.Dataset.zip((indices, examples))
+
+    chosen = {key: tf.gather(value, order) for key, value in shards.items()}
+    cycle = min(cycle, int(shards["path"].shape[0]))
+    return tf.data.Dataset.from_tensor_slices(chosen).interleave(
+        read,
+        cycle_length=cycle,
+        block_length=_BLOCK,
+        num_parallel_calls=tf.data.AUTOTUNE if cycle > 1 else None,
+        deterministic=True,
+    )
+
+
+def _shuffle(dataset: tf.data.Dataset, buffer: int, seed: tf.Tensor) -> tf.data.Dataset:
+    """`dataset.shuffle` with a seed that is a tensor.
+
+    `Dataset.shuffle` inside a `flat_map` makes an operation with a state of its own
+    (`DummySeedGenerator`), with which no iterator can be saved; the first version of the same
+    operation takes its two seeds as plain inputs.
+    """
+    if buffer <= 1:
+        return dataset
+    seed = tf.cast(seed, tf.int64)
+    variant = tf.raw_ops.ShuffleDataset(
+        input_dataset=tf.data.experimental.to_variant(dataset),
+        buffer_size=tf.constant(buffer, tf.int64),
+        seed=seed[0],
+        seed2=seed[1],
+        reshuffle_each_iteration=False,
+        output_types=[tf.int64, tf.string],
+        output_shapes=[tf.TensorShape([]), tf.TensorShape([])],
+    )
+    return tf.data.experimental.from_variant(variant, dataset.element_spec)
+
+
+def _options() -> tf.data.Options:
+    options = tf.data.Options()
+    options.deterministic = True
+    options.autotune.ram_budget = _RAM_BUDGET
+    # SentencePiece's operations say that they have a state, and have none; the tasks' own contract test
+    # shows that `prepare` depends on its seed alone.
+    options.experimental_external_state_policy = tf.data.experimental.ExternalStatePolicy.IGNORE
+    # Files are shared by `num_shards` and `shard_index` above, not by tf.distribute's guess.
+    options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
+    return options

@@ -1,0 +1,266 @@
+"""A TFDS builder by name to its records: opening, preparing, fingerprint, labels.
+
+The one door for ours and the catalogue's: `open_builder(name)`, `builder_records(builder, split)`,
+then `train_batches` or `eval_batches`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import importlib
+import io
+import logging
+import os
+import pkgutil
+import re
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+import tensorflow_datasets as tfds
+
+from perceiver_keras.data import builders
+from perceiver_keras.data.store.batches import eval_batches, train_batches
+from perceiver_keras.data.store.mixture import Mixture, is_mixture
+from perceiver_keras.data.store.records import (
+    Records,
+    Shard,
+    builder_records,
+    explain,
+    file_records,
+    serialized_examples,
+    stored_as_tfrecord,
+    take,
+)
+from perceiver_keras.errors import PerceiverError, UsageError, nearest
+
+__all__ = [
+    "Records",
+    "Shard",
+    "builder_records",
+    "data_folder",
+    "embedded_names",
+    "eval_batches",
+    "explain",
+    "file_records",
+    "fingerprint",
+    "label_names",
+    "open_builder",
+    "serialized_examples",
+    "take",
+    "train_batches",
+]
+
+_log = logging.getLogger(__name__)
+_FULL_HASH_LIMIT = 1 << 30  # bytes of a data set up to which every byte is hashed
+_MIB = 1 << 20
+
+
+def embedded_names() -> list[str]:
+    """The data sets that come with this package, one folder each in `data/builders/`."""
+    return sorted(item.name for item in pkgutil.iter_modules(builders.__path__) if item.ispkg)
+
+
+def data_folder(data_dir: str | None = None) -> str:
+    """Where data sets lie: the argument, else PERCEIVER_DATA_DIR, TFDS_DATA_DIR, TFDS's default."""
+    for folder in (
+        data_dir,
+        os.environ.get("PERCEIVER_DATA_DIR"),
+        os.environ.get("TFDS_DATA_DIR"),
+    ):
+        if folder:
+            return os.path.expanduser(folder)
+    return os.path.expanduser(os.path.join("~", "tensorflow_datasets"))
+
+
+def open_builder(dataset: str, data_dir: str | None = None) -> Any:
+    """A prepared TFDS builder.
+
+    Our own data sets are prepared on first use, safely if two processes do it at once; those made
+    of files of the user's, from `PERCEIVER_MANUAL_DIR`, `manual/NAME` in the data folder, or TFDS's
+    `downloads/manual`. A catalogue set is never downloaded unasked: it has to lie in the data folder
+    already.
+
+    Args:
+      dataset: A TFDS name, `name`, `name/config`, `name:version`; or several with weights,
+        `c4/en@0.7+wikipedia/20230601.en@0.3` (see `mixture.Mixture`).
+      data_dir: See `data_folder`.
+
+    Raises:
+      UsageError: TFDS knows no data set of that name (the nearest is named).
+      PerceiverError: It is not on disk, or the folder is missing or cannot be written.
+    """
+    if is_mixture(dataset):
+        return Mixture(dataset, lambda name: open_builder(name, data_dir))
+    name = re.split(r"[/:]", dataset)[0]
+    folder = data_folder(data_dir)
+    if name in embedded_names():
+        importlib.import_module(f"{builders.__name__}.{name}.{name}_dataset_builder")
+    try:
+        builder = tfds.builder(dataset, data_dir=folder)
+    except tfds.core.registered.DatasetNotFoundError as error:
+        known = set(tfds.list_builders(with_community_datasets=False)) | set(embedded_names())
+        if name in known:
+            raise _absent(dataset, folder) from error
+        raise UsageError(f"TFDS has no data set {name!r}.{nearest(name, known)}") from error
+    except (ValueError, AssertionError, RuntimeError) as error:
+        raise UsageError(f"Data set {dataset!r}: {_first_line(error)}") from error
+    except PermissionError as error:
+        raise PerceiverError(f"{folder} cannot be read: {error.strerror}.") from error
+    if builder.is_prepared():
+        return builder
+    if name not in embedded_names():
+        raise _absent(dataset, folder)
+    _prepare(builder, folder)
+    return tfds.builder(dataset, data_dir=folder)
+
+
+def label_names(builder: Any, feature: str | None = "label") -> list[str] | None:
+    """The names of a ClassLabel feature, or of a sequence of them; None without such a feature, or without names."""
+    features = builder.info.features
+    if not isinstance(features, tfds.features.FeaturesDict) or feature not in features:
+        return None
+    found = features[feature]
+    if isinstance(found, tfds.features.Sequence):  # several labels at once
+        found = found.feature
+    if not isinstance(found, tfds.features.ClassLabel):
+        return None
+    try:
+        return list(found.names) if found.names else None
+    except ValueError:  # a ClassLabel that only knows its number of classes
+        return None
+
+
+def fingerprint(builder: Any, splits: Mapping[str, str] | Sequence[str]) -> str:
+    """SHA-256, in hex, of what the splits hold: change one byte on disk and it changes.
+
+    Up to 1 GiB in all, every byte of every shard counts. Beyond it, hashing would cost more than
+    the run it saves: each shard counts by its size, its time of change in nanoseconds, and its
+    first and last MiB, so a byte changed in the middle shows by the time of change.
+
+    Args:
+      builder: As `open_builder` returns it.
+      splits: TFDS split expressions, or {name: expression}.
+    """
+    named = dict(splits) if isinstance(splits, Mapping) else {split: split for split in splits}
+    digest = hashlib.sha256()
+    _feed(digest, builder.info.features.to_json_content().SerializeToString(deterministic=True))
+    for feature in [label_names(builder) or []]:
+        _feed(digest, "\0".join(feature).encode())
+    shards: dict[str, None] = {}
+    for name, split in sorted(named.items()):
+        _feed(digest, f"{name}={split}".encode())
+        if not stored_as_tfrecord(builder, split):
+            for example in serialized_examples(builder, split):
+                _feed(digest, example)
+            continue
+        for shard in builder_records(builder, split).shards:
+            _feed(digest, f"{os.path.basename(shard.path)}:{shard.skip}:{shard.take}".encode())
+            shards[shard.path] = None
+    stats = {path: tf.io.gfile.stat(path) for path in shards}
+    whole = sum(stat.length for stat in stats.values()) <= _FULL_HASH_LIMIT
+    for path, stat in stats.items():
+        _feed(digest, str(stat.length).encode())
+        with tf.io.gfile.GFile(path, "rb") as file:
+            if whole:
+                while block := file.read(8 * _MIB):
+                    digest.update(block)
+                continue
+            _feed(digest, str(stat.mtime_nsec).encode())
+            _feed(digest, file.read(_MIB))
+            file.seek(max(0, stat.length - _MIB))
+            _feed(digest, file.read(_MIB))
+    return digest.hexdigest()
+
+
+def _feed(digest: Any, content: bytes) -> None:
+    # The length first, so that two neighbours cannot trade bytes unnoticed.
+    digest.update(len(content).to_bytes(8, "big"))
+    digest.update(content)
+
+
+def _absent(dataset: str, folder: str) -> PerceiverError:
+    where = folder if tf.io.gfile.exists(folder) else f"{folder}, a folder that does not exist"
+    return PerceiverError(
+        f"Data set {dataset!r} was looked for in {where}, and is not there. Get it with "
+        f"`tfds build {dataset} --data_dir={folder}`, or name its folder with data.data_dir, "
+        "PERCEIVER_DATA_DIR or TFDS_DATA_DIR."
+    )
+
+
+def _prepare(builder: Any, folder: str) -> None:
+    """Prepares one of our own data sets; a second process waits and finds it done."""
+    try:
+        tf.io.gfile.makedirs(folder)
+        with _locked(folder, builder.name):
+            _remove_leftovers(Path(builder.data_dir))
+            if not Path(builder.data_dir).exists():
+                _log.info("Preparing %s in %s", builder.name, folder)
+                config = tfds.download.DownloadConfig(manual_dir=_manual_folder(builder, folder))
+                with _quiet():
+                    builder.download_and_prepare(file_format="tfrecord", download_config=config)
+    except (OSError, tf.errors.OpError) as error:
+        reason = getattr(error, "strerror", None) or _first_line(error)
+        raise PerceiverError(
+            f"Data set {builder.name!r} could not be written to {folder}: {reason}. Name a folder "
+            "that can be written with data.data_dir or PERCEIVER_DATA_DIR."
+        ) from error
+
+
+def _manual_folder(builder: Any, folder: str) -> str | None:
+    """Where the user's own files lie, for a data set that is made of such.
+
+    Raises:
+      PerceiverError: They lie nowhere where they may; it says where they should.
+    """
+    if not builder.MANUAL_DOWNLOAD_INSTRUCTIONS:
+        return None
+    folders = [os.path.join(folder, "manual"), os.path.join(folder, "downloads", "manual")]
+    places = [os.path.join(found, builder.name) for found in folders]  # the second is TFDS's own
+    if named := os.environ.get("PERCEIVER_MANUAL_DIR"):
+        folders.insert(0, os.path.expanduser(named))
+        places.insert(0, folders[0])
+    for found, place in zip(folders, places, strict=True):
+        if tf.io.gfile.isdir(place) and tf.io.gfile.listdir(place):
+            return found
+    raise PerceiverError(
+        f"Data set {builder.name!r} is made of files that you have to get: "
+        f"{' '.join(builder.MANUAL_DOWNLOAD_INSTRUCTIONS.split())} That folder was looked for in "
+        f"{', '.join(folders)}; PERCEIVER_MANUAL_DIR names another place."
+    )
+
+
+@contextlib.contextmanager
+def _locked(folder: str, name: str) -> Iterator[None]:
+    """One process at a time on this machine; the system frees the lock of a killed process."""
+    if "://" in folder:  # object stores have no locks; TFDS's rename at the end decides there
+        yield
+        return
+    with open(os.path.join(folder, f".{name}.lock"), "w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _remove_leftovers(final: Path) -> None:
+    """Drops the `incomplete.XXXXXX_<version>` folders of killed processes; call under the lock."""
+    for folder in final.parent.glob(f"incomplete.*_{final.name}"):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """TFDS prints its progress to standard output, where our `--json` promises one object."""
+    tfds.disable_progress_bar()
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            yield
+    finally:
+        tfds.enable_progress_bar()
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".") + "."

@@ -1,0 +1,165 @@
+"""Clips: encoded frames with their sound; videos and folders in, videos out.
+
+A clip has T frames at `FRAMES_PER_SECOND`, and its sound as a WAV beside them. Pixels are float32 in [0, 1].
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from perceiver_keras.data import audio, image
+from perceiver_keras.data.video import ffmpeg
+from perceiver_keras.errors import PerceiverError
+
+FRAMES_PER_SECOND = 25  # of the paper's clips; every video is brought to it
+SOUND_RATE = 48_000  # of the paper's clips; models of another rate resample
+MOST_SECONDS = 60  # of a video: all its frames are held at once
+_SHORT_SIDE = 256  # pixels that are kept of a video's shorter side
+PICTURES = {".png", ".jpg", ".jpeg", ".bmp"}
+VIDEOS = {".mp4", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".m4v", ".gif"}
+
+
+class Clip(NamedTuple):
+    """Encoded pictures in order, and a WAV of 16 bits (b"" for silence)."""
+
+    frames: tuple[bytes, ...]
+    sound: bytes = b""
+
+
+# === In the graph ===
+
+
+def decode_frames(encoded: tf.Tensor, size: tuple[int, ...]) -> tf.Tensor:
+    """Encoded pictures [T] to pixels [T, H, W, 3] in [0, 1]: the middle in the shape of `size`, resized."""
+
+    def one(frame: tf.Tensor) -> tf.Tensor:
+        pixels = middle(image.decode_image(frame, 3), size[0] / size[1])
+        return image.resize(pixels, size, antialias=True) / 255.0
+
+    spec = tf.TensorSpec([*size, 3], tf.float32)
+    return tf.map_fn(one, encoded, fn_output_signature=spec)
+
+
+def middle(pixels: tf.Tensor, height_by_width: float) -> tf.Tensor:
+    """The largest middle part of [H, W, C] whose sides have that ratio."""
+    sides = tf.cast(tf.shape(pixels)[:2], tf.float32)
+    height = tf.minimum(sides[0], sides[1] * height_by_width)
+    keep = tf.cast(tf.round([height, height / height_by_width]), tf.int32)
+    keep = tf.clip_by_value(keep, 1, tf.shape(pixels)[:2])
+    top = (tf.shape(pixels)[:2] - keep) // 2
+    return tf.image.crop_to_bounding_box(pixels, top[0], top[1], keep[0], keep[1])
+
+
+# === Videos and folders (Python, not a graph) ===
+
+
+def read_video(
+    path: str | os.PathLike[str], seconds: float = MOST_SECONDS, cut: bool = False
+) -> Clip:
+    """A video file as a clip: its frames at 25 a second as PNG, its sound, silence where it has none.
+
+    Raises:
+      PerceiverError: no video, or one longer than `seconds`, unless it may be `cut` there.
+    """
+    source = ffmpeg.file(path)
+    scale = (
+        f"scale='if(lt(iw,ih),min(iw,{_SHORT_SIDE}),-2)':'if(lt(iw,ih),-2,min(ih,{_SHORT_SIDE}))'"
+    )
+    raw = ffmpeg.run(
+        [
+            *("-t", str(seconds + 1), *source, "-vf", f"fps={FRAMES_PER_SECOND},{scale}", "-an"),
+            *("-c:v", "png", "-compression_level", "1", "-f", "image2pipe", "-"),
+        ]
+    )
+    frames = tuple(_split_png(raw))
+    if not frames:
+        raise PerceiverError("no frame is in it")
+    most = int(seconds * FRAMES_PER_SECOND)
+    if cut:
+        frames = frames[:most]
+    if len(frames) > most:
+        raise PerceiverError(
+            f"longer than {seconds:g} s; cut it first: ffmpeg -i {os.fspath(path)} -t {seconds:g} part.mp4"
+        )
+    try:
+        return Clip(frames, audio.as_wav(path, SOUND_RATE))
+    except PerceiverError:  # a video without sound
+        return Clip(frames)
+
+
+def read_folder(folder: str | os.PathLike[str]) -> Clip:
+    """A folder of pictures, in the order of the numbers in their names, and of one sound if it has any.
+
+    Raises:
+      PerceiverError: no picture, or several sounds.
+    """
+    files = sorted((p for p in Path(folder).iterdir() if p.is_file()), key=by_number)
+    files = [path for path in files if not path.name.startswith(".")]
+    frames = [path.read_bytes() for path in files if path.suffix.lower() in PICTURES]
+    sounds = [path for path in files if path.suffix.lower() not in PICTURES]
+    if not frames:
+        raise PerceiverError(f"{folder} has no pictures (.png, .jpg, .bmp) to be a clip.")
+    if len(sounds) > 1:
+        named = ", ".join(path.name for path in sounds)
+        raise PerceiverError(f"{folder}: a clip has one file of sound, here are {named}.")
+    return Clip(tuple(frames), audio.as_wav(sounds[0], SOUND_RATE) if sounds else b"")
+
+
+def is_clip_folder(folder: Path) -> bool:
+    """Whether a folder is the frames of one clip, and no folder of videos."""
+    return any(path.suffix.lower() in PICTURES for path in folder.iterdir() if path.is_file())
+
+
+def is_video(path: str | os.PathLike[str]) -> bool:
+    """By its name's end: a video, and no sound."""
+    return Path(path).suffix.lower() in VIDEOS
+
+
+def to_mp4(frames: np.ndarray, sound: np.ndarray | None = None, rate: int = SOUND_RATE) -> bytes:
+    """Pixels [T, H, W, 3] in [0, 1], and samples [S] at `rate`, as an MP4 (H.264, AAC) at 25 frames a second.
+
+    Small frames are enlarged by a whole number, so that players show them.
+    """
+    pixels = np.rint(np.clip(frames, 0, 1) * 255).astype(np.uint8)
+    height, width = pixels.shape[1:3]
+    times = max(1, 128 // min(height, width))
+    with tempfile.TemporaryDirectory() as folder:
+        arguments = [
+            *("-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}"),
+            *("-r", str(FRAMES_PER_SECOND), "-i", "-"),
+        ]
+        if sound is not None:
+            wav = Path(folder, "sound.wav")
+            wav.write_bytes(audio.encode_wav(sound, rate))
+            arguments += [*ffmpeg.file(wav), "-c:a", "aac", "-ar", str(SOUND_RATE)]
+        even = f"scale={2 * (width * times // 2)}:{2 * (height * times // 2)}:flags=neighbor"
+        video = Path(folder, "video.mp4")
+        arguments += ["-vf", even, "-c:v", "libx264", "-pix_fmt", "yuv420p", "-crf", "18"]
+        ffmpeg.run([*arguments, str(video)], pixels.tobytes())
+        return video.read_bytes()
+
+
+def by_number(path: Path) -> list[object]:
+    """`frame10` after `frame9`."""
+    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", path.name)]
+
+
+def _split_png(raw: bytes) -> Iterator[bytes]:
+    """PNG files one after the other, told apart by the lengths of their chunks."""
+    start = place = 0
+    while place < len(raw):
+        if place == start:
+            place += 8  # the signature
+        size, kind = int.from_bytes(raw[place : place + 4], "big"), raw[place + 4 : place + 8]
+        place += size + 12
+        if kind == b"IEND":
+            yield raw[start:place]
+            start = place

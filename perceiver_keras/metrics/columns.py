@@ -1,0 +1,78 @@
+"""Metrics over columns.
+
+A dense output (flow, video, text) is too large for TensorFlow Model Analysis (TFMA) to move, so a task reduces each
+example to a row of *columns*, float32 [B, K], and its metrics read such rows, in training and in TFMA alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import tensorflow as tf
+from tensorflow import keras
+
+Columns = Callable[[Any, Any], tf.Tensor]  # (targets, outputs) -> [B, K]
+
+
+class ColumnMetric(keras.metrics.Metric):
+    """A metric whose second argument is columns, as TFMA calls it; the first is ignored.
+
+    After `of_outputs` it takes (targets, outputs), as Keras calls it, and makes the columns itself. A subclass adds
+    rows to its state in `add`.
+    """
+
+    make_columns: Columns | None = None
+
+    @property
+    def takes_outputs(self) -> bool:
+        """Whether it makes its columns itself, from all targets and outputs together."""
+        return self.make_columns is not None
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        self.add(y_pred if self.make_columns is None else self.make_columns(y_true, y_pred))
+
+    def add(self, columns: tf.Tensor) -> None:
+        """Adds rows [B, K] to the state."""
+        raise TypeError(f"{type(self).__name__} must say how columns are added.")
+
+
+def of_outputs(metrics: Iterable[ColumnMetric], columns: Columns) -> list[ColumnMetric]:
+    """The same metrics, taking (targets, outputs) and making the columns themselves."""
+    made = list(metrics)
+    for metric in made:
+        metric.make_columns = columns
+    return made
+
+
+@keras.saving.register_keras_serializable(package="perceiver_keras")
+class ColumnRatio(ColumnMetric):
+    """The sum of one column over the sum of another, over all examples: a mean over whatever the second counts.
+
+    Sums are float64, so that millions of pixels do not swallow a small one; 0 if nothing was counted.
+
+    Args:
+      numerator: Index of the column whose sum is divided.
+      denominator: Index of the column whose sum divides.
+    """
+
+    def __init__(self, numerator: int, denominator: int, name: str, dtype: Any = None):
+        super().__init__(name=name, dtype=dtype)
+        self.numerator, self.denominator = numerator, denominator
+        kwargs = {"initializer": "zeros", "dtype": tf.float64}
+        self._above = self.add_weight(name="numerator", **kwargs)
+        self._below = self.add_weight(name="denominator", **kwargs)
+
+    def add(self, columns: tf.Tensor) -> None:
+        columns = tf.cast(columns, tf.float64)
+        self._above.assign_add(tf.reduce_sum(columns[..., self.numerator]))
+        self._below.assign_add(tf.reduce_sum(columns[..., self.denominator]))
+
+    def result(self) -> tf.Tensor:
+        return tf.cast(tf.math.divide_no_nan(self._above, self._below), tf.float32)
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {
+            "numerator": self.numerator,
+            "denominator": self.denominator,
+        }

@@ -1,0 +1,44 @@
+"""Cross-entropy of each label, and the mean average precision (mAP) over all of them."""
+
+from __future__ import annotations
+
+import numpy as np
+import tensorflow as tf
+from tensorflow import keras
+
+from perceiver_keras.metrics.average_precision import BinnedAveragePrecision
+from perceiver_keras.metrics.columns import of_outputs
+from perceiver_keras.tasks.audio_classification.presets import (
+    AudioClassificationConfig,
+)
+from perceiver_keras.tasks.contract.measures import Measures
+
+
+def loss(config: AudioClassificationConfig) -> keras.losses.Loss:
+    smoothing = config.train.label_smoothing
+    return keras.losses.BinaryCrossentropy(from_logits=True, label_smoothing=smoothing)
+
+
+def columns(targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+    """Logits and then truths, float32 [B, 2 classes]."""
+    return tf.concat([logits, targets], axis=-1)
+
+
+def column_metrics(config: AudioClassificationConfig) -> list[keras.metrics.Metric]:
+    return [BinnedAveragePrecision(config.model.num_classes)]
+
+
+def metrics(config: AudioClassificationConfig) -> list[keras.metrics.Metric]:
+    return of_outputs(column_metrics(config), columns)
+
+
+def baseline(dataset: tf.data.Dataset, config: AudioClassificationConfig) -> dict[str, float]:
+    """The mean over classes of a class's share: what scores that say nothing come to."""
+    truths = np.concatenate([targets.numpy() for _, targets in dataset])
+    shares = truths.mean(0)
+    return {"mean_average_precision": float(shares[shares > 0].mean()) if shares.any() else 0.0}
+
+
+MEASURES = Measures(
+    loss=loss, metrics=metrics, columns=columns, column_metrics=column_metrics, baseline=baseline
+)

@@ -1,0 +1,87 @@
+"""Files of sound, or videos, in; what is in them out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from tensorflow import keras
+
+from perceiver_keras.data import audio
+from perceiver_keras.data.video.clips import Clip, is_video
+from perceiver_keras.errors import PerceiverError
+from perceiver_keras.tasks.audio_classification.presets import (
+    AudioClassificationConfig,
+    RawSound,
+)
+from perceiver_keras.tasks.contract.asking import Asking
+from perceiver_keras.tasks.contract.examples import Labels
+from perceiver_keras.tasks.contract.requests import Request, expand, read
+from perceiver_keras.tasks.shared import clips
+from perceiver_keras.tasks.shared.labels import class_names, top_labels
+
+
+def requests(names: Sequence[str]) -> Iterator[Request]:
+    """Files of sound; a video is asked about whole, for a model that sees, and by its sound for one that doesn't."""
+    for name in expand(names):
+        try:
+            if is_video(name):
+                yield Request(name, clips.to_clip(name))
+            else:
+                given = read(name)
+                yield given if given.error else _with_wav(given)
+        except PerceiverError as error:
+            yield Request(name, None, str(error))
+
+
+def _with_wav(given: Request) -> Request:
+    return given._replace(content=audio.as_wav(given.content))
+
+
+def pack(contents: Sequence[Any]) -> dict[str, np.ndarray]:
+    """Sounds (bytes, paths) or clips as `serving_default` takes them; `frames_bytes` where all have frames."""
+    if all(isinstance(content, Clip) and content.frames for content in contents):
+        return clips.pack(contents)
+    sounds = [one.sound if isinstance(one, Clip) else audio.as_wav(one) for one in contents]
+    return {"audio_bytes": np.array(sounds, dtype=object)}
+
+
+def picture(contents: Sequence[Any], outputs: Sequence[Any], answers: Sequence[Any]) -> Any:
+    from perceiver_keras.show import sounds
+
+    heard = [one.sound if isinstance(one, Clip) else one for one in contents]
+    return sounds.answers([_mel_of(wav) for wav in heard], answers)
+
+
+def _mel_of(wav: bytes) -> np.ndarray:
+    samples = audio.decode_whole(tf.constant(wav), 16_000)
+    return audio.log_mel(samples, 16_000, bins=64, window=512, hop=256).numpy()
+
+
+def report(
+    model: keras.Model,
+    inputs: Mapping[str, tf.Tensor],
+    targets: tf.Tensor,
+    config: AudioClassificationConfig,
+    labels: Labels | None,
+) -> dict[str, Any]:
+    """Sounds with what is in them and what is said to be, and the average precision of each class."""
+    from perceiver_keras.show import sounds
+
+    names = class_names(labels, config.model.num_classes)
+    scores = tf.nn.sigmoid(model(inputs, training=False)).numpy()
+    truth = np.asarray(targets) > 0.5
+    heard = np.asarray(inputs["audio"])
+    if isinstance(config.model.sound, RawSound):
+        heard = audio.log_mel(heard[..., 0], config.model.sample_rate, bins=64, window=512, hop=256)
+    return {
+        "Sounds": sounds.right_and_wrong(
+            np.reshape(heard, [*np.shape(heard)[:3]]), truth, scores, names
+        ),
+        "Scores of each class": sounds.scores_by_class(truth, scores, names),
+    }
+
+
+ASKING = Asking(requests=requests, pack=pack, answers=top_labels, picture=picture, report=report)

@@ -1,0 +1,94 @@
+"""From records to a task's batches: the one way, for training and evaluation, with the pipeline and without."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import tensorflow as tf
+
+from perceiver_keras.config import TaskConfig
+from perceiver_keras.data.store import batches, source
+from perceiver_keras.data.store.records import Records, builder_records, explain
+from perceiver_keras.tasks.task import Task
+
+Transform = Callable[[Mapping[str, tf.Tensor]], Mapping[str, tf.Tensor]]  # of a batch of features
+
+
+def train_batches(task: Task, config: TaskConfig, records: Records) -> tf.data.Dataset:
+    """Endless batches (inputs, targets) of records, shuffled and augmented from the run's seed."""
+    data = config.data
+    return batches.train_batches(
+        records,
+        lambda features, seed: task.examples.prepare(features, config, True, seed),
+        task.examples.spec(config),
+        batch_size=data.batch_size,
+        seed=config.train.seed,
+        shuffle_buffer=data.shuffle_buffer,
+        joined=data.documents_per_example,
+    )
+
+
+def eval_batches(
+    task: Task, config: TaskConfig, records: Records, transform: Transform | None = None
+) -> tf.data.Dataset:
+    """Each record once, as (inputs, targets).
+
+    Args:
+      task: Whose `prepare` is used.
+      config: Of the run.
+      records: Serialized examples.
+      transform: Applied to raw features before `prepare`; None if the records are transformed already.
+    """
+
+    def prepare(features: dict[str, tf.Tensor], seed: tf.Tensor) -> tuple[Any, Any]:
+        if transform is not None:
+            one = transform({name: tf.expand_dims(value, 0) for name, value in features.items()})
+            features = {name: tf.squeeze(value, 0) for name, value in one.items()}
+        return task.examples.prepare(features, config, False, seed)
+
+    return batches.eval_batches(
+        records, prepare, task.examples.spec(config), batch_size=config.evaluate.batch_size
+    )
+
+
+class TaskData:
+    """The TFDS data set of a configuration, opened and checked against its task.
+
+    Attributes:
+      labels: The names of the classes, where there are classes with names.
+    """
+
+    def __init__(self, task: Task, config: TaskConfig):
+        self._task, self._config = task, config
+        self._builder = source.open_builder(config.data.dataset, config.data.data_dir)
+        self.labels = source.label_names(self._builder, task.examples.label_key)
+        task.examples.check_dataset(self.labels, config)
+        task.examples.vocabulary.resources(
+            config
+        )  # trains a vocabulary, so that its errors come first
+
+    def records(self, split: str) -> Records:
+        """At most `data.max_examples` records of a TFDS split expression."""
+        return builder_records(self._builder, split).limit(self._config.data.max_examples)
+
+    def train_batches(self) -> tf.data.Dataset:
+        """Endless batches (inputs, targets) of the training split."""
+        records = self.records(self._config.data.train_split)
+        return train_batches(self._task, self._config, records)
+
+    def eval_batches(self, split: str) -> tf.data.Dataset:
+        """Each example of a split once, (inputs, targets)."""
+        return eval_batches(self._task, self._config, self.records(split))
+
+    @contextlib.contextmanager
+    def explained(self, split: str) -> Iterator[None]:
+        """Turns tf.data's error on a damaged record of a split into a readable one that names the file."""
+        try:
+            yield
+        except tf.errors.OpError as error:
+            readable = explain(error, self.records(split))
+            if readable is None:
+                raise
+            raise readable from error

@@ -1,0 +1,62 @@
+"""The paper's GLUE figures measured anew on the development sets; see `perceiver_keras.reproduce`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from perceiver_keras.data.text.glue import EIGHT, TASKS, task_named
+from perceiver_keras.errors import UsageError
+from perceiver_keras.tasks.glue.data import batch_of
+from perceiver_keras.tasks.glue.metrics import columns
+from perceiver_keras.tasks.glue.submission import read_examples
+
+
+class GlueBenchmark:
+    """Development examples of some tasks, "cola/17" each; `rows` are `metrics.columns`."""
+
+    at_once = 32
+
+    def __init__(self, tasks: Sequence[str], data: Path):
+        wanted = [row for row in TASKS if row.in_average and (row.head or row.name) in tasks]
+        self._examples = {
+            f"{row.name}/{example['idx']}": example
+            for row in wanted
+            for example in read_examples(row, "validation", str(data))
+        }
+        self._tasks = tuple(tasks)
+        self.keys = list(self._examples)
+
+    def rows(self, model: Any, config: Any, keys: Sequence[str]) -> np.ndarray:
+        """[len(keys), 4], as the figure metrics read them.
+
+        Raises:
+          UsageError: the model was not trained on all of the tasks.
+        """
+        if missing := [task for task in self._tasks if task not in config.model.tasks]:
+            raise UsageError(
+                f"The weights answer {', '.join(config.model.tasks)}, but not {', '.join(missing)}."
+            )
+        examples = [self._examples[key] for key in keys]
+        names = [self.group(key) for key in keys]
+        raw = (names, *([e[side] for e in examples] for side in ("sentence1", "sentence2")))
+        inputs, _ = batch_of(*map(tf.constant, raw), config)
+        targets = [
+            [task_named(name).number, example["label"], example["idx"]]
+            for name, example in zip(names, examples, strict=True)
+        ]
+        outputs = model(inputs, training=False)
+        return columns(tf.constant(targets, tf.float32), outputs).numpy()
+
+    def group(self, key: str) -> str:
+        return key.split("/")[0]
+
+
+def open_benchmark(name: str, data: Path, options: Mapping[str, str]) -> GlueBenchmark:
+    """`glue-cola` is one task, any other name all eight; `data` holds TFDS's `glue/*`."""
+    task = name.removeprefix("glue-")
+    return GlueBenchmark((task,) if task in EIGHT else EIGHT, data)

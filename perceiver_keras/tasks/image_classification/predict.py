@@ -1,0 +1,46 @@
+"""Files of pictures in, labels out; pictures for the report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from tensorflow import keras
+
+from perceiver_keras.tasks.contract.asking import Asking
+from perceiver_keras.tasks.contract.examples import Labels
+from perceiver_keras.tasks.image_classification.presets import ImageClassificationConfig
+from perceiver_keras.tasks.shared.labels import class_names, top_labels
+
+
+def pack(contents: Sequence[bytes]) -> dict[str, Any]:
+    return {"image_bytes": np.array(contents, dtype=object)}
+
+
+def report(
+    model: keras.Model,
+    inputs: tf.Tensor,
+    targets: tf.Tensor,
+    config: ImageClassificationConfig,
+    labels: Labels | None,
+) -> dict[str, Any]:
+    """Pictures for the report: predictions, the confusion matrix, what the latents attend to."""
+    from perceiver_keras.show import attention, classification
+
+    names = class_names(labels, config.model.num_classes)
+    logits, maps = model(inputs, training=False, return_attention=True)
+    probabilities = tf.nn.softmax(logits).numpy()
+    pictures = np.asarray(inputs) * config.data.std + config.data.mean  # 0 to 255
+    truth = targets.numpy()
+    return {
+        "Right and wrong": classification.prediction_grid(pictures, truth, probabilities, names),
+        "Confusion matrix": classification.confusion_matrix(truth, probabilities, names),
+        "What the latents attend to": attention.attention_over_pictures(
+            pictures, maps["encode"].numpy()
+        ),
+    }
+
+
+ASKING = Asking(pack=pack, answers=top_labels, report=report)

@@ -1,0 +1,86 @@
+"""Cross-entropy and accuracy of hidden tokens, bits per token, and what tables of n-grams achieve."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import numpy as np
+import tensorflow as tf
+from tensorflow import keras
+
+from perceiver_keras.data.store import source
+from perceiver_keras.data.text.byte_tokenizer import OFFSET
+from perceiver_keras.errors import PerceiverError
+from perceiver_keras.loss import MaskedCrossEntropy
+from perceiver_keras.metrics.columns import ColumnRatio, of_outputs
+from perceiver_keras.tasks.contract.measures import Measures
+from perceiver_keras.tasks.language_mlm import ngrams
+from perceiver_keras.tasks.language_mlm.presets import LanguageMLMConfig
+from perceiver_keras.tasks.shared.tokens import texts
+
+
+def loss(config: LanguageMLMConfig) -> keras.losses.Loss:
+    return MaskedCrossEntropy(label_smoothing=config.train.label_smoothing)
+
+
+def columns(targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+    """For each example [B, 4]: how many were asked, how many were right, their surprise in nats and in bits."""
+    asked = tf.cast(targets >= 0, tf.float32)
+    right = tf.cast(tf.argmax(logits, -1, tf.int32) == tf.cast(targets, tf.int32), tf.float32)
+    nats = tf.nn.sparse_softmax_cross_entropy_with_logits(
+        labels=tf.maximum(targets, 0), logits=tf.cast(logits, tf.float32)
+    )
+    sums = [tf.reduce_sum(asked * value, axis=-1) for value in (asked, right, nats)]
+    return tf.stack([*sums, sums[-1] / math.log(2)], axis=-1)
+
+
+def column_metrics(config: LanguageMLMConfig) -> list[keras.metrics.Metric]:
+    return [
+        ColumnRatio(1, 0, "accuracy"),
+        ColumnRatio(2, 0, "cross_entropy"),
+        ColumnRatio(3, 0, "bits_per_token"),
+    ]
+
+
+def metrics(config: LanguageMLMConfig) -> list[keras.metrics.Metric]:
+    return of_outputs(column_metrics(config), columns)
+
+
+def baseline(dataset: tf.data.Dataset, config: LanguageMLMConfig) -> dict[str, float]:
+    """Always the commonest token, and for bytes a table of n-grams on both sides, counted in the training split."""
+    batches = [(inputs["ids"].numpy(), targets.numpy()) for inputs, targets in dataset]
+    ids, targets = (np.concatenate(part) for part in zip(*batches, strict=True))
+    asked = targets >= 0
+    truth = targets[asked]
+    counts = np.bincount(truth, minlength=1)
+    share = counts[counts > 0] / max(len(truth), 1)
+    entropy = float(-(share * np.log(share)).sum())
+    found = {
+        "accuracy": float(counts.max() / max(len(truth), 1)),
+        "cross_entropy": entropy,
+        "bits_per_token": entropy / math.log(2),
+    }
+    if config.data.sentencepiece is None and (seen := _training_texts(config)):
+        guesses = ngrams.ngram_guesses(seen, np.maximum(ids - OFFSET, 0).astype(np.uint8), asked)
+        found["ngram_accuracy"] = float(np.mean(guesses == truth - OFFSET))
+    return found
+
+
+def _training_texts(config: LanguageMLMConfig) -> list[bytes]:
+    """The first texts of the training split; none where the data set is not at hand."""
+    try:
+        builder = source.open_builder(config.data.dataset, config.data.data_dir)
+        return list(itertools.islice(texts(builder, config.data.train_split), 20_000))
+    except PerceiverError:
+        return []
+
+
+MEASURES = Measures(
+    loss=loss,
+    metrics=metrics,
+    columns=columns,
+    column_metrics=column_metrics,
+    baseline=baseline,
+    lower_is_better=("cross_entropy", "bits_per_token"),
+)

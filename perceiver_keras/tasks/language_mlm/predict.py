@@ -1,0 +1,109 @@
+"""Sentences with gaps in, fillings out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from tensorflow import keras
+
+from perceiver_keras.data.text import masking
+from perceiver_keras.data.text.byte_tokenizer import MASK, MASK_TEXT
+from perceiver_keras.errors import UsageError
+from perceiver_keras.tasks.contract.asking import Asking
+from perceiver_keras.tasks.contract.examples import Labels
+from perceiver_keras.tasks.contract.requests import Request, read
+from perceiver_keras.tasks.language_mlm import fill
+from perceiver_keras.tasks.language_mlm.presets import LanguageMLMConfig
+from perceiver_keras.tasks.shared.tokens import tokenizer_of
+
+
+def requests(words: Sequence[str]) -> Iterator[Request]:
+    """Sentences are requests themselves; of `-` and of files, every line that is not empty is one."""
+    if not words:
+        raise UsageError(
+            f"Name a text with {MASK_TEXT} in it, a file of such texts, or - for standard input."
+        )
+    for word in words:
+        if word != "-" and not os.path.isfile(word):  # a long sentence is no error there
+            yield Request(word, word.encode("utf-8", "surrogateescape"))
+            continue
+        found = read(word)
+        if found.error:
+            yield found
+        for number, line in enumerate((found.content or b"").splitlines(), 1):
+            if line.strip():
+                yield Request(f"{word}:{number}", line)
+
+
+def pack(contents: Sequence[bytes]) -> dict[str, Any]:
+    return {"text": np.array(contents, dtype=object)}
+
+
+def picture(contents: Sequence[bytes], outputs: Sequence[Any], answers: Sequence[Any]) -> Any:
+    """The texts with their best fillings in colour."""
+    from perceiver_keras.show import text as drawn
+
+    def pieces(text: bytes, tokens: np.ndarray) -> list[Any]:
+        first, *others = text.decode("utf-8", "replace").split(MASK_TEXT)
+        filled = [name.decode().replace("\u2581", " ") for name in tokens[:, 0]]
+        pairs = zip(filled, others, strict=False)
+        return [drawn.Piece(first)] + [
+            piece for new, old in pairs for piece in (drawn.Piece(new, True), drawn.Piece(old))
+        ]
+
+    texts = [pieces(one["text"], one["token"]) for one in outputs]
+    return drawn.filled_texts(texts, "filled in: green")
+
+
+def report(
+    model: keras.Model,
+    inputs: Mapping[str, tf.Tensor],
+    targets: tf.Tensor,
+    config: LanguageMLMConfig,
+    labels: Labels | None,
+) -> dict[str, Any]:
+    """Filled texts for the report, masked by single tokens and by whole words."""
+    from perceiver_keras.show import text as drawn
+
+    tokenizer = tokenizer_of(config)
+    names = [name.replace("\u2581", " ") for name in tokenizer.names()]
+    targets = tf.cast(targets, tf.int32)
+    truth = tf.where(targets >= 0, targets, tf.cast(inputs["ids"], tf.int32))
+    rate = config.data.mask_rate
+    shown = {}
+    for title, way in (("Single tokens filled in", "tokens"), ("Whole words filled in", "words")):
+        hidden = tf.stack(
+            [
+                masking.chosen(tokenizer, ids, way, rate, tf.constant([row, 0]))
+                for row, ids in enumerate(truth)
+            ]
+        )
+        hidden &= inputs["mask"]
+        logits = model(
+            {"ids": tf.where(hidden, MASK, truth), "mask": inputs["mask"]}, training=False
+        )
+        guess, asked, there = tf.argmax(logits, -1).numpy(), hidden.numpy(), inputs["mask"].numpy()
+        right = guess == truth.numpy()
+        texts = [
+            [
+                drawn.Piece(names[g], bool(r), names[t]) if a else drawn.Piece(names[t])
+                for g, r, a, t in zip(
+                    *(x[row][there[row]] for x in (guess, right, asked, truth.numpy())), strict=True
+                )
+            ]
+            for row in range(min(len(guess), drawn.MOST))
+        ]
+        line = (
+            f"{right[asked].mean():.1%} of {asked.sum():,} right"
+            if asked.any()
+            else "nothing asked"
+        )
+        shown[title] = drawn.filled_texts(texts, line)
+    return shown
+
+
+ASKING = Asking(requests=requests, pack=pack, answers=fill.answers, picture=picture, report=report)

@@ -1,0 +1,166 @@
+"""Configurations of masked language models: what can be set, the released and the paper's sizes, and `tiny`."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from perceiver_keras import config as c
+from perceiver_keras.config_tree import override
+from perceiver_keras.data.text.masking import Masking
+from perceiver_keras.tasks.presets import Preset
+
+# === Configuration ===
+
+
+@c.frozen()
+class LanguageData(c.DataConfig):
+    """What a model has to guess of a text."""
+
+    masking: Masking = "words"
+    mask_rate: float = 0.15
+    train_mask_rate: float | None = None  # more of it in training teaches small models sooner
+    sentencepiece: str | None = (
+        None  # a model's file; "train": from the training split; None: bytes
+    )
+
+
+@c.frozen()
+class MaskedLanguageModelConfig(c.PerceiverConfig):
+    """The model. `query_dim` must equal `channels`: the output layer is the input embeddings."""
+
+    vocabulary: int = 262  # 256 bytes after 6 special ids
+    length: int  # places of the text, and queries
+    channels: int  # of the embeddings
+    query_dim: int
+    embedding_init_scale: float = 0.02
+    mask_queries: bool = True  # outputs where there is no text see nothing; not in the PyTorch port
+
+
+@c.frozen()
+class LanguageMLMConfig(c.TaskConfig):
+    data: LanguageData
+    model: MaskedLanguageModelConfig
+
+
+# === Presets ===
+
+
+TINY = LanguageMLMConfig(
+    data=LanguageData(
+        dataset="perceiver_docs",
+        masking="tokens",
+        train_mask_rate=0.3,
+        batch_size=32,
+    ),
+    model=MaskedLanguageModelConfig(
+        length=64,
+        channels=128,
+        query_dim=128,
+        embedding_init_scale=0.125,
+        encode=c.EncodeConfig(
+            num_latents=32, latent_dim=128, num_cross_attention_heads=8, qk_dim=128, v_dim=128
+        ),
+        process=c.ProcessConfig(num_self_attention_layers=2, num_self_attention_heads=8),
+        decode=c.DecodeConfig(num_cross_attention_heads=8, qk_dim=128, v_dim=128),
+    ),
+    train=c.TrainConfig(
+        init="local",
+        steps=5500,
+        learning_rate=2e-3,
+        warmup_steps=100,
+        optimizer="adamw",
+        clip_norm=1.0,
+        weight_decay=0.01,
+        log_every=100,
+        evaluate_every=1000,
+        checkpoint_every=1000,
+    ),
+    evaluate=c.EvaluateConfig(thresholds={"accuracy": 0.6}, batch_size=256),
+)
+
+
+TINY_SENTENCEPIECE = override(
+    TINY,
+    "data.sentencepiece=train",
+    "data.masking=words",
+    "model.vocabulary=1006",
+    "model.length=32",
+    "evaluate.thresholds.accuracy=0.1",
+)
+
+# As the paper mixes them (App. F.3). Wikipedia has one split, so one percent of each is held out.
+PAPER_DATA = LanguageData(
+    dataset="c4/en@0.7+wikipedia/20230601.en@0.3",
+    train_split="train[1%:]",
+    validation_split="train[:1%]",
+    test_split="train[:1%]",
+    batch_size=2048,
+    documents_per_example=10,
+)
+
+
+def _paper(
+    *,
+    length: int = 2048,
+    latents: int = 256,
+    latent_dim: int = 1280,
+    layers: int = 26,
+    pieces: bool = False,
+) -> LanguageMLMConfig:
+    """The paper's sizes (Tab. 1, 11) and recipe (App. F.3): 500,000 steps of 2048 texts, whole words masked."""
+    attention = {"qk_dim": 256, "v_dim": latent_dim}
+    return LanguageMLMConfig(
+        data=dataclasses.replace(PAPER_DATA, sentencepiece="train" if pieces else None),
+        model=MaskedLanguageModelConfig(
+            vocabulary=32_000 if pieces else 262,
+            length=length,
+            channels=768,
+            query_dim=768,
+            encode=c.EncodeConfig(
+                num_latents=latents, latent_dim=latent_dim, num_cross_attention_heads=8, **attention
+            ),
+            process=c.ProcessConfig(
+                num_self_attention_layers=layers, num_self_attention_heads=8, **attention
+            ),
+            decode=c.DecodeConfig(num_cross_attention_heads=8, qk_dim=256, v_dim=768),
+        ),
+        train=c.TrainConfig(
+            steps=500_000,
+            learning_rate=1.25e-3,
+            warmup_steps=1000,
+            weight_decay=0.01,
+            precision="mixed_bfloat16",
+            evaluate_every=5000,
+            checkpoint_every=1000,
+        ),
+        evaluate=c.EvaluateConfig(thresholds={"accuracy": 0.5}),
+    )
+
+
+PRESETS = {
+    "tiny": Preset(
+        config=TINY,
+        source="ours: Python's documentation in windows of 64 bytes, minutes on two CPU cores",
+    ),
+    "tiny_sentencepiece": Preset(
+        config=TINY_SENTENCEPIECE,
+        source="ours: as tiny, whole words of a SentencePiece vocabulary of 1,000 that is trained first",
+    ),
+    "language_mlm_bytes": Preset(config=_paper(), source="released; paper Tab. 1: GLUE 81.0"),
+    "language_mlm_bytes_large": Preset(
+        config=_paper(latent_dim=1536, layers=40),
+        source="paper Tab. 1 and 11, Perceiver IO++: GLUE 81.8; heads and qk as in the release",
+    ),
+    "language_mlm_bytes_128_latents": Preset(
+        config=_paper(latents=128, latent_dim=1920),
+        source="paper Tab. 15: GLUE 75.84; layers, heads and qk as in the release",
+    ),
+    "language_mlm_bytes_512_latents": Preset(
+        config=_paper(latents=512, latent_dim=896),
+        source="paper Tab. 15: GLUE 80.92; layers, heads and qk as in the release",
+    ),
+    "language_mlm_sentencepiece": Preset(
+        config=_paper(length=512, pieces=True),
+        source="paper Tab. 1 and 11, SentencePiece: GLUE 81.2; heads and qk as in the release",
+    ),
+}

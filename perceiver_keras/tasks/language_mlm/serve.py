@@ -1,0 +1,50 @@
+"""`text` string [B], of any length, with `[MASK]`s -> what may stand there: see `fill.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import tensorflow as tf
+from tensorflow import keras
+
+from perceiver_keras.data.text.byte_tokenizer import MASK_TEXT
+from perceiver_keras.tasks.contract.examples import Labels
+from perceiver_keras.tasks.contract.serving import Serving
+from perceiver_keras.tasks.language_mlm import fill
+from perceiver_keras.tasks.language_mlm.presets import LanguageMLMConfig
+from perceiver_keras.tasks.shared.tokens import tokenizer_of
+
+
+def spec(config: LanguageMLMConfig) -> dict[str, tf.TensorSpec]:
+    return {"text": tf.TensorSpec([None], tf.string)}
+
+
+def serve(
+    model: keras.Model,
+    raw: Mapping[str, Any],
+    config: LanguageMLMConfig,
+    labels: Labels | None,
+) -> dict[str, tf.Tensor]:
+    """`text` string [B] -> `filled`, `text` string [B]; `token`, `token_id`, `probability` [B, K, 10].
+
+    One `[MASK]` is one byte (or token). Texts of any length; see `fill.py`.
+    """
+    return fill.fill(model, tokenizer_of(config), tf.convert_to_tensor(raw["text"]))
+
+
+def warmup(raw: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    """Stored texts with something to fill in, so that a server warms the model up and not the door alone."""
+    return {"text": tf.strings.join([MASK_TEXT, raw["text"]])}
+
+
+def respond(
+    inputs: Mapping[str, tf.Tensor],
+    logits: tf.Tensor,
+    config: LanguageMLMConfig,
+    labels: Labels | None,
+) -> dict[str, tf.Tensor]:
+    return fill.respond(tokenizer_of(config), inputs, logits)
+
+
+SERVING = Serving(spec=spec, serve=serve, respond=respond, warmup=warmup)

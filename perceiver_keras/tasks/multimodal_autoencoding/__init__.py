@@ -1,0 +1,25 @@
+"""Video, sound and label to the same again (paper, section 4.3).
+
+Inputs {"image": frames [B, T, H, W, 3] in [0, 1], "audio": samples [B, S, 1] in [-1, 1], "label": one-hot [B, classes]};
+outputs and targets the same three: "image" [B, T, H, W, 3], "audio" [B, S], "label" logits [B, classes] and a number
+[B].
+"""
+
+from perceiver_keras.tasks.multimodal_autoencoding.data import EXAMPLES
+from perceiver_keras.tasks.multimodal_autoencoding.metrics import MEASURES
+from perceiver_keras.tasks.multimodal_autoencoding.model import MultimodalAutoencoder
+from perceiver_keras.tasks.multimodal_autoencoding.predict import ASKING
+from perceiver_keras.tasks.multimodal_autoencoding.presets import PRESETS
+from perceiver_keras.tasks.multimodal_autoencoding.serve import SERVING
+from perceiver_keras.tasks.task import Task
+
+TASK = Task(
+    name="multimodal_autoencoding",
+    summary="Video, sound and label, and back.",
+    model=MultimodalAutoencoder,
+    presets=PRESETS,
+    examples=EXAMPLES,
+    measures=MEASURES,
+    serving=SERVING,
+    asking=ASKING,
+)

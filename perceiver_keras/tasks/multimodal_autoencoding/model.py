@@ -1,0 +1,168 @@
+"""The model of clips (paper, section 4.3).
+
+Inputs: {"image": frames [B, T, H, W, 3] in [0, 1], "audio": samples [B, S, 1] in [-1, 1], "label": one-hot
+[B, classes]}; outputs the same three: "image" [B, T, H, W, 3], "audio" [B, S], "label" logits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import tensorflow as tf
+from tensorflow import keras
+
+from perceiver_keras.config import (
+    FourierPosition,
+)
+from perceiver_keras.layers.chunked import map_chunks
+from perceiver_keras.layers.linear import build_part
+from perceiver_keras.postprocess.audio import AudioPostprocess
+from perceiver_keras.postprocess.classification import ClassificationPostprocess
+from perceiver_keras.postprocess.multimodal import MultimodalPostprocess
+from perceiver_keras.postprocess.video import VideoPostprocess
+from perceiver_keras.preprocess.audio import AudioPreprocess
+from perceiver_keras.preprocess.label import LabelPreprocess
+from perceiver_keras.preprocess.multimodal import MultimodalPreprocess
+from perceiver_keras.preprocess.video import VideoPreprocess
+from perceiver_keras.query import LearnedQuery, MultimodalQuery, PositionQuery
+from perceiver_keras.tasks.model import TaskModel
+from perceiver_keras.tasks.multimodal_autoencoding.presets import MultimodalAutoencoderConfig
+from perceiver_keras.tasks.shared.clips import to_clip
+from perceiver_keras.tasks.shared.labels import top_labels
+
+
+@keras.saving.register_keras_serializable(package="perceiver_keras")
+class MultimodalAutoencoder(TaskModel):
+    """Perceiver IO for clips with sound and label, each reconstructed from the same latents.
+
+    `points` {"image": flat pixel indices [P] or [B, P], "audio": patch indices likewise} asks for some
+    outputs; so do inputs that have "points" beside the modalities, as training's have. All outputs of a clip
+    are more than memory holds at once as queries, so outside training they are decoded in chunks from one
+    encode, one modality after the other.
+    """
+
+    task_name = "multimodal_autoencoding"
+    config_class = MultimodalAutoencoderConfig
+
+    def __init__(self, config: MultimodalAutoencoderConfig, **kwargs: Any):
+        clip = (config.num_frames, *config.image_size)
+        patches = config.audio_samples // config.samples_per_patch
+        grid = (config.num_frames, *(side // config.image_patch for side in config.image_size))
+        space_time = FourierPosition(
+            num_bands=config.image_bands,
+            max_resolution=grid,
+            arithmetic=config.position_arithmetic,
+        )
+        # Of samples, not patches: so the official code has it.
+        time = FourierPosition(
+            num_bands=config.audio_bands,
+            max_resolution=(config.audio_samples,),
+            arithmetic=config.position_arithmetic,
+        )
+        super().__init__(
+            config,
+            preprocess=MultimodalPreprocess(
+                modalities={
+                    "audio": AudioPreprocess(
+                        samples_per_patch=config.samples_per_patch, position=time
+                    ),
+                    "image": VideoPreprocess(spatial_patch=config.image_patch, position=space_time),
+                    "label": LabelPreprocess(),
+                },
+                min_padding_size=config.input_padding,
+                mask_probs=config.mask_probs,
+                inference_mask_probs=config.inference_mask_probs,
+                name="preprocess",
+            ),
+            query=MultimodalQuery(
+                modalities={
+                    "audio": PositionQuery(grid=(patches,), position=time),
+                    "image": PositionQuery(grid=clip, position=space_time),
+                    "label": LearnedQuery(channels=config.label_query_dim),
+                },
+                min_padding_size=config.query_padding,
+                name="query",
+            ),
+            postprocess=MultimodalPostprocess(
+                modalities={
+                    "audio": AudioPostprocess(samples_per_patch=config.samples_per_patch),
+                    "image": VideoPostprocess(grid=clip, output_dim=config.channels),
+                    "label": ClassificationPostprocess(num_classes=config.num_classes),
+                },
+                sizes={"audio": patches, "image": clip[0] * clip[1] * clip[2], "label": 1},
+                name="postprocess",
+            ),
+            **kwargs,
+        )
+
+    def call(
+        self,
+        inputs: Mapping[str, tf.Tensor],
+        mask: tf.Tensor | None = None,
+        query_mask: tf.Tensor | None = None,
+        points: Mapping[str, tf.Tensor] | None = None,
+        training: bool | None = None,
+        return_attention: bool = False,
+    ) -> Any:
+        points = inputs.get("points") if points is None else points
+        whole = not points and query_mask is None and not return_attention
+        if not whole or not (training is None or training is False):
+            return super().call(
+                inputs,
+                mask=mask,
+                query_mask=query_mask,
+                points=points,
+                training=training,
+                return_attention=return_attention,
+            )
+        array, latents, _ = self.read(inputs, mask, training=training, return_attention=False)
+        # Their parts are called one by one below, so that the whole would never build itself.
+        build_part(self.query, array.shape)
+        build_part(self.postprocess, (None, None, self.config.decode.output_dim))
+        return {name: self._decode_all(name, array, latents) for name in self.query.modalities}
+
+    def _decode_all(self, name: str, array: tf.Tensor, latents: tf.Tensor) -> tf.Tensor:
+        """All outputs of one modality, in chunks of queries where they are more than the budget holds."""
+        query, post = self.query.modalities[name], self.postprocess.modalities[name]
+        channels = self.query.compute_output_shape(array.shape)[-1]
+        row = 4 * (array.shape[0] or 1) * (8 * channels + latents.shape[1])
+        chunk = max(self.config.attention_memory_mb * 2**20 // row, 1)
+        if chunk >= query.num_queries:
+            return post(self.decode((self.query.of(name, array), latents)))
+
+        def decode(points: tf.Tensor) -> tf.Tensor:
+            decoded = self.decode((self.query.of(name, array, points[0]), latents))
+            return post.project(decoded)
+
+        return post.assemble(map_chunks(decode, [tf.range(query.num_queries)[None]], chunk))
+
+    def symbolic_inputs(self) -> Any:
+        c = self.config
+        return {
+            "image": keras.Input([c.num_frames, *c.image_size, c.channels], name="image"),
+            "audio": keras.Input([c.audio_samples, 1], name="audio"),
+            "label": keras.Input([c.num_classes], name="label"),
+        }
+
+    def autoencode(self, clips: Sequence[Any], top: int = 5) -> list[dict[str, Any]]:
+        """Clips to their reconstructions.
+
+        Args:
+          clips: Each the path of a video or of a folder of pictures with a sound, a video's bytes, or a `Clip`
+            of encoded pictures and a WAV. Clips longer than the model's are taken window by window.
+          top: Labels a clip.
+
+        Returns:
+          For each {"video": float32 [T, H, W, 3] in [0, 1], "audio": float32 [S], "labels": [{"label",
+          "score"}, …]}.
+
+        Raises:
+          PerceiverError: a clip can't be read or decoded.
+        """
+        return [self._autoencode(to_clip(clip), top) for clip in clips]
+
+    def _autoencode(self, clip: Any, top: int) -> dict[str, Any]:
+        outputs = self.serve_contents([clip])
+        (labels,) = top_labels(outputs, self.labels, top)
+        return {"video": outputs["video"][0], "audio": outputs["audio"][0], "labels": labels}

@@ -1,0 +1,181 @@
+"""Settings of optical flow: what can be set, and the presets with their sources."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from perceiver_keras import config as c
+from perceiver_keras.data.flow.augment import FlowAugmentation
+from perceiver_keras.tasks.presets import Preset
+
+# === Configuration ===
+
+
+@c.frozen()
+class FlowData(c.DataConfig):
+    """How a stored pair becomes the model's input.
+
+    A run has up to three phases: augmentation grows from nothing to full strength, stays, and is
+    off at last, when each pair is fed forward or, every other time, reversed (paper, App. H).
+    """
+
+    augmentation: FlowAugmentation | None = None  # None: the crop's place alone is drawn
+    growing: float = 0.0  # share of the run in which the augmentation's strength rises to full
+    plain: float = 0.0  # share of the run, its end, without augmentation and half of it reversed
+
+
+@c.frozen()
+class OpticalFlowModelConfig(c.PerceiverConfig):
+    """The model. `image_size` is what it was trained at; other sizes run too, but were not trained."""
+
+    image_size: tuple[int, ...]  # height, width
+    channels: int = 3
+    patch_size: int = 3  # side of each pixel's neighbourhood
+    join_frames: bool = False  # before a stem that knows no time; a PatchStem joins them itself
+    contrast_window: int | None = None  # pixels are set against what is around them, in this window
+    stem: c.Stem
+    position: c.Position
+    upsampling: Literal["convex", "blocks"] = "convex"  # where the stem shrinks the frames
+    flow_scale: float = 20.0  # the network's own unit, in pixels
+
+
+@c.frozen()
+class OpticalFlowConfig(c.TaskConfig):
+    data: FlowData
+    model: OpticalFlowModelConfig
+
+
+# === Presets ===
+
+
+def _paper(**model: Any) -> OpticalFlowConfig:
+    """Tab. 16 (PAPER: Optical flow): 480 epochs of 400,000 pairs at batch 512, LAMB, cosine (App. H).
+
+    The paper does not state how fast the augmentation grows or how long the last phase is: shares of the run are
+    ours. The scales are those that AutoFlow's repository passes for these images, of which a tenth is public.
+    """
+    shape = {
+        "image_size": (368, 496),
+        "patch_size": 3,
+        "stem": c.PatchStem(temporal_downsample=2, linear_channels=64),
+        "position": c.FourierPosition(num_bands=64, max_resolution=(368, 496)),
+        "encode": c.EncodeConfig(num_latents=2048, latent_dim=512),
+        "process": c.ProcessConfig(num_self_attention_layers=24, num_self_attention_heads=16),
+        "decode": c.DecodeConfig(),
+    }
+    return OpticalFlowConfig(
+        data=FlowData(
+            dataset="autoflow_static",
+            batch_size=512,
+            shuffle_buffer=2000,
+            validation_split="train[-1%:]",
+            test_split="train[-1%:]",
+            train_split="train[:-1%]",
+            augmentation=FlowAugmentation(min_scale=0.2, max_scale=1.0),
+            growing=0.5,
+            plain=0.1,
+        ),
+        model=OpticalFlowModelConfig(**shape | model),
+        train=c.TrainConfig(
+            steps=375_000,
+            learning_rate=4e-4,
+            precision="mixed_bfloat16",
+            evaluate_every=5000,
+            checkpoint_every=1000,
+        ),
+        evaluate=c.EvaluateConfig(thresholds={"relative_aepe": 0.5}, batch_size=1),
+    )
+
+
+APART = {  # the frames' elements one after the other, with a position in time
+    "stem": c.PatchStem(linear_channels=64),
+    "position": c.FourierPosition(num_bands=64, max_resolution=(2, 368, 496)),
+}
+CONV = {
+    "patch_size": 1,
+    "stem": c.ConvStem(channels=64, num_layers=1),
+    "join_frames": True,
+    "position": c.FourierPosition(num_bands=64, max_resolution=(92, 124)),
+}
+CONV_APART = CONV | {
+    "join_frames": False,
+    "position": c.FourierPosition(num_bands=64, max_resolution=(2, 92, 124)),
+}
+SMALL = {
+    "encode": c.EncodeConfig(num_latents=1024, latent_dim=512),
+    "process": c.ProcessConfig(num_self_attention_layers=16, num_self_attention_heads=16),
+}
+_TIMES = "how they are joined to positions in time is not stated: as video's are"
+_CONV = "convolution and RAFT's upsampling by 4; kernels not stated: as the image models'"
+
+TINY = OpticalFlowConfig(
+    data=FlowData(
+        dataset="perceiver_flow",
+        batch_size=32,
+        shuffle_buffer=6000,
+        # Frames this small leave no room for boxes and scales, and contrast is taken out anyway.
+        augmentation=FlowAugmentation(
+            brightness=0.0,
+            contrast=0.0,
+            hue=0.5,
+            eraser=0.0,
+            resize=0.0,
+            flip_vertical=0.5,
+            crop_margin=0,
+        ),
+    ),
+    model=OpticalFlowModelConfig(
+        image_size=(16, 24),
+        patch_size=3,
+        contrast_window=7,
+        stem=c.PatchStem(spatial_downsample=2, temporal_downsample=2, linear_channels=64),
+        position=c.FourierPosition(num_bands=8),
+        upsampling="blocks",
+        encode=c.EncodeConfig(
+            num_latents=32, latent_dim=128, num_cross_attention_heads=8, qk_dim=128, v_dim=128
+        ),
+        process=c.ProcessConfig(num_self_attention_layers=2, num_self_attention_heads=8),
+        decode=c.DecodeConfig(num_cross_attention_heads=8, qk_dim=128, v_dim=128),
+    ),
+    train=c.TrainConfig(
+        steps=4000,
+        learning_rate=1e-3,
+        warmup_steps=100,
+        optimizer="adamw",
+        clip_norm=1.0,
+        ema_decay=0.995,
+    ),
+    evaluate=c.EvaluateConfig(thresholds={"relative_aepe": 0.5}, batch_size=64),
+)
+
+PRESETS = {
+    "tiny": Preset(config=TINY, source="ours: photographs that move, minutes on two CPU cores"),
+    "optical_flow": Preset(
+        config=_paper(),
+        source="released; paper Tab. 3: Sintel 1.81 / 2.42, KITTI 4.98 px",
+    ),
+    "optical_flow_apart": Preset(
+        config=_paper(**APART),
+        source=f"paper Tab. 16, 3x3 patches, frames not joined: 1.78 / 2.70, 6.19 px; {_TIMES}",
+    ),
+    "optical_flow_pixels": Preset(
+        config=_paper(patch_size=1),
+        source="paper Tab. 16, 1x1 patches, frames joined: Sintel 1.91 / 2.56, KITTI 5.39 px",
+    ),
+    "optical_flow_pixels_apart": Preset(
+        config=_paper(patch_size=1, **APART),
+        source=f"paper Tab. 16, 1x1 patches, frames not joined: 1.72 / 2.63, 5.93 px; {_TIMES}",
+    ),
+    "optical_flow_conv": Preset(
+        config=_paper(**CONV),
+        source=f"paper Tab. 16, downsampled, frames joined: 1.84 / 2.52, 4.83 px; {_CONV}",
+    ),
+    "optical_flow_conv_apart": Preset(
+        config=_paper(**CONV_APART),
+        source=f"paper Tab. 16, downsampled, frames not joined: 1.90 / 2.53, 6.66 px; {_CONV}",
+    ),
+    "optical_flow_conv_small": Preset(
+        config=_paper(**CONV, **SMALL),
+        source=f"paper Tab. 16, downsampled, 16 layers, 1024 latents: 2.06 / 2.67, 6.12 px; {_CONV}",
+    ),
+}

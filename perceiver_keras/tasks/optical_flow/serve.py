@@ -1,0 +1,69 @@
+"""Two encoded pictures of one size, string [B] each -> `flow` [B, H, W, 2] in pixels, x first; tiled inside."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import tensorflow as tf
+from tensorflow import keras
+
+from perceiver_keras.config import TaskConfig
+from perceiver_keras.data import image
+from perceiver_keras.postprocess import tiles
+from perceiver_keras.tasks.contract.examples import Labels
+from perceiver_keras.tasks.contract.serving import Serving
+from perceiver_keras.tasks.optical_flow.frames import to_unit
+
+
+def spec(config: TaskConfig) -> dict[str, tf.TensorSpec]:
+    return {name: tf.TensorSpec([None], tf.string) for name in ("frame1_bytes", "frame2_bytes")}
+
+
+def serve(
+    model: keras.Model, raw: Mapping[str, Any], config: TaskConfig, labels: Labels | None
+) -> dict[str, tf.Tensor]:
+    """Encoded pictures of one size, string [B] each -> `flow` [B, H, W, 2]."""
+    frames = decode_pairs(raw["frame1_bytes"], raw["frame2_bytes"], config.model.channels)
+    flow = tiles.predict_tiled(
+        lambda batch: model(batch, training=False),
+        frames,
+        config.model.image_size,
+        at_once=model.tiles_at_once(),
+    )
+    return respond(frames, flow, config, labels)
+
+
+def decode_pairs(frame1: Any, frame2: Any, channels: int) -> tf.Tensor:
+    """Encoded pictures, string [B] each, all of one size, as float32 [B, 2, H, W, channels] in [-1, 1].
+
+    Raises:
+      InvalidArgumentError: one is of another size than the first, or is no picture.
+    """
+    encoded = tf.stack([tf.convert_to_tensor(frame1), tf.convert_to_tensor(frame2)], axis=1)
+    encoded = tf.reshape(encoded, [-1])
+    size = tf.shape(image.decode_image(encoded[0], channels))
+
+    def one(content: tf.Tensor) -> tf.Tensor:
+        pixels = image.decode_image(content, channels)
+        same = tf.reduce_all(tf.shape(pixels) == size)
+        words = tf.strings.format(
+            "the frames of a request must be of one size; the first has (height, width, channels) {}, "
+            "another {}",
+            (size, tf.shape(pixels)),
+        )
+        with tf.control_dependencies([tf.debugging.Assert(same, [words])]):
+            return to_unit(pixels)
+
+    spec = tf.TensorSpec([None, None, channels], tf.float32)
+    frames = tf.map_fn(one, encoded, fn_output_signature=spec)
+    return tf.reshape(frames, [-1, 2, size[0], size[1], channels])
+
+
+def respond(
+    frames: tf.Tensor, flow: tf.Tensor, config: TaskConfig, labels: Labels | None
+) -> dict[str, tf.Tensor]:
+    return {"flow": flow}
+
+
+SERVING = Serving(spec=spec, serve=serve, respond=respond)

@@ -1,0 +1,96 @@
+"""A preset folder: a trained model with all that is needed to make it again.
+
+`config.json` (the whole TaskConfig), `task.json` (task, preset, labels), `model.weights.h5`, `README.md` (a model
+card), and the file of a vocabulary where the task has one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from perceiver_keras.config import TaskConfig
+from perceiver_keras.config_tree import from_json, to_json
+from perceiver_keras.errors import PerceiverError
+from perceiver_keras.files import write_json, write_whole
+from perceiver_keras.tasks import registry
+
+if TYPE_CHECKING:
+    from perceiver_keras.tasks.model import TaskModel
+
+CONFIG, TASK, WEIGHTS = FILES = ("config.json", "task.json", "model.weights.h5")
+
+
+def write(
+    folder: Path, model: TaskModel, config: TaskConfig, preset: str, labels: list[str] | None
+) -> None:
+    """Writes the files next to `folder` and renames: at any time it is whole or absent."""
+    aside = folder.with_name(f"{folder.name}.tmp-{os.getpid()}")
+    shutil.rmtree(aside, ignore_errors=True)
+    aside.mkdir(parents=True)
+    model.build_all().save_weights(str(aside / WEIGHTS))
+    portable, files = registry.get(model.task_name).examples.vocabulary.portable(config)
+    for name, content in files.items():
+        write_whole(aside / name, content)
+    write_whole(aside / CONFIG, to_json(portable))
+    write_json(aside / TASK, {"task": model.task_name, "preset": preset, "labels": labels})
+    write_whole(aside / "README.md", _model_card(model, preset, labels))
+    shutil.rmtree(folder, ignore_errors=True)
+    os.rename(aside, folder)
+
+
+def is_preset_folder(folder: Path) -> bool:
+    return (folder / CONFIG).is_file() and (folder / TASK).is_file()
+
+
+def read(folder: Path) -> tuple[TaskConfig, dict[str, Any]]:
+    """The configuration, and `task.json`: {"task", "preset", "labels"}.
+
+    Raises:
+      PerceiverError: files are missing or damaged; the message names them.
+    """
+    missing = [name for name in FILES if not (folder / name).is_file()]
+    if missing:
+        raise PerceiverError(
+            f"{folder} is not a preset folder: it lacks {', '.join(missing)}. "
+            "`model.save_to_preset(folder)` and `perceiver train` write one."
+        )
+    try:
+        about = json.loads((folder / TASK).read_text())
+        task = registry.get(about["task"])
+        config = from_json(task.config_class, (folder / CONFIG).read_text())
+        return task.examples.vocabulary.located(config, folder), about
+    except (json.JSONDecodeError, KeyError, UnicodeDecodeError) as error:
+        raise PerceiverError(f"{folder}/{TASK} is damaged: {error!r}.") from None
+
+
+def load_weights(model: TaskModel, weights: str | os.PathLike) -> None:
+    """Loads the weights of a preset folder or of a `.weights.h5` file.
+
+    Raises:
+      PerceiverError: the file is missing, damaged, or of another architecture.
+    """
+    path = Path(weights)
+    if path.is_dir():
+        path = path / WEIGHTS
+    if not path.is_file():
+        raise PerceiverError(f"No weights at {path}; name a preset folder or a .weights.h5 file.")
+    try:
+        model.build_all().load_weights(str(path))
+    except (ValueError, OSError, KeyError) as error:
+        last = str(error).strip().splitlines()[-1]
+        raise PerceiverError(f"The weights in {path} don't fit {model.name}: {last}") from error
+
+
+def _model_card(model: TaskModel, preset: str, labels: list[str] | None) -> str:
+    classes = "" if labels is None else f"- Classes: {len(labels)} ({', '.join(labels[:10])})\n"
+    return (
+        f"# {type(model).__name__}\n\n"
+        f"A Perceiver IO (Jaegle et al., 2021) for {model.task_name.replace('_', ' ')}.\n\n"
+        f"- Preset: {preset}\n- Parameters: {model.count_params():,}\n{classes}\n"
+        "```python\nimport perceiver_keras as pk\n\nmodel = pk.load('THIS FOLDER')\n```\n\n"
+        "`config.json` holds the model's sizes, the data set and the training recipe.\n"
+    )

@@ -1,0 +1,71 @@
+"""Clips as users have them: videos, and folders of pictures with a sound."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from perceiver_keras.data import audio
+from perceiver_keras.data.video.clips import (
+    SOUND_RATE,
+    Clip,
+    is_clip_folder,
+    read_folder,
+    read_video,
+)
+from perceiver_keras.errors import PerceiverError
+from perceiver_keras.tasks.contract.requests import Request, expand, read
+
+
+def to_clip(clip: Any) -> Clip:
+    """A video's path or bytes, a folder's path, or a `Clip` as it is.
+
+    Raises:
+      PerceiverError: it is none of these, or can't be read.
+    """
+    if isinstance(clip, Clip):
+        return clip
+    if isinstance(clip, bytes):
+        with tempfile.NamedTemporaryFile() as file:  # many formats have their index at the end
+            file.write(clip)
+            file.flush()
+            return read_video(file.name)
+    path = Path(os.fspath(clip))
+    if not path.exists():
+        raise PerceiverError(f"{path} does not exist; name a video or a folder of pictures.")
+    return read_folder(path) if path.is_dir() else read_video(path)
+
+
+def requests(names: Sequence[str]) -> Iterator[Request]:
+    """One request per video. A folder of pictures (and a sound) is one clip; any other folder stands for its videos."""
+    found: list[str] = []
+    for name in names:
+        folder = Path(name) if Path(name).is_dir() else None
+        one = folder is not None and is_clip_folder(folder)
+        found += [name] if one else expand([name])
+    for name in found or expand(names):
+        try:
+            if name == "-":
+                given = read(name)
+                yield given if given.error else Request(name, to_clip(given.content))
+            else:
+                yield Request(name, to_clip(name))
+        except PerceiverError as error:
+            yield Request(name, None, str(error))
+
+
+def pack(contents: Sequence[Any]) -> dict[str, np.ndarray]:
+    """Clips of one length as `serving_default` takes them."""
+    clips = [to_clip(content) for content in contents]
+    if len({len(clip.frames) for clip in clips}) > 1:
+        raise PerceiverError("Clips of different lengths can't be asked about together.")
+    silence = audio.encode_wav(np.zeros(0), SOUND_RATE)
+    return {
+        "frames_bytes": np.array([list(clip.frames) for clip in clips], dtype=object),
+        "audio_bytes": np.array([clip.sound or silence for clip in clips], dtype=object),
+    }

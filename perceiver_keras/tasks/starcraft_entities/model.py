@@ -1,0 +1,86 @@
+"""The encoder of sets of game units (paper, section 4.4).
+
+Inputs: {"entities": [B, E, F] float32, "mask": [B, E], 1 for a unit}; outputs "embeddings" [B, E, C], "pooled" [B, C],
+"pointer" [B, E], which unit the acting one will attack, and "winning" [B], a logit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from tensorflow import keras
+
+from perceiver_keras.errors import PerceiverError
+from perceiver_keras.postprocess.entities import EntitiesPostprocess
+from perceiver_keras.preprocess.entities import EntitiesPreprocess
+from perceiver_keras.query import InputQuery
+from perceiver_keras.tasks.model import TaskModel
+from perceiver_keras.tasks.starcraft_entities.presets import (
+    EntityEncoderConfig,
+)
+
+
+@keras.saving.register_keras_serializable(package="perceiver_keras")
+class EntityEncoder(TaskModel):
+    """Perceiver IO for sets of entities: each entity is an input and asks for its own output."""
+
+    task_name = "starcraft_entities"
+    config_class = EntityEncoderConfig
+
+    def __init__(self, config: EntityEncoderConfig, **kwargs: Any):
+        super().__init__(
+            config,
+            preprocess=EntitiesPreprocess(channels=config.channels, name="preprocess"),
+            query=InputQuery(name="query"),
+            postprocess=EntitiesPostprocess(
+                pooled_dim=config.decode.output_dim, name="postprocess"
+            ),
+            **kwargs,
+        )
+
+    def call(self, inputs: Any, mask: tf.Tensor | None = None, **kwargs: Any) -> Any:
+        if isinstance(inputs, Mapping):
+            mask = inputs["mask"]
+        mask = None if mask is None else tf.cast(mask, tf.bool)
+        return super().call({"entities": inputs["entities"], "mask": mask}, mask=mask, **kwargs)
+
+    def symbolic_inputs(self) -> Any:
+        m = self.config
+        return {
+            "entities": keras.Input([m.max_entities, len(m.features)], name="entities"),
+            "mask": keras.Input([m.max_entities], name="mask", dtype=tf.int64),
+        }
+
+    def encode_entities(self, sets: Sequence[Any]) -> list[dict[str, Any]]:
+        """Embeddings of each set's entities.
+
+        Args:
+          sets: Each an array [E, F], nested lists, or {"entities": [E, F]} as in the files of `predict`.
+
+        Returns:
+          For each {"embeddings": float32 [E, C], "pooled": [C], "pointer": [E], "winning": probability}.
+        """
+        found = []
+        for one in sets:
+            content = as_set(one)
+            outputs = self.serve_contents([content])
+            found.append({name: value[0] for name, value in outputs.items()})
+        return found
+
+
+def as_set(one: Any) -> np.ndarray:
+    """float32 [E, F] of an array, nested lists, or {"entities": …}, with rows that a "mask" says are none left out."""
+    given = one if isinstance(one, Mapping) else {"entities": one}
+    try:
+        rows = np.asarray(given["entities"], np.float32)
+        mask = np.asarray(given.get("mask", np.ones(len(rows))), bool)
+        if rows.ndim != 2 or not mask.any():
+            raise ValueError(f"an array of shape {list(rows.shape)}")
+        return rows[mask]
+    except (ValueError, TypeError, KeyError, IndexError) as error:
+        raise PerceiverError(
+            f"A set of entities is a list of rows of numbers, or an object with it as entities: {error}."
+        ) from None

@@ -1,0 +1,104 @@
+"""JSON files of sets of units in; the likeliest target out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from tensorflow import keras
+
+from perceiver_keras.errors import PerceiverError, UsageError
+from perceiver_keras.tasks.contract.asking import Asking
+from perceiver_keras.tasks.contract.examples import Labels
+from perceiver_keras.tasks.contract.requests import Request, expand, read
+from perceiver_keras.tasks.starcraft_entities.model import as_set
+from perceiver_keras.tasks.starcraft_entities.presets import (
+    StarcraftEntitiesConfig,
+)
+
+
+def requests(names: Sequence[str]) -> Iterator[Request]:
+    """Each set in the JSON files: a file holds one object {"entities": rows} or a list of such."""
+    for name in expand(names):
+        given = read(name)
+        if given.error:
+            yield given
+            continue
+        try:
+            found = json.loads(given.content)
+        except (json.JSONDecodeError, UnicodeDecodeError) as error:
+            yield Request(name, None, f"not JSON: {error}")
+            continue
+        several = isinstance(found, list) and found and isinstance(found[0], Mapping)
+        for number, one in enumerate(found if several else [found]):
+            label = f"{name}#{number}" if several else name
+            try:
+                yield Request(label, as_set(one))
+            except PerceiverError as error:
+                yield Request(label, None, str(error))
+
+
+def pack(contents: Sequence[Any]) -> dict[str, np.ndarray]:
+    """Sets of any sizes, padded to the largest."""
+    sets = [as_set(content) for content in contents]
+    most, width = max(map(len, sets)), sets[0].shape[1]
+    if any(one.shape[1] != width for one in sets):
+        raise UsageError("The sets have different numbers of columns.")
+    entities = np.zeros((len(sets), most, width), np.float32)
+    mask = np.zeros((len(sets), most), np.int64)
+    for row, one in enumerate(sets):
+        entities[row, : len(one)], mask[row, : len(one)] = one, 1
+    return {"entities": entities, "mask": mask}
+
+
+def answers(
+    outputs: Mapping[str, np.ndarray], labels: Labels | None, top: int
+) -> list[list[dict[str, Any]]]:
+    """The likeliest targets of each set, by the number of their row, with Hugging Face's keys."""
+    return [
+        [
+            {"label": f"entity {i}", "score": round(float(row[i]), 6)}
+            for i in np.argsort(-row, kind="stable")[:top]
+            if row[i] > 0
+        ]
+        for row in outputs["pointer"]
+    ]
+
+
+def picture(contents: Sequence[Any], outputs: Sequence[Any], answered: Sequence[Any]) -> Any:
+    from perceiver_keras.show import entities
+
+    pointers = [np.asarray(numbers["pointer"]) for numbers in outputs]
+    winning = [float(numbers["winning"]) for numbers in outputs]
+    return entities.pointers(pointers, [f"wins {chance:.0%}" for chance in winning])
+
+
+def report(
+    model: keras.Model,
+    inputs: Mapping[str, tf.Tensor],
+    targets: Mapping[str, tf.Tensor],
+    config: StarcraftEntitiesConfig,
+    labels: Labels | None,
+) -> dict[str, Any]:
+    """Battlefields with the target that was chosen and the one that is said to be."""
+    from perceiver_keras.show import entities
+
+    outputs = {name: value.numpy() for name, value in model(inputs, training=False).items()}
+    names, rows = config.model.features, np.asarray(inputs["entities"])
+    truth, won = np.asarray(targets["target"]), np.asarray(targets["won"])
+    right = (outputs["pointer"].argmax(1) == truth, (outputs["winning"] > 0) == (won > 0))
+    pictures = {
+        "Right by the number of entities": entities.by_size(np.asarray(inputs["mask"]), *right)
+    }
+    if {"x", "y", "enemy", "acting", "health"} <= set(names):
+        columns_of = {name: rows[..., names.index(name)] for name in names}
+        pictures["Battlefields"] = entities.battlefields(
+            columns_of, np.asarray(inputs["mask"]) > 0, truth, outputs["pointer"].argmax(1)
+        )
+    return pictures
+
+
+ASKING = Asking(requests=requests, pack=pack, answers=answers, picture=picture, report=report)

@@ -1,0 +1,54 @@
+"""The model that tags bytes, one query per place (paper, section 3.2): {"ids", "mask"} [B, M] -> logits [B, M, tags]."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import tensorflow as tf
+from tensorflow import keras
+
+from perceiver_keras.postprocess.projection import ProjectionPostprocess
+from perceiver_keras.preprocess.text import TextPreprocess
+from perceiver_keras.query import LearnedQuery
+from perceiver_keras.tasks.model import TaskModel
+from perceiver_keras.tasks.token_classification.presets import TokenClassifierConfig
+
+
+@keras.saving.register_keras_serializable(package="perceiver_keras")
+class TokenClassifier(TaskModel):
+    """Perceiver IO with one query a place: {"ids" [B, M], "mask" [B, M]} -> logits [B, M, tags], float32."""
+
+    task_name = "token_classification"
+    config_class = TokenClassifierConfig
+
+    def __init__(self, config: TokenClassifierConfig, **kwargs: Any):
+        super().__init__(
+            config,
+            preprocess=TextPreprocess(
+                vocabulary=config.vocabulary,
+                length=config.length,
+                channels=config.channels,
+                init_scale=config.embedding_init_scale,
+                name="preprocess",
+            ),
+            query=LearnedQuery(
+                num_queries=config.length, channels=config.query_dim, per_input=True, name="query"
+            ),
+            postprocess=ProjectionPostprocess(output_dim=len(config.tags), name="postprocess"),
+            **kwargs,
+        )
+
+    def call(self, inputs: Mapping[str, tf.Tensor], **kwargs: Any) -> Any:
+        mask = tf.cast(inputs["mask"], tf.bool)  # Keras builds a model that it has loaded on floats
+        return super().call(inputs["ids"], mask=mask, query_mask=mask, **kwargs)
+
+    def symbolic_inputs(self) -> Any:
+        return {
+            "ids": keras.Input([self.config.length], dtype=tf.int32, name="ids"),
+            "mask": keras.Input([self.config.length], dtype=tf.bool, name="mask"),
+        }
+
+    def tag(self, texts: Sequence[str | bytes]) -> list[list[dict[str, Any]]]:
+        """Texts to their entities: see `predict.answers`."""
+        return self.answer([t.encode() if isinstance(t, str) else t for t in texts])

@@ -1,0 +1,97 @@
+"""The training step as a graph: gradients, accumulation, update, average; many steps in one call."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+from tensorflow import keras
+
+from perceiver_keras.config import TaskConfig
+from perceiver_keras.loss import mean_loss
+from perceiver_keras.tasks.task import Task
+from perceiver_keras.training.optimizer import (
+    Accumulator,
+    MovingAverage,
+    build_optimizer,
+    make_optimizer,
+)
+from perceiver_keras.training.strategy import uses_xla
+
+
+class TrainStep:
+    """The graph of training steps, and all variables it moves."""
+
+    def __init__(self, task: Task, config: TaskConfig, model: keras.Model, strategy: Any):
+        train = config.train
+        self._model, self._strategy = model, strategy
+        self._variables = model.trainable_variables
+        self._loss = task.measures.loss(config)
+        self._mean_loss = keras.metrics.Mean(name="loss")
+        self.metrics = [self._mean_loss, *task.measures.metrics(config)]
+        self._optimizer = make_optimizer(train)
+        build_optimizer(self._optimizer, self._variables)
+        self.average = MovingAverage(self._variables, train.ema_decay)
+        self.bad = tf.Variable(  # the first step whose loss or gradient was not finite, or -1
+            tf.constant(-1, tf.int64),
+            trainable=False,
+            synchronization=tf.VariableSynchronization.ON_READ,
+            aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
+        )
+        self._accumulation = train.gradient_accumulation
+        self._accumulator = Accumulator(self._variables) if self._accumulation > 1 else None
+        self.saved = {
+            "model": model,
+            "optimizer": self._optimizer,
+            "average": tf.train.Checkpoint(averages=self.average.averages),
+            "metrics": tf.train.Checkpoint(**{m.name: m for m in self.metrics}),
+        }
+        compile_ = tf.function(jit_compile=True) if uses_xla(train) else (lambda step: step)
+        self._whole, self._add, self._apply = map(
+            compile_, (self._whole_step, self._add_batch, self._apply_sum)
+        )
+
+    @tf.function
+    def run(self, batches: Any, count: tf.Tensor) -> None:
+        """count: int32 [] optimizer steps, each from `gradient_accumulation` batches."""
+        for _ in tf.range(count):
+            if self._accumulator is None:
+                self._strategy.run(self._whole, args=next(batches))
+            else:
+                for _ in tf.range(self._accumulation):
+                    self._strategy.run(self._add, args=next(batches))
+                self._strategy.run(self._apply)
+
+    def _whole_step(self, inputs: Any, targets: Any) -> None:
+        self._update(self._gradients(inputs, targets))
+
+    def _add_batch(self, inputs: Any, targets: Any) -> None:
+        self._accumulator.add(self._gradients(inputs, targets))
+
+    def _apply_sum(self) -> None:
+        self._update(self._accumulator.take())
+
+    def _gradients(self, inputs: Any, targets: Any) -> list[tf.Tensor | None]:
+        """This replica's share: the sum over replicas and micro-batches is the gradient of the whole mean."""
+        with tf.GradientTape() as tape:
+            outputs = self._model(inputs, training=True)
+            loss = mean_loss(self._loss, targets, outputs)
+            total = tf.add_n([loss, *(tf.cast(x, tf.float32) for x in self._model.losses)])
+            share = total / (self._strategy.num_replicas_in_sync * self._accumulation)
+        gradients = tape.gradient(share, self._variables)
+        finite = tf.math.is_finite(total) & tf.math.is_finite(tf.linalg.global_norm(gradients))
+        step = tf.cast(self._optimizer.iterations, tf.int64)
+        self.bad.assign(tf.where(finite | (self.bad >= 0), self.bad, step))
+        self._mean_loss.update_state(total)
+        for metric in self.metrics[1:]:
+            metric.update_state(targets, outputs)
+        return gradients
+
+    def _update(self, gradients: list[tf.Tensor | None]) -> None:
+        self._optimizer.apply_gradients(zip(gradients, self._variables, strict=True))
+        self.average.update(self._optimizer.iterations)
+
+
+def build_model(model: keras.Model, spec: Any) -> None:
+    """Makes the weights from the spec of a batch of inputs, without computing anything."""
+    tf.function(lambda inputs: model(inputs, training=False)).get_concrete_function(spec)

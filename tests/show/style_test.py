@@ -1,0 +1,47 @@
+"""Any array as a picture, any figure as a PNG."""
+
+from __future__ import annotations
+
+import base64
+import io
+
+import matplotlib
+import numpy as np
+from PIL import Image
+
+from perceiver_keras.show import style
+
+
+def test_pictures_of_any_range_are_scaled_to_0_to_1() -> None:
+    ramp = np.linspace(-5, 20, 12).reshape(3, 4, 1)
+    shown = style.displayable(ramp)
+    assert shown.shape == (3, 4) and shown.min() == 0 and shown.max() == 1
+    assert np.all(np.diff(shown.ravel()) > 0)
+    assert style.displayable(np.full((2, 2, 3), 7)).shape == (2, 2, 3)
+    assert np.isfinite(style.displayable(np.array([[[np.nan], [np.inf]]]))).all()
+    assert style.displayable(np.ones((2, 2, 5))).shape == (2, 2, 3)
+
+
+def test_a_figure_becomes_a_png_of_its_size() -> None:
+    figure = style.new_figure(3, 2)
+    png = style.to_png(figure, dpi=50)
+    with Image.open(io.BytesIO(png)) as picture:
+        assert (picture.format, picture.size) == ("PNG", (150, 100))
+    uri = style.to_data_uri(png)
+    assert base64.b64decode(uri.removeprefix("data:image/png;base64,")) == png
+
+
+def test_a_drawn_picture_keeps_its_pixels_and_has_no_ticks() -> None:
+    ramp = np.arange(12.0).reshape(3, 4, 1)
+    with style.styled():
+        axes = style.new_figure(1, 1).add_subplot()
+        style.draw_picture(axes, ramp)
+    np.testing.assert_allclose(axes.images[0].get_array(), ramp[..., 0] / 11)
+    assert len(axes.get_xticks()) == len(axes.get_yticks()) == 0
+
+
+def test_the_style_ends_with_its_context() -> None:
+    before = matplotlib.rcParams["text.color"]
+    with style.styled():
+        assert matplotlib.rcParams["text.color"] == style.INK
+    assert matplotlib.rcParams["text.color"] == before
