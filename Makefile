@@ -1,15 +1,15 @@
-# Every target makes .venv ready first; that takes a second when it already is.
-# ARGS adds to the command: `make run ARGS="--seed 7"`, `make test ARGS="tests/layers -k mask"`.
+# Every target makes .venv ready first, which takes a second if it already is.
+# ARGS is added to the command: `make run ARGS="--seed 7"`, `make test ARGS="tests/layers -k mask"`.
 ARGS ?=
 WORKERS ?= 2
 PYTHON := .venv/bin/python
 
 .PHONY: help setup run test lint format lock bazel wheel clean
 
-help:  ## what there is to make
+help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
-setup:  ## find Python 3.10, make .venv, install requirements.lock and the project
+setup:  ## find Python 3.10, create .venv, install requirements.lock and the project
 	@scripts/setup.sh
 
 run: setup  ## the whole pipeline on real digits: data, training, evaluation, served model, report
@@ -21,23 +21,23 @@ test: setup  ## all tests
 lint: setup  ## ruff: rules and format
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check .
 
-format: setup  ## let ruff mend what it can
+format: setup  ## let ruff fix what it can
 	@.venv/bin/ruff check --fix . && .venv/bin/ruff format .
 
-lock: setup  ## requirements.lock anew from setup.py (ARGS=--upgrade: the newest versions)
+lock: setup  ## requirements.lock from setup.py (ARGS=--upgrade: the newest versions)
 	@$(PYTHON) scripts/lock.py $(ARGS)
 
-# Debian's Bazel wants three rule sets at start that nothing here uses. Where the network cannot give
-# them, a folder beside this checkout stands in.
+# Debian's Bazel loads three rule sets at start that nothing here uses. If the network does not have
+# them, a folder next to this checkout replaces them.
 OFFLINE := $(realpath ../shared/bazel_offline)
 STAND_INS := rules_cc rules_java remote_coverage_tools
-bazel: setup  ## the same tests under Bazel, each with only what BUILD lets it import
+bazel: setup  ## the same tests under Bazel, each with only the imports that BUILD allows
 	@bazel test //... $(ARGS) \
 	    $(if $(OFFLINE),$(foreach r,$(STAND_INS),--override_repository=$(r)=$(OFFLINE)/$(r)))
 
 wheel: setup  ## dist/perceiver_keras-*.whl
 	@$(PYTHON) -m build --no-isolation --outdir dist .
 
-clean:  ## remove caches and what was built (not .venv, not runs/)
+clean:  ## remove caches and build output (not .venv, not runs/)
 	@rm -rf .build dist .pytest_cache .ruff_cache .hypothesis *.egg-info
 	@find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +

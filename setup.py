@@ -1,8 +1,8 @@
-"""What the project needs, as ranges; `make lock` turns them into the set of requirements.lock.
+"""The project's requirements as ranges; `make lock` turns them into the versions of requirements.lock.
 
-One set of versions holds all five packages (TensorFlow, Keras 2, TensorFlow Datasets, TensorFlow
-Addons, TFX), and it is a set for Python 3.10: Addons ends at TensorFlow 2.15, tfx 1.15.1 is the
-last that goes with Keras 2, and tfx-bsl 1.15.1 has no wheels after Python 3.10.
+Only one set of versions has all five packages (TensorFlow, Keras 2, TensorFlow Datasets, TensorFlow
+Addons, TFX), and it needs Python 3.10: Addons ends at TensorFlow 2.15, tfx 1.15.1 is the last that
+works with Keras 2, and tfx-bsl 1.15.1 has no wheels for Python after 3.10.
 """
 
 from pathlib import Path
@@ -14,7 +14,7 @@ CORE = [
     "keras>=2.15,<2.16",
     "tensorflow-addons>=0.23,<0.24",  # LAMB
     "tensorflow-datasets>=4.9.4,<5",
-    "mlcroissant>=1,<2",  # the `tfds` command imports it, whatever one builds
+    "mlcroissant>=1,<2",  # the `tfds` command always imports it
     "numpy>=1.23,<2",
     "protobuf>=3.20.3,<4.24",
     "click>=8.1,<9",
@@ -29,7 +29,7 @@ CORE = [
 PIPELINE = [
     "tfx==1.15.1",
     "kfp>=1.8.14,<2",
-    "apache-beam==2.59.0",  # later ones dropped dill, which tfx imports
+    "apache-beam==2.59.0",  # later versions dropped dill, which tfx imports
     "setuptools<81",  # tfx and kfp import pkg_resources
     "tensorflow-serving-api>=2.15,<2.16",
 ]
@@ -72,7 +72,7 @@ setup(
             "pipeline.*",
         ]
     ),
-    # What TFDS wants beside a builder, and the templates of the reports.
+    # Files that TFDS expects next to a builder, the template of the report, and claims.json.
     package_data={"": ["*.tsv", "*.md", "*.txt", "*.bib", "*.html", "*.json"]},
     python_requires=">=3.10,<3.11",
     install_requires=CORE,
@@ -84,7 +84,7 @@ setup(
         "dev": DEV,
     },
     entry_points={"console_scripts": ["perceiver = perceiver_keras.cli:main"]},
-    # The default, `build`, is the file BUILD on a case-insensitive disk.
+    # On a case-insensitive disk the default, `build`, is the file BUILD.
     options={"build": {"build_base": ".build"}},
     zip_safe=False,
 )

@@ -1,1 +1,1 @@
-"""TFX components that TFX lacks, one file each."""
+"""TFX components that TFX itself lacks, one file each."""

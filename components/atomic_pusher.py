@@ -1,8 +1,9 @@
-"""TFX's Pusher, except that a version folder is there whole or not at all.
+"""TFX's Pusher, except that a version folder is either complete or not there at all.
 
-TFX copies file by file into `<Unix seconds>/`: a server that looks in between, or a kill, meets half a model, and
-of two pushes in one second the second is lost though marked as pushed. Here the model is copied beside
-under a name that is no number, which TensorFlow Serving ignores, flushed to the disk, and renamed.
+TFX copies file by file into `<Unix seconds>/`: a server that looks during the copy, or a kill, finds half a model, and
+of two pushes in the same second the second is lost although it is marked as pushed. Here the model is copied to a
+folder next to the versions whose name is not a number, which TensorFlow Serving ignores, flushed to the disk, and
+renamed.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from perceiver_keras.saved_model import missing_files
 
 
 class Executor(executor.Executor):
-    """Pushes to a local folder with `publish`; elsewhere (gs://, hdfs://) as TFX does, saved_model.pb last."""
+    """Pushes to a local folder with `publish`; elsewhere (gs://, hdfs://) as TFX does, with saved_model.pb last."""
 
     def Do(  # noqa: N802 - TFX's name
         self,
@@ -50,15 +51,19 @@ class Executor(executor.Executor):
             return
         model = self.GetModelPath(input_dict)
         if missing := missing_files(model):
-            raise PerceiverError(f"{model} is no whole SavedModel: {', '.join(missing)} missing.")
+            raise PerceiverError(
+                f"{model} is not a complete SavedModel: {', '.join(missing)} missing."
+            )
         folder = publish(model, destination)
-        io_utils.copy_dir(model, pushed.uri)  # the artifact store keeps one too, as with TFX's
+        io_utils.copy_dir(
+            model, pushed.uri
+        )  # the artifact store keeps a copy, as with TFX's Pusher
         self._MarkPushed(pushed, pushed_destination=folder, pushed_version=os.path.basename(folder))
         logging.info("Pushed to %s.", folder)
 
 
 class AtomicPusher(component.Pusher):
-    """`tfx.components.Pusher` with the executor above; the same arguments and output `pushed_model`."""
+    """`tfx.components.Pusher` with the executor above; it has the same arguments and the same output `pushed_model`."""
 
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
 
@@ -69,13 +74,13 @@ class AtomicPusher(component.Pusher):
         model_blessing: types.BaseChannel | None = None,
         infra_blessing: types.BaseChannel | None = None,
     ) -> None:
-        """Construct.
+        """Takes what TFX's Pusher takes.
 
         Args:
-          model: Of type `Model`, from Trainer.
+          model: The Trainer's, of type `Model`.
           push_destination: `PushDestination(filesystem=PushDestination.Filesystem(base_directory=...))`.
-          model_blessing: From Evaluator; not pushed unless it blesses.
-          infra_blessing: From ServingValidator; not pushed unless it blesses.
+          model_blessing: The Evaluator's; without its blessing nothing is pushed.
+          infra_blessing: The ServingValidator's; without its blessing nothing is pushed.
         """
         super().__init__(
             model=model,

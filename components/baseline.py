@@ -1,8 +1,8 @@
-"""Which model a candidate must not be worse than: the latest blessed one that is not the candidate itself.
+"""The model that a candidate must not be worse than: the latest blessed one that is not the candidate itself.
 
-TFX's LatestBlessedModelStrategy would find the candidate of an identical second run, since the first run blessed
-it; the Evaluator would then get another input than before, run again and compare a model with itself. With the
-candidate left out, the second run finds the first run's baseline and is served from the cache.
+In an identical second run, TFX's LatestBlessedModelStrategy would find the candidate, which the first run blessed; the
+Evaluator would then have a different input than before, run again, and compare the model with itself. Without the
+candidate, the second run finds the same baseline as the first run, and the Evaluator's result comes from the cache.
 
 In a pipeline:
 
@@ -15,7 +15,7 @@ In a pipeline:
     ).with_id("baseline")
     Evaluator(model=trainer.outputs["model"], baseline_model=baseline.outputs["model"], ...)
 
-Where nothing fits, `baseline.outputs["model"]` is empty and the Evaluator applies its thresholds alone.
+If there is no such model, `baseline.outputs["model"]` is empty and the Evaluator only applies its thresholds.
 """
 
 from __future__ import annotations
@@ -29,21 +29,21 @@ Artifacts = dict[str, list[types.Artifact]]
 
 
 class LatestBlessedOther(ResolverStrategy):
-    """Resolves `model` and `model_blessing` to the latest blessed model but `candidate`, and its blessing.
+    """Resolves `model` and `model_blessing` to the latest blessed model other than `candidate`, and its blessing.
 
-    A model that was blessed without a baseline begins a new line: what was blessed before it is no baseline any
-    more. The first model does, and so does one whose labels or signature have changed (`rebaseline`); runs after
-    it need not say so again.
+    A model that was blessed without a baseline begins a new line: models blessed before it are no longer baselines.
+    The first model begins one, and so does a model whose labels or signature have changed (`rebaseline`); later runs
+    need not repeat the option.
 
     Args:
-      rebaseline: No baseline in this run.
+      rebaseline: Whether this run has no baseline.
     """
 
     def __init__(self, rebaseline: bool = False) -> None:
         self._rebaseline = bool(rebaseline)
 
     def resolve_artifacts(self, store: mlmd.MetadataStore, input_dict: Artifacts) -> Artifacts:
-        """{"model": at most one, "model_blessing": at most one, "candidate": as given}."""
+        """Returns {"model": at most one, "model_blessing": at most one, "candidate": as given}."""
         nothing = {"model": [], "model_blessing": [], "candidate": input_dict["candidate"]}
         blessings = {
             _current(blessing): blessing

@@ -1,4 +1,4 @@
-"""What the Evaluator wrote, in plain numbers and sentences. `uri` is its `evaluation` artifact."""
+"""The Evaluator's results as plain numbers and sentences. `uri` is that of its `evaluation` artifact."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from tensorflow_model_analysis.proto import metrics_for_slice_pb2
 
 
 def evaluation_metrics(uri: str) -> dict[str, float]:
-    """The candidate's metrics over all examples, by name."""
+    """The candidate's metrics on all examples, by name."""
     return _overall(uri, {tfma.CANDIDATE_KEY, ""})
 
 
 def baseline_metrics(uri: str) -> dict[str, float] | None:
-    """The last blessed model's metrics on the same examples; None where there was none."""
+    """The last blessed model's metrics on the same examples; None if there was no such model."""
     return _overall(uri, {tfma.BASELINE_KEY}) or None
 
 
 def failures(uri: str) -> list[str]:
-    """A sentence for each threshold that the candidate missed; empty where it passed."""
+    """One sentence per threshold that the candidate missed; empty if it passed."""
     result = tfma.load_validation_result(uri, "tfrecord")
     own, before = evaluation_metrics(uri), baseline_metrics(uri) or {}
     sentences = [
@@ -29,7 +29,7 @@ def failures(uri: str) -> list[str]:
         for failure in per_slice.failures
     ]
     if not (result.validation_ok or sentences):
-        sentences.append("The evaluation found no examples, or no metric that has a threshold.")
+        sentences.append("The evaluation found no examples, or no metric with a threshold.")
     return sentences
 
 
@@ -63,7 +63,7 @@ def _overall(uri: str, models: set[str]) -> dict[str, float]:
 
 
 def _values(uri: str) -> Iterator[tuple[metrics_for_slice_pb2.MetricKey, float]]:
-    """The numbers of the slice that holds all examples."""
+    """The metrics of the slice of all examples."""
     for record in tfma.load_metrics(uri, "tfrecord"):
         if record.slice_key.single_slice_keys or record.HasField("cross_slice_key"):
             continue

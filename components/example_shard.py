@@ -1,9 +1,9 @@
-"""One shard of a data set into one file of an Examples artifact: read, judge, write, count.
+"""One shard of a data set into one file of an Examples artifact: read, check, write, count.
 
-A shard is the unit of Beam's work and of its retries. What it writes depends on the shard alone,
-and every file is written aside and renamed: a bundle that runs twice, or in two places at once,
-leaves the same bytes. So the order of examples within files is that of the data set, run after
-run, which Beam's own TFRecord sink does not promise.
+A shard is Beam's unit of work and of retries. What is written depends on the shard alone, and every
+file is written under another name and then renamed: a bundle that runs twice, or in two places at
+once, leaves the same bytes. In every run, examples within a file have the order of the data set,
+which Beam's own TFRecord sink does not guarantee.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from typing import Any
 
 import apache_beam as beam
 
-DEAD_LETTER = "dead_letter"  # the folder, beside the splits
+DEAD_LETTER = "dead_letter"  # the folder, next to the splits
 
 
 @dataclasses.dataclass(frozen=True)
 class Job:
-    """Where a shard is and where it goes. With no `path`, the examples of `expression` are meant.
+    """Where a shard is and where it goes. Without a `path`, it has the examples of `expression`.
 
     Attributes:
       split: TFX's name of the split.
-      number, of: This shard among those of the split, from 0.
+      number, of: The shard's number, from 0, and how many the split has.
       path, skip, take: `take` records of a TFRecord file after the first `skip`.
-      expression: A TFDS split, for builders that are not stored as TFRecord.
+      expression: A TFDS split, for data sets that are not stored as TFRecord.
       first: The index of its first example within the split.
     """
 
@@ -44,7 +44,7 @@ class Job:
 
 @dataclasses.dataclass(frozen=True)
 class Count:
-    """What became of a shard. `fatal` tells why its file cannot be read on, if so."""
+    """The result of a shard. `fatal` says why the rest of its file can't be read; empty if it can."""
 
     split: str
     number: int
@@ -55,7 +55,7 @@ class Count:
 
 @dataclasses.dataclass(frozen=True)
 class Request:
-    """What all shards share; plain values, as Beam sends it to other machines."""
+    """What all shards share: plain values, which Beam can send to other machines."""
 
     uri: str
     dataset: str
@@ -66,7 +66,7 @@ class Request:
 
 
 class WriteShard(beam.DoFn):
-    """Job -> Count, with the shard's file and its dead letters written on the way."""
+    """Job -> Count; writes the shard's file and its dead letters."""
 
     def __init__(self, request: Request):
         self._request = request
@@ -75,7 +75,7 @@ class WriteShard(beam.DoFn):
         self._check = checker(self._request.task, self._request.config_json)
 
     def process(self, job: Job) -> Iterator[Count]:
-        # Imported here: Beam's workers unpickle this module, and only this needs TensorFlow.
+        # Imported here so that Beam's workers can unpickle this module without TensorFlow.
         from perceiver_keras.errors import PerceiverError
 
         try:
@@ -89,7 +89,7 @@ class WriteShard(beam.DoFn):
         name = f"{job.number:05d}-of-{job.of:05d}"
         target = os.path.join(self._request.uri, f"Split-{job.split}", f"data_tfrecord-{name}.gz")
         letters = os.path.join(self._request.uri, DEAD_LETTER, f"{job.split}-{name}.jsonl")
-        # Never inside the split's folder: TFX's readers take every file that lies there.
+        # Never in the split's folder: TFX's readers take every file there.
         aside = os.path.join(self._request.uri, DEAD_LETTER, f"{uuid.uuid4().hex}.tmp")
         written, corrupt, reasons = 0, 0, []
         for folder in (target, letters):
@@ -137,7 +137,7 @@ class WriteShard(beam.DoFn):
             yield job.first + number, record, None
 
     def _judge(self, record: bytes) -> tuple[bytes, str | None]:
-        """The record as it is to be written, and why it must not be, if so."""
+        """(the record to write, None), or (a record, the reason why it must not be written)."""
         import tensorflow as tf
         from google.protobuf.message import DecodeError
 
@@ -161,14 +161,14 @@ class WriteShard(beam.DoFn):
 
 
 def checker(task: str | None, config_json: str | None) -> Callable[[dict], str | None] | None:
-    """The task's judgement of one example's features, with its configuration bound."""
+    """The task's `check` of one example's features, with its configuration bound; None without a task."""
     if task is None:
         return None
     from perceiver_keras.config_tree import from_json
     from perceiver_keras.tasks import registry
 
     found = registry.get(task)
-    # Without a configuration, the tiny preset's: `check` judges bytes, not the size of a model.
+    # The default is the tiny preset's: `check` is about the bytes, not the size of the model.
     config = found.presets["tiny"].config
     if config_json:
         config = from_json(found.config_class, config_json)
@@ -176,7 +176,7 @@ def checker(task: str | None, config_json: str | None) -> Callable[[dict], str |
 
 
 def python_values(example: Any) -> dict[str, list]:
-    """{feature: its bytes, ints or floats}."""
+    """{feature: list of its bytes, ints or floats}."""
     features = example.features.feature.items()
     return {
         key: list(getattr(feature, kind).value) if (kind := feature.WhichOneof("kind")) else []

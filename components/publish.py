@@ -1,4 +1,4 @@
-"""A SavedModel's way to the folder that a server watches: whole or not at all. Needs neither TensorFlow nor TFX."""
+"""Copies a SavedModel to the folder that a server watches, completely or not at all; without TensorFlow and TFX."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from absl import logging
 
 from perceiver_keras.errors import PerceiverError
 
-ASIDE = ".push-"  # begins the names of folders that are being written
+ASIDE = ".push-"  # prefix of folders that are being written
 LOCK = ".push.lock"
 
 
 def publish(model: str, destination: str) -> str:
-    """Copies the folder `model` to a new version folder under `destination`, whole.
+    """Copies the folder `model` to a new version folder in `destination`.
 
-    The version is the Unix time in seconds, or one above the newest version where that is not larger.
+    The version is the Unix time in seconds, or the newest version plus one if that is larger.
 
     Returns:
       The version folder.
 
     Raises:
-      PerceiverError: `destination` can't be written to; nothing is left there then.
+      PerceiverError: `destination` can't be written to; then nothing is left there.
     """
     try:
         os.makedirs(destination, exist_ok=True)
@@ -41,11 +41,11 @@ def publish(model: str, destination: str) -> str:
                 _flush(aside)
                 os.rename(aside, target)
             except OSError:
-                shutil.rmtree(aside, ignore_errors=True)  # a full disk gets its space back
+                shutil.rmtree(aside, ignore_errors=True)  # frees the space of a full disk
                 raise
             _flush_folder(destination)
     except OSError as error:
-        # copytree gathers what went wrong with each file: (from, to, why).
+        # copytree collects one (from, to, reason) per file.
         why = error.args[0][0][2] if isinstance(error, shutil.Error) else error.strerror
         raise PerceiverError(
             f"Can't push to {destination}: {why or error}. Nothing was published."
@@ -55,18 +55,18 @@ def publish(model: str, destination: str) -> str:
 
 @contextlib.contextmanager
 def _lock(destination: str) -> Iterator[None]:
-    """One push at a time in one folder. The kernel frees the lock when its holder dies."""
+    """Allows one push at a time per folder. The kernel frees the lock when its holder dies."""
     with open(os.path.join(destination, LOCK), "a") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            logging.info("Another push to %s is under way: waiting for it.", destination)
+            logging.info("Another push to %s is in progress: waiting for it.", destination)
             fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 
 def _remove_leftovers(destination: str) -> None:
-    """Of killed pushes; the caller holds the lock, so no push that lives is among them."""
+    """Removes what killed pushes left. The caller holds the lock, so no live push is among them."""
     for name in os.listdir(destination):
         if name.startswith(ASIDE):
             logging.warning("Removing %s, left over from a push that was killed.", name)

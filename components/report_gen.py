@@ -1,7 +1,7 @@
 """ReportGen: one page for people about a trained model, at the end of the pipeline.
 
-Writes `report.html` (nothing beside it is needed), `report.json` and the figures into its artifact.
-The figures come from the task's own `show`, on the first examples of the test split.
+Writes `report.html` (self-contained), `report.json` and the pictures into its artifact. The pictures come from the
+task's own `asking.report`, on the first examples of the test split.
 """
 
 # No `from __future__ import annotations`: TFX reads the annotations as objects.
@@ -28,11 +28,12 @@ from perceiver_keras.tasks.model import load
 from perceiver_keras.tasks.task import Task
 
 TEST_SPLIT = "test"
-MOST_SHOWN = 512  # examples in the figures
-SHOW_BYTES = 1 << 29  # about how much their attention maps may take
+MOST_SHOWN = 512  # examples in the pictures
+SHOW_BYTES = 1 << 29  # about how much memory their attention maps may take
+
 
 class Report(Artifact):
-    """A folder with report.html, report.json and the figures as PNG files."""
+    """A folder with report.html, report.json and the pictures as PNG files."""
 
     TYPE_NAME = "PerceiverReport"
 
@@ -51,20 +52,20 @@ def ReportGen(  # noqa: N802 - components are named like classes
     pushed_model: InputArtifact[standard_artifacts.PushedModel] = None,
     transform_graph: InputArtifact[standard_artifacts.TransformGraph] = None,
 ) -> None:
-    """Collects what the run has found out about its model, and draws it.
+    """Collects the run's results about its model, and draws them.
 
     Args:
-      model: The Trainer's; `preset` beside its SavedModel holds the Keras model.
-      model_run: The Trainer's, with history.json.
+      model: The Trainer's; the folder `preset` in it has the Keras model.
+      model_run: The Trainer's; it has history.json.
       evaluation: TFMA's results.
       blessing: The Evaluator's verdict.
       infra_blessing: The ServingValidator's verdict, with its reason.
-      examples: With a split "test".
+      examples: They have a split "test".
       report: The folder to write.
-      task: A name of the registry.
+      task: Its name in the registry.
       config_json: The run's whole TaskConfig.
       pushed_model: The Pusher's.
-      transform_graph: Transform's, for tasks whose features it changes.
+      transform_graph: Transform's, if it changes the task's features.
     """
     the_task = registry.get(task)
     config = from_json(the_task.config_class, config_json)
@@ -72,7 +73,7 @@ def ReportGen(  # noqa: N802 - components are named like classes
     about = json.loads((preset_folder / "task.json").read_text())
     trained = load(preset_folder)
     history = read_history(Path(model_run.uri))
-    # With what the Trainer has added, such as a vocabulary; the gate is not among what it sees.
+    # The Trainer may have added to it, such as a vocabulary; it does not see the gate.
     as_trained = dataclasses.replace(trained.task_config, evaluate=config.evaluate)
     batches = test_batches(the_task, as_trained, examples, transform_graph)
 
@@ -95,18 +96,18 @@ def ReportGen(  # noqa: N802 - components are named like classes
         parameters=trained.count_params(),
         steps=int(history[-1]["step"]) if history else None,
     )
-    figures = {"Learning curves": (curves.learning_curves(history), "")}
+    pictures = {"Learning curves": (curves.learning_curves(history), "")}
     inputs, targets = next(iter(batches.unbatch().batch(num_shown(as_trained, batches)).take(1)))
     shown = the_task.asking.report(trained, inputs, targets, as_trained, about.get("labels"))
     of_how_many = f"Of {len(tf.nest.flatten(targets)[0]):,} examples of the test split."
-    figures |= {
+    pictures |= {
         title: (figure, figure.get_label() or of_how_many) for title, figure in shown.items()
     }
-    page.save(found, figures, report.uri)
+    page.save(found, pictures, report.uri)
 
 
 def read_history(folder: Path) -> list[dict[str, Any]]:
-    """The rows of the Trainer's history.json; none where it wrote none."""
+    """The rows of the Trainer's history.json; empty if there is none."""
     paths = sorted(folder.rglob("history.json"))
     return json.loads(paths[0].read_text())["history"] if paths else []
 
@@ -114,21 +115,21 @@ def read_history(folder: Path) -> list[dict[str, Any]]:
 def test_batches(
     task: Task, config: TaskConfig, examples: Artifact, transform_graph: Artifact | None
 ) -> tf.data.Dataset:
-    """The test split as (inputs, targets), through Transform's graph where one is given."""
+    """The test split as (inputs, targets), through Transform's graph if one is given."""
     records = file_records(f"{artifact_utils.get_split_uri([examples], TEST_SPLIT)}/*")
     transform = None if transform_graph is None else TransformGraph(transform_graph.uri)
     return eval_batches(task, config, records, transform)
 
 
 def num_shown(config: TaskConfig, batches: tf.data.Dataset) -> int:
-    """How many examples the figures may use: attention maps grow with the input's length."""
+    """How many examples the pictures may use: attention maps grow with the input's length."""
     inputs = tf.nest.flatten(batches.element_spec[0])
     values = sum(spec.shape[1:].num_elements() or 4096 for spec in inputs)
     return max(4, min(MOST_SHOWN, SHOW_BYTES // (4 * values * config.model.encode.num_latents)))
 
 
 def is_blessed(verdict: Artifact) -> bool:
-    """Both kinds of blessing carry it as a property and as a file of that name."""
+    """Whether it is a blessing: both kinds say so in a property and by the name of a file."""
     if verdict.has_custom_property("blessed"):
         return verdict.get_int_custom_property("blessed") == 1
     return tf.io.gfile.exists(f"{verdict.uri}/BLESSED") or tf.io.gfile.exists(
@@ -137,7 +138,7 @@ def is_blessed(verdict: Artifact) -> bool:
 
 
 def reasons(evaluation_uri: str, blessing: Artifact, infra_blessing: Artifact) -> list[str]:
-    """Why the model was not blessed, a sentence each."""
+    """Why the model was not blessed, one sentence per reason."""
     found = [] if is_blessed(blessing) else failures(evaluation_uri)
     if not is_blessed(infra_blessing):
         reason = infra_blessing.get_string_custom_property("cause") or "no cause given."
@@ -146,7 +147,7 @@ def reasons(evaluation_uri: str, blessing: Artifact, infra_blessing: Artifact) -
 
 
 def counts(examples: Artifact) -> dict[str, dict[str, int]]:
-    """Split -> how many examples it has and how many were left out as corrupt."""
+    """Split -> how many examples it has, and how many corrupt ones were left out."""
     found: dict[str, dict[str, int]] = {}
     for split in artifact_utils.decode_split_names(examples.split_names):
         found[split] = {
@@ -163,7 +164,7 @@ def dead_letter(examples: Artifact) -> str | None:
 
 
 def pushed_to(pushed_model: Artifact | None) -> str | None:
-    """Where the model went; None when it did not go anywhere."""
+    """Where the model was pushed to; None if it was not pushed."""
     if pushed_model is None or pushed_model.get_int_custom_property("pushed") != 1:
         return None
     return pushed_model.get_string_custom_property("pushed_destination")

@@ -1,12 +1,12 @@
-"""Loads a SavedModel as a stranger would and replays its warm-up requests: the inside of ServingValidator.
+"""Loads a SavedModel without our code and replays its warm-up requests: what ServingValidator runs in a fresh process.
 
-Run as a script by `serving_validator`, in a process of its own with `python -I`, so it imports nothing of ours: only
-what a server has (TensorFlow, its protocol's messages, SentencePiece where the graph has it).
+`serving_validator` runs it as a script with `python -I`, so it imports nothing of ours, only what a server has:
+TensorFlow, the messages of its protocol, and SentencePiece if the graph needs it.
 
     python -I serving_check.py SITE FOLDER TOLERANCE RESULT
 
-SITE is the folder that TensorFlow is imported from; RESULT is written: {"cause": null or words, "records": n,
-"load_seconds": s, "slowest_seconds": s}.
+SITE is the folder that TensorFlow is imported from. RESULT is the file to write: {"cause": null or a text,
+"records": n, "load_seconds": s, "slowest_seconds": s}.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-# Python code that a server lacks. None in sys.modules makes an import fail, even where the package is installed.
+# Python code that a server lacks. None in sys.modules makes an import fail even if the package is installed.
 ABSENT = (
     "perceiver_keras",
     "components",
@@ -33,13 +33,13 @@ MAX_RECORDS = 1000  # TensorFlow Serving's limit
 
 
 class Refused(Exception):
-    """Why the model must not be served, in words."""
+    """The message says why the model must not be served."""
 
 
 def load(folder: str) -> tuple[Any, dict[str, Any]]:
-    """The model (its signatures hold the variables only weakly) and its signatures by name.
+    """The model, which must be kept because its signatures hold the variables only weakly, and its signatures by name.
 
-    SentencePiece's ops are registered only if the model fails without them.
+    SentencePiece's ops are registered only if loading fails without them.
     """
     import tensorflow as tf
 
@@ -53,7 +53,7 @@ def load(folder: str) -> tuple[Any, dict[str, Any]]:
 
             model = tf.saved_model.load(folder)
     except Exception as error:  # a damaged file may raise anything
-        raise Refused(f"it doesn't load: {words(error)}") from error
+        raise Refused(f"it doesn't load: {first_line(error)}") from error
     signatures = dict(model.signatures)
     if missing := [name for name in SIGNATURES if name not in signatures]:
         raise Refused(f"it lacks the signature {', '.join(missing)} (it has {sorted(signatures)})")
@@ -61,42 +61,48 @@ def load(folder: str) -> tuple[Any, dict[str, Any]]:
 
 
 def warmup_logs(folder: str) -> Iterator[Any]:
-    """The requests and answers that the trainer recorded, parsed."""
+    """The requests that the trainer recorded, with their answers, parsed."""
     import tensorflow as tf
     from google.protobuf.message import DecodeError
     from tensorflow_serving.apis import prediction_log_pb2
 
     path = f"{folder}/{WARMUP_FILE}"
     if not tf.io.gfile.exists(path):
-        raise Refused(f"there is no {WARMUP_FILE}: nothing to try it with")
+        raise Refused(f"there is no {WARMUP_FILE}, so there is nothing to try it with")
     try:
         for index, record in enumerate(tf.data.TFRecordDataset(path).as_numpy_iterator()):
             if index == MAX_RECORDS:
                 raise Refused(f"{WARMUP_FILE} has more than {MAX_RECORDS} records")
             log = prediction_log_pb2.PredictionLog.FromString(record)
             if log.WhichOneof("log_type") != "predict_log":
-                raise Refused(f"record {index} of {WARMUP_FILE} is no PredictionLog of a predict")
+                raise Refused(
+                    f"record {index} of {WARMUP_FILE} is not a PredictionLog of a predict request"
+                )
             yield log.predict_log
     except DecodeError as error:
-        raise Refused(f"record {index} of {WARMUP_FILE} is no PredictionLog") from error
+        raise Refused(f"record {index} of {WARMUP_FILE} is not a PredictionLog") from error
     except tf.errors.OpError as error:
-        raise Refused(f"{WARMUP_FILE} is no TFRecord file: {words(error)}") from error
+        raise Refused(f"{WARMUP_FILE} is not a TFRecord file: {first_line(error)}") from error
 
 
 def replay(signatures: dict[str, Any], log: Any, tolerance: float) -> str:
-    """Sends one recorded request; returns its signature's name, or refuses what differs from the record."""
+    """Sends one recorded request and returns the name of its signature.
+
+    Raises:
+      Refused: the request fails, or its answer differs from the recorded one.
+    """
     import tensorflow as tf
 
     name = log.request.model_spec.signature_name or "serving_default"
     if name not in signatures:
         raise Refused(
-            f"a warm-up request wants the signature {name!r} (it has {sorted(signatures)})"
+            f"a warm-up request is for the signature {name!r} (it has {sorted(signatures)})"
         )
     try:
         inputs = {key: tf.constant(tf.make_ndarray(v)) for key, v in log.request.inputs.items()}
         outputs = signatures[name](**inputs)
     except Exception as error:
-        raise Refused(f"{name} fails on a warm-up request: {words(error)}") from error
+        raise Refused(f"{name} fails on a warm-up request: {first_line(error)}") from error
     recorded = log.response.outputs
     if set(outputs) != set(recorded):
         raise Refused(f"{name} answers {sorted(outputs)}, the trainer answered {sorted(recorded)}")
@@ -107,7 +113,7 @@ def replay(signatures: dict[str, Any], log: Any, tolerance: float) -> str:
 
 
 def compare(got: Any, wanted: Any, tolerance: float) -> str | None:
-    """What differs, or None. Floats may differ by `tolerance` of themselves and of the largest of them."""
+    """What differs, or None. A float may differ by `tolerance` times the sum of its size and the largest one's."""
     import numpy as np
 
     if got.shape != wanted.shape:
@@ -115,12 +121,9 @@ def compare(got: Any, wanted: Any, tolerance: float) -> str | None:
     if got.dtype != wanted.dtype:
         return f"is {got.dtype}, the trainer's was {wanted.dtype}"
     if wanted.dtype.kind != "f":
-        same = np.array_equal(got, wanted)
-        return (
-            None
-            if same
-            else f"is {got.ravel()[:3].tolist()}…, the trainer's was {wanted.ravel()[:3].tolist()}…"
-        )
+        if np.array_equal(got, wanted):
+            return None
+        return f"is {got.ravel()[:3].tolist()}…, the trainer's was {wanted.ravel()[:3].tolist()}…"
     finite = np.abs(wanted[np.isfinite(wanted)])
     slack = tolerance * finite.max() if finite.size else 0.0
     if np.allclose(got, wanted, rtol=tolerance, atol=slack, equal_nan=True):
@@ -129,7 +132,7 @@ def compare(got: Any, wanted: Any, tolerance: float) -> str | None:
     return f"differs by {worst:.3g} from the trainer's answer (largest value {finite.max(initial=0):.3g})"
 
 
-def words(error: BaseException) -> str:
+def first_line(error: BaseException) -> str:
     text = str(getattr(error, "message", None) or error).strip() or type(error).__name__
     return text.splitlines()[0][:300]
 
@@ -143,7 +146,7 @@ def check(folder: str, tolerance: float) -> dict[str, Any]:
     }
     try:
         start = time.monotonic()
-        model, signatures = load(folder)  # noqa: F841 - kept alive while it answers
+        model, signatures = load(folder)  # noqa: F841 - the model must stay alive
         result["load_seconds"] = time.monotonic() - start
         tried = set()
         for log in warmup_logs(folder):

@@ -1,9 +1,9 @@
-"""Would a server serve this model? TFX's InfraValidator asks Docker or Kubernetes; this asks a fresh process.
+"""Could a server serve this model? TFX's InfraValidator asks Docker or Kubernetes; this asks a fresh process.
 
-It reads the graph's ops against TensorFlow Serving's, then starts a Python in which our package can't be imported,
-loads the export there, replays its warm-up requests and compares with the answers that the trainer recorded. The
-output is the standard InfraBlessing that Pusher takes. A refusal is a verdict and no crash: the model isn't pushed, and
-the cause stands in the log, in `cause` of the artifact and in its files.
+It compares the graph's ops with those of TensorFlow Serving, then starts a Python process that can't import our
+package, loads the export there, replays its warm-up requests and compares the answers with those that the trainer
+recorded. The output is the standard InfraBlessing that Pusher takes. A refusal is a verdict, not a crash: the model
+isn't pushed, and the cause is in the log, in the artifact's property `cause` and in its files.
 """
 
 import json
@@ -24,7 +24,7 @@ from tfx.utils import io_utils, path_utils
 from perceiver_keras.errors import PerceiverError
 from perceiver_keras.saved_model import disallowed_ops, missing_files
 
-# The names that TFX's InfraValidator uses, and what we add.
+# The first two are the names that TFX's InfraValidator uses.
 BLESSED_FILE = "INFRA_BLESSED"
 NOT_BLESSED_FILE = "INFRA_NOT_BLESSED"
 VERDICT_FILE = "verdict.json"
@@ -35,12 +35,12 @@ def validate(folder: str, *, timeout_seconds: int = 300, tolerance: float = 1e-5
     """Checks the SavedModel in `folder`.
 
     Args:
-      folder: Where saved_model.pb lies.
-      timeout_seconds: The fresh process is killed after so long.
-      tolerance: By how much, relatively, an answer may differ from the trainer's.
+      folder: The folder of saved_model.pb.
+      timeout_seconds: When the fresh process is killed.
+      tolerance: The relative difference that is allowed between an answer and the trainer's.
 
     Returns:
-      {"cause": None or why it is refused, "records": warm-up requests replayed, "load_seconds",
+      {"cause": why it is refused, or None, "records": how many warm-up requests were replayed, "load_seconds",
       "slowest_seconds": of one request}.
     """
     verdict = {"cause": None, "records": 0, "load_seconds": 0.0, "slowest_seconds": 0.0}
@@ -61,8 +61,8 @@ def _in_a_fresh_process(
 ) -> dict[str, Any]:
     result = os.path.join(scratch, "result.json")
     site = os.path.dirname(os.path.dirname(os.path.abspath(tf.__file__)))
-    # -I: neither this folder, nor PYTHONPATH, nor the user's packages. On the CPU: this process may hold the
-    # whole GPU, and the trainer's answers were recorded on the CPU as well.
+    # -I keeps out this folder, PYTHONPATH and the user's packages. It runs on the CPU because this process may hold
+    # the whole GPU, and because the trainer's answers were recorded on the CPU.
     command = [sys.executable, "-I", CHECK, site, os.path.abspath(folder), repr(tolerance), result]
     environment = os.environ | {"CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "2"}
     try:
@@ -70,7 +70,7 @@ def _in_a_fresh_process(
             command, cwd=scratch, env=environment, capture_output=True, text=True, timeout=timeout
         )
     except subprocess.TimeoutExpired:
-        cause = f"it was not loaded and tried within {timeout} s; raise timeout_seconds if it is only slow"
+        cause = f"it was not loaded and tried within {timeout} s; raise timeout_seconds if it is just slow"
         return {"cause": cause}
     if done.returncode < 0:
         name = signal.Signals(-done.returncode).name
@@ -93,11 +93,11 @@ def ServingValidator(  # noqa: N802 - a component's name
     timeout_seconds: Parameter[int] = 300,
     tolerance: Parameter[float] = 1e-5,
 ) -> None:
-    """Blesses the model where `validate` finds no cause against it.
+    """Blesses the model if `validate` finds nothing against it.
 
     Args:
-      model: From Trainer.
-      blessing: Custom properties `blessed` (1 or 0), `cause` (words, empty when blessed), `records`.
+      model: The Trainer's.
+      blessing: With the custom properties `blessed` (1 or 0), `cause` (a text, empty if blessed) and `records`.
       timeout_seconds: As in `validate`.
       tolerance: As in `validate`.
     """
@@ -116,5 +116,6 @@ def ServingValidator(  # noqa: N802 - a component's name
         )
     else:
         logging.info(
-            "Fit to be served: %d warm-up requests answered as in training.", verdict["records"]
+            "Fit to be served: %d warm-up requests were answered as in training.",
+            verdict["records"],
         )

@@ -1,9 +1,9 @@
-"""A TFDS builder's records into an Examples artifact, through Beam, one shard an element.
+"""A TFDS builder's records into an Examples artifact, through Beam, one shard per element.
 
-What the builder has stored as TFRecord is copied byte for byte: no picture is decoded or encoded
-anew. A builder stored otherwise is read and serialized by its own features. Records that cannot be
-parsed, whose checksum is wrong, or that the task's `check` refuses go to a dead-letter file with
-their reasons; more of them than `max_corrupt_share` stop the run.
+Records that are stored as TFRecord are copied byte for byte: no picture is decoded and encoded again.
+Data sets that are stored otherwise are read and serialized by the builder's own features. Records
+that can't be parsed, have a wrong checksum, or are refused by the task's `check` are listed in a
+dead-letter file with the reasons; more of them than `max_corrupt_share` stop the run.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from components.example_shard import DEAD_LETTER, Count, Job, Request, WriteShar
 
 
 class TfdsExampleGenExecutor(base_beam_executor.BaseBeamExecutor):
-    """Writes Split-<name>/data_tfrecord-*.gz and dead_letter/<name>.jsonl below the artifact."""
+    """Writes Split-<name>/data_tfrecord-*.gz and dead_letter/<name>.jsonl into the artifact."""
 
     def Do(
         self,
@@ -79,7 +79,7 @@ class TfdsExampleGenExecutor(base_beam_executor.BaseBeamExecutor):
 
 
 class TfdsExampleGenSpec(component_spec.ComponentSpec):
-    """Mappings and lists travel as JSON text, so that the cache compares them by value."""
+    """Mappings and lists are JSON text, so that the cache compares them by value."""
 
     PARAMETERS = {
         "dataset": component_spec.ExecutionParameter(type=str),
@@ -99,8 +99,8 @@ class TfdsExampleGenSpec(component_spec.ComponentSpec):
 class TfdsExampleGen(base_beam_component.BaseBeamComponent):
     """Any TFDS data set as tf.Example, gzip TFRecord.
 
-    `outputs["examples"]` is a standard Examples artifact. Its custom properties count:
-    `num_examples_<split>`, `num_corrupt_<split>`. Its files keep the builder's shards and order.
+    `outputs["examples"]` is a standard Examples artifact. Its custom properties
+    `num_examples_<split>` and `num_corrupt_<split>` are counts. Its files keep the builder's shards and order.
     """
 
     SPEC_CLASS = TfdsExampleGenSpec
@@ -119,19 +119,19 @@ class TfdsExampleGen(base_beam_component.BaseBeamComponent):
         fingerprint: str | None = None,
         id: str | None = None,
     ):
-        """Args follow.
+        """Only the values of the arguments decide whether TFX takes the result from its cache.
 
         Args:
-          dataset: A TFDS name, ours or the catalogue's.
+          dataset: A TFDS name, of one of our builders or from the catalogue.
           splits: TFX's name of a split -> TFDS's expression for it.
-          data_dir: See `perceiver_keras.data.source.data_folder`.
-          limits: At most so many examples of a split.
-          features: The features to keep; None keeps the records as they are, byte for byte.
-          task: A registered task, whose `check` judges every example.
-          config_json: The task's configuration for `check`; None: its tiny preset's.
-          max_corrupt_share: 0 to 1, of each split.
-          fingerprint: `source.fingerprint` of the splits. TFX's cache compares the parameters, and
-            this is the one that changes with the data.
+          data_dir: See `perceiver_keras.data.store.source.data_folder`.
+          limits: Split -> at most how many of its examples; None: all.
+          features: The features to keep; None copies the records byte for byte.
+          task: A registered task, whose `check` is applied to every example; None: no check.
+          config_json: The configuration for `check`; None: that of the tiny preset.
+          max_corrupt_share: The share of corrupt records to tolerate in each split, 0 to 1.
+          fingerprint: `source.fingerprint` of the splits: of what TFX's cache compares, the part that
+            changes with the data.
           id: The component's name in the pipeline.
         """
         super().__init__(
@@ -173,7 +173,7 @@ def _jobs(builder: Any, name: str, expression: str, limit: int | None) -> list[J
             jobs.append(Job(name, number, len(shards), first, shard.take, shard.path, shard.skip))
             first += shard.take
         return jobs
-    # One slice a shard where the shards are known, so that the work still spreads.
+    # One slice per shard if the shards are known, so that the work is still spread.
     known = builder.info.splits.get(expression)
     if known is None or limit is not None or known.num_shards < 2 or not known.num_examples:
         return [Job(name, 0, 1, 0, -1 if limit is None else limit, expression=expression)]
@@ -185,7 +185,7 @@ def _jobs(builder: Any, name: str, expression: str, limit: int | None) -> list[J
 
 
 def _read_counts(folder: str) -> list[Count]:
-    """One count a shard; a bundle that ran twice is counted once."""
+    """One count per shard; a bundle that ran twice is counted once."""
     import tensorflow as tf
 
     found = {}
@@ -199,7 +199,7 @@ def _read_counts(folder: str) -> list[Count]:
 
 
 def _merge_letters(uri: str, jobs: list[Job]) -> None:
-    """The shards' dead letters, in their order, into one file a split."""
+    """Merges the shards' dead letters, in order, into one file per split."""
     import tensorflow as tf
 
     parts = defaultdict(list)
@@ -216,16 +216,16 @@ def _merge_letters(uri: str, jobs: list[Job]) -> None:
 
 
 def _judge(artifact: types.Artifact, counts: list[Count], jobs: list[Job], share: float) -> None:
-    """Raises PerceiverError for a file that cannot be read on, or too many corrupt records."""
+    """Raises PerceiverError if the rest of a file can't be read, or too many records are corrupt."""
     from perceiver_keras.errors import PerceiverError
 
     fatal = [count.fatal for count in counts if count.fatal]
     if fatal:
-        more = f" ({len(fatal) - 1} more files likewise)" if len(fatal) > 1 else ""
+        more = f" (and {len(fatal) - 1} more files)" if len(fatal) > 1 else ""
         raise PerceiverError(fatal[0] + more)
     if len(counts) < len(jobs):
         raise PerceiverError(
-            f"Beam reported {len(counts)} of {len(jobs)} shards; run it again, and see its log."
+            f"Beam reported {len(counts)} of {len(jobs)} shards; see its log, and run it again."
         )
     for split in dict.fromkeys(count.split for count in counts):
         corrupt = sum(count.corrupt for count in counts if count.split == split)
@@ -234,15 +234,15 @@ def _judge(artifact: types.Artifact, counts: list[Count], jobs: list[Job], share
             raise PerceiverError(f"Split {split!r} holds no examples.")
         if corrupt > share * total or corrupt == total:
             raise PerceiverError(
-                f"{corrupt} of {total} records of split {split!r} are corrupt, and "
-                f"max_corrupt_share allows {share:g} of them. The reasons, file and record "
-                f"are in {_keep_letters(artifact.uri, split)}; mend the data, or raise "
-                "data.max_corrupt_share to skip them."
+                f"{corrupt} of {total} records of split {split!r} are corrupt; max_corrupt_share "
+                f"allows a share of {share:g}. Each record and the reason are in "
+                f"{_keep_letters(artifact.uri, split)}; fix the data, or raise "
+                "data.max_corrupt_share to skip such records."
             )
 
 
 def _keep_letters(uri: str, split: str) -> str:
-    """Copies the reasons out of the artifact, which TFX removes when its component fails."""
+    """Copies the reasons out of the artifact, which TFX removes if the component fails."""
     import tensorflow as tf
 
     folder = os.path.join(

@@ -1,7 +1,7 @@
-"""Transform's graph on features as the task's own spec parses them, and the words that it counted.
+"""Transform's graph, applied to features as the task's own spec parses them, and the words that Transform counted.
 
-SchemaGen infers a scalar as a list of one, and a feature that some example lacks as sparse. Transform's graph
-wants what the schema says; a task says once, in `feature_spec`, what its features are.
+SchemaGen infers a scalar as a list of one, and a feature that some example lacks as sparse. Transform's graph takes
+features as the schema describes them; a task describes them once, in `examples.spec`.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from collections.abc import Mapping
 import tensorflow as tf
 import tensorflow_transform as tft
 
-WORDS = "words"  # the vocabulary's name in Transform's output
-MOST_WORDS = 1 << 20  # of the commonest; Transform sorts them in one worker's memory
+WORDS = "words"  # the name of the vocabulary in Transform's output
+MOST_WORDS = 1 << 20  # only the most frequent: Transform sorts them in one worker's memory
 
 
 class TransformGraph(tf.Module):
-    """Call: batched raw features {name: [B, ...]} -> transformed features, in serving as in training.
+    """Called with batched raw features {name: [B, ...]}; returns transformed features, in serving as in training.
 
     Args:
       uri: The folder of Transform's `transform_graph` output.
@@ -26,10 +26,9 @@ class TransformGraph(tf.Module):
     def __init__(self, uri: str):
         super().__init__()
         output = tft.TFTransformOutput(uri)
-        self.layer = (
-            output.transform_features_layer()
-        )  # tracked: an export takes its vocabularies along
-        # The words are for the Trainer and may be many: an export leaves them out.
+        # Tracked, so that an export includes its vocabularies.
+        self.layer = output.transform_features_layer()
+        # The words are for the Trainer and may be many, so exports leave them out.
         found = self.layer._saved_model_loader._imported
         found.assets = [
             asset
@@ -49,15 +48,15 @@ class TransformGraph(tf.Module):
 
 
 def count_words(words: tf.Tensor) -> None:
-    """In a `preprocessing_fn`: has Transform count strings [n] in a full pass, `MOST_WORDS` of the commonest.
+    """For a `preprocessing_fn`: makes Transform count strings [n] and keep the `MOST_WORDS` most frequent.
 
-    The file is text, which has no room for empty words and ends of lines.
+    The result is a text file with one word per line: words must not be empty or contain line breaks.
     """
     tft.vocabulary(words, vocab_filename=WORDS, top_k=MOST_WORDS, store_frequency=True)
 
 
 def word_counts(uri: str) -> dict[bytes, int] | None:
-    """{word: how often} that `count_words` found; None where it was not asked to.
+    """{word: frequency} as `count_words` found it; None if it was not called.
 
     Args:
       uri: The folder of Transform's `transform_graph` output.

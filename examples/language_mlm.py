@@ -10,7 +10,6 @@ import argparse
 from pathlib import Path
 
 import perceiver_keras as pk
-from perceiver_keras.config_tree import override
 from perceiver_keras.evaluate import evaluate
 from perceiver_keras.progress import Progress
 from perceiver_keras.tasks import registry
@@ -24,10 +23,14 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=Path("runs/example_language"))
     args = parser.parse_args()
 
-    # data.masking=words hides whole words, data.dataset=text_folder reads files of your own.
+    # `data.masking=words` would hide whole words.
     task = registry.get("language_mlm")
-    config = override(task.preset("tiny").config, f"train.steps={args.steps}")
+    config = task.configure("tiny", overrides=[f"train.steps={args.steps}"])
+
+    # Data: texts as bytes [B, 64], some of them masked. `data.dataset=text_folder` would read your own files.
     data = TaskData(task, config)
+
+    # Train. Run the script again and it goes on from the newest checkpoint in the folder.
     with Progress(total=config.train.steps, label="language") as progress:
         trained = fit(
             task,
@@ -37,14 +40,19 @@ def main() -> None:
             state_dir=args.folder / "training",
             progress=progress,
         )
+
+    # Test. The trivial guess is always the commonest byte.
+    metrics = evaluate(task, config, trained.model, data.eval_batches("test"))
     trivial = task.measures.baseline(data.eval_batches("test"), config)
-    for name, value in evaluate(task, config, trained.model, data.eval_batches("test")).items():
-        print(f"{name:16} {value:7.3f}   trivial {trivial.get(name, float('nan')):7.3f}")
+    for name, value in metrics.items():
+        guess = f"(trivial guess: {trivial[name]:.3f})" if name in trivial else ""
+        print(f"{name:20} {value:7.3f}  {guess}")
     print(f"a table of n-grams on both sides: {trivial['ngram_accuracy']:.3f} right")
 
-    # Save, load, ask: one [MASK] for each byte that is missing.
-    model = pk.load(trained.model.save_to_preset(args.folder / "preset", task_config=config))
-    [candidates] = model.fill_mask(["Return the len[MASK]th of the list."], top=3)
+    # Save, load, ask: one [MASK] for each missing byte.
+    preset = trained.model.save_to_preset(args.folder / "preset", task_config=config)
+    model = pk.load(preset)
+    (candidates,) = model.fill_mask(["Return the len[MASK]th of the list."], top=3)
     for candidate in candidates:
         print(f"{candidate['score']:.3f}  {candidate['sequence']}")
 

@@ -1,4 +1,4 @@
-"""Train a model that sees motion in photographs, save it, and draw what it says about two frames.
+"""Train a model that sees motion in photographs, save it, and draw the motion between two frames.
 
 python examples/optical_flow.py                 # about six minutes on two CPU cores
 python examples/optical_flow.py --steps 20      # a quick look
@@ -13,7 +13,6 @@ import numpy as np
 import tensorflow as tf
 
 import perceiver_keras as pk
-from perceiver_keras.config_tree import override
 from perceiver_keras.data.store import source
 from perceiver_keras.evaluate import evaluate
 from perceiver_keras.progress import Progress
@@ -25,20 +24,17 @@ from perceiver_keras.train import fit
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--steps", type=int)
+    parser.add_argument("--steps", type=int, default=4000)
     parser.add_argument("--folder", type=Path, default=Path("runs/example_flow"))
     args = parser.parse_args()
 
-    # A task and its settings. Every key can be overridden; an unknown one names the nearest.
     task = registry.get("optical_flow")
-    config = task.preset("tiny").config
-    if args.steps is not None:
-        config = override(config, f"train.steps={args.steps}", "train.warmup_steps=5")
+    config = task.configure("tiny", overrides=[f"train.steps={args.steps}"])
 
-    # Data: a TFDS builder's records, then batches of (frames [B, 2, 16, 24, 3], truth [B, 16, 24, 4]).
+    # Data: pairs of frames [B, 2, 16, 24, 3] and their flow with masks [B, 16, 24, 4].
     data = TaskData(task, config)
 
-    # Train. Run it again and it goes on from the newest checkpoint in the folder.
+    # Train. Run the script again and it goes on from the newest checkpoint in the folder.
     with Progress(total=config.train.steps, label="flow") as progress:
         trained = fit(
             task,
@@ -48,22 +44,25 @@ def main() -> None:
             state_dir=args.folder / "training",
             progress=progress,
         )
-    found, nothing = (
-        evaluate(task, config, trained.model, data.eval_batches("test")),
-        task.measures.baseline(data.eval_batches("test"), config),
-    )
-    print(f"end-point error: {found['aepe']:.2f} px; of no motion at all {nothing['aepe']:.2f} px")
 
-    # Save, load, ask about two frames of any size: arrays, encoded pictures or paths.
-    model = pk.load(trained.model.save_to_preset(args.folder / "preset", task_config=config))
-    record = source.take(data.records("test"), 1)[0]
+    # Test. The trivial guess is no motion at all. `aepe` is the mean end-point error, in pixels.
+    metrics = evaluate(task, config, trained.model, data.eval_batches("test"))
+    trivial = task.measures.baseline(data.eval_batches("test"), config)
+    for name, value in metrics.items():
+        guess = f"(trivial guess: {trivial[name]:.3f})" if name in trivial else ""
+        print(f"{name:20} {value:7.3f}  {guess}")
+
+    # Save, load, ask.
+    preset = trained.model.save_to_preset(args.folder / "preset", task_config=config)
+    model = pk.load(preset)
+    (record,) = source.take(data.records("test"), 1)
     pair = tf.io.parse_single_example(record, task.examples.spec(config))
     frames = [pair["frame1"].numpy(), pair["frame2"].numpy()]
-    flow = model.predict_flow(*frames)
+    flow = model.predict_flow(*frames)  # of any size: encoded pictures, arrays or paths
     truth = np.frombuffer(pair["flow"].numpy(), "<f4").reshape(flow.shape)
     pictures = [tf.io.decode_image(frame).numpy() for frame in frames]
     pair_sheet(pictures, flow, truth).savefig(args.folder / "flow.png")
-    print(f"the first test pair, drawn: {args.folder / 'flow.png'}")
+    print("the first test pair, drawn:", args.folder / "flow.png")
 
 
 if __name__ == "__main__":

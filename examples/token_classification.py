@@ -1,4 +1,4 @@
-"""Tag every byte of Python's source code as Python's own tokenizer does.
+"""Train a model that tags each byte of Python's source code as Python's tokenizer does, save it, and ask it.
 
 python examples/token_classification.py                 # minutes on two CPU cores
 python examples/token_classification.py --steps 20      # a quick look
@@ -10,7 +10,6 @@ import argparse
 from pathlib import Path
 
 import perceiver_keras as pk
-from perceiver_keras.config_tree import override
 from perceiver_keras.evaluate import evaluate
 from perceiver_keras.progress import Progress
 from perceiver_keras.tasks import registry
@@ -25,8 +24,12 @@ def main() -> None:
     args = parser.parse_args()
 
     task = registry.get("token_classification")
-    config = override(task.preset("tiny").config, f"train.steps={args.steps}")
+    config = task.configure("tiny", overrides=[f"train.steps={args.steps}"])
+
+    # Data: texts as bytes [B, 64] and a tag for each byte.
     data = TaskData(task, config)
+
+    # Train. Run the script again and it goes on from the newest checkpoint in the folder.
     with Progress(total=config.train.steps, label="tokens") as progress:
         trained = fit(
             task,
@@ -36,11 +39,19 @@ def main() -> None:
             state_dir=args.folder / "training",
             progress=progress,
         )
-    print("test:", evaluate(task, config, trained.model, data.eval_batches("test")))
-    print("the commonest tag:", task.measures.baseline(data.eval_batches("test"), config))
 
-    model = pk.load(trained.model.save_to_preset(args.folder / "preset", task_config=config))
-    for entity in model.tag(["for i in range(10): total += i  # a sum"])[0]:
+    # Test. The trivial guess is always the commonest tag.
+    metrics = evaluate(task, config, trained.model, data.eval_batches("test"))
+    trivial = task.measures.baseline(data.eval_batches("test"), config)
+    for name, value in metrics.items():
+        guess = f"(trivial guess: {trivial[name]:.3f})" if name in trivial else ""
+        print(f"{name:20} {value:7.3f}  {guess}")
+
+    # Save, load, ask.
+    preset = trained.model.save_to_preset(args.folder / "preset", task_config=config)
+    model = pk.load(preset)
+    (entities,) = model.tag(["for i in range(10): total += i  # a sum"])
+    for entity in entities:
         print(f"  {entity['entity']:10} {entity['score']:6.1%}  {entity['word']}")
 
 

@@ -1,9 +1,9 @@
-"""The `perceiver` command: a table of commands, each imported when it is called.
+"""The `perceiver` command: a table of commands, each imported only when it is called.
 
-`perceiver --help` and `perceiver COMMAND --help` import neither TensorFlow nor TFX. What every
-command shares is here: both spellings of names (`--run-dir`, `--run_dir`), one object on stdout
-with `--json`, errors as one line, and the exit codes (0 done, 1 failed, 2 wrong usage, 3 trained
-but not blessed, 130 interrupted).
+`perceiver --help` and `perceiver COMMAND --help` import neither TensorFlow nor TFX. This module has
+what all commands share: both spellings of names (`--run-dir`, `--run_dir`), one JSON object on
+stdout with `--json`, errors in one line, and the exit codes (0 done, 1 failed, 2 wrong usage,
+3 trained but not blessed, 130 interrupted).
 """
 
 from __future__ import annotations
@@ -23,24 +23,24 @@ from perceiver_keras.errors import UsageError, nearest
 
 
 class Row(NamedTuple):
-    """One command: its name, also the module's in perceiver_keras.commands, and what it does."""
+    """One command: its name, which is also its module in perceiver_keras.commands, and what it does."""
 
     name: str
     summary: str
 
 
 COMMANDS = (
-    Row("tasks", "The tasks, one a line."),
-    Row("presets", "The presets of a task: sizes and where the numbers come from."),
-    Row("run", "The whole pipeline: data, training, gate, export, push, report."),
+    Row("tasks", "List the tasks."),
+    Row("presets", "List the presets of a task: sizes, and where the numbers come from."),
+    Row("run", "Run the whole pipeline: data, training, gate, export, push, report."),
     Row("train", "Train straight from TFDS, without the pipeline."),
-    Row("evaluate", "The metrics of a saved model on a split."),
-    Row("export", "A saved model to a SavedModel that TF Serving takes."),
-    Row("predict", "Answers for your own files."),
-    Row("reproduce", "Published figures, claimed against measured on your data."),
-    Row("convert", "Official weights (DeepMind, Hugging Face) in and out."),
-    Row("report", "Where a run stands, and its report."),
-    Row("doctor", "Versions, devices, what is missing and how to get it."),
+    Row("evaluate", "Measure a saved model on a split."),
+    Row("export", "Turn a saved model into a SavedModel for TensorFlow Serving."),
+    Row("predict", "Ask a model about your own files or sentences."),
+    Row("reproduce", "Measure published results on your data, next to the claimed ones."),
+    Row("convert", "Convert official weights (DeepMind, Hugging Face) in and out."),
+    Row("report", "Show the result of a run, and its report."),
+    Row("doctor", "Check versions and devices: what is missing, and how to get it."),
 )
 
 EXAMPLES = """\b
@@ -52,7 +52,7 @@ Examples:
 
 
 def dashes(name: str) -> str:
-    """The spelling that click compares: `--run_dir` is `--run-dir`."""
+    """The spelling that click compares: `--run_dir` becomes `--run-dir`."""
     return name.replace("_", "-")
 
 
@@ -80,7 +80,7 @@ class Commands(click.Group):
             formatter.write_dl(list(COMMANDS))
 
     def main(self, args: list[str] | None = None, **kwargs: Any) -> None:
-        """Runs, prints errors, and leaves with the exit code."""
+        """Runs the command, prints its error if there is one, and exits with the code."""
         from perceiver_keras.commands.shared import output
 
         arguments = list(sys.argv[1:] if args is None else args)
@@ -110,10 +110,10 @@ class Commands(click.Group):
 
 
 def quiet_imports(debug: bool) -> None:
-    """Users see our output and not Google's. Must come before the first import of TensorFlow.
+    """Hides what the libraries log. Must be called before TensorFlow is imported.
 
-    The environment also reaches Beam's workers and the fresh process of the serving check. A root
-    logger that has a handler keeps TensorFlow and absl from adding theirs; `run` replaces it by the
+    Beam's workers and the fresh process of the serving check inherit the environment. TensorFlow and
+    absl add no handler of their own to a root logger that has one; `run` replaces this one with the
     run folder's log file.
     """
     if debug:

@@ -117,33 +117,3 @@ class Decode(keras.layers.Layer):
             "activation": self.activation,
             "attention_memory_mb": self.attention_memory_mb,
         }
-
-
-@register
-class ProjectionDecode(keras.layers.Layer):
-    """The official baseline: the mean over the latents, then a Linear that starts at zero.
-
-    Call: (queries or None, which are ignored; latents [B, N, D]) -> [B, 1, output_dim].
-    """
-
-    def __init__(self, *, output_dim: int, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.output_dim = output_dim
-        self.out = Linear(output_dim, zero_init=True, name="out", dtype=self.dtype_policy)
-
-    def build(self, input_shape: Any) -> None:
-        build_part(self.out, input_shape[1])
-        super().build(input_shape)
-
-    def call(
-        self,
-        inputs: tuple[tf.Tensor, tf.Tensor],
-        query_mask: tf.Tensor | None = None,
-        training: bool | None = None,
-        return_attention: bool = False,
-    ) -> tf.Tensor | tuple[tf.Tensor, None]:
-        outputs = self.out(tf.reduce_mean(inputs[1], axis=1, keepdims=True))
-        return (outputs, None) if return_attention else outputs
-
-    def get_config(self) -> dict[str, Any]:
-        return super().get_config() | {"output_dim": self.output_dim}

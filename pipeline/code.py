@@ -1,8 +1,8 @@
-"""A hash of the code that decides what a trained model of one task is.
+"""A hash of the code that determines a trained model of one task.
 
-TFX caches a component by its inputs and parameters and does not look at the code that it imports. So the code is a
+TFX caches a component by its inputs and parameters, and does not look at the code that it imports. So the code is a
 parameter here: the modules that the task's folder and the Trainer import, followed through the whole repository. A
-change in one task's folder leaves the other tasks alone; a change in `training/` runs all of them again.
+change in one task's folder does not affect the other tasks; after a change in `training/` all of them run again.
 """
 
 from __future__ import annotations
@@ -10,12 +10,11 @@ from __future__ import annotations
 import ast
 import functools
 import hashlib
-from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("perceiver_keras", "components", "pipeline")
-# What a run imports and no trained weight depends on: what it shows, says and logs, and the table of tasks.
+# What a run imports although no trained weight depends on it: pictures, messages, logs, and the table of tasks.
 IRRELEVANT = (
     "perceiver_keras.show",
     "perceiver_keras.progress",
@@ -26,7 +25,7 @@ IRRELEVANT = (
 
 @functools.cache
 def code_fingerprint(task: str) -> str:
-    """16 hex digits, by the paths and contents of the task's modules."""
+    """16 hex digits, computed from the paths and contents of the task's modules."""
     result = hashlib.sha256()
     for path in sorted(modules(task)):
         content = (ROOT / path).read_bytes()
@@ -35,7 +34,7 @@ def code_fingerprint(task: str) -> str:
 
 
 def modules(task: str) -> set[str]:
-    """Paths, relative to the repository, of all that training and exporting a task imports at the top of its modules."""
+    """Paths in the repository of all modules that training and exporting a task imports, directly or indirectly."""
     found: set[str] = set()
     todo = ["pipeline.user_module", f"perceiver_keras.tasks.{task}"]
     while todo:
@@ -44,22 +43,25 @@ def modules(task: str) -> set[str]:
         if path is None or path in found or name.startswith(IRRELEVANT):
             continue
         found.add(path)
-        todo += _imported(ROOT / path)
+        todo.append(name.rpartition(".")[0])  # Python runs the package's __init__.py first
+        todo += _imported((ROOT / path).read_bytes())
     return found
 
 
-def _imported(path: Path) -> Iterator[str]:
-    """The dotted names that a module's top level imports; of `from a import b`, both `a` and `a.b`."""
-    for node in ast.parse(path.read_bytes()).body:
+@functools.cache
+def _imported(source: bytes) -> tuple[str, ...]:
+    """The dotted names that a module imports at its top level; `from a import b` gives both `a` and `a.b`."""
+    names: list[str] = []
+    for node in ast.parse(source).body:
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+            names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    return tuple(names)
 
 
 def _path(name: str) -> str | None:
-    """Where a module of ours lies, relative to the repository; None for others', and for names that are no modules."""
+    """The path of one of our modules in the repository; None for other modules and for names that are not modules."""
     if name.split(".")[0] not in PACKAGES:
         return None
     place = Path(*name.split("."))

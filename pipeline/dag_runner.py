@@ -1,7 +1,7 @@
-"""TFX's local runner with a run id of ours, so that a killed run goes on, and a line for every component.
+"""TFX's local runner with our own run id, so that a killed run can resume, and a line of output per component.
 
-TFX's own LocalDagRunner names each run after the clock: a run that is started again after a kill is a new one, its
-half-done execution stays RUNNING in the store for ever, and what it had written stays on the disk.
+TFX's own LocalDagRunner names each run after the time: a run that is started again after a kill is a new run, the
+unfinished execution stays RUNNING in the store forever, and what it had written stays on the disk.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ class ResumableDagRunner(LocalDagRunner):
     """Runs a pipeline under a given run id.
 
     Attributes:
-      seconds: From start to end of each finished component, a stop in between included.
-      cached: Components whose results came from an earlier run.
-      outputs: What each component put into the store.
+      seconds: From start to end of each finished component, including a stop in between.
+      cached: Components whose results were taken from an earlier run.
+      outputs: The artifacts that each component put into the store.
     """
 
     def __init__(self, run_id: str, echo: Callable[[str], None]):
@@ -82,7 +82,7 @@ class ResumableDagRunner(LocalDagRunner):
                 self.outputs[name] = execution_lib.get_output_artifacts(store, execution.id)
             how = f"{self.seconds[name]:.1f} s"
             if name in self.cached:
-                how = "unchanged, taken from the cache"
+                how = "unchanged, from the cache"
             elif finished_before:
                 how = "done before the run was stopped"
             self._echo(f"{label}: {how}")
@@ -99,13 +99,13 @@ class ResumableDagRunner(LocalDagRunner):
         ).launch()
 
     def _execution(self, connection, name: str) -> Execution | None:
-        """This run's execution of a component, the newest where there are several."""
+        """This run's newest execution of a component, or None."""
         with metadata.Metadata(connection) as store:
             found = [e for e in run_executions(store, self._run_id) if _component(store, e) == name]
         return max(found, key=lambda e: e.id, default=None)
 
     def _done(self, connection, name: str) -> bool:
-        """Finished before the run was killed. (TFX checks this for components, not for its resolvers.)"""
+        """Whether it finished before the run was killed. (TFX checks this for components, but not for resolvers.)"""
         execution = self._execution(connection, name)
         return execution is not None and execution_lib.is_execution_successful(execution)
 
@@ -116,10 +116,10 @@ def run_executions(store: metadata.Metadata, run_id: str) -> list[Execution]:
 
 
 def clear_unfinished(connection, run_id: str, artifacts: Path, *, cancel: bool) -> list[str]:
-    """Removes what a killed run left half-written below `artifacts`; names the components it was in.
+    """Removes what a killed run left unfinished in `artifacts`; returns the names of the components that were running.
 
     Args:
-      cancel: The run is not going on (its configuration has changed): close its executions in the store.
+      cancel: The run will not resume, because its configuration has changed: close its executions in the store.
     """
     with metadata.Metadata(connection) as store:
         unfinished = [
@@ -137,7 +137,7 @@ def clear_unfinished(connection, run_id: str, artifacts: Path, *, cancel: bool) 
 
 
 def _component(store: metadata.Metadata, execution: Execution) -> str:
-    """TFX names the node context PIPELINE.NODE."""
+    """The name of the component; TFX names the node context PIPELINE.NODE."""
     for context in store.store.get_contexts_by_execution(execution.id):
         if context.type == "node":
             return context.name.split(".", 1)[1]

@@ -1,4 +1,4 @@
-"""The gate as TensorFlow Model Analysis reads it: the task's metrics, thresholds, no worse than the last blessed."""
+"""The gate for TensorFlow Model Analysis: metrics, thresholds, and the last blessed model as baseline."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from perceiver_keras.config import TaskConfig
 from perceiver_keras.errors import UsageError, nearest
 from perceiver_keras.tasks.task import Task
 
-# TFMA asks for a strict improvement; a hair below zero lets an equal model pass.
+# TFMA requires a strict improvement; a value just below zero lets an equal model pass.
 EQUAL_IS_FINE = 1e-9
 
 
 def eval_config(task: Task, config: TaskConfig) -> tfma.EvalConfig:
-    """Evaluates the `evaluate` signature of the candidate and of the last blessed model, over all examples.
+    """Evaluates the `evaluate` signature of the candidate and of the last blessed model on all examples.
 
     Raises:
-      UsageError: no threshold is set (TFMA would then write no blessing at all), or one names no metric.
+      UsageError: no threshold is set (TFMA would then write no blessing at all), or one is for an unknown metric.
     """
     metrics = task.measures.column_metrics(config)
     thresholds = config.evaluate.thresholds
     if not thresholds:
         raise UsageError(
-            "evaluate.thresholds is empty, so no model could ever be blessed; set at least one, "
+            "evaluate.thresholds is empty, so no model could be blessed; set at least one, "
             f"e.g. --set evaluate.thresholds.{metrics[0].name}=0.9."
         )
     names = [metric.name for metric in metrics]
@@ -30,7 +30,7 @@ def eval_config(task: Task, config: TaskConfig) -> tfma.EvalConfig:
         if name not in names:
             raise UsageError(f"evaluate.thresholds.{name}: no such metric.{nearest(name, names)}")
 
-    # A threshold belongs to its metric here: TFMA does not find one that is given by name beside them.
+    # Each threshold is part of its metric: TFMA does not find thresholds that are given by name separately.
     spec = tfma.MetricsSpec(metrics=[tfma.MetricConfig(class_name="ExampleCount")])
     for metric in metrics:
         (made,) = tfma.metrics.specs_from_metrics([metric], include_example_count=False)[-1].metrics
@@ -43,7 +43,7 @@ def eval_config(task: Task, config: TaskConfig) -> tfma.EvalConfig:
             made.threshold.CopyFrom(bounds)
         spec.metrics.append(made)
 
-    # TFMA wants a label even where the metrics read nothing but the figures: any feature will do.
+    # TFMA requires a label even if the metrics only read the columns: any feature will do.
     label_key = task.examples.label_key or next(iter(task.examples.spec(config)))
 
     def model_spec(**kwargs) -> tfma.ModelSpec:

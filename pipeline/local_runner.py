@@ -1,11 +1,11 @@
-"""Runs the pipeline on this machine: one run at a time a folder, resumable after a kill, recorded in run.json.
+"""Runs the pipeline on this machine: one run at a time per folder, resumable after a kill, recorded in run.json.
 
-Also the file to give to TFX's own command line:
+This is also the file for TFX's own command line:
 
     tfx pipeline create --engine=local --pipeline_path=pipeline/local_runner.py
     tfx run create --engine=local --pipeline_name=image_classification
 
-There the settings come from the environment: PERCEIVER_TASK, PERCEIVER_PRESET, PERCEIVER_RUN_DIR and
+In that case the settings come from the environment: PERCEIVER_TASK, PERCEIVER_PRESET, PERCEIVER_RUN_DIR and
 PERCEIVER_SET (overrides, separated by spaces).
 """
 
@@ -21,9 +21,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-if (
-    __name__ == "__main__"
-):  # run by path, Python looks into this folder first, where `pipeline` is a file
+if __name__ == "__main__":
+    # Run by path, Python searches this folder first, where `pipeline` is a file.
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 from perceiver_keras.config_tree import to_dict
@@ -40,18 +39,18 @@ from pipeline.settings import PipelineSettings, digest
 
 @dataclass(frozen=True)
 class RunResult:
-    """`record` is what run.json holds; `exit_code` 0 for blessed and pushed, 3 for trained but not blessed."""
+    """`record` is the content of run.json; `exit_code` is 0 for blessed and pushed, 3 for trained but not blessed."""
 
     record: dict[str, Any]
     exit_code: int
 
 
 def run(settings: PipelineSettings, echo: Callable[[str], None] = print) -> RunResult:
-    """Runs every component, or takes its cached result, and writes RUN_DIR/run.json.
+    """Runs every component or takes its result from the cache, and writes RUN_DIR/run.json.
 
     Raises:
       UsageError: the settings are wrong.
-      PerceiverError: a component failed; the message names it, the log holds the trace.
+      PerceiverError: a component failed; the message names it, and the traceback is in the log.
     """
     settings = _writable(settings)
     with only_one_run(settings.run_dir), logs_to(settings.folder("run.log")):
@@ -65,9 +64,8 @@ def run(settings: PipelineSettings, echo: Callable[[str], None] = print) -> RunR
         except ComponentFailed as failure:
             marker.unlink(missing_ok=True)
             raise PerceiverError(_explain(failure, settings)) from failure.__cause__
-        if (
-            not runner.outputs
-        ):  # `tfx pipeline create` has replaced LocalDagRunner.run: it only reads the graph
+        if not runner.outputs:
+            # `tfx pipeline create` only reads the graph: it has replaced LocalDagRunner.run.
             marker.unlink(missing_ok=True)
             return RunResult(record={}, exit_code=0)
         record = run_record(settings, runner)
@@ -86,13 +84,13 @@ def _writable(settings: PipelineSettings) -> PipelineSettings:
     except OSError as error:
         raise PerceiverError(
             f"The run folder {settings.run_dir} can't be written ({error.strerror}); "
-            "choose another with --run-dir or make room."
+            "choose another with --run-dir or free some space."
         ) from error
     return settings
 
 
 def _run_id(settings: PipelineSettings, connection, echo: Callable[[str], None]) -> str:
-    """The killed run's id where the same run is asked for again, else a new one."""
+    """The id of the killed run if this is the same run again, else a new one."""
     marker = settings.folder("unfinished.json")
     same = digest(
         to_dict(settings.config), settings.rebaseline, code_fingerprint(settings.task_name)
@@ -105,16 +103,18 @@ def _run_id(settings: PipelineSettings, connection, echo: Callable[[str], None])
         )
         where = f" in {', '.join(components)}" if components else ""
         if resume:
-            echo(f"Going on with the run that was stopped{where}.")
+            echo(f"Resuming the run that was stopped{where}.")
             return killed["run_id"]
-        echo(f"An earlier run was stopped{where}; this one differs, so it starts afresh.")
+        echo(
+            f"An earlier run was stopped{where}; this one differs, so it starts from the beginning."
+        )
     run_id = uuid.uuid4().hex[:12]
     write_json(marker, {"run_id": run_id, "digest": same, "pid": os.getpid()})
     return run_id
 
 
 def _explain(failure: ComponentFailed, settings: PipelineSettings) -> str:
-    """Our own words where the cause has them, else the line that tells most; and where the trace is."""
+    """Our own message if a cause has one, else the most telling line and where the traceback is."""
     cause: BaseException | None = failure.__cause__
     while cause is not None:
         if isinstance(cause, PerceiverError):
@@ -122,12 +122,12 @@ def _explain(failure: ComponentFailed, settings: PipelineSettings) -> str:
         cause = cause.__cause__ or cause.__context__
     return (
         f"{failure.component} failed: {_headline(failure.__cause__)} "
-        f"The trace is in {settings.folder('run.log')}; mend it and run the same command again."
+        f"The traceback is in {settings.folder('run.log')}; fix the problem and run the same command again."
     )
 
 
 def _headline(error: BaseException) -> str:
-    """The line that says what went wrong: Keras and Beam bury it in the middle of a long message."""
+    """The line that says what went wrong, which Keras and Beam bury in the middle of a long message."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     telling = [line for line in lines if re.match(r"[\w.]*(Error|Exception): ", line)]
     return (telling or [f"{type(error).__name__}: {lines[0] if lines else 'no message'}"])[-1]

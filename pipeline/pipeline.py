@@ -1,4 +1,4 @@
-"""The graph, in the order in which the data goes through it: one for every task."""
+"""The graph, in the order in which the data goes through it: the same for every task."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ SPLITS = ("train", "validation", "test")
 
 
 def create_pipeline(settings: PipelineSettings) -> tfx.dsl.Pipeline:
-    """The task's pipeline, with everything below `settings.run_dir`.
+    """The task's pipeline, which keeps everything in `settings.run_dir`.
 
     Raises:
       UsageError: the data set does not fit the task, or the gate has no threshold.
-      PerceiverError: the data set is not to be had.
+      PerceiverError: the data set is unavailable.
     """
     task, config = settings.task, settings.config
     gate = eval_config(task, config)
@@ -44,9 +44,13 @@ def create_pipeline(settings: PipelineSettings) -> tfx.dsl.Pipeline:
     task.examples.check_dataset(labels, config)
     splits = {name: getattr(data, f"{name}_split") for name in SPLITS}
     fingerprint = source.fingerprint(builder, list(splits.values()))
-    user_module = {"task": task.name, "preset": settings.preset, "code": code_fingerprint(task.name)}
+    user_module = {
+        "task": task.name,
+        "preset": settings.preset,
+        "code": code_fingerprint(task.name),
+    }
 
-    # Data: a TFDS builder's records, byte for byte, into the store.
+    # Data: the records of a TFDS builder, byte for byte.
     example_gen = TfdsExampleGen(
         dataset=data.dataset,
         data_dir=data.data_dir,
@@ -59,7 +63,7 @@ def create_pipeline(settings: PipelineSettings) -> tfx.dsl.Pipeline:
     )
     examples = example_gen.outputs["examples"]
 
-    # What the data looks like, and whether it is what it was.
+    # What the data looks like, and whether it fits its schema.
     statistics_gen = tfx.components.StatisticsGen(examples=examples)
     schema_gen = tfx.components.SchemaGen(
         statistics=statistics_gen.outputs["statistics"], infer_feature_shape=True
@@ -69,7 +73,7 @@ def create_pipeline(settings: PipelineSettings) -> tfx.dsl.Pipeline:
         statistics=statistics_gen.outputs["statistics"], schema=schema
     )
 
-    # Preprocess: what needs a full pass, or must be the same in serving.
+    # Transform: what needs a full pass over the data, or must be the same in serving.
     transform = tfx.components.Transform(
         examples=examples,
         schema=schema,
@@ -78,7 +82,7 @@ def create_pipeline(settings: PipelineSettings) -> tfx.dsl.Pipeline:
         custom_config={**user_module, "config": settings.data_config()},
     )
 
-    # Encode, process, decode: search for settings where that is wanted, train, and export.
+    # Search for settings if `train.search` says so, train, and export.
     training = {
         "examples": transform.outputs["transformed_examples"],
         "transform_graph": transform.outputs["transform_graph"],
@@ -89,7 +93,7 @@ def create_pipeline(settings: PipelineSettings) -> tfx.dsl.Pipeline:
             **user_module,
             "config": settings.train_config(),
             "labels": labels,
-            "init": warm_start.fingerprint(config.train.init),  # for the cache alone
+            "init": warm_start.fingerprint(config.train.init),  # only for the cache
             "state_dir": str(settings.training_state(fingerprint)),
         },
     }
@@ -103,7 +107,7 @@ def create_pipeline(settings: PipelineSettings) -> tfx.dsl.Pipeline:
     )
     model = trainer.outputs["model"]
 
-    # The gate: thresholds, not worse than the last blessed model, and it serves.
+    # The gate: the model reaches its thresholds, is not worse than the last blessed one, and serves.
     baseline = Resolver(
         strategy_class=LatestBlessedOther,
         config={"rebaseline": settings.rebaseline},
@@ -175,8 +179,8 @@ def _metadata(settings: PipelineSettings):
     uri = urlparse(settings.metadata_uri)
     if uri.scheme != "mysql" or not (uri.hostname and uri.username and uri.path.strip("/")):
         raise UsageError(
-            f"metadata {settings.metadata_uri!r} is not understood; "
-            "write mysql://USER:PASSWORD@HOST:PORT/DATABASE, or leave it out for SQLite."
+            f"metadata {settings.metadata_uri!r} is not a MySQL address; "
+            "write mysql://USER:PASSWORD@HOST:PORT/DATABASE, or omit it for SQLite."
         )
     return mysql_metadata_connection_config(
         host=uri.hostname,

@@ -1,4 +1,4 @@
-"""run.json: what a run was asked, what came of it, and where everything is."""
+"""run.json: the settings of a run, its results, and where everything is."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ RECORDED_PACKAGES = (
 
 
 def run_record(settings: PipelineSettings, runner: ResumableDagRunner) -> dict[str, Any]:
-    """The record of a finished run; RUN_DIR/report.html is made from it."""
+    """The record of a finished run, which RUN_DIR/report.html is made from."""
 
     def artifact(component: str, output: str):
         return runner.outputs[component][output][0]
@@ -53,6 +53,7 @@ def run_record(settings: PipelineSettings, runner: ResumableDagRunner) -> dict[s
         if was_pushed
         else None,
         "report": str(settings.folder("report.html")),
+        "components": list(runner.seconds),
         "seconds": runner.seconds,
         "cached": runner.cached,
         "artifacts": {

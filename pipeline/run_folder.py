@@ -1,4 +1,4 @@
-"""A run folder's own manners: one run at a time, and the libraries' chatter in a file."""
+"""A run folder allows one run at a time, and keeps what the libraries log in a file."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from perceiver_keras.errors import PerceiverError
 
 @contextlib.contextmanager
 def only_one_run(run_dir: Path) -> Iterator[None]:
-    """Holds the folder's lock; the system releases it when the process dies, however it dies.
+    """Holds the lock of the folder; the system releases it when the process dies, even if it is killed.
 
     Raises:
-      PerceiverError: another process has it; the message names that process.
+      PerceiverError: another process holds it; the message names that process.
     """
     path = run_dir / "run.lock"
     with path.open("a+") as file:
@@ -29,7 +29,7 @@ def only_one_run(run_dir: Path) -> Iterator[None]:
             file.seek(0)
             holder = file.read().strip() or "unknown"
             raise PerceiverError(
-                f"Another run (process {holder}) is at work in {run_dir}; "
+                f"Another run (process {holder}) is using {run_dir}; "
                 "wait for it, stop it, or choose another --run-dir."
             ) from None
         file.truncate(0)
@@ -40,7 +40,7 @@ def only_one_run(run_dir: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def logs_to(path: Path) -> Iterator[None]:
-    """Sends all Python logging to a file instead of the terminal, and restores it afterwards."""
+    """Sends all Python logging to a file instead of the terminal, and undoes that afterwards."""
     root = logging.getLogger()
     old_handlers, old_level = root.handlers[:], root.level
     old_absl = absl_logging.get_verbosity()

@@ -1,7 +1,7 @@
-"""A grid of settings, each trained and judged on the validation split: what TFX's Tuner runs (paper, App. F.4).
+"""A grid of settings, each trained and then evaluated on the validation split: what TFX's Tuner runs (paper, App. F.4).
 
-`train.search` names the settings, e.g. {"data.batch_size": [16, 32, 64], "train.learning_rate": [1e-4, 5e-5]}. A trial
-trains on as many examples as the configuration's own batch size and steps make, so that all have the same epochs.
+`train.search` has the settings, e.g. {"data.batch_size": [16, 32, 64], "train.learning_rate": [1e-4, 5e-5]}. Each trial
+trains on as many examples as the configuration's own batch size and steps make, so all train for the same epochs.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ BATCH_SIZE = "data.batch_size"
 
 
 class GridSearch(keras_tuner.engine.base_tuner.BaseTuner):
-    """Every combination once. A search that was killed goes on with the trial it was in.
+    """Tries every combination once. A search that was killed resumes with the trial that was running.
 
     Args:
-      task, config: `config.train.search` is what to try.
-      train: (configuration, folder for checkpoints) -> the trained model and its best evaluation.
-      folder: Of the search, the same in every run.
+      task, config: `config.train.search` has the values to try.
+      train: (configuration, folder for checkpoints) -> the trained model with its best evaluation.
+      folder: For the search; it must be the same in every run.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class GridSearch(keras_tuner.engine.base_tuner.BaseTuner):
             for value in values:
                 apply(
                     config, {name: value}
-                )  # a wrong name or value is an error before anything is trained
+                )  # raises for a wrong name or value, before any training
             space.Choice(name, list(values))
         metric = next(iter(config.evaluate.thresholds), "loss")
         down = metric in ("loss", *task.measures.lower_is_better)
@@ -56,8 +56,8 @@ class GridSearch(keras_tuner.engine.base_tuner.BaseTuner):
             max_trials=math.prod(len(values) for values in config.train.search.values()),
             tune_new_entries=False,
         )
-        # Keras Tuner 1.4 goes on with the trial it was in and leaves out those after it, so it starts anew here;
-        # a trial that is done has left its value in its folder.
+        # Keras Tuner 1.4 would resume the running trial but omit those after it, so it starts over here: finished
+        # trials have left their values in their folders.
         super().__init__(oracle, directory=str(folder), project_name="keras_tuner", overwrite=True)
 
     def run_trial(self, trial: Any, *args: Any, **kwargs: Any) -> dict[str, float]:
@@ -67,14 +67,14 @@ class GridSearch(keras_tuner.engine.base_tuner.BaseTuner):
         if not done.is_file():
             best = self._train(apply(self._config, values), str(done.parent)).best
             if best is None:
-                raise UsageError("train.search: nothing was evaluated, so no trial is the best.")
+                raise UsageError("train.search: nothing was evaluated, so there is no best trial.")
             write_json(done, best)
         best = json.loads(done.read_text())
         return {best["metric"]: best["value"]}
 
 
 def apply(config: TaskConfig, values: Mapping[str, Any]) -> TaskConfig:
-    """The configuration with a trial's values, and as many steps as make the same number of examples."""
+    """The configuration with a trial's values, and with the steps that keep the number of examples the same."""
     examples = config.train.steps * config.data.batch_size
     settings = [f"{name}={json.dumps(_whole(value))}" for name, value in values.items()]
     changed = override(config, *settings)
@@ -84,7 +84,7 @@ def apply(config: TaskConfig, values: Mapping[str, Any]) -> TaskConfig:
 
 
 def best_of(config: TaskConfig, hyperparameters: Mapping[str, Any] | None) -> TaskConfig:
-    """The configuration with what the Tuner found; as it is where there was no Tuner."""
+    """The configuration with the values that the Tuner found; unchanged if there was no Tuner."""
     return apply(config, hyperparameters["values"]) if hyperparameters else config
 
 

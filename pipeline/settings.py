@@ -1,4 +1,4 @@
-"""What one run of the pipeline needs to know, and where it keeps things."""
+"""The settings of one run of the pipeline, and where it keeps things."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from pipeline.code import code_fingerprint
 
 @dataclass(frozen=True, kw_only=True)
 class PipelineSettings:
-    """A run: the task and its whole configuration, the folder it lives in, and how it is executed.
+    """A run: the task with its whole configuration, the run folder, and how the run is executed.
 
     Attributes:
-      run_dir: Holds everything: metadata, artifacts, training state, pushed models, report and run.json.
-      overrides: The user's own changes as "key=value", for the record; `config` already has them.
-      rebaseline: Do not compare with the last blessed model (its labels or signature have changed).
-      metadata_uri: None for SQLite in the run folder, else "mysql://USER:PASSWORD@HOST:PORT/DATABASE".
+      run_dir: For everything: metadata, artifacts, training state, pushed models, report and run.json.
+      overrides: The user's changes as "key=value", for the record; `config` includes them already.
+      rebaseline: Do not compare with the last blessed model, because labels or signature have changed.
+      metadata_uri: None for SQLite in the run folder, or "mysql://USER:PASSWORD@HOST:PORT/DATABASE".
       beam_args: Arguments of Beam's runner; the default is the DirectRunner in this process.
       cache: Reuse the results of components whose inputs, parameters and code are unchanged.
     """
@@ -56,7 +56,7 @@ class PipelineSettings:
         seed: int | None = None,
         **kwargs: Any,
     ) -> PipelineSettings:
-        """From a preset, then layers of settings, then overrides, then the seed: see `Task.configure`."""
+        """Applies layers of settings, then overrides, then the seed to a preset: see `Task.configure`."""
         task = registry.get(task_name)
         config = task.configure(preset, layers, overrides, seed)
         if seed is not None:
@@ -77,10 +77,10 @@ class PipelineSettings:
     def folder(self, name: str) -> Path:
         return self.run_dir / name
 
-    # === What each component depends on: a change elsewhere must not run it again ===
+    # === What each component depends on: other changes must not run it again ===
 
     def data_config(self) -> dict[str, Any]:
-        """The configuration as the data's components see it: what no record depends on is as in the preset."""
+        """The configuration for the components of the data: settings that no record depends on are the preset's."""
         preset = self.task.preset(self.preset).config
         data = dataclasses.replace(
             self.config.data,
@@ -101,12 +101,12 @@ class PipelineSettings:
         )
 
     def train_config(self) -> dict[str, Any]:
-        """The configuration as the Trainer sees it: without the gate."""
+        """The configuration for the Trainer: the settings of the gate are the preset's."""
         preset = self.task.preset(self.preset).config
         return to_dict(dataclasses.replace(self.config, evaluate=preset.evaluate))
 
     def training_state(self, data_fingerprint: str) -> Path:
-        """A stable folder for checkpoints, the same for the same data, configuration and code."""
+        """The folder for checkpoints, the same for the same data, configuration and code."""
         init = fingerprint(self.config.train.init)
         code = code_fingerprint(self.task_name)
         key = digest(data_fingerprint, self.train_config(), code, *filter(None, [init]))
@@ -114,6 +114,6 @@ class PipelineSettings:
 
 
 def digest(*parts: Any) -> str:
-    """A short name for JSON-able values."""
+    """A short hash of values that JSON can express."""
     text = json.dumps(parts, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -1,6 +1,6 @@
 """The functions that TFX calls by module path: they read JSON, find the task, and call the library.
 
-TFX passes only JSON. `custom_config` holds `task`, `preset`, `config` (a whole TaskConfig) and, for the
+TFX passes only JSON. `custom_config` has `task`, `preset`, `config` (a whole TaskConfig) and, for the
 Trainer, `labels`, `state_dir` and `code`.
 """
 
@@ -23,14 +23,14 @@ from perceiver_keras.tasks.task import Task
 from perceiver_keras.train import Trained, fit
 from pipeline.search import GridSearch, best_of
 
-# The larger of the two batches of each signature that TF Serving replays before a version goes live.
+# TF Serving replays requests with 1 and with this many examples for each signature before a version goes live.
 WARMUP_EXAMPLES = 8
 
 
 def preprocessing_fn(inputs: dict[str, Any], custom_config: dict[str, Any]) -> dict[str, Any]:
-    """Transform's part of the data path, of which the same graph serves, and the words of a vocabulary.
+    """Transform's part of the data path, whose graph is also used in serving, and the words for a vocabulary.
 
-    SchemaGen marks a feature as sparse where some example lacks it; the task's own spec knows better.
+    SchemaGen marks a feature as sparse if some example lacks it; here it is as the task's own spec says.
     """
     task, config = _task(custom_config)
     spec = task.examples.spec(config)
@@ -44,7 +44,7 @@ def preprocessing_fn(inputs: dict[str, Any], custom_config: dict[str, Any]) -> d
 
 
 def run_fn(fn_args: Any) -> None:
-    """Trains on Transform's output and exports: `Format-Serving` for TF Serving, `preset` for `pk.load`."""
+    """Trains on Transform's output, and exports: `Format-Serving` for TF Serving, `preset` for `pk.load`."""
     custom = fn_args.custom_config
     task, config = _task(custom)
     config = _learned(task, best_of(config, fn_args.hyperparameters), fn_args)
@@ -68,7 +68,7 @@ def run_fn(fn_args: Any) -> None:
 
 
 def tuner_fn(fn_args: Any) -> Any:
-    """The search that `train.search` describes, for TFX's Tuner."""
+    """The search over `train.search`, for TFX's Tuner."""
     from tfx.v1.components import TunerFnResult
 
     custom = fn_args.custom_config
@@ -82,7 +82,7 @@ def tuner_fn(fn_args: Any) -> Any:
 
 
 def _learned(task: Task, config: TaskConfig, fn_args: Any) -> TaskConfig:
-    """With the vocabulary of the words that Transform counted, trained once into the state folder."""
+    """The configuration with a vocabulary of the words that Transform counted, trained once into the state folder."""
     counts = word_counts(fn_args.transform_graph_path)
     if counts is None:
         return config
@@ -92,7 +92,7 @@ def _learned(task: Task, config: TaskConfig, fn_args: Any) -> TaskConfig:
 def _train(
     task: Task, config: TaskConfig, fn_args: Any, state_dir: str, log_dir: str | None
 ) -> Trained:
-    """On Transform's output, or on from the newest checkpoint in `state_dir`."""
+    """Trains on Transform's output, from the newest checkpoint in `state_dir` if there is one."""
     training = train_batches(task, config, file_records(fn_args.train_files))
     validation = eval_batches(task, config, file_records(fn_args.eval_files))
     with Progress(total=config.train.steps, label=f"{task.name}") as progress:

@@ -1,9 +1,9 @@
 #!/bin/sh
-# Print the path of a Python 3.10 that really runs and can make a virtual environment.
+# Print the path of a Python 3.10 that runs and can create a virtual environment.
 #
-# Order: this checkout's .venv, `python3.10` (or a `python3` that is one) on PATH, pyenv's versions,
-# `uv python find`, `uv python install`. A name on PATH is not enough: pyenv puts shims there that
-# fail, so each candidate is asked. All that is said goes to stderr.
+# Order: this checkout's .venv, `python3.10` (or a `python3` of that version) on PATH, pyenv's
+# versions, `uv python find`, `uv python install`. A name on PATH is not enough: it may be a shim of
+# pyenv that fails, so every candidate is run. Messages go to stderr.
 set -u
 want=${PERCEIVER_PYTHON_VERSION:-3.10}
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -34,10 +34,10 @@ done
 
 uv=$(command -v uv 2>/dev/null)
 if [ -z "$uv" ]; then
-    # No uv either: any Python 3 can fetch one, into a folder of its own.
+    # No uv either: any Python 3 can install it into a separate folder.
     for name in python3 python; do
         if command -v "$name" >/dev/null 2>&1 && "$name" -c 'import ensurepip, venv' 2>/dev/null; then
-            say "no Python $want here: fetching uv, which can bring one"
+            say "no Python $want here: fetching uv, which can install it"
             if "$name" -m venv "$root/.uv" && "$root/.uv/bin/pip" install --quiet uv >&2; then
                 uv=$root/.uv/bin/uv
             fi
@@ -53,8 +53,8 @@ if [ -n "$uv" ]; then
     fi
 fi
 
-say "no Python $want found, and none could be fetched."
-say "TensorFlow 2.15 with TFX 1.15 needs exactly that version. Install it with one of"
+say "no Python $want found, and none could be installed."
+say "TensorFlow 2.15 with TFX 1.15 needs exactly this version. Install it with one of"
 say "    apt-get install python$want python$want-venv        (Debian, Ubuntu)"
 say "    brew install python@$want                       (macOS)"
 say "    pyenv install $want"

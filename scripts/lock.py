@@ -1,7 +1,7 @@
-"""Write requirements.lock anew from setup.py's ranges: `name==version` lines and nothing else.
+"""Write requirements.lock from setup.py's ranges: only `name==version` lines.
 
-The versions already locked are kept where the ranges allow it; `--upgrade` takes the newest.
-CUDA's wheels (the extra `gpu`, 3 GB) stay out: `make setup` must do on any machine.
+Locked versions are kept if the ranges allow them; `--upgrade` takes the newest. CUDA's wheels (the
+extra `gpu`, 3 GB) are left out, because `make setup` must work on any machine.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ EXTRAS = ("pipeline", "text", "video", "dev")
 def main(arguments: list[str]) -> int:
     uv, env = uv_and_environment(ROOT)
     if uv is None:
-        say("a lock can only be made with uv")
+        say("requirements.lock can only be written with uv")
         return 1
     lock = ROOT / "requirements.lock"
     aside = Path(f"{lock}.tmp-{os.getpid()}")
@@ -31,12 +31,12 @@ def main(arguments: list[str]) -> int:
             command += ["--extra", extra]
         command += ["--no-header", "--no-annotate", "--output-file", aside.name, *arguments]
         if not run(*command, env=env):
-            say("no set of versions fits setup.py's ranges; requirements.lock is as it was")
+            say("no set of versions fits setup.py's ranges; requirements.lock is unchanged")
             return 1
         lines = aside.read_text(encoding="utf-8").splitlines()
         odd = [line for line in lines if not re.fullmatch(r"[a-z0-9.-]+==[A-Za-z0-9.+!]+", line)]
         if odd:
-            say(f"lines that are not name==version: {odd[:3]}; requirements.lock is as it was")
+            say(f"lines that are not name==version: {odd[:3]}; requirements.lock is unchanged")
             return 1
         before = set(lock.read_text(encoding="utf-8").split())
         os.replace(aside, lock)

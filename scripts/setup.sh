@@ -1,5 +1,5 @@
 #!/bin/sh
-# Make .venv ready, or find in about a second that it is.
+# Make .venv ready; if it already is, this takes about a second.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 python=$("$here/find_python.sh")

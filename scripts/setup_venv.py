@@ -1,8 +1,8 @@
-"""Make `.venv` hold exactly requirements.lock and this project; do nothing when it already does.
+"""Install exactly requirements.lock and this project into `.venv`; do nothing if that is done already.
 
-Standard library only: it runs before anything is installed. A stamp, written last, carries the
-hash of what the set-up depends on; a marker, written first, tells an interrupted set-up from a
-whole one.
+Standard library only, because it runs before anything is installed. A stamp, written last, has the
+hash of everything that the setup depends on; a marker, written first, shows that a setup was
+interrupted.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 INPUTS = ("requirements.lock", "setup.py", "pyproject.toml")
-MAKE_VENV = ("-m", "venv", "--clear")  # with pip: TFX builds wheels by `python -m pip`
+MAKE_VENV = ("-m", "venv", "--clear")  # with pip: TFX builds wheels with `python -m pip`
 LARGE_WHEEL_TIMEOUT = "300"  # seconds; tensorflow alone is 450 MB
 
 
 class SetupError(Exception):
-    """Set-up cannot go on; the message says what to do."""
+    """The setup cannot continue; the message says why."""
 
 
 def say(text: str) -> None:
@@ -35,13 +35,13 @@ def say(text: str) -> None:
 
 
 def wanted_stamp(root: Path) -> dict[str, str]:
-    """What a finished environment would say of itself; its scripts hold absolute paths."""
+    """The stamp of a finished environment; it has the root because scripts contain absolute paths."""
     digest = hashlib.sha256()
     for name in INPUTS:
         digest.update((root / name).read_bytes() + b"\0")
     return {
         "inputs": digest.hexdigest(),
-        # An editable install maps the top-level packages that there were when it was made.
+        # An editable install maps the top-level packages that existed when it was made.
         "packages": " ".join(sorted(init.parent.name for init in root.glob("*/__init__.py"))),
         "python": "{}.{}.{}".format(*sys.version_info[:3]),
         "root": str(root),
@@ -49,7 +49,7 @@ def wanted_stamp(root: Path) -> dict[str, str]:
 
 
 def read_stamp(venv: Path) -> dict[str, str] | None:
-    """The stamp of a finished set-up, or None."""
+    """The stamp of a finished setup, or None."""
     try:
         stamp = json.loads((venv / "setup-stamp.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -58,9 +58,9 @@ def read_stamp(venv: Path) -> dict[str, str] | None:
 
 
 def must_recreate(venv: Path, wanted: Mapping[str, str]) -> str:
-    """Why the folder at `venv` cannot be built upon, or "" when it can."""
+    """Why `venv` must be created again, or "" if it can be updated."""
     if (venv / "setup-in-progress").exists():
-        return "the last set-up was interrupted"
+        return "the last setup was interrupted"
     stamp = read_stamp(venv)
     if stamp and stamp.get("root") != wanted["root"]:
         return "the folder was moved or copied"
@@ -71,18 +71,18 @@ def must_recreate(venv: Path, wanted: Mapping[str, str]) -> str:
 
 @contextlib.contextmanager
 def only_one(root: Path) -> Iterator[None]:
-    """Hold the set-up's lock. The kernel lets go of it when the process ends, however it ends."""
+    """Hold the setup's lock. The kernel releases it when the process ends, even if it is killed."""
     with open(root / ".venv.lock", "w", encoding="utf-8") as handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            say("another set-up is at work in this folder: waiting for it")
+            say("another setup is running in this folder: waiting for it")
             fcntl.flock(handle, fcntl.LOCK_EX)
         yield
 
 
 def pip_settings(listing: str) -> dict[str, str]:
-    """`pip config list` as one dict; the environment goes before [install] before [global]."""
+    """`pip config list` as one dict; the environment overrides [install], which overrides [global]."""
     found: dict[str, tuple[int, str]] = {}
     order = {":env:": 0, "install": 1, "global": 2}
     for line in listing.splitlines():
@@ -100,7 +100,7 @@ def pip_settings(listing: str) -> dict[str, str]:
 
 
 def uv_environment(pip: Mapping[str, str], environ: Mapping[str, str]) -> dict[str, str]:
-    """The environment in which uv does what pip is configured to do. What is set for uv stays."""
+    """The environment in which uv does what pip is configured to do. uv's own variables are kept."""
     for_uv = {"UV_HTTP_TIMEOUT": LARGE_WHEEL_TIMEOUT, "UV_PYTHON_DOWNLOADS": "never"}
     if "index-url" in pip:
         for_uv["UV_DEFAULT_INDEX"] = pip["index-url"]
@@ -121,13 +121,13 @@ def uv_environment(pip: Mapping[str, str], environ: Mapping[str, str]) -> dict[s
 
 
 def clean_environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """`environ` less what would send an installation elsewhere than into .venv."""
+    """`environ` without what would direct an installation to another place than .venv."""
     astray = {"PYTHONHOME", "PYTHONPATH", "PIP_USER", "PIP_TARGET", "PIP_PREFIX", "VIRTUAL_ENV"}
     return {key: value for key, value in environ.items() if key not in astray}
 
 
 def run(*command: str | Path, env: Mapping[str, str] | None = None, cwd: Path = ROOT) -> bool:
-    """Run a command; its output goes to stderr. True when it succeeded."""
+    """Run a command; its output goes to stderr. True if it succeeded."""
     words = [str(word) for word in command]
     env = clean_environment(os.environ) if env is None else env
     try:
@@ -138,13 +138,13 @@ def run(*command: str | Path, env: Mapping[str, str] | None = None, cwd: Path = 
 
 
 def base_python() -> Path:
-    """The interpreter behind this one: a .venv cannot be made anew by its own python."""
+    """The interpreter behind this one: a .venv cannot be created again by its own python."""
     named = Path(sys.base_prefix, "bin", "python{}.{}".format(*sys.version_info[:2]))
     return named if named.exists() else Path(sys.executable).resolve()
 
 
 def runs(python: Path) -> bool:
-    """Whether the interpreter at `python` is there, alive and has pip."""
+    """Whether the interpreter at `python` exists, runs and has pip."""
     try:
         command = [python, "-m", "pip", "--version"]
         return subprocess.run(command, capture_output=True).returncode == 0
@@ -153,7 +153,7 @@ def runs(python: Path) -> bool:
 
 
 def uv_and_environment(root: Path) -> tuple[Path | None, dict[str, str]]:
-    """uv inside .venv at the locked version (None where pip cannot get it) and its environment."""
+    """uv in .venv at the locked version (None if pip cannot install it), and its environment."""
     python = root / ".venv" / "bin" / "python"
     env = clean_environment(os.environ)
     listing = subprocess.run(
@@ -163,13 +163,13 @@ def uv_and_environment(root: Path) -> tuple[Path | None, dict[str, str]]:
     pin = re.search(r"^uv==\S+$", lock, re.MULTILINE)
     uv = root / ".venv" / "bin" / "uv"
     if not run(python, "-m", "pip", "install", "-qq", pin.group() if pin else "uv", env=env):
-        say("uv is not to be had: pip will do it, in a few minutes more")
+        say("uv is unavailable: using pip, which takes a few minutes longer")
         return None, env
     return uv, uv_environment(pip_settings(listing), os.environ)
 
 
 def install(root: Path) -> None:
-    """Put requirements.lock, then the project itself (editable), into .venv."""
+    """Install requirements.lock, then the project itself (editable), into .venv."""
     python = root / ".venv" / "bin" / "python"
     uv, env = uv_and_environment(root)
     lock = root / "requirements.lock"
@@ -180,20 +180,20 @@ def install(root: Path) -> None:
     slow = [python, "-m", "pip", "install", "-qq", "--no-deps", "-r", lock]
     if not (uv and run(*fast, env=env)):
         if uv:
-            say("uv failed (its words are above): trying with pip")
+            say("uv failed (see its output above): trying pip")
         if not run(*slow):
-            raise SetupError("the packages could not be installed; pip's words are above")
-    say("installing perceiver-keras itself, so that edits here take effect at once")
+            raise SetupError("the packages could not be installed; see pip's output above")
+    say("installing perceiver-keras itself (editable: changes here take effect at once)")
     here = ["--no-deps", "--no-build-isolation", "--editable", root]
     fast = [uv, "pip", "install", *quiet, "--python", python, *here]
     slow = [python, "-m", "pip", "install", "--quiet", *here]
     if not (uv and run(*fast, env=env)) and not run(*slow):
-        raise SetupError("the project itself could not be installed; the words above say why")
+        raise SetupError("the project itself could not be installed; see the output above")
     check_installed(root)
 
 
 def check_installed(root: Path) -> None:
-    """Ask the environment whether it holds every line of the lock, and the project."""
+    """Check that the environment has every line of the lock, and the project."""
     program = (
         "import importlib.metadata as m, json, re\n"
         "norm = lambda s: re.sub(r'[-_.]+', '-', s).lower()\n"
@@ -208,16 +208,16 @@ def check_installed(root: Path) -> None:
         cwd=root / "scripts",
     )
     if done.returncode:
-        raise SetupError(f"the new environment does not run: {done.stderr.strip()}")
+        raise SetupError(f"the new environment does not work: {done.stderr.strip()}")
     have = json.loads(done.stdout)
     lines = (root / "requirements.lock").read_text(encoding="utf-8").split()
     wrong = [line for line in lines if have.get(line.split("==")[0]) != line.split("==")[1]]
     if wrong or "perceiver-keras" not in have:
-        raise SetupError(f"not installed as asked: {', '.join(wrong) or 'perceiver-keras'}")
+        raise SetupError(f"not installed as locked: {', '.join(wrong) or 'perceiver-keras'}")
 
 
 def set_up(root: Path = ROOT) -> None:
-    """Bring `.venv` to what the lock and setup.py say. Safe to interrupt, repeat and race."""
+    """Bring `.venv` up to date with the lock and setup.py. Safe to interrupt, to repeat and to run twice at once."""
     venv = root / ".venv"
     wanted = wanted_stamp(root)
     with only_one(root):
@@ -228,11 +228,11 @@ def set_up(root: Path = ROOT) -> None:
         why = must_recreate(venv, wanted)
         base = base_python()
         if why or not runs(venv / "bin" / "python"):
-            say(f"making .venv with Python {wanted['python']}" + (f": {why}" if why else ""))
+            say(f"creating .venv with Python {wanted['python']}" + (f": {why}" if why else ""))
             if not run(base, *MAKE_VENV, venv):
-                raise SetupError(f"{base} cannot make a virtual environment in {venv}")
+                raise SetupError(f"{base} cannot create a virtual environment in {venv}")
         else:
-            say(".venv is not what requirements.lock says: bringing it up to date")
+            say(".venv differs from requirements.lock: bringing it up to date")
         marker.touch()
         install(root)
         aside = venv / f"setup-stamp.json.tmp-{os.getpid()}"
@@ -246,13 +246,13 @@ def main() -> int:
     try:
         set_up()
     except SetupError as error:
-        say(f"failed: {error}. Mend that and run the same command again.")
+        say(f"failed: {error}. Fix that and run the same command again.")
         return 1
     except OSError as error:
         say(f"failed: {error}. Is the disk full, or the folder read-only?")
         return 1
     except KeyboardInterrupt:
-        say("stopped. The next run begins again.")
+        say("stopped. The next run will start over.")
         return 130
     return 0
 

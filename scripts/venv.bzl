@@ -1,4 +1,4 @@
-"""The Python of this checkout's .venv as Bazel's toolchain, without a machine's path in any file."""
+"""Makes the Python of this checkout's .venv Bazel's toolchain, without a machine's path in any file."""
 
 def _venv_toolchain_impl(repository):
     workspace = repository.path(Label("//:WORKSPACE")).dirname

@@ -1,4 +1,4 @@
-"""The command as a whole: what it imports, its exit codes, its one-line errors, JSON on stdout."""
+"""The command as a whole: its imports, exit codes, one-line errors, and JSON on stdout."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def invoke(*arguments: str):
 
 @pytest.fixture
 def failing(monkeypatch):
-    """A command of the table that raises what it is given."""
+    """Replaces a command of the table with one that raises the given error."""
 
     def make(error: BaseException):
         @click.command("tasks")
@@ -84,7 +84,7 @@ def test_names_and_options_take_both_spellings() -> None:
     assert wrong.exit_code == 2
 
 
-# === Exit codes and words ===
+# === Exit codes and messages ===
 
 
 @pytest.mark.parametrize(
@@ -117,11 +117,11 @@ def test_wrong_usage_is_one_line_and_2(arguments: list[str], words: str) -> None
         (UsageError("Unknown key."), 2, "Unknown key."),
         (KeyboardInterrupt(), 130, "run the same command again to resume"),
         (OSError(28, "No space left on device", "runs/a"), 1, "No space left for runs/a"),
-        (OSError(30, "Read-only file system", "runs/a"), 1, "runs/a may not be read or written"),
+        (OSError(30, "Read-only file system", "runs/a"), 1, "runs/a can't be read or written"),
         (FileNotFoundError(2, "No such file", "data"), 1, "data does not exist"),
         (ModuleNotFoundError("No module named 'tfx'", name="tfx"), 1, "perceiver-keras[pipeline]"),
         (MemoryError(), 1, "lower data.batch_size"),
-        (RuntimeError("two\nlines"), 1, "RuntimeError: two lines (not foreseen: --debug"),
+        (RuntimeError("two\nlines"), 1, "RuntimeError: two lines (unexpected; --debug"),
         (SystemExit(143), 143, ""),
     ],
 )
@@ -160,7 +160,7 @@ def test_with_json_an_error_is_an_object_and_chatter_goes_to_stderr(failing) -> 
 
 def test_with_json_what_a_child_or_c_code_prints_goes_to_stderr(repository: Path) -> None:
     program = (
-        "import os, sys\nfrom perceiver_keras.commands import output\n"
+        "import os, sys\nfrom perceiver_keras.commands.shared import output\n"
         "with output.answers_only(True) as answer:\n"
         "    os.system('echo from a child')\n"
         "    os.write(1, b'from C code\\n')\n"

@@ -1,3 +1,5 @@
+"""Decode: in chunks, masked, with maps, and as flow starts."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -5,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from perceiver_keras.config import DecodeConfig
-from perceiver_keras.decode import Decode, ProjectionDecode
+from perceiver_keras.decode import Decode
 from tests.checks import assert_close
 
 
@@ -82,11 +84,3 @@ def test_without_a_final_linear():
 def test_the_head_of_flow_starts_at_zero():
     outputs = Decode(DecodeConfig(output_dim=2, zero_init=True))((QUERIES, LATENTS))
     assert not outputs.numpy().any()
-
-
-def test_projection_of_the_mean():
-    layer = ProjectionDecode(output_dim=3)
-    assert not layer((QUERIES, LATENTS)).numpy().any()
-    layer.set_weights([random(*w.shape) for w in layer.weights])
-    kernel, bias = layer.get_weights()
-    assert_close(layer((QUERIES, LATENTS))[:, 0], LATENTS.mean(1) @ kernel + bias)

@@ -1,5 +1,6 @@
 """The export: four signatures that agree with the model, whole or not there, and nothing that isn't served."""
 
+import dataclasses
 import json
 import os
 import subprocess
@@ -16,7 +17,7 @@ from perceiver_keras import export
 from perceiver_keras.config_tree import to_dict
 from perceiver_keras.data.store import source
 from perceiver_keras.errors import PerceiverError
-from perceiver_keras.saved_model import SIGNATURES
+from perceiver_keras.saved_model import SIGNATURES, disallowed_ops, graph_ops
 from perceiver_keras.serve import Servable
 from perceiver_keras.tasks import registry
 from tests import tiny_task as tiny
@@ -68,10 +69,9 @@ def test_the_signatures_answer_as_the_weights_say(folder, model):
     for answer in answers.values():
         np.testing.assert_allclose(answer["probabilities"], shares, rtol=2e-5)
         assert answer["label"].numpy().tolist() == names
-    figures = loaded["evaluate"](examples=tf.constant(tiny.examples(5, seed=3)))
-    np.testing.assert_allclose(figures["logits"], logits, rtol=2e-5, atol=1e-6)
-    right = shares[np.arange(5), np.arange(5) % 3]
-    np.testing.assert_allclose(figures["loss"], -np.log(right), rtol=2e-5)
+    columns = loaded["evaluate"](examples=tf.constant(tiny.examples(5, seed=3)))
+    assert columns.keys() == {"logits"}
+    np.testing.assert_allclose(columns["logits"], logits, rtol=2e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("batch", [0, 1, 3])
@@ -81,12 +81,12 @@ def test_any_batch_size(folder, batch):
     assert loaded["serving_default"](image_bytes=pngs)["probabilities"].shape == (batch, 3)
     texts = tf.constant(tiny.examples(batch) if batch else [], tf.string)
     assert loaded["serving_examples"](examples=texts)["probabilities"].shape == (batch, 3)
-    assert loaded["evaluate"](examples=texts)["loss"].shape == (batch,)
+    assert loaded["evaluate"](examples=texts)["logits"].shape == (batch, 3)
 
 
 def test_no_optimizer_no_average_only_what_is_read(tmp_path):
     model = tiny.model()
-    model.compile("adam", loss=tiny.TASK.loss(tiny.CONFIG), metrics=["accuracy"])
+    model.compile("adam", loss=tiny.TASK.measures.loss(tiny.CONFIG), metrics=["accuracy"])
     model.unused = model.add_weight(name="average_of_the_head", shape=[7])
     model.fit({"pixels": np.ones([4, 4, 4, 3], np.float32)}, np.array([0, 1, 2, 0]), verbose=0)
     folder = export.export_saved_model(tiny.TASK, tiny.CONFIG, model, str(tmp_path / "m"))
@@ -94,7 +94,7 @@ def test_no_optimizer_no_average_only_what_is_read(tmp_path):
         shape for name, shape in tf.train.list_variables(f"{folder}/variables/variables") if shape
     ]
     assert sorted(shapes) == sorted([[48]] * 4 + [[48, 3], [3]])
-    assert not {"RandomUniform", "StatelessRandomUniformV2"} & export.graph_ops(folder)  # dropout
+    assert not {"RandomUniform", "StatelessRandomUniformV2"} & graph_ops(folder)  # dropout
 
 
 def test_warmup_has_each_signature_with_the_models_answers(folder, model):
@@ -169,10 +169,13 @@ def test_transform_and_its_vocabulary_go_along(tmp_path):
             )
 
     task = tiny.with_fields(
-        feature_spec=lambda config: {
-            k: tf.io.FixedLenFeature([], tf.string) for k in ("image", "label")
-        }
+        "examples",
+        spec=lambda config: {k: tf.io.FixedLenFeature([], tf.string) for k in ("image", "label")},
     )
+    measures = dataclasses.replace(
+        task.measures, columns=lambda targets, outputs: targets[:, tf.newaxis], key="classes"
+    )
+    task = dataclasses.replace(task, measures=measures)
 
     def example(png, label):
         return tf.train.Example(
@@ -193,8 +196,8 @@ def test_transform_and_its_vocabulary_go_along(tmp_path):
     )
     vocabulary.unlink()
     assert os.listdir(f"{folder}/assets") == ["vocabulary.txt"]
-    figures = tf.saved_model.load(folder).signatures["evaluate"](examples=tf.constant(examples))
-    assert figures["label"].numpy().tolist() == [2, 0, 1]
+    columns = tf.saved_model.load(folder).signatures["evaluate"](examples=tf.constant(examples))
+    assert columns["classes"].numpy().tolist() == [[2], [0], [1]]
 
 
 def test_a_table_in_the_model_goes_along(tmp_path):
@@ -204,9 +207,10 @@ def test_a_table_in_the_model_goes_along(tmp_path):
     )
     model.table = tf.lookup.StaticHashTable(init, "?")
     task = tiny.with_fields(
-        respond=lambda outputs, config, labels: {
+        "serving",
+        respond=lambda inputs, outputs, config, labels: {
             "label": model.table.lookup(tf.argmax(outputs, -1))
-        }
+        },
     )
     folder = export.export_saved_model(task, tiny.CONFIG, model, str(tmp_path / "m"))
     answer = tf.saved_model.load(folder).signatures["serving_examples"](
@@ -232,33 +236,6 @@ def test_a_model_trained_under_a_strategy(tmp_path):
     assert serving_check.check(folder, 1e-5)["cause"] is None
     answer = Servable(folder).predict("serving_examples", examples=tiny.examples(3))
     np.testing.assert_allclose(answer["probabilities"], expected(model, 3)[1], rtol=2e-5)
-
-
-def test_the_allow_list(folder, tmp_path):
-    assert export.disallowed_ops(folder) == set()
-
-    class Python(tf.Module):
-        @tf.function(input_signature=[tf.TensorSpec([], tf.float32)])
-        def f(self, x):
-            return tf.cond(x > 0, lambda: tf.numpy_function(np.sin, [x], tf.float32), lambda: x)
-
-    tf.saved_model.save(Python(), str(tmp_path / "python"))
-    assert export.disallowed_ops(str(tmp_path / "python")) == {
-        "PyFunc"
-    }  # in a branch of a function
-
-
-def test_ops_of_tf_text_other_than_sentencepiece_are_refused(tmp_path):
-    text = pytest.importorskip("tensorflow_text")
-
-    class Text(tf.Module):
-        @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
-        def f(self, x):
-            return text.WhitespaceTokenizer().tokenize(x).to_tensor()
-
-    tf.saved_model.save(Text(), str(tmp_path / "text"))
-    refused = export.disallowed_ops(str(tmp_path / "text"))
-    assert refused and all(op.startswith("TFText>") for op in refused)
 
 
 def test_a_failed_export_leaves_nothing(tmp_path, monkeypatch):
@@ -292,8 +269,9 @@ def test_warmup_that_does_not_fit_is_refused_in_words(model, tmp_path):
     with pytest.raises(PerceiverError, match="warm-up examples don't fit the task tiny.*label"):
         make(tiny.examples(2, label=False))
     task = tiny.with_fields(
-        serving_spec=lambda config: {"picture": tf.TensorSpec([None], tf.string)},
-        serve=lambda model, raw, config, labels: tiny.TASK.serve(
+        "serving",
+        spec=lambda config: {"picture": tf.TensorSpec([None], tf.string)},
+        serve=lambda model, raw, config, labels: tiny.TASK.serving.serve(
             model, {"image_bytes": raw["picture"]}, config, labels
         ),
     )
@@ -328,7 +306,7 @@ def exported(request, tmp_path_factory):
     task = registry.get(request.param)
     config = task.presets["tiny"].config
     builder = source.open_builder(config.data.dataset)
-    labels = source.label_names(builder, task.label_key)
+    labels = source.label_names(builder, task.examples.label_key)
     examples = source.take(source.builder_records(builder, config.data.test_split), 4)
     keras.utils.set_random_seed(5)
     model = task.build(config).build_all()
@@ -342,19 +320,19 @@ def exported(request, tmp_path_factory):
 def test_a_task_serves_what_its_model_says(exported):
     task, config, labels, model, examples, folder = exported
     servable = Servable(folder)
-    assert servable.task["labels"] == labels and export.disallowed_ops(folder) == set()
+    assert servable.task["labels"] == labels and disallowed_ops(folder) == set()
     seed = tf.zeros([2], tf.int32)
-    parsed = [tf.io.parse_single_example(e, task.feature_spec(config)) for e in examples]
-    prepared = [task.prepare(features, config, False, seed) for features in parsed]
+    parsed = [tf.io.parse_single_example(e, task.examples.spec(config)) for e in examples]
+    prepared = [task.examples.prepare(features, config, False, seed) for features in parsed]
     inputs, targets = tf.nest.map_structure(lambda *parts: tf.stack(parts), *prepared)
     outputs = model(inputs, training=False)
     named = dict(zip(export.names_of(inputs), tf.nest.flatten(inputs), strict=True))
-    told = (inputs, outputs) if task.respond_reads_inputs else outputs
-    response = task.respond(told, config, labels)
+    response = task.serving.respond(inputs, outputs, config, labels)
+    columns = {task.measures.key: task.measures.columns(targets, outputs)}
     for wanted, got in (
         (response, servable.predict("serving_tensors", **named)),
         (response, servable.predict("serving_examples", examples=examples)),
-        (task.figures(outputs, targets, config), servable.predict("evaluate", examples=examples)),
+        (columns, servable.predict("evaluate", examples=examples)),
     ):
         assert wanted.keys() == got.keys()
         for name, value in wanted.items():

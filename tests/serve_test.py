@@ -12,8 +12,7 @@ import tensorflow as tf
 
 from perceiver_keras.errors import PerceiverError, UsageError
 from perceiver_keras.export import export_saved_model
-from perceiver_keras.saved_model import first_line
-from perceiver_keras.serve import Servable, latest_version
+from perceiver_keras.serve import Servable
 from tests import tiny_task as tiny
 
 
@@ -133,14 +132,6 @@ def test_bytes_that_are_no_image_are_an_error_in_words(servable):
     assert servable.predict("serving_default", image_bytes=tiny.pngs(1))["label"].shape == (1,)
 
 
-def test_the_newest_version_by_number_not_by_name(folder, tmp_path):
-    for name in ("9", "10", "11.tmp", "twelve", ".push-99"):
-        shutil.copytree(folder, tmp_path / name)
-    (tmp_path / "13").write_text("a file")
-    assert latest_version(str(tmp_path)) == str(tmp_path / "10")
-    assert Servable(str(tmp_path)).version == 10
-
-
 def test_folders_that_cannot_serve_say_why(folder, tmp_path):
     def refuse(name, words):
         with pytest.raises(PerceiverError, match=words) as caught:
@@ -218,11 +209,3 @@ def test_sentencepiece_is_registered_when_the_graph_needs_it(tmp_path):
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=180)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == str([expected])
-
-
-def test_an_error_s_first_line_is_what_the_graph_said():
-    said = (
-        "Graph execution error:\n\nDetected at node a/Assert defined at (most recent call last):\n"
-        "<stack traces unavailable>\nassertion failed: [frames of one size]\n\t [[{{node a/Assert}}]]"
-    )
-    assert first_line(RuntimeError(said)) == "assertion failed: [frames of one size]"

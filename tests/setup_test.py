@@ -1,4 +1,4 @@
-"""The wheel: built beside a file named as on a case-insensitive disk, installed, and run elsewhere."""
+"""The wheel: built next to a file `build`, as on a case-insensitive disk, installed, and run elsewhere."""
 
 from __future__ import annotations
 

@@ -9,7 +9,12 @@ import tensorflow as tf
 from tensorflow import keras
 
 from perceiver_keras import config as c
-from perceiver_keras.tasks.task import Preset, Task
+from perceiver_keras.tasks.contract.asking import Asking
+from perceiver_keras.tasks.contract.examples import Examples
+from perceiver_keras.tasks.contract.measures import Measures
+from perceiver_keras.tasks.contract.serving import Serving
+from perceiver_keras.tasks.presets import Preset
+from perceiver_keras.tasks.task import Task
 
 LABELS = ["red", "green", "blue"]
 CONFIG = c.TaskConfig(
@@ -49,11 +54,11 @@ def _prepare(features, config, training, seed):
 
 def _serve(model, raw, config, labels):
     spec = tf.TensorSpec([4, 4, 3])
-    pixels = tf.map_fn(_pixels, raw["image_bytes"], fn_output_signature=spec)
-    return _respond(model({"pixels": pixels}, training=False), config, labels)
+    inputs = {"pixels": tf.map_fn(_pixels, raw["image_bytes"], fn_output_signature=spec)}
+    return _respond(inputs, model(inputs, training=False), config, labels)
 
 
-def _respond(outputs, config, labels):
+def _respond(inputs, outputs, config, labels):
     probabilities = tf.nn.softmax(outputs)
     names = tf.constant(list(labels or LABELS))
     return {"probabilities": probabilities, "label": tf.gather(names, tf.argmax(outputs, -1))}
@@ -62,32 +67,36 @@ def _respond(outputs, config, labels):
 TASK = Task(
     name="tiny",
     summary="Tiny pictures to colours.",
-    model_class=TinyModel,
+    model=TinyModel,
     presets={"tiny": Preset(config=CONFIG, source="ours")},
-    feature_spec=lambda config: {
-        "image": tf.io.FixedLenFeature([], tf.string),
-        "label": tf.io.FixedLenFeature([], tf.int64),
-    },
-    label_key="label",
-    check=lambda features, config: None,
-    check_dataset=lambda labels, config: None,
-    prepare=_prepare,
-    loss=lambda config: keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-    metrics=lambda config: [],
-    figures=lambda outputs, targets, config: {
-        "logits": outputs,
-        "label": targets,
-        "loss": keras.losses.sparse_categorical_crossentropy(targets, outputs, from_logits=True),
-    },
-    figure_metrics=lambda config: [],
-    prediction_key="logits",
-    serving_spec=lambda config: {"image_bytes": tf.TensorSpec([None], tf.string)},
-    serve=_serve,
-    respond=_respond,
-    read=lambda files: {"image_bytes": np.array(files, object)},
-    answer=lambda outputs, labels, top: [],
-    baseline=lambda data, config: {},
-    show=lambda *args: {},
+    examples=Examples(
+        spec=lambda config: {
+            "image": tf.io.FixedLenFeature([], tf.string),
+            "label": tf.io.FixedLenFeature([], tf.int64),
+        },
+        label_key="label",
+        check=lambda features, config: None,
+        check_dataset=lambda labels, config: None,
+        prepare=_prepare,
+    ),
+    measures=Measures(
+        loss=lambda config: keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=lambda config: [],
+        columns=lambda targets, outputs: outputs,
+        column_metrics=lambda config: [],
+        key="logits",
+        baseline=lambda data, config: {},
+    ),
+    serving=Serving(
+        spec=lambda config: {"image_bytes": tf.TensorSpec([None], tf.string)},
+        serve=_serve,
+        respond=_respond,
+    ),
+    asking=Asking(
+        pack=lambda files: {"image_bytes": np.array(files, object)},
+        answers=lambda outputs, labels, top: [],
+        report=lambda *args: {},
+    ),
 )
 
 
@@ -117,5 +126,7 @@ def examples(count: int, seed: int = 0, label: bool = True) -> list[bytes]:
     return result
 
 
-def with_fields(**fields) -> Task:
-    return dataclasses.replace(TASK, **fields)
+def with_fields(part: str, **fields) -> Task:
+    """The task with other fields in one part of its contract: "examples", "measures", "serving" or "asking"."""
+    changed = dataclasses.replace(getattr(TASK, part), **fields)
+    return dataclasses.replace(TASK, **{part: changed})

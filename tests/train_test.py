@@ -236,7 +236,7 @@ def test_a_picture_that_fails_does_not_stop_training(tmp_path, capsys):
         raise RuntimeError("no picture today")
 
     config = override(CONFIG, "train.steps=20", "train.deterministic=false")
-    task = dataclasses.replace(TASK, show=broken)
+    task = dataclasses.replace(TASK, asking=dataclasses.replace(TASK.asking, report=broken))
     with Progress(20, interval=0) as progress:
         training.fit(
             task, config, training.train_batches(config), training.validation_batches(),

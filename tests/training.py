@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import multiprocessing
 import os
@@ -27,6 +26,10 @@ from perceiver_keras.config_tree import override
 from perceiver_keras.layers.dropout import Dropout
 from perceiver_keras.layers.normalization import LayerNorm
 from perceiver_keras.loss import SparseCrossEntropy
+from perceiver_keras.tasks.contract.asking import Asking
+from perceiver_keras.tasks.contract.examples import Examples
+from perceiver_keras.tasks.contract.measures import Measures
+from perceiver_keras.tasks.contract.serving import Serving
 from perceiver_keras.tasks.task import Task
 from perceiver_keras.train import Trained, fit
 
@@ -117,20 +120,22 @@ def _unused(*_: Any) -> Any:
 
 
 TASK = Task(
-    **{
-        field.name: _unused
-        for field in dataclasses.fields(Task)
-        if field.default is dataclasses.MISSING
-    }
-    | {
-        "name": "points",
-        "summary": "Points to classes.",
-        "model_class": Classifier,
-        "presets": {},
-        "loss": lambda config: SparseCrossEntropy(config.train.label_smoothing),
-        "metrics": lambda config: [keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
-        "show": picture,
-    }
+    name="points",
+    summary="Points to classes.",
+    model=Classifier,
+    presets={},
+    examples=Examples(
+        spec=_unused, label_key=None, check=_unused, check_dataset=_unused, prepare=_unused
+    ),
+    measures=Measures(
+        loss=lambda config: SparseCrossEntropy(config.train.label_smoothing),
+        metrics=lambda config: [keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
+        columns=_unused,
+        column_metrics=_unused,
+        baseline=_unused,
+    ),
+    serving=Serving(spec=_unused, serve=_unused, respond=_unused),
+    asking=Asking(pack=_unused, answers=_unused, report=picture),
 )
 
 

@@ -1,1 +1,1 @@
-"""One file a command of `perceiver`; `cli.py` has the table."""
+"""One file per command of `perceiver`; the table is in `cli.py`."""

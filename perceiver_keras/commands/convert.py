@@ -26,22 +26,22 @@ KINDS = ("keras", "deepmind", "huggingface", "savedmodel")
 @click.command("convert", epilog=EXAMPLES)
 @click.argument("source", type=click.Path(path_type=Path), metavar="IN")
 @click.argument("out", type=click.Path(path_type=Path), metavar="OUT")
-@click.option("--to", "kind", type=click.Choice(KINDS), required=True, help="What OUT shall be.")
+@click.option("--to", "kind", type=click.Choice(KINDS), required=True, help="The form of OUT.")
 @click.option(
     "--set",
     "overrides",
     multiple=True,
     metavar="KEY=VALUE",
-    help="A size that no tensor tells, e.g. model.process.num_blocks=2; repeatable.",
+    help="A size that the weights do not determine, e.g. model.process.num_blocks=2; repeatable.",
 )
 @options.common_options
 def command(source: Path, out: Path, kind: str, overrides: tuple[str, ...]) -> None:
-    """Convert a model's weights; what IN is, is told by its content.
+    """Convert a model's weights; the kind of IN is recognized by its content.
 
-    IN: a DeepMind pickle, a Hugging Face folder, .safetensors or .bin, or a preset folder of ours. It
-    is read as untrusted: nothing in it is run. OUT: a preset folder (keras), a pickle (deepmind), a
-    folder or .safetensors (huggingface), a SavedModel folder (savedmodel). Tensors that are missing,
-    extra or misshapen are an error that lists them.
+    IN: a DeepMind pickle, a Hugging Face folder, .safetensors or .bin, or a preset folder. It is not
+    trusted: no code in it is run. OUT: a preset folder (keras), a pickle (deepmind), a folder or
+    .safetensors (huggingface), a SavedModel folder (savedmodel). Missing, extra or misshapen tensors
+    are an error that lists them.
     """
     if not source.exists():
         raise PerceiverError(f"{source} does not exist; name a file or a folder.")
@@ -71,7 +71,7 @@ def command(source: Path, out: Path, kind: str, overrides: tuple[str, ...]) -> N
 
 
 def _size(assignment: str) -> tuple[str, Any]:
-    """`model.process.num_blocks=2` as `from_preset` takes it: ("process__num_blocks", 2)."""
+    """`model.process.num_blocks=2` in the form that `from_preset` takes: ("process__num_blocks", 2)."""
     key, equals, text = assignment.partition("=")
     key = key.replace("-", "_")
     if not equals or not key.startswith("model."):
@@ -90,7 +90,7 @@ def _load(source: Path, sizes: dict[str, Any]) -> Any:
         from perceiver_keras.tasks.model import load
 
         if sizes:
-            raise UsageError(f"{source} is a preset folder, which tells all its sizes; omit --set.")
+            raise UsageError(f"{source} is a preset folder, which has all its sizes; omit --set.")
         return load(source)
     from perceiver_keras.tasks.official import load_official
 

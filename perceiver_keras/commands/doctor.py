@@ -1,4 +1,4 @@
-"""`perceiver doctor`: versions, devices, what is missing and how to get it."""
+"""`perceiver doctor`: versions and devices, what is missing and how to get it."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ MARKS = {"ok": "ok     ", "note": "note   ", "missing": "MISSING"}
     show_default=True,
     help="Where runs will go.",
 )
-@click.option("--data-dir", type=click.Path(path_type=Path), help="Where TFDS keeps data sets.")
+@click.option("--data-dir", type=click.Path(path_type=Path), help="Where TFDS keeps its data sets.")
 @common_options
 def command(run_dir: Path, data_dir: Path | None) -> int:
-    """Versions, devices, disk and data: what is missing and how to get it.
+    """Check versions, devices, disk and data: what is missing, and how to get it.
 
-    The exit code is 1 when something necessary is missing.
+    The exit code is 1 if something necessary is missing.
     """
     findings = []
     for finding in checks.examine(run_dir, data_dir):

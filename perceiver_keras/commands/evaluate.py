@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from perceiver_keras.commands.shared import options
-from perceiver_keras.commands.shared.output import answer, say, show_figures
+from perceiver_keras.commands.shared.output import answer, say, show_metrics
 
 EXAMPLES = """\b
 Examples:
@@ -30,10 +30,10 @@ Examples:
 )
 @options.common_options
 def command(task: str, folder: Path, split: str | None, overrides: tuple[str, ...]) -> None:
-    """Loss and metrics of the model in FOLDER, each example counted once.
+    """Measure the model in FOLDER on a split: its loss and metrics, each example counted once.
 
-    FOLDER is what `perceiver train` or `model.save_to_preset` wrote. The trivial guess on the same
-    examples stands beside.
+    FOLDER was written by `perceiver train` or `model.save_to_preset`. The metrics of the trivial
+    guess on the same examples are shown next to the model's.
     """
     the_task, model, config = options.load_preset_folder(folder, task, overrides)
 
@@ -48,7 +48,7 @@ def command(task: str, folder: Path, split: str | None, overrides: tuple[str, ..
         baseline = the_task.measures.baseline(batches, config)
     count = data.records(split).num_examples
     say(f"{count:,} examples of {config.data.dataset}, split {split}")
-    show_figures(metrics, baseline)
+    show_metrics(metrics, baseline)
     answer(
         {
             "task": task,

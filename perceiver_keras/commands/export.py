@@ -1,4 +1,4 @@
-"""`perceiver export FOLDER OUT`: a preset folder to a SavedModel that TensorFlow Serving takes."""
+"""`perceiver export FOLDER OUT`: from a preset folder to a SavedModel for TensorFlow Serving."""
 
 from __future__ import annotations
 
@@ -26,21 +26,22 @@ Examples:
     "--version",
     "version",
     type=click.IntRange(min=1),
-    help="The version's number.  [default: the time in seconds]",
+    help="The number of the version.  [default: the Unix time in seconds]",
 )
 @click.option(
     "--warmup",
     type=click.IntRange(min=0),
     default=8,
     show_default=True,
-    help="Examples of the data set to make warm-up requests of; 0: none.",
+    help="How many examples of the data set become warm-up requests; 0: none.",
 )
 @options.common_options
 def command(folder: Path, out: Path, version: int | None, warmup: int) -> None:
-    """Write the model in FOLDER to OUT/VERSION, whole or not at all.
+    """Export the model in FOLDER to OUT/VERSION, completely or not at all.
 
-    FOLDER is what `perceiver train` or `model.save_to_preset` wrote; OUT is what TensorFlow Serving
-    watches. Signatures: serving_default (raw bytes), serving_examples, serving_tensors, evaluate.
+    FOLDER was written by `perceiver train` or `model.save_to_preset`; OUT is the folder that
+    TensorFlow Serving watches. Signatures: serving_default (raw bytes), serving_examples,
+    serving_tensors, evaluate.
     """
     task, model, config = options.load_preset_folder(folder)
 
@@ -73,7 +74,7 @@ def command(folder: Path, out: Path, version: int | None, warmup: int) -> None:
 
 
 def _examples(task, config, count: int) -> list[bytes]:
-    """Serialized examples for warm-up requests; none, and a word, where the data set isn't here."""
+    """Serialized examples for warm-up requests; none, and a message, if the data set is not available."""
     from perceiver_keras.data.store import source
     from perceiver_keras.tasks.batches import TaskData
 

@@ -1,4 +1,4 @@
-"""`perceiver predict TASK ...`: answers for files or sentences of your own."""
+"""`perceiver predict TASK ...`: a model's answers about your own files or sentences."""
 
 from __future__ import annotations
 
@@ -26,9 +26,10 @@ Examples:
   perceiver predict language_mlm "This is an incomplete sentence where some words are [MASK]."
 
 \b
-What can't be read or decoded is named, the rest is answered, and the exit
-code is then 1. Into a folder (-o pictures/, --save flows/) goes one file a
-request; those that are there already are skipped, so a stopped command goes on.
+Files that can't be read or decoded are named, the others are answered, and
+the exit code is then 1. A folder (-o pictures/, --save flows/) gets one file
+per request; requests whose files exist are skipped, so a command that was
+stopped can be run again.
 """
 
 
@@ -39,29 +40,36 @@ request; those that are there already are skipped, so a stopped command goes on.
     "--model",
     type=click.Path(path_type=Path),
     metavar="FOLDER",
-    help="A SavedModel, or a folder of versions (the newest is taken)."
-    "  [default: runs/TASK/pushed, where it is]",
+    help="A SavedModel, or a folder of versions, of which the newest is used."
+    "  [default: runs/TASK/pushed]",
 )
 @click.option(
     "--weights",
     metavar="FILE|FOLDER",
-    help="In place of --model: a preset folder, as `perceiver train` writes it; official weights "
-    "(a pickle, .safetensors, .bin); or deepmind or huggingface, downloaded once.",
+    help="Instead of --model: a preset folder, as `perceiver train` writes it; official weights "
+    "(a pickle, .safetensors, .bin); or deepmind or huggingface, which are downloaded once.",
 )
 @click.option(
     "--preset",
-    help="With --weights deepmind or huggingface: which.  [default: the task's released one]",
+    help="Which released model, with --weights deepmind or huggingface.  [default: the task's first]",
 )
 @click.option(
-    "--top", type=click.IntRange(min=1), default=5, show_default=True, help="Answers a request."
+    "--top",
+    type=click.IntRange(min=1),
+    default=5,
+    show_default=True,
+    help="How many answers per request.",
 )
 @click.option(
-    "-o", "--out", type=click.Path(), help="A picture of the answers (.png), or a folder of them."
+    "-o",
+    "--out",
+    type=click.Path(),
+    help="A picture of the answers (.png), or a folder for one picture per request.",
 )
 @click.option(
     "--save",
     type=click.Path(),
-    help="The numbers themselves (.npz, .json, or a format of the task's, as .flo), or a folder.",
+    help="The numbers (.npz, .json, or a format of the task such as .flo), or a folder.",
 )
 @options.common_options
 def command(
@@ -74,9 +82,10 @@ def command(
     out: str | None,
     save: str | None,
 ) -> int:
-    """Answers for FILES (files, folders, quoted globs, or - for standard input) or for TEXTS.
+    """Ask a model about FILES (files, folders, quoted globs, or - for standard input) or TEXTS.
 
-    With --json the keys are those of Hugging Face's pipelines (`label`, `score`): list in, list out.
+    With --json the answers have the keys of Hugging Face's pipelines (`label`, `score`), one list
+    entry per request.
     """
     if model and weights:
         raise UsageError("--model and --weights name two models; give one of them.")
@@ -88,7 +97,7 @@ def command(
     the_task = registry.get(task)
     written = Files(the_task, out, save)
     asked = iter(the_task.asking.requests(words))
-    first = list(islice(asked, 1))  # wrong words are an error before any model is loaded
+    first = list(islice(asked, 1))  # wrong arguments are an error before any model is loaded
     predictor = _from_weights(task, weights, preset) if weights else _from_saved_model(task, model)
 
     results: list[Result] = []
@@ -118,7 +127,7 @@ def command(
 
 
 class Predictor:
-    """A model behind one function: raw inputs to named outputs, one row a request."""
+    """A model behind one function: raw inputs to named outputs, one row per request."""
 
     def __init__(self, task: Any, name: str, run: Callable[..., Any], labels: Any):
         self.task, self.name, self.run, self.labels = task, name, run, labels
@@ -131,8 +140,8 @@ def _from_saved_model(task_name: str, model: Path | None) -> Predictor:
     default = Path("runs") / task_name / "pushed"
     if model is None and not default.is_dir():
         raise UsageError(
-            f"Name the model with --model or --weights; {default} is not here. "
-            f"`perceiver run {task_name}` makes it."
+            f"Name the model with --model or --weights; the default, {default}, does not exist. "
+            f"`perceiver run {task_name}` creates it."
         )
     servable = Servable(str(model or default))
     about = servable.task
@@ -142,7 +151,7 @@ def _from_saved_model(task_name: str, model: Path | None) -> Predictor:
     takes = servable.signature("serving_default").inputs
 
     def run(raw: dict[str, Any]) -> Any:
-        # A task may read more than this model takes: a film's frames for one that only hears.
+        # A task may read more than this model takes: a video's frames for a model of sounds alone.
         return servable.predict("serving_default", **{k: raw[k] for k in raw if k in takes})
 
     return Predictor(registry.get(task_name), str(servable.folder), run, about.get("labels"))
@@ -169,11 +178,11 @@ def _batches(requests: Iterator[Any], size: int) -> Iterator[list[Any]]:
 
 
 def _answer_all(predictor: Predictor, results: Sequence[Result], top: int) -> None:
-    """Fills in every result; a content that spoils the batch is found by asking one by one."""
+    """Fills in every result; if the batch fails, each request is asked alone to find the bad ones."""
     readable = [result for result in results if not result.error]
     try:
         _fill(predictor, readable, top)
-    except Exception:  # TensorFlow's, or a task's own words on a content it can't take
+    except Exception:  # of TensorFlow, or of a task whose `pack` can't take some content
         for result in readable:
             try:
                 _fill(predictor, [result], top)
@@ -200,7 +209,7 @@ def _why(error: Exception) -> str:
 
 
 def _line(entry: Any) -> str:
-    """Hugging Face's dictionaries as `label 98.2%`, anything else as it is."""
+    """Dictionaries with Hugging Face's keys as `label 98.2%`, anything else unchanged."""
     if isinstance(entry, list) and entry and all(isinstance(e, list) for e in entry):
         return " | ".join(_line(e) for e in entry)
     if isinstance(entry, list) and all(isinstance(e, dict) and "score" in e for e in entry):

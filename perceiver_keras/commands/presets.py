@@ -1,4 +1,4 @@
-"""`perceiver presets [TASK]`: names, sizes and sources; `docs/sources.md` is made of it."""
+"""`perceiver presets [TASK]`: names, sizes and sources; also the page docs/sources.md."""
 
 from __future__ import annotations
 
@@ -19,13 +19,10 @@ Examples:
 
 @click.command("presets", epilog=EXAMPLES)
 @click.argument("task", metavar="[TASK]", required=False)
-@click.option("--markdown", is_flag=True, help="The page docs/sources.md.")
+@click.option("--markdown", is_flag=True, help="Print the page docs/sources.md.")
 @common_options
 def command(task: str | None, markdown: bool) -> None:
-    """The presets of TASK, or of all: latents N x D, layers, data set, steps and source.
-
-    Also those of the released models that have no task of their own yet.
-    """
+    """List the presets of TASK, or of all tasks: latents N x D, layers, data set, steps and source."""
     rows = describe(task)
     if markdown:
         say(page(rows))
@@ -39,7 +36,7 @@ KEYS = ("task", "preset", "latents", "layers", "dataset", "steps", "source")
 
 
 def describe(task: str | None = None) -> list[dict[str, Any]]:
-    """One flat row a preset, sorted within its task, keys in the order of `HEAD`."""
+    """One flat row per preset, sorted within its task, with its keys in the order of `HEAD`."""
     from perceiver_keras.tasks.presets import list_presets
 
     rows = list_presets(task)

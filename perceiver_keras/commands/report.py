@@ -1,4 +1,4 @@
-"""`perceiver report RUN_DIR`: the report of a finished run, made anew."""
+"""`perceiver report RUN_DIR`: the result of a finished run, and its report rendered again."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ Examples:
 
 @click.command("report", epilog=EXAMPLES)
 @click.argument("run_dir", type=click.Path(path_type=Path), metavar="RUN_DIR")
-@click.option("--open", "open_it", is_flag=True, help="Show it in the browser.")
+@click.option("--open", "open_it", is_flag=True, help="Open the report in the browser.")
 @common_options
 def command(run_dir: Path, open_it: bool) -> None:
-    """Where a run stands, and its report.html, rendered again from what the run left."""
+    """Show the result of a run, and render its report.html again from the files in RUN_DIR."""
     from perceiver_keras.show import report
 
     page = report.render_run(run_dir)
     run = report.read_run(run_dir)
     verdict = "blessed" if run["blessed"] else "trained, but not blessed"
-    figures = ", ".join(f"{name} {report.number(v)}" for name, v in sorted(run["metrics"].items()))
-    say(f"{run['task']} ({run['preset']}, seed {run['seed']}): {verdict}; {figures}")
+    metrics = ", ".join(f"{name} {report.number(v)}" for name, v in sorted(run["metrics"].items()))
+    say(f"{run['task']} ({run['preset']}, seed {run['seed']}): {verdict}; {metrics}")
     for reason in run.get("refused_because", ()):
         say(f"  {reason}")
     say(f"  pushed    {run['pushed_model'] or 'nothing'}")

@@ -1,4 +1,4 @@
-"""`perceiver reproduce BENCHMARK --data DIR --weights FILE`: a published figure, claimed against measured."""
+"""`perceiver reproduce BENCHMARK --data DIR --weights FILE`: a published result, measured again."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ Examples:
   perceiver reproduce kitti-2015 --data KITTI --weights huggingface --tiling notebook
 
 \b
-The record holds the figures of every example: the same command goes on after
-a kill, and says the result again when all is measured.
+The record keeps the results of every example: run the same command again to
+resume after a stop, or to show the result once all examples are measured.
 """
 
 
@@ -37,7 +37,7 @@ a kill, and says the result again when all is measured.
     "--record",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Where the measurement is kept (JSON).  [default: runs/reproduce/BENCHMARK.json]",
+    help="Where the measurements are kept (JSON).  [default: runs/reproduce/BENCHMARK.json]",
 )
 @options.common_options
 def command(
@@ -47,7 +47,7 @@ def command(
     tiling: str | None,
     record: Path | None,
 ) -> None:
-    """Measures a published figure by its own protocol; without BENCHMARK, lists them."""
+    """Measure a published result by its own protocol; without BENCHMARK, list the results."""
     from perceiver_keras import reproduce
 
     if benchmark is None:
@@ -90,8 +90,8 @@ def _list(benchmarks: dict) -> None:
                                     "data": b.data, "note": b.note} for b in benchmarks.values()}})  # fmt: skip
 
 
-def _spelled(figures: dict) -> str:
-    return ", ".join(f"{name} {value:g}" for name, value in figures.items())
+def _spelled(values: dict) -> str:
+    return ", ".join(f"{name} {value:g}" for name, value in values.items())
 
 
 def _show(whole: dict, record: Path) -> None:
@@ -107,11 +107,11 @@ def _show(whole: dict, record: Path) -> None:
         )
         for name in names
     ]
-    say(table(("FIGURE", "CLAIMED", "MEASURED", "DIFFERENCE"), rows))
+    say(table(("METRIC", "CLAIMED", "MEASURED", "DIFFERENCE"), rows))
     if len(whole["groups"]) > 1:
         first = next(iter(claimed))
         say()
-        groups = [(name, float(figures[first])) for name, figures in whole["groups"].items()]
+        groups = [(name, float(values[first])) for name, values in whole["groups"].items()]
         say(table(("PART", first.upper()), groups))
     for line in filter(None, (whole["note"], f"Record: {record}")):
         say(line)

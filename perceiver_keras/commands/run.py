@@ -1,4 +1,4 @@
-"""`perceiver run TASK`: the whole pipeline, and what to do next."""
+"""`perceiver run TASK`: the whole pipeline, then a summary and what to do next."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ Examples:
   perceiver run image_classification --beam-runner FlinkRunner --beam-arg flink_master=localhost:8081
 
 \b
-The same command again: goes on where a run was stopped, and takes from the
-cache what has not changed. Exit codes: 0 pushed, 1 failed, 2 wrong usage,
-3 trained but not blessed, 130 interrupted.
+Run the same command again to resume a stopped run; components whose inputs
+have not changed come from the cache. Exit codes: 0 pushed, 1 failed, 2 wrong
+usage, 3 trained but not blessed, 130 interrupted.
 """
 
 
@@ -35,24 +35,32 @@ cache what has not changed. Exit codes: 0 pushed, 1 failed, 2 wrong usage,
 @click.option(
     "--run-dir",
     type=click.Path(path_type=Path),
-    help="Holds everything of the run: metadata, artifacts, checkpoints, pushed models, report."
+    help="Folder for the whole run: metadata, artifacts, checkpoints, pushed models, report."
     "  [default: runs/TASK]",
 )
 @click.option(
     "--rebaseline",
     is_flag=True,
-    help="Do not compare with the last blessed model: labels or inputs have changed on purpose.",
+    help="Do not compare with the last blessed model; for intended changes of labels or inputs.",
 )
-@click.option("--no-cache", is_flag=True, help="Run every component, whatever earlier runs hold.")
-@click.option("--beam-runner", metavar="NAME", help="DirectRunner (default), FlinkRunner, …")
+@click.option(
+    "--no-cache", is_flag=True, help="Run every component, even if an earlier run has its result."
+)
+@click.option(
+    "--beam-runner", metavar="NAME", help="Beam's runner: DirectRunner (default), FlinkRunner, …"
+)
 @click.option(
     "--beam-arg",
     "beam_args",
     multiple=True,
     metavar="KEY=VALUE",
-    help="An argument of Beam's runner; repeatable.",
+    help="An argument for Beam's runner; repeatable.",
 )
-@click.option("--metadata", metavar="URI", help="mysql://USER:PASSWORD@HOST:PORT/DATABASE.")
+@click.option(
+    "--metadata",
+    metavar="URI",
+    help="The metadata store, mysql://USER:PASSWORD@HOST:PORT/DATABASE.  [default: SQLite in RUN_DIR]",
+)
 @options.common_options
 def command(
     task: str,
@@ -67,16 +75,16 @@ def command(
     beam_args: tuple[str, ...],
     metadata: str | None,
 ) -> int:
-    """Data, training, gate, export, push and report of TASK, as one TFX pipeline.
+    """Run TASK as one TFX pipeline: data, training, gate, export, push and report.
 
-    A model is pushed when it reaches every threshold, is not worse than the last blessed one and
+    A model is pushed if it reaches every threshold, is not worse than the last blessed one, and
     serves in a fresh process.
     """
     run_dir = run_dir or Path("runs") / task
     beam = beam_arguments(beam_runner, beam_args)
-    # First everything that may be wrong in the request: TFX takes half a minute to import.
+    # Find mistakes in the request before importing TFX, which takes half a minute.
     _check_configuration(task, preset, config_files, overrides, seed)
-    say(f"Starting TFX; everything of this run goes to {run_dir} …")
+    say(f"Starting TFX; this run is kept in {run_dir} …")
 
     from pipeline.local_runner import run
     from pipeline.settings import PipelineSettings
@@ -108,7 +116,7 @@ def _check_configuration(task_name: str, *rest: Any) -> None:
 
 
 def beam_arguments(runner: str | None, arguments: tuple[str, ...]) -> tuple[str, ...]:
-    """Beam's own spelling of what was asked for; empty for the default runner.
+    """The arguments in Beam's own spelling; empty for the default runner.
 
     Raises:
       UsageError: an argument is not KEY or KEY=VALUE.
@@ -116,8 +124,8 @@ def beam_arguments(runner: str | None, arguments: tuple[str, ...]) -> tuple[str,
     for argument in arguments:
         if not argument.strip("-") or " " in argument.split("=")[0]:
             raise UsageError(
-                f"--beam-arg {argument!r} is not understood; "
-                "write KEY=VALUE, e.g. flink_master=localhost:8081."
+                f"--beam-arg {argument!r} is neither KEY nor KEY=VALUE; "
+                "write it as in flink_master=localhost:8081."
             )
     if not (runner or arguments):
         return ()
@@ -126,7 +134,7 @@ def beam_arguments(runner: str | None, arguments: tuple[str, ...]) -> tuple[str,
 
 
 def _read_back(pushed: str | None) -> dict[str, Any] | None:
-    """One answer of the pushed model, in a process of its own, as a server would give it."""
+    """One answer of the pushed model from a fresh process, as a server would give it."""
     if pushed is None:
         return None
     child = subprocess.run(
@@ -143,7 +151,7 @@ def _read_back(pushed: str | None) -> dict[str, Any] | None:
 
 
 def summary(record: dict[str, Any], run_dir: Path, read_back: dict[str, Any] | None) -> None:
-    """What came of the run, where everything is and what to do next."""
+    """Prints the result of the run, where everything is, and what to do next."""
     say()
     rows = [
         (name, float(value), f"{record['thresholds'].get(name, ''):}", _at(record, name))
@@ -160,8 +168,8 @@ def summary(record: dict[str, Any], run_dir: Path, read_back: dict[str, Any] | N
         for reason in record.get("refused_because", ()):
             say(f"  {reason}")
     if read_back:
-        said = json.dumps(read_back.get("answer", read_back), ensure_ascii=False)
-        say(f"Read back from the pushed model in a fresh process: {said}")
+        shown = json.dumps(read_back.get("answer", read_back), ensure_ascii=False)
+        say(f"Read back from the pushed model in a fresh process: {shown}")
     say(f"\n  seed      {record['seed']}")
     places = [
         ("report", record["report"]),
@@ -176,7 +184,7 @@ def summary(record: dict[str, Any], run_dir: Path, read_back: dict[str, Any] | N
     if record["pushed_model"]:
         say(f"  perceiver predict {record['task']} FILE --model {record['pushed_model']}")
     else:
-        say("  mend what is said above and run again; other components come from the cache")
+        say("  fix the problems above and run again; unchanged components come from the cache")
     say(f"  perceiver report {run_dir} --open")
 
 

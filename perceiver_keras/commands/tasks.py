@@ -12,6 +12,6 @@ from perceiver_keras.tasks import registry
 @click.command("tasks", epilog="\b\nExample:\n  perceiver tasks")
 @common_options
 def command() -> None:
-    """The tasks, one a line. Names may be spelled with `_` or `-`."""
+    """List the tasks, one per line. Their names may be spelled with `_` or `-`."""
     say(table(("TASK", "CLASS", "WHAT"), registry.ROWS))
     answer({"tasks": [row._asdict() for row in registry.ROWS]})

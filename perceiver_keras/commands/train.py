@@ -1,4 +1,4 @@
-"""`perceiver train TASK`: from TFDS straight to a preset folder, without the pipeline."""
+"""`perceiver train TASK`: straight from TFDS to a preset folder, without the pipeline."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from perceiver_keras.commands.shared import options
-from perceiver_keras.commands.shared.output import answer, say, show_figures
+from perceiver_keras.commands.shared.output import answer, say, show_metrics
 
 EXAMPLES = """\b
 Examples:
@@ -16,8 +16,9 @@ Examples:
   perceiver train image_classification --config mine.yaml --seed 7 --json
 
 \b
-The same command again goes on from the newest checkpoint in RUN_DIR/training.
-RUN_DIR/preset is then what `perceiver evaluate`, `export` and `predict` take.
+Run the same command again to resume from the newest checkpoint in
+RUN_DIR/training. `perceiver evaluate`, `export` and `predict` take the trained
+model in RUN_DIR/preset.
 """
 
 
@@ -27,7 +28,7 @@ RUN_DIR/preset is then what `perceiver evaluate`, `export` and `predict` take.
 @click.option(
     "--run-dir",
     type=click.Path(path_type=Path),
-    help="Checkpoints, TensorBoard's logs and the trained model.  [default: runs/train_TASK]",
+    help="Folder for checkpoints, TensorBoard logs and the trained model.  [default: runs/train_TASK]",
 )
 @options.common_options
 def command(
@@ -68,8 +69,8 @@ def command(
         run_dir / "preset", task_config=config, preset=preset, labels=data.labels
     )
     last = trained.history[-1] if trained.history else {}
-    show_figures({name: value for name, value in last.items() if name.startswith("val_")})
-    resumed = f" (went on from step {trained.resumed_from})" if trained.resumed_from else ""
+    show_metrics({name: value for name, value in last.items() if name.startswith("val_")})
+    resumed = f" (resumed from step {trained.resumed_from})" if trained.resumed_from else ""
     say(f"{trained.steps:,} steps{resumed}, {trained.seconds:.1f} s, seed {config.train.seed}")
     say(f"  model     {folder}\n  logs      {run_dir / 'logs'}")
     say(f"\nNext:\n  perceiver evaluate {task} {folder}\n  perceiver export {folder} served")

@@ -1,7 +1,6 @@
 """Sound: WAV bytes to samples, rates, log-mel. Stateless, TensorFlow core ops; other formats by ffmpeg.
 
-Samples are float32 in [-1, 1], S of them, one channel. The graph functions run in tf.data and in the served
-graph alike.
+S samples are float32 in [-1, 1], one channel. The graph functions run both in tf.data and in the served graph.
 """
 
 from __future__ import annotations
@@ -16,19 +15,19 @@ import tensorflow as tf
 
 from perceiver_keras.data.video import ffmpeg
 
-_SMALLEST = 1e-6  # of a mel band's power: silence has a finite logarithm
+_SMALLEST = 1e-6  # added to a mel band's power, so that silence has a finite logarithm
 
 
 # === In the graph ===
 
 
 def decode_wav(encoded: tf.Tensor, samples: tf.Tensor | int, rate: int) -> tf.Tensor:
-    """A WAV of 16 bits as `samples` samples at `rate`, cut at the end or followed by silence.
+    """A 16-bit WAV as `samples` samples at `rate`, cut at the end or followed by silence.
 
     Args:
-      encoded: string []; several channels become their mean.
+      encoded: string []; channels are averaged.
       samples: S, a number or int32 [].
-      rate: Samples a second; another rate in the file is resampled.
+      rate: Samples per second; a file with another rate is resampled.
 
     Returns:
       float32 [S] in [-1, 1].
@@ -39,18 +38,18 @@ def decode_wav(encoded: tf.Tensor, samples: tf.Tensor | int, rate: int) -> tf.Te
 
 
 def decode_whole(encoded: tf.Tensor, rate: int) -> tf.Tensor:
-    """As `decode_wav`, all of it: float32 [n]."""
+    """Like `decode_wav`, but at full length: float32 [n]."""
     sound, file_rate = tf.audio.decode_wav(encoded)
     return resample(tf.reduce_mean(sound, axis=1), file_rate, rate)
 
 
 def resample(sound: tf.Tensor, rate_in: tf.Tensor, rate_out: int) -> tf.Tensor:
-    """[n] at one rate to [n · rate_out / rate_in], by a Lanczos kernel that filters what would alias."""
+    """[n] at one rate to [n · rate_out / rate_in], by a Lanczos kernel that filters out what would alias."""
 
     def other() -> tf.Tensor:
         ratio = tf.cast(rate_out / rate_in, tf.float32)
         count = tf.cast(tf.shape(sound)[0], tf.int64) * rate_out // tf.cast(rate_in, tf.int64)
-        column = tf.raw_ops.ScaleAndTranslate(  # as tf.image.resize, but with just this ratio
+        column = tf.raw_ops.ScaleAndTranslate(  # like tf.image.resize, but with exactly this ratio
             images=sound[None, :, None, None],
             size=tf.stack([tf.maximum(tf.cast(count, tf.int32), 1), 1]),
             scale=tf.stack([ratio, 1.0]),
@@ -71,9 +70,9 @@ def log_mel(
 
     Args:
       sound: float32 [..., S].
-      rate: Samples a second.
+      rate: Samples per second.
       bins: Bands, from 0 Hz to `high` (None: half the rate).
-      window: Samples of a window.
+      window: Samples per window.
       hop: Samples from one window to the next; silence is added at the end so that there are S / hop windows.
 
     Returns:
@@ -92,7 +91,7 @@ def log_mel(
 
 
 def encode_wav(samples: np.ndarray, rate: int) -> bytes:
-    """float [S] in [-1, 1], clipped, as a WAV of 16 bits."""
+    """float [S], clipped to [-1, 1], as a 16-bit WAV."""
     numbers = np.rint(np.asarray(samples, np.float64) * 32768).clip(-32768, 32767).astype("<i2")
     buffer = io.BytesIO()
     with wave.open(buffer, "wb") as file:
@@ -104,13 +103,13 @@ def encode_wav(samples: np.ndarray, rate: int) -> bytes:
 
 
 def check_wav(encoded: bytes) -> str | None:
-    """Why the bytes are no WAV that `decode_wav` can take, in words; None if they are one."""
+    """Why `decode_wav` cannot take the bytes, in a readable message; None if it can."""
     if not encoded:
         return "empty"
     try:
         with wave.open(io.BytesIO(encoded)) as file:
             if file.getsampwidth() != 2:
-                return f"a WAV of {8 * file.getsampwidth()} bits; 16 are expected"
+                return f"a WAV with {8 * file.getsampwidth()} bits per sample; expected 16"
             size = file.getnframes() * file.getnchannels() * 2
             missing = size - len(file.readframes(file.getnframes()))
     except (wave.Error, EOFError, struct.error) as error:
@@ -119,11 +118,11 @@ def check_wav(encoded: bytes) -> str | None:
 
 
 def as_wav(content: bytes | str | os.PathLike[str], rate: int = 48_000) -> bytes:
-    """Any sound, or a video's sound, as a WAV that `decode_wav` takes; such a WAV stays as it is.
+    """Any sound, or a video's sound, as a WAV that `decode_wav` takes; if it is one already, it is returned unchanged.
 
     Args:
       content: A file's path, or its bytes.
-      rate: Of the WAV, where one has to be made.
+      rate: Of the WAV, if one has to be made.
 
     Raises:
       PerceiverError: ffmpeg finds no sound in it.

@@ -1,8 +1,7 @@
 """Pictures: encoded bytes to pixels, resizing, cropping, turning. Stateless, TensorFlow core ops.
 
-The same functions run in tf.data and in the served graph. H, W are a picture's rows and columns,
-C its channels; pixels are in 0..255, uint8 as decoded and float32 from the first resize on. A
-`seed` is an int32 [2] that the caller makes anew for each example.
+The same functions run in tf.data and in the served graph. H, W are a picture's rows and columns, C its channels; pixels
+are in 0..255, uint8 as decoded and float32 from the first resize on. A `seed` is an int32 [2], new for each example.
 """
 
 from __future__ import annotations
@@ -17,8 +16,8 @@ import tensorflow as tf
 IMAGENET_MEAN = (0.485 * 255, 0.456 * 255, 0.406 * 255)
 IMAGENET_STDDEV = (0.229 * 255, 0.224 * 255, 0.225 * 255)
 
-MAX_PIXELS = 64 << 20  # a header that declares more is refused before anything is decoded
-LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601; they sum to 1, so that grey stays what it was
+MAX_PIXELS = 64 << 20  # files whose header declares more are refused before they are decoded
+LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601; they sum to 1, so that grey stays unchanged
 
 
 # === Bytes to pixels ===
@@ -27,8 +26,8 @@ LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601; they sum to 1, so that grey stays 
 def decode_image(encoded: tf.Tensor, channels: int) -> tf.Tensor:
     """Decodes PNG, JPEG, BMP or the first frame of a GIF.
 
-    Alpha is dropped, not composited (as PIL's `convert("RGB")` does); 16 bits a channel keep their
-    upper 8; grey is repeated to three channels, colour weighed to one. EXIF orientation is ignored.
+    Alpha is dropped, not composited (like PIL's `convert("RGB")`); 16 bits per channel keep their upper 8; grey is
+    repeated to three channels, colour becomes one channel of luma. EXIF orientation is ignored.
 
     Args:
       encoded: string [].
@@ -37,7 +36,7 @@ def decode_image(encoded: tf.Tensor, channels: int) -> tf.Tensor:
     Returns:
       uint8 [H, W, channels].
     """
-    # 0: as in the file. A fixed number is refused for some formats (grey from GIF, BMP with alpha).
+    # 0 means as in the file. A fixed number fails for some formats (grey from GIF, BMP with alpha).
     image = tf.io.decode_image(encoded, channels=0, expand_animations=False)
     return _with_channels(tf.ensure_shape(image, [None, None, None]), channels)
 
@@ -66,12 +65,12 @@ def _with_channels(image: tf.Tensor, channels: int) -> tf.Tensor:
 def resize(
     image: tf.Tensor, size: Sequence[int], method: str = "bilinear", antialias: bool = False
 ) -> tf.Tensor:
-    """[..., H, W, C] to float32 [..., size[0], size[1], C]; bicubic may leave 0..255 a little."""
+    """[..., H, W, C] to float32 [..., size[0], size[1], C]; bicubic results may lie slightly outside 0..255."""
     return tf.cast(tf.image.resize(image, size, method=method, antialias=antialias), tf.float32)
 
 
 def central_crop(image: tf.Tensor, size: int, margin: int = 32) -> tf.Tensor:
-    """The middle square, size / (size + margin) of the short side, bicubic to `size`.
+    """The middle square, size / (size + margin) of the short side, resized to `size` (bicubic).
 
     The official ImageNet test recipe: 224/256 for the default (docs/architecture.md, Training recipes).
 
@@ -90,11 +89,11 @@ def central_crop(image: tf.Tensor, size: int, margin: int = 32) -> tf.Tensor:
 
 
 def random_crop_flip(image: tf.Tensor, size: int, seed: tf.Tensor) -> tf.Tensor:
-    """The "inception" crop, 8 to 100 % of the area at an aspect of 3/4 to 4/3, and a random flip.
+    """The "inception" crop, 8 to 100 % of the area at an aspect ratio of 3/4 to 4/3, and a random flip.
 
     Args:
       image: [H, W, C].
-      size: Side of the result, by bicubic interpolation.
+      size: Side of the result (bicubic).
       seed: int32 [2].
 
     Returns:
@@ -109,8 +108,8 @@ def random_crop_flip(image: tf.Tensor, size: int, seed: tf.Tensor) -> tf.Tensor:
 def decode_random_crop_flip(encoded: tf.Tensor, channels: int, size: int, seed: tf.Tensor):
     """`random_crop_flip(decode_image(encoded, channels), size, seed)`, faster for a JPEG.
 
-    Only the blocks of the JPEG under the crop are decoded, which is most of what a training
-    picture costs. Returns float32 [size, size, channels].
+    Only the JPEG's blocks under the crop are decoded; decoding is most of what a training picture costs. Returns
+    float32 [size, size, channels].
     """
 
     def part() -> tf.Tensor:
@@ -151,10 +150,10 @@ def _resize_flip(image: tf.Tensor, size: int, seed: tf.Tensor) -> tf.Tensor:
 def random_affine(
     image: tf.Tensor, degrees: float, scale: float, pixels: float, seed: tf.Tensor
 ) -> tf.Tensor:
-    """Turns, scales and moves [H, W, C] about its centre, bilinear; zeros come in. float32.
+    """Rotates, scales and moves [H, W, C] about its centre (bilinear), with zeros outside. float32.
 
     Args:
-      degrees: The turn is uniform in -degrees..degrees.
+      degrees: The rotation is uniform in -degrees..degrees.
       scale: Rows and columns are each scaled by a factor uniform in 1-scale..1+scale.
       pixels: The move along each axis is uniform in -pixels..pixels.
     """
@@ -194,20 +193,19 @@ def normalise(
     return (image - tf.constant(mean, tf.float32)) / tf.constant(stddev, tf.float32)
 
 
-# === Judging bytes before they are taken (Python, not a graph) ===
+# === Checking bytes before they are used (Python, not a graph) ===
 
 
 def check_image(encoded: bytes, max_pixels: int = MAX_PIXELS) -> str | None:
-    """Why the bytes are no picture that `decode_image` can take, in words; None if they are one.
+    """Why `decode_image` cannot take the bytes, in a readable message; None if it can.
 
-    The size that the header declares is looked at first: a file of a few kilobytes may decode to
-    gigabytes.
+    The size that the header declares is checked first: a file of a few kilobytes may decode to gigabytes.
     """
     if not encoded:
         return "empty"
     size = image_size(encoded)
     if size is None:
-        return f"not a PNG, JPEG, GIF or BMP: {len(encoded)} bytes that begin {encoded[:8]!r}"
+        return f"not a PNG, JPEG, GIF or BMP: {len(encoded)} bytes that begin with {encoded[:8]!r}"
     height, width = size
     if height < 1 or width < 1:
         return f"declares {height} x {width} pixels"
@@ -225,7 +223,7 @@ def check_image(encoded: bytes, max_pixels: int = MAX_PIXELS) -> str | None:
 
 
 def image_size(encoded: bytes) -> tuple[int, int] | None:
-    """(rows, columns) as a PNG's, JPEG's, GIF's or BMP's header declares; None if it is none."""
+    """(rows, columns) as the header of a PNG, JPEG, GIF or BMP declares them; None if there is no such header."""
     try:
         if encoded.startswith(b"\x89PNG\r\n\x1a\n"):
             width, height = struct.unpack(">II", encoded[16:24])
@@ -244,7 +242,7 @@ def image_size(encoded: bytes) -> tuple[int, int] | None:
 
 
 def _jpeg_size(encoded: bytes) -> tuple[int, int] | None:
-    """The size in a JPEG's first frame header, found by hopping from marker to marker."""
+    """The size in a JPEG's first frame header, found by going from marker to marker."""
     place = 2
     while place + 4 <= len(encoded):
         if encoded[place] != 0xFF:

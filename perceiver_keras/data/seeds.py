@@ -1,4 +1,4 @@
-"""Stateless seeds: every random step is a function of (run seed, epoch, index), so nothing random has a state."""
+"""Stateless seeds: every random step is a function of (run seed, epoch, index), so no generator keeps a state."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import tensorflow as tf
 
 
 def seed_pair(seed: int) -> tf.Tensor:
-    """A Python integer of up to 62 bits as the int32 [2] that stateless operations take."""
+    """A non-negative integer of up to 62 bits as the int32 [2] that stateless operations take."""
     return tf.constant([seed & 0x7FFFFFFF, (seed >> 31) & 0x7FFFFFFF], tf.int32)
 
 
 def fold_in(seed: tf.Tensor, number: tf.Tensor | int) -> tf.Tensor:
-    """A new seed, int32 [2], from a seed and a whole number."""
+    """A new seed, int32 [2], from a seed and an integer."""
     number = tf.cast(number, tf.int32)
     return tf.random.experimental.stateless_fold_in(seed, number, alg="philox")
 
 
 def example_seed(root: tf.Tensor, epoch: tf.Tensor, index: tf.Tensor) -> tf.Tensor:
-    """int32 [2], the same for the same (run seed, epoch, index) and for no other."""
+    """int32 [2], determined by (run seed, epoch, index) and different for each of them."""
     return fold_in(fold_in(root, epoch), index)

@@ -21,20 +21,6 @@ def linear_positions(size: Size) -> tf.Tensor:
     return -1.0 + tf.cast(tf.range(size), tf.float64) * step
 
 
-def positions_of_points(points: tf.Tensor, grid: Sequence[Size]) -> tf.Tensor:
-    """Positions -1 + 2·index/size of flat row-major indices into a grid: [P] -> float64 [P, d].
-
-    This is the official rule for subsampled queries. Unlike in `linear_positions`, the last index
-    does not reach 1. The released video model is always decoded this way.
-    """
-    rest, indices = tf.cast(points, tf.int64), []
-    for size in reversed(grid):  # not tf.unravel_index, which XLA lacks
-        size = tf.cast(size, tf.int64)
-        indices.append(-1.0 + 2.0 * tf.cast(rest % size, tf.float64) / tf.cast(size, tf.float64))
-        rest //= size
-    return tf.stack(indices[::-1], axis=-1)
-
-
 def _waves(positions: tf.Tensor, resolution: Size, num_bands: int) -> tuple[tf.Tensor, tf.Tensor]:
     """sin and cos of π·f·p for K frequencies from 1 to resolution/2: float64 [L] -> float32 [L, K].
 
@@ -194,7 +180,11 @@ class FourierPositionEncoding(_PositionEncoding):
         return self.of_axes([_point_positions(size) for size in grid], grid)
 
     def of_points(self, points: tf.Tensor, grid: Sequence[Size]) -> tf.Tensor:
-        """Features of flat row-major indices into a grid, at -1 + 2·index/size: [..., P] -> [..., P, channels]."""
+        """Features of flat row-major indices into a grid, at -1 + 2·index/size: [..., P] -> [..., P, channels].
+
+        This is the official rule for subsampled queries. Unlike in `linear_positions`, the last index does not reach 1.
+        The released video model is always decoded this way.
+        """
         if self._is_rounded(grid):
             of_axes = self._tables(grid, False)
         else:

@@ -16,7 +16,7 @@ def attention_over_pictures(
     """One row per picture: the picture, the mean over all latents, and a few single latents.
 
     The latents are those that attend most sharply (least entropy over the pictures shown), if possible
-    each to a different place, so that the same map is not shown several times.
+    each to a different place, so that the same map is not shown several times. The figure's label is its caption.
 
     Args:
       pictures: [B, H, W, C], any range.
@@ -46,6 +46,10 @@ def attention_over_pictures(
                     _overlay(axes, heat, pictures.shape[1], pictures.shape[2])
                 if row == 0:
                     axes.set_title(title, fontsize=8, color=style.GREY)
+    figure.set_label(
+        "Bright: what the encoder's cross-attention reads. The mean over all latents, then the latents with the "
+        "sharpest attention."
+    )
     return figure
 
 

@@ -21,6 +21,8 @@ def prediction_grid(
 ) -> Figure:
     """Half are wrong, the most confident mistakes first; half are right, the least confident first.
 
+    The figure's label is its caption.
+
     Args:
       pictures: [B, H, W, C], any range.
       truth: Classes, integers [B].
@@ -43,6 +45,9 @@ def prediction_grid(
             axes.set_title(text, color=style.GREEN if right else style.RED, fontsize=8, pad=4)
         if not len(chosen):
             figure.text(0.5, 0.5, "no pictures", ha="center", color=style.GREY)
+    figure.set_label(
+        "The most confident mistakes and the least confident right answers, with the model's probability."
+    )
     return figure
 
 

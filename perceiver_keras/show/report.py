@@ -23,10 +23,6 @@ from perceiver_keras.show import style
 
 # The order in which the page shows them; JSON's keys are sorted.
 SPLITS = ("train", "validation", "test")
-GRAPH = (
-    *("TfdsExampleGen", "StatisticsGen", "SchemaGen", "ExampleValidator", "Transform", "Trainer"),
-    *("baseline", "Evaluator", "ServingValidator", "AtomicPusher", "ReportGen"),
-)
 
 TEMPLATE = Path(__file__).with_name("report.html")
 
@@ -247,7 +243,8 @@ def number(value: float) -> str:
 
 def _components(run: Mapping[str, Any]) -> list[dict[str, Any]]:
     seconds, cached = run.get("seconds", {}), set(run.get("cached", []))
-    ordered = sorted(seconds.items(), key=lambda item: _place(item[0], GRAPH))
+    order = run.get("components", ())  # JSON's keys are sorted
+    ordered = sorted(seconds.items(), key=lambda item: _place(item[0], order))
     longest = max(seconds.values(), default=0) or 1
     return [
         {

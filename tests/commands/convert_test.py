@@ -1,4 +1,4 @@
-"""Official files through the command: to a folder of ours, to the other official form, to a SavedModel."""
+"""Official files through the command: to a preset folder, to the other official form, to a SavedModel."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def convert(*arguments: str | Path, code: int = 0):
 
 @pytest.fixture(scope="module")
 def model():
-    """The released Fourier classifier, small, with weights of our own."""
+    """The released Fourier classifier at a small size, with random weights."""
     return pk.ImageClassifier.from_preset(
         "imagenet_fourier_position_encoding",
         **SIZES,
@@ -43,7 +43,7 @@ def pictures() -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def folder(model, tmp_path_factory) -> Path:
-    """A preset folder made by the command from DeepMind's form."""
+    """A preset folder that the command made from a DeepMind pickle."""
     place = tmp_path_factory.mktemp("converted")
     pk.convert.save_deepmind(model, place / "official.pystate")
     sizes = ["--set", "model.image_size=[16,16]", "--set", "model.process.num-blocks=2"]

@@ -1,27 +1,81 @@
-"""Each released model answers what a user really has, from official weights and as a SavedModel made of them."""
+"""Answers for what a user really has: from a trained model, and from every released model's official weights.
+
+Each model is asked twice, as weights and as the SavedModel made of them.
+"""
 
 from __future__ import annotations
 
+import io
 import json
 import pickle
 from pathlib import Path
 
+import imageio_ffmpeg
 import numpy as np
 import pytest
-from click.testing import CliRunner
+import tensorflow as tf
 from PIL import Image
 
-from perceiver_keras import cli
+import perceiver_keras as pk
+from perceiver_keras.data.flow import formats
 from perceiver_keras.data.video import clips as video
+from tests.commands.command_line import TASK, invoke, refused, told
 from tests.parity.fixtures import Fixture
 
 SENTENCES = ("An incomplete sent[MASK]nce where some words are [MASK].", "No mask.")
 
+# === A model that was trained and exported by the commands ===
 
-def told(*arguments: object) -> dict:
-    result = CliRunner().invoke(cli.main, [*map(str, arguments), "--json"])
-    assert result.exit_code == 0, result.stderr
-    return json.loads(result.stdout)
+
+def test_the_export_and_the_preset_folder_give_the_same_answers(
+    trained: dict, exported: Path, pictures: Path, tmp_path: Path
+) -> None:
+    served = told(
+        *("predict", TASK, pictures, "--model", exported, "--top", "2"),
+        *("--save", tmp_path / "a.npz", "-o", tmp_path / "a.png"),
+    )
+    own = told(
+        "predict", TASK, pictures, "--weights", trained["model"], "--save", tmp_path / "b.json"
+    )
+    assert [Path(p["file"]).name for p in served["predictions"]] == ["0.png", "1.png", "2.png"]
+    for one, other in zip(served["predictions"], own["predictions"], strict=True):
+        assert [set(entry) for entry in one["answer"]] == [{"label", "score"}] * 2
+        assert [e["label"] for e in one["answer"]] == [e["label"] for e in other["answer"][:2]]
+    arrays = np.load(tmp_path / "a.npz")
+    plain = json.loads((tmp_path / "b.json").read_text())
+    np.testing.assert_allclose(arrays["probabilities"], plain["probabilities"], atol=1e-6)
+    assert [str(name) for name in arrays["files"]] == plain["files"]
+    with Image.open(tmp_path / "a.png") as picture:
+        assert min(picture.size) > 100
+
+
+def test_bad_files_are_named_and_the_others_answered(
+    exported: Path, pictures: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nnonsense")
+    result = told(
+        *("predict", TASK, tmp_path / "broken.png", pictures / "1.png", tmp_path / "none.png"),
+        *("--model", exported),
+        code=1,
+    )
+    assert [p["file"] for p in result["predictions"]] == [str(pictures / "1.png")]
+    errors = {Path(e["file"]).name: e["error"] for e in result["errors"]}
+    assert set(errors) == {"broken.png", "none.png"}
+    assert errors["none.png"] == "No such file or directory"
+    assert "\n" not in errors["broken.png"]
+
+
+def test_standard_input(exported: Path, pictures: Path) -> None:
+    content = (pictures / "2.png").read_bytes()
+    result = invoke("predict", TASK, "-", "--model", exported, input=io.BytesIO(content))
+    assert result.stdout.startswith("-\t") and "%" in result.stdout
+
+
+def test_a_folder_that_holds_no_model_is_named(pictures: Path) -> None:
+    refused("predict", TASK, pictures, "--model", pictures, code=1, words="SavedModel")
+
+
+# === Released models, with the official weights of the parity fixtures ===
 
 
 @pytest.fixture(scope="module")
@@ -109,17 +163,94 @@ def test_two_pictures_to_flow(official, tmp_path):
 
 def test_a_clip_to_its_reconstruction_and_label(official, tmp_path):
     rng = np.random.default_rng(0)
-    film = tmp_path / "clip.mp4"
-    film.write_bytes(video.to_mp4(rng.random((4, 16, 16, 3)), rng.uniform(-1, 1, 7680)))
+    path = tmp_path / "clip.mp4"
+    path.write_bytes(video.to_mp4(rng.random((4, 16, 16, 3)), rng.uniform(-1, 1, 7680)))
     sizes = ["num_frames=4", "image_size=[16,16]", "audio_samples=256"]
     weights = official("video_autoencoding")
     (found,) = both_ways(
         *(weights, tmp_path, "multimodal_autoencoding", [f"model.{size}" for size in sizes]),
-        *(film, "--top", "2"),
+        *(path, "--top", "2"),
     )
     assert [set(entry) for entry in found] == [{"label", "score"}] * 2
     told(
-        *("predict", "multimodal_autoencoding", film, "--weights", tmp_path / "ours"),
+        *("predict", "multimodal_autoencoding", path, "--weights", tmp_path / "ours"),
         *("-o", tmp_path / "drawn.png", "--save", tmp_path / "again.mp4"),
     )
-    assert len(video.read_film(tmp_path / "again.mp4").frames) == 4
+    assert len(video.read_video(tmp_path / "again.mp4").frames) == 4
+
+
+# === Pairs of optical flow, by a tiny model with random weights ===
+
+SIZE = (18, 40)
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory) -> Path:
+    tf.random.set_seed(2)
+    sizes = {"encode__num_latents": 4, "process__num_self_attention_layers": 1}
+    model = pk.OpticalFlow.from_preset("tiny", **sizes)
+    for variable in model.trainable_variables:
+        variable.assign_add(tf.random.normal(variable.shape, stddev=0.1))
+    return model.save_to_preset(tmp_path_factory.mktemp("weights") / "preset")
+
+
+@pytest.fixture
+def frames(tmp_path) -> Path:
+    """Three frames that fit and one that doesn't."""
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    for number, size in enumerate((SIZE, SIZE, SIZE, (18, 41))):
+        picture(folder / f"f{number}.png", *size, number)
+    return folder
+
+
+def test_pairs_of_pictures_and_of_a_folder_to_files(weights, frames, tmp_path):
+    pair = [frames / "f0.png", frames / "f1.png"]
+    drawn, saved = tmp_path / "flow.png", tmp_path / "flow.flo"
+    asked = ("predict", "optical_flow", *pair, "--weights", weights)
+    answer = told(*asked, "-o", drawn, "--save", saved)["predictions"][0]["answer"]
+    own = pk.load(weights).predict_flow(*pair)
+    read, known = formats.read_flow(saved)
+    assert known.all()
+    np.testing.assert_allclose(read, own, rtol=1e-4, atol=1e-4 * np.abs(own).max())
+    assert drawn.read_bytes().startswith(b"\x89PNG")
+    assert (answer["height"], answer["width"]) == SIZE
+    assert answer["largest_motion"] == pytest.approx(
+        np.hypot(*own.reshape(-1, 2).T).max(), rel=1e-3
+    )
+
+    flows = tmp_path / "flows"
+    flows.mkdir()
+    (flows / "f0.flo").write_bytes(b"there before")
+    asked = ("predict", "optical_flow", frames, "--weights", weights, "--save", flows)
+    result = told(*asked, code=1)
+    assert result["skipped"] == [str(frames / "f0.png")]
+    assert [p["file"] for p in result["predictions"]] == [str(frames / "f1.png")]
+    assert "18x40 pixels and" in result["errors"][0]["error"]
+    assert sorted(p.name for p in flows.iterdir()) == ["f0.flo", "f1.flo"]
+    assert (flows / "f0.flo").read_bytes() == b"there before"
+    assert formats.read_flow(flows / "f1.flo")[0].shape == (*SIZE, 2)
+
+
+def test_a_video_to_a_video_of_flow(weights, tmp_path):
+    path, out = tmp_path / "in.mp4", tmp_path / "out.mp4"
+    writer = imageio_ffmpeg.write_frames(str(path), (48, 32), fps=5, macro_block_size=2)
+    writer.send(None)
+    for frame in np.random.default_rng(10).integers(0, 256, (3, 32, 48, 3), dtype=np.uint8):
+        writer.send(frame)
+    writer.close()
+    said = invoke("predict", "optical_flow", path, "--weights", weights, "-o", out).stdout
+    assert "in_000001.mp4" in said and f"Written: {out}" in said
+    made = imageio_ffmpeg.read_frames(str(out))
+    about = next(made)
+    assert about["size"] == (48, 32) and about["fps"] == 5 and len(list(made)) == 2
+
+
+def test_what_is_not_a_pair_is_named_before_any_model_is_loaded(frames, tmp_path):
+    for asked, words in (
+        ([frames / "f0.png"], "got only"),
+        ([tmp_path / "none.mp4"], "none.mp4 does not exist"),
+        ([frames, frames], "a sequence of its own"),
+        ([frames, "-o", tmp_path / "x.gif"], "write it as .png or"),
+    ):
+        refused("predict", "optical_flow", *asked, "--weights", tmp_path, code=2, words=words)

@@ -1,8 +1,7 @@
-"""`run` and `report` around the pipeline: what is refused before it starts, what is said after it."""
+"""`perceiver run` around the pipeline: what is refused before it starts, what is said after it."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
@@ -10,29 +9,8 @@ from click.testing import CliRunner
 
 from perceiver_keras import cli
 from perceiver_keras.commands import run
-from perceiver_keras.show import report
-
-TASK = "image_classification"
-
-
-def record(**changes) -> dict:
-    values = {
-        "task": TASK,
-        "preset": "tiny",
-        "overrides": [],
-        "seed": 3,
-        "versions": {},
-        "metrics": {"cross_entropy": 0.2, "accuracy": 0.98},
-        "baseline": {"accuracy": 0.1004},
-        "thresholds": {"accuracy": 0.97},
-        "blessed": True,
-        "refused_because": [],
-        "pushed_model": "r/pushed/17",
-        "report": "r/report.html",
-        "seconds": {"Trainer": 1.0},
-        "cached": [],
-    }
-    return {**values, **changes}
+from perceiver_keras.errors import UsageError
+from tests.commands.run_record import TASK, record
 
 
 @pytest.mark.parametrize(
@@ -41,7 +19,7 @@ def record(**changes) -> dict:
         (["--set", "train.stebs=3"], "Did you mean 'steps'?"),
         (["--set", "train.steps=three"], "train.steps: expected int, got 'three'"),
         (["--preset", "tinny"], "Did you mean 'tiny'?"),
-        (["--config", "none.yaml"], "none.yaml: there is no such file"),
+        (["--config", "none.yaml"], "none.yaml: no such file"),
         (["--set", "steps"], "write it as key=value"),
     ],
 )
@@ -71,25 +49,12 @@ def test_a_refused_run_says_why(capsys) -> None:
     assert "perceiver predict" not in said
 
 
-@pytest.fixture
-def run_dir(tmp_path: Path) -> Path:
-    artifact = tmp_path / "artifacts"
-    made = report.Report(task=TASK, config={}, blessed=True, metrics={"accuracy": 0.98})
-    report.save(made, {}, artifact)
-    values = record(artifacts={"ReportGen": {"report": [str(artifact)]}})
-    (tmp_path / "run.json").write_text(json.dumps(values))
-    return tmp_path
-
-
-def test_report_renders_the_page_again_and_says_where_it_is(run_dir: Path) -> None:
-    result = CliRunner().invoke(cli.main, ["report", str(run_dir)])
-    assert result.exit_code == 0
-    assert "blessed; accuracy 0.9800, cross_entropy 0.2000" in result.stdout
-    assert (run_dir / "report.html").read_text().startswith("<!doctype html>")
-    told = json.loads(CliRunner().invoke(cli.main, ["report", str(run_dir), "--json"]).stdout)
-    assert told["report"] == str(run_dir / "report.html") and told["blessed"]
-
-
-def test_report_of_a_folder_without_a_run_is_a_line(tmp_path: Path) -> None:
-    result = CliRunner().invoke(cli.main, ["report", str(tmp_path)])
-    assert result.exit_code == 1 and "holds no run" in result.stderr
+def test_beam_arguments_are_spelled_as_beam_takes_them() -> None:
+    assert run.beam_arguments(None, ()) == ()
+    assert run.beam_arguments("FlinkRunner", ("flink_master=localhost:8081", "--streaming")) == (
+        "--runner=FlinkRunner",
+        "--flink_master=localhost:8081",
+        "--streaming",
+    )
+    with pytest.raises(UsageError, match="neither KEY nor KEY=VALUE"):
+        run.beam_arguments(None, ("--",))

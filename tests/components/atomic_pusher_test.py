@@ -1,4 +1,4 @@
-"""AtomicPusher's executor as TFX calls it: what it marks, and what it doesn't push."""
+"""AtomicPusher's executor as TFX calls it: what it marks as pushed, and what it doesn't push."""
 
 import os
 
@@ -51,7 +51,7 @@ def test_the_executor_marks_what_it_pushed_as_tfx_does(model, tmp_path):
 
 
 @pytest.mark.parametrize("blessings", [(1, 0), (0, 1), (0, 0)])
-def test_it_pushes_nothing_that_either_does_not_bless(blessings, model, tmp_path):
+def test_it_pushes_nothing_without_both_blessings(blessings, model, tmp_path):
     names = ("model_blessing", "infra_blessing")
     pushed = run(
         model, tmp_path, str(tmp_path / "pushed"), **dict(zip(names, blessings, strict=True))
@@ -61,8 +61,10 @@ def test_it_pushes_nothing_that_either_does_not_bless(blessings, model, tmp_path
     assert not os.path.exists(tmp_path / "pushed")
 
 
-def test_it_pushes_no_half_model(model, tmp_path):
+def test_it_does_not_push_an_incomplete_model(model, tmp_path):
     os.remove(f"{model}/variables/variables.data-00007-of-00040")
-    with pytest.raises(PerceiverError, match="no whole SavedModel: variables/variables.data-00007"):
+    with pytest.raises(
+        PerceiverError, match="not a complete SavedModel: variables/variables.data-00007"
+    ):
         run(model, tmp_path, str(tmp_path / "pushed"), model_blessing=1)
     assert not os.path.exists(tmp_path / "pushed")

@@ -1,4 +1,4 @@
-"""Which model is the baseline; and the gate end to end: Evaluator, ServingValidator and AtomicPusher under TFX."""
+"""Which model is the baseline; and the gate from end to end: Evaluator, ServingValidator and AtomicPusher in TFX."""
 
 import os
 
@@ -58,18 +58,10 @@ FIRST, SECOND, REFUSED = (101, 1, None, 1), (102, 2, 1, 1), (103, 3, 2, 0)
         ([2, 1], [FIRST], 2, ([1], [101])),
         ([1, 2], [FIRST, SECOND], 2, ([1], [101])),  # the same again
         ([1, 3, 2], [SECOND, FIRST], 3, ([2], [102])),
-        (
-            [1, 2, 3, 4],
-            [FIRST, REFUSED, SECOND],
-            4,
-            ([2], [102]),
-        ),  # what was refused is no baseline
-        (
-            [1, 2],
-            [FIRST, SECOND],
-            1,
-            ([2], [102]),
-        ),  # back to the first settings: against what is in service
+        # A refused model is not a baseline.
+        ([1, 2, 3, 4], [FIRST, REFUSED, SECOND], 4, ([2], [102])),
+        # Back to the first settings: compared with the model that is served.
+        ([1, 2], [FIRST, SECOND], 1, ([2], [102])),
         ([1, 2], [FIRST, SECOND, (104, 1, 2, 1)], 1, ([2], [102])),  # the same again
         ([2, 3], [FIRST], 3, ([], [])),  # the blessed model itself is gone
     ],
@@ -107,8 +99,7 @@ def run(folder, **kwargs):
     states = {
         names[e.type_id]: metadata_store_pb2.Execution.State.Name(e.last_known_state)
         for e in store.get_executions()
-        if e.id not in before
-        and names[e.type_id] != "Resolver"  # which never is cached: it looks each time
+        if e.id not in before and names[e.type_id] != "Resolver"  # never cached: it looks each time
     }
     return states, store
 
@@ -144,12 +135,12 @@ def test_the_gate_end_to_end(folder):
         f"{folder}/pushed"
     )
 
-    # The same again: everything from the cache, nothing pushed.
+    # The same run again: everything comes from the cache, nothing is pushed.
     states, store = run(folder, seed=0)
     assert len(states) == 5 and set(states.values()) == {"CACHED"}
     assert len(versions(f"{folder}/pushed")) == 1
 
-    # Another model: compared with the first. It has no warm-up requests, so it is not to be served.
+    # Another model is compared with the first. It has no warm-up requests, so it must not be served.
     states, store = run(folder, seed=1, warm=False)
     assert states["Evaluator"] == states["AtomicPusher"] == "COMPLETE"
     assert newest(store, "ModelBlessing")["baseline_model_id"] == first["id"]
@@ -162,7 +153,7 @@ def test_the_gate_end_to_end(folder):
     assert newest(store, "PushedModel")["pushed"] == 0
     assert len(versions(f"{folder}/pushed")) == 1
 
-    # With --rebaseline the gate forgets the first; later runs need not say so again.
+    # With --rebaseline the gate forgets the first model; later runs need not repeat the option.
     states, store = run(folder, seed=1, warm=False, rebaseline=True)
     assert states["MakeModel"] == "CACHED" and states["Evaluator"] == "COMPLETE"
     assert "baseline_model_id" not in newest(store, "ModelBlessing")

@@ -14,7 +14,7 @@ NAME = "sparse_categorical_accuracy"
 
 
 def accuracy(model) -> float:
-    """The same figure without TFMA: decode, run, compare."""
+    """The same value without TFMA: decode, run, compare."""
     pixels = tf.stack([tf.io.decode_png(png, channels=3) for png in tiny.pngs(COUNT)])
     logits = model({"pixels": tf.cast(pixels, tf.float32) / 255.0}, training=False).numpy()
     return float(np.mean(logits.argmax(-1) == np.arange(COUNT) % 3))

@@ -1,4 +1,4 @@
-"""A version folder is there whole or not at all: watched from a thread, killed half-way, pushed twice a second."""
+"""A version folder is complete or not there at all: watched by a thread, killed half-way, pushed twice per second."""
 
 import os
 import signal
@@ -67,7 +67,7 @@ def test_a_watcher_never_sees_half_a_version(model, tmp_path):
     assert halves == [] and looks > 6 and len(versions(destination)) == 6
 
 
-def test_pushes_at_once_all_arrive(model, tmp_path):
+def test_simultaneous_pushes_all_arrive(model, tmp_path):
     destination, folders = str(tmp_path / "pushed"), []
     threads = [
         threading.Thread(target=lambda: folders.append(publish(model, destination)))
@@ -81,7 +81,7 @@ def test_pushes_at_once_all_arrive(model, tmp_path):
     assert all(contents(folder) == contents(model) for folder in folders)
 
 
-def test_kill_9_in_mid_copy_leaves_no_version_and_the_next_push_works(model, tmp_path):
+def test_kill_9_during_the_copy_leaves_no_version_and_the_next_push_works(model, tmp_path):
     destination = str(tmp_path / "pushed")
     older = publish(model, destination)
     code = f"""
@@ -133,7 +133,7 @@ def test_a_push_under_way_is_waited_for_and_not_cleared_away(model, tmp_path, mo
     assert [contents(folder) == contents(model) for folder in folders] == [True, True]
 
 
-def test_what_cannot_be_pushed_is_said_and_leaves_nothing(model, tmp_path, monkeypatch):
+def test_a_failed_push_is_an_error_and_leaves_nothing(model, tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
     with pytest.raises(PerceiverError, match="Can't push to .*file.*Nothing was published"):
         publish(model, str(tmp_path / "file"))

@@ -1,4 +1,4 @@
-"""ReportGen on real parts: digits, an untrained classifier, TFMA's results of its answers."""
+"""ReportGen on real parts: digits, an untrained classifier, TFMA's results on its answers."""
 
 import json
 from pathlib import Path
@@ -58,9 +58,9 @@ def parts(tmp_path_factory):
         records, str(root / "examples" / "Split-test" / "data_tfrecord-00000-of-00001.gz")
     )
 
-    parsed = [tf.io.parse_single_example(r, TASK.feature_spec(config)) for r in records]
+    parsed = [tf.io.parse_single_example(r, TASK.examples.spec(config)) for r in records]
     truth = np.array([example["label"].numpy() for example in parsed])
-    answers = TASK.serve(
+    answers = TASK.serving.serve(
         classifier, {"image_bytes": [e["image"].numpy() for e in parsed]}, config, labels
     )["probabilities"].numpy()
     evaluation = artifact(standard_artifacts.ModelEvaluation, root / "evaluation")
@@ -137,7 +137,7 @@ def test_a_refused_model(parts, tmp_path: Path) -> None:
     assert "Trained, but not blessed" in page.text and unserved in page.text
 
 
-def test_a_pushed_model_and_its_figures(parts, tmp_path: Path) -> None:
+def test_a_pushed_model_and_its_pictures(parts, tmp_path: Path) -> None:
     pushed = artifact(standard_artifacts.PushedModel, tmp_path / "pushed")
     pushed.set_int_custom_property("pushed", 1)
     pushed.set_string_custom_property("pushed_destination", "served/17")

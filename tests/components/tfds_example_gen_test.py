@@ -1,4 +1,4 @@
-"""TfdsExampleGen: byte for byte, repeatable, corrupt records set aside, and read by TFX's own."""
+"""TfdsExampleGen: byte for byte, repeatable, corrupt records set aside, and readable by TFX's own components."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_records_are_the_builders_own_in_its_order(data_dir, tmp_path):
 
 
 def test_repeated_bundles_and_runs_leave_the_same_bytes(data_dir, tmp_path):
-    """A runner may run a bundle twice; here each one is."""
+    """A runner may run a bundle twice; here it runs each one twice."""
     one = _run(tmp_path / "a", data_dir=data_dir)
     two = _run(tmp_path / "b", ("--direct_runner_bundle_repeat=2",), data_dir=data_dir)
     for name in SPLITS:
@@ -108,7 +108,7 @@ def test_features_can_be_chosen(data_dir, tmp_path):
 
 @pytest.fixture
 def broken(data_dir, tmp_path) -> str:
-    """Validation with a flipped byte in record 0's data, and a record that is no picture."""
+    """Validation with a flipped byte in record 0's data, and a record that is not a picture."""
     folder = _copy(data_dir, tmp_path / "broken")
     builder = source.open_builder("perceiver_digits", folder)
     shards = source.builder_records(builder, "validation").shards
@@ -171,7 +171,7 @@ def test_a_file_that_is_cut_off_is_named(data_dir, tmp_path):
 
 
 def test_sets_not_stored_as_tfrecord_are_serialized_anew(tmp_path):
-    """`mock_data` stands for a catalogue set; nothing of it is on disk."""
+    """`mock_data` replaces a data set of the catalogue; nothing of it is on disk."""
     with tfds.testing.mock_data(num_examples=7):
         builder = tfds.builder("mnist")
         expected = list(source.serialized_examples(builder, "train"))

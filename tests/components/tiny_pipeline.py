@@ -1,4 +1,4 @@
-"""A pipeline around the tiny task with the real gate: producers of a model and of examples in place of training."""
+"""A pipeline around the tiny task with the real gate; components that make a model and examples replace training."""
 
 import os
 
@@ -22,7 +22,7 @@ from tests import tiny_task as tiny
 def MakeModel(  # noqa: N802
     model: OutputArtifact[standard_artifacts.Model], seed: Parameter[int], warm: Parameter[int]
 ) -> None:
-    """An export of fresh weights; without warm-up requests ServingValidator refuses it."""
+    """An export of fresh weights; ServingValidator refuses it without warm-up requests."""
     export_saved_model(
         tiny.TASK,
         tiny.CONFIG,
@@ -46,7 +46,7 @@ def MakeExamples(examples: OutputArtifact[standard_artifacts.Examples]) -> None:
 
 
 def create(folder: str, *, seed: int, warm: bool = True, rebaseline: bool = False):
-    """The pipeline below `folder`; its gate asks for a finite loss and no comparison that a model could fail."""
+    """The pipeline in `folder`; no finite model fails its gate's thresholds or comparison."""
     make_model, make_examples = MakeModel(seed=seed, warm=int(warm)), MakeExamples()
     model = make_model.outputs["model"]
     baseline = Resolver(

@@ -127,7 +127,7 @@ def test_errors_of_the_server(server, tmp_path):
         _fetch(server, tmp_path)
 
 
-def test_offline_is_said_plainly(tmp_path):
+def test_being_offline_gives_a_readable_error(tmp_path):
     with pytest.raises(PerceiverError, match="can't be reached.*Offline.*PERCEIVER_CACHE"):
         downloads.fetch("http://127.0.0.1:9/weights", tmp_path / "weights")
 

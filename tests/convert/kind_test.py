@@ -39,7 +39,7 @@ def test_the_four_kinds(tmp_path):
         (b"plain text, not weights", "neither a pickle"),
     ],
 )
-def test_others_are_named(content, words, tmp_path):
+def test_other_files_are_named_in_the_error(content, words, tmp_path):
     (tmp_path / "weights").write_bytes(content)
     with pytest.raises(PerceiverError, match=words):
         kind_of(tmp_path / "weights")

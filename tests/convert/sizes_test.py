@@ -5,8 +5,6 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from perceiver_keras.config import DecodeConfig, EncodeConfig, PerceiverConfig, ProcessConfig
 from perceiver_keras.config_tree import merge
@@ -102,15 +100,15 @@ FOURIER = Fixture("deepmind", "imagenet_fourier_position_encoding").checkpoint()
 CHANNELS = {2 * (2 * bands + 1): bands for bands in range(1, 200)}  # x and y: d(2K+1) channels
 
 
-@given(st.integers(0, 700))
-def test_bands_follow_from_the_channels_of_the_positions(channels):
-    changed = dataclasses.replace(FOURIER, sizes=FOURIER.sizes | {"input_dim": 3 + channels})
-    if channels in CHANNELS:
-        position = sizes.model_values(changed, Preset())["position"]
-        assert position["num_bands"] == CHANNELS[channels]
-    else:
-        with pytest.raises(PerceiverError, match=f"{channels} channels are left for the positions"):
-            sizes.model_values(changed, Preset())
+def test_bands_follow_from_the_channels_of_the_positions():
+    for channels in range(700):
+        changed = dataclasses.replace(FOURIER, sizes=FOURIER.sizes | {"input_dim": 3 + channels})
+        if channels in CHANNELS:
+            position = sizes.model_values(changed, Preset())["position"]
+            assert position["num_bands"] == CHANNELS[channels]
+        else:
+            with pytest.raises(PerceiverError, match=f"{channels} channels are left for the"):
+                sizes.model_values(changed, Preset())
 
 
 LEARNED = Fixture("deepmind", "imagenet_learned_position_encoding").checkpoint()

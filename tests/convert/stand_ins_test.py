@@ -8,7 +8,7 @@ import types
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as st_numpy
 
@@ -55,8 +55,8 @@ def test_only_sizes_are_a_shape(shape):
 
 @settings(max_examples=40, deadline=None)
 @given(st.binary(max_size=300), st.integers(1, 1500))
+@example(b"a" + b"\xff" * 70_000, 1)  # its first piece ends inside a character
 def test_bytes_spelt_as_text_are_decoded_as_pythons_codec_does(data, times):
-    """Long ones go through several pieces, whose borders may fall inside a two-byte character."""
     data *= times
     assert bytes(LongText(data.decode("latin-1").encode()).take_bytes()) == data
 

@@ -64,6 +64,15 @@ def test_the_64_bit_end_record_is_read(monkeypatch):
 ENTRIES = {"model/data.pkl": b"weights", "model/data/0": bytes(range(40))}
 
 
+def test_64_bit_sizes_are_read(monkeypatch):
+    """zipfile writes them once an entry is too large for the old fields."""
+    monkeypatch.setattr(zipfile, "ZIP64_LIMIT", 30)
+    entries = ENTRIES | {"model/small": b"1"}
+    data = written(entries, wide=True)
+    assert b"\xff\xff\xff\xff" in data[data.index(b"PK\x01\x02") :]
+    assert read(data) == entries
+
+
 @pytest.mark.parametrize("pipe", [False, True])
 def test_one_changed_byte_is_refused_or_changes_nothing(pipe):
     """Times, versions and attributes may change; names, sizes and contents may not."""
@@ -78,6 +87,17 @@ def test_one_changed_byte_is_refused_or_changes_nothing(pipe):
                 assert str(error).startswith("weights.bin: not a valid ZIP archive of weights: ")
                 refused += 1
     assert refused > 2 * len(data)
+
+
+def test_an_entrys_own_header_must_agree_with_the_directory():
+    data = written(ENTRIES)
+    second = data.index(b"PK\x03\x04", 4)
+    # Magic, flags, method, checksum, unpacked size, length of the name, name.
+    places = [*range(4), *range(6, 10), *range(14, 18), *range(22, 28), *range(30, 42)]
+    for at in places:
+        changed = data[: second + at] + bytes([data[second + at] ^ 1]) + data[second + at + 1 :]
+        with pytest.raises(PerceiverError):
+            read(changed)
 
 
 def test_a_cut_or_lengthened_archive_is_refused():

@@ -1,15 +1,12 @@
-"""Attention against a plain float64 restatement in NumPy, and the chunked forms against the dense one."""
+"""Attention against a plain float64 restatement in NumPy."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 import tensorflow as tf
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from perceiver_keras.layers import chunked
-from perceiver_keras.layers.attention import Attention, attend, plan
+from perceiver_keras.layers.attention import Attention, plan
 from tests.checks import assert_close
 
 
@@ -162,102 +159,3 @@ def test_attention_dropout_only_in_training():
 )
 def test_plan(sizes, expected):
     assert plan(*sizes, memory_mb=256) == expected
-
-
-# === Chunked equals dense, values and gradients ===
-
-
-@st.composite
-def problems(draw):
-    batch, heads = draw(st.integers(1, 2)), draw(st.integers(1, 2))
-    queries, keys = draw(st.integers(1, 9)), draw(st.integers(1, 9))
-    form = draw(st.sampled_from(["queries", "keys"]))
-    chunk = draw(st.integers(1, 11))
-    bias = draw(st.sampled_from(["none", "keys", "pairs", "heads"]))
-    return batch, heads, queries, keys, form, chunk, bias, draw(st.integers(0, 999))
-
-
-def bias_of(kind, batch, heads, queries, keys, rng):
-    shape = {
-        "keys": (batch, 1, 1, keys),
-        "pairs": (batch, 1, queries, keys),
-        "heads": (batch, heads, 1, keys),
-    }[kind]
-    values = rng.normal(size=shape)
-    if kind != "heads":
-        values = np.where(rng.random(shape) < 0.4, chunked.MASKED, values)
-        values[..., :1] = 0.0  # each row sees a key; `attend` zeroes rows that see none
-    return tf.constant(values, tf.float32)
-
-
-@settings(max_examples=60, deadline=None)
-@given(problems())
-def test_chunked_equals_dense(problem):
-    batch, heads, queries, keys, form, chunk, kind, seed = problem
-    rng = np.random.default_rng(seed)
-    q, k, v, up = (
-        tf.constant(rng.normal(size=(batch, heads, length, width)), tf.float32)
-        for length, width in ((queries, 4), (keys, 4), (keys, 3), (queries, 3))
-    )
-    bias = None if kind == "none" else bias_of(kind, batch, heads, queries, keys, rng)
-    sources = [q, k, v] + ([] if bias is None else [bias])
-    function = chunked.chunked_over_queries if form == "queries" else chunked.chunked_over_keys
-    results = []
-    for attention in (chunked.dense_attention, lambda *args: function(*args, chunk)):
-        with tf.GradientTape() as tape:
-            tape.watch(sources)
-            output = attention(q, k, v, bias)
-        results.append([output, *tape.gradient(output, sources, up)])
-    for dense, cut in zip(*results, strict=True):
-        assert dense.shape == cut.shape
-        np.testing.assert_allclose(cut, dense, atol=5e-6)
-
-
-@pytest.mark.parametrize("jit", [False, True], ids=["graph", "xla"])
-@pytest.mark.parametrize("sizes", [(3, 40), (40, 3)], ids=str)
-@pytest.mark.parametrize("dynamic", [False, True], ids=["static", "dynamic"])
-def test_chunked_gradients_in_graphs(jit, sizes, dynamic):
-    """Through `attend`, with a key mask, known and unknown sizes."""
-    queries, keys = sizes
-    q, k, v = random(2, 2, queries, 4), random(2, 2, keys, 4), random(2, 2, keys, 5)
-    mask = np.random.default_rng(0).random((2, keys)) < 0.5
-    mask[0], mask[1, :2] = False, True  # no key, and two at least
-
-    def gradients(memory_mb):
-        def run(q, k, v, mask):
-            with tf.GradientTape() as tape:
-                tape.watch([q, k, v])
-                output, _ = attend(q, k, v, key_mask=mask, memory_mb=memory_mb)
-                loss = tf.reduce_sum(tf.sin(output))
-            return [output, *tape.gradient(loss, [q, k, v])]
-
-        long_q, long_k = (None, keys) if queries > keys else (queries, None)
-        shapes = [(2, 2, long_q, 4), (2, 2, long_k, 4), (2, 2, long_k, 5), (2, long_k)]
-        signature = [tf.TensorSpec(s, tf.float32) for s in shapes[:3]]
-        signature.append(tf.TensorSpec(shapes[3], tf.bool))
-        function = tf.function(run, jit_compile=jit, input_signature=signature if dynamic else None)
-        return function(*map(tf.constant, (q, k, v, mask)))
-
-    # With an unknown size, the large budget means one chunk, which computes the same as the dense form.
-    dense, cut = gradients(256), gradients(0)
-    assert_close(cut, dense)
-    assert not cut[0].numpy()[0].any()
-
-
-@pytest.mark.parametrize("sizes", [(3, 40), (40, 3)], ids=str)
-def test_chunked_in_bfloat16(sizes):
-    """Sums over chunks stay float32, so chunks lose no more than the dense form does."""
-    queries, keys = sizes
-    arrays = random(2, 2, queries, 4), random(2, 2, keys, 4), random(2, 2, keys, 5)
-
-    def gradients(dtype, memory_mb):
-        sources = [tf.cast(a, dtype) for a in arrays]
-        with tf.GradientTape() as tape:
-            tape.watch(sources)
-            output, _ = attend(*sources, memory_mb=memory_mb)
-            loss = tf.reduce_sum(tf.sin(tf.cast(output, tf.float32)))
-        found = [output, *tape.gradient(loss, sources)]
-        assert all(f.dtype == dtype for f in found)
-        return [tf.cast(f, tf.float32) for f in found]
-
-    assert_close(gradients(tf.bfloat16, 0), gradients(tf.float32, 256), 0.03)

@@ -26,7 +26,7 @@ from perceiver_keras.config import (
     PixelStem,
     ProcessConfig,
 )
-from perceiver_keras.decode import Decode, ProjectionDecode
+from perceiver_keras.decode import Decode
 from perceiver_keras.encode import Encode
 from perceiver_keras.layers.attention import Attention
 from perceiver_keras.layers.blocks import CrossAttentionBlock, SelfAttentionBlock
@@ -224,9 +224,6 @@ LAYERS: dict[str, Case] = {
             }
         ),
         array(2, 4, 8),
-    ),
-    "ProjectionDecode": Case(
-        lambda: ProjectionDecode(output_dim=3), (array(2, 1, 5), array(2, 4, 8))
     ),
     "FlowPostprocess": Case(
         lambda: FlowPostprocess(factor=2),

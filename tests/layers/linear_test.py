@@ -4,7 +4,6 @@ import numpy as np
 import tensorflow as tf
 
 from perceiver_keras.layers.linear import Linear, weights_by_path
-from perceiver_keras.layers.normalization import LayerNorm
 
 
 def test_linear_is_a_matrix_product():
@@ -29,18 +28,6 @@ def test_initial_scale_is_one_over_fan_in():
 def test_zero_init():
     layer = Linear(3, zero_init=True)
     assert not layer(tf.ones((2, 4))).numpy().any()
-
-
-def test_layer_norm_against_numpy():
-    x = (np.random.default_rng(0).normal(size=(4, 7)) * 5 + 300).astype(np.float32)
-    layer = LayerNorm()
-    layer(x)
-    scale, offset = np.arange(7.0), np.arange(7.0) - 3
-    layer.set_weights([scale, offset])
-    exact = x.astype(np.float64)
-    centred = exact - exact.mean(-1, keepdims=True)
-    expected = centred / np.sqrt(centred.var(-1, keepdims=True) + 1e-5) * scale + offset
-    np.testing.assert_allclose(layer(x), expected, atol=2e-4)  # 300 ± 5 leaves float32 five digits
 
 
 def test_paths():

@@ -10,7 +10,6 @@ from perceiver_keras.layers.position import (
     FourierPositionEncoding,
     LearnedPositionEncoding,
     linear_positions,
-    positions_of_points,
 )
 
 
@@ -74,10 +73,12 @@ def test_linear_positions():
 
 def test_positions_of_points_do_not_reach_one():
     """-1 + 2·index/size, not the linspace of the grid."""
-    points = tf.constant([0, 1, 5, 11])
-    found = positions_of_points(points, (3, 4)).numpy()
+    layer = FourierPositionEncoding(num_bands=2, max_resolution=(9, 8))
     indices = np.array([(0, 0), (0, 1), (1, 1), (2, 3)])
-    np.testing.assert_allclose(found, -1 + 2 * indices / [3, 4])
+    expected = -1 + 2 * indices / [3, 4]
+    found = layer.of_points(tf.constant([0, 1, 5, 11]), (3, 4))
+    np.testing.assert_allclose(found[:, :2], expected, atol=1e-6)
+    np.testing.assert_allclose(found, layer.at(tf.constant(expected), (3, 4)), atol=1e-6)
 
 
 def test_fourier_at_grid_points_equals_grid():

@@ -1,4 +1,4 @@
-"""GLUE's figures as TFMA computes them: from the gate's configuration, in bundles that are merged."""
+"""GLUE's metrics as TFMA computes them: from the gate's configuration, in bundles that are merged."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def rows(task, labels, predictions):
 
 
 def computed(config, columns, bundles):
-    """{name: value} by TFMA's own combiner, one accumulator a bundle."""
+    """{name: value} by TFMA's own combiner, one accumulator per bundle."""
     computations = metric_specs.to_computations(config.metrics_specs, eval_config=config)
     combiner = next(
         computation.combiner
@@ -41,7 +41,7 @@ def computed(config, columns, bundles):
     return {key.name: float(value) for key, value in output.items()}
 
 
-def test_whole_set_figures_whatever_the_bundles():
+def test_metrics_of_the_whole_set_do_not_depend_on_the_bundles():
     random = np.random.default_rng(0)
     labels = random.integers(0, 2, 400)
     guesses = np.where(random.random(400) < 0.7, labels, 1 - labels)

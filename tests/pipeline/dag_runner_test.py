@@ -1,4 +1,4 @@
-"""What a killed run leaves in the store and on the disk is found and cleared."""
+"""What a killed run leaves in the store and on the disk is found and removed."""
 
 import pytest
 from ml_metadata.proto import metadata_store_pb2
@@ -13,7 +13,7 @@ Execution = metadata_store_pb2.Execution
 
 @pytest.fixture
 def store(tmp_path):
-    """A store as TFX writes it: two components of run "r1", one done and one in the middle."""
+    """A store as TFX writes it: two components of run "r1", one finished and one still running."""
     connection = metadata.sqlite_metadata_connection_config(str(tmp_path / "m.sqlite"))
     with metadata.Metadata(connection) as handle:
         put = handle.store

@@ -21,7 +21,7 @@ def thresholds(config):
 
 
 def passes(threshold, value, last_blessed=None):
-    """As TFMA decides: strictly inside the bounds, and the change strictly beyond the slack."""
+    """As TFMA decides: inside the bounds, and the change strictly beyond the slack."""
     bounds, change = threshold.value_threshold, threshold.change_threshold
     inside = (not bounds.HasField("lower_bound") or value >= bounds.lower_bound.value) and (
         not bounds.HasField("upper_bound") or value <= bounds.upper_bound.value

@@ -1,4 +1,4 @@
-"""The whole graph on real digits, small: what a run leaves, what the cache spares, what the gate stops."""
+"""The whole graph with a small model of real digits: what a run leaves, what the cache saves, what the gate stops."""
 
 import json
 import os
@@ -95,7 +95,7 @@ def test_metrics_are_those_of_the_pushed_model_on_the_test_split(first):
     builder = source.open_builder(config.data.dataset)
     records = source.builder_records(builder, config.data.test_split)
     examples = [
-        tf.io.parse_single_example(e, task.feature_spec(config)) for e in source.take(records, 999)
+        tf.io.parse_single_example(e, task.examples.spec(config)) for e in source.take(records, 999)
     ]
     answers = Servable(result.record["pushed_model"]).predict(
         "serving_default", image_bytes=np.array([e["image"].numpy() for e in examples])
@@ -121,7 +121,9 @@ def test_the_trained_model_is_also_a_preset_folder(first):
 def test_the_same_run_again_is_served_from_the_cache(first):
     folder, result, _ = first
     again = run(settings(folder), lambda line: None)
-    executed = set(COMPONENTS) - set(again.record["cached"]) - {"baseline"}  # a resolver only asks
+    executed = (
+        set(COMPONENTS) - set(again.record["cached"]) - {"baseline"}
+    )  # a resolver is never cached
     assert executed == set()
     assert again.record["pushed_model"] == result.record["pushed_model"]
     assert len(versions(folder)) == 1
@@ -164,7 +166,7 @@ def test_every_execution_in_the_store_is_closed(first):
     assert states <= {closed.COMPLETE, closed.CACHED, closed.FAILED, closed.CANCELED}
 
 
-def test_a_failing_component_is_named_and_mended_by_running_again(first):
+def test_a_failing_component_is_named_and_a_good_run_follows(first):
     folder, _, _ = first
     with pytest.raises(PerceiverError, match="Trainer: .*not finite.*learning_rate"):
         run(settings(folder, "train.learning_rate=1e30", "train.clip_norm=null"), lambda line: None)
@@ -184,7 +186,7 @@ def test_wrong_requests_are_refused_before_anything_runs(tmp_path):
     assert not (tmp_path / "artifacts").exists()
 
 
-def test_a_folder_that_can_not_be_written_is_said_in_words(tmp_path):
+def test_a_folder_that_can_not_be_written_is_an_error_with_advice(tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(PerceiverError, match="can't be written.*--run-dir"):
         run(settings(tmp_path / "file" / "run"))

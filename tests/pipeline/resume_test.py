@@ -1,4 +1,4 @@
-"""`perceiver run`, killed with -9 wherever it is and started again, ends with the very same weights."""
+"""`perceiver run`, killed with -9 in several components and started again, ends with exactly the same weights."""
 
 import json
 import os
@@ -17,7 +17,7 @@ from tests.pipeline.local_runner_test import SMALL
 
 pytestmark = [pytest.mark.tfx, pytest.mark.slow]
 
-# After the first checkpoint, at step 20, there is time to be killed.
+# After the first checkpoint, at step 20, there is enough time to kill the run.
 OVERRIDES = (
     *SMALL,
     "train.steps=200",
@@ -43,7 +43,7 @@ def start(folder: Path) -> subprocess.Popen:
 
 
 def run_until(folder: Path, line: str | None, file: str | None = None) -> str:
-    """Runs to the end, or to a line with that in it and then such a file, and kills with -9; what it said."""
+    """Runs to the end, or kills with -9 after `line` was printed and `file` exists; returns the output."""
     process, said = start(folder), ""
     for said_now in process.stdout:
         said += said_now
@@ -77,7 +77,7 @@ def test_killed_in_three_components_the_weights_are_the_same_to_the_last_bit(tmp
     killed = tmp_path / "killed"
     run_until(killed, "Transform …")
     said = run_until(killed, "Trainer …", "training/**/ckpt-20.index")
-    assert "Going on with the run that was stopped" in said
+    assert "Resuming the run that was stopped" in said
     said = run_until(killed, "Evaluator …")
     step = int(re.search(r"Going on from step (\d+) of 200", said)[1])
     assert 20 <= step < 200
@@ -90,6 +90,6 @@ def test_killed_in_three_components_the_weights_are_the_same_to_the_last_bit(tmp
     whole, resumed = (
         json.loads((tmp_path / name / "run.json").read_text()) for name in ("whole", "killed")
     )
-    # TFMA adds float32 in the order in which Beam's bundles come.
+    # TFMA adds float32 numbers in the order in which Beam's bundles arrive.
     assert resumed["metrics"] == pytest.approx(whole["metrics"], rel=1e-6)
     assert whole["blessed"] and resumed["blessed"]

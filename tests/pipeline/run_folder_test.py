@@ -1,4 +1,4 @@
-"""One run at a time in a folder, and chatter in a file."""
+"""One run at a time per folder, and log messages in a file."""
 
 import logging
 import subprocess

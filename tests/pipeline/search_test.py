@@ -1,4 +1,4 @@
-"""The search: all combinations with the same number of examples, the best one, and going on after a kill."""
+"""The search: all combinations with the same number of examples, the best one, and resuming after a kill."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_a_search_that_was_killed_goes_on(tmp_path):
     rest, best = search(tmp_path)
     assert len(first) == 4
     assert sorted({*first, *rest}) == sorted(search(tmp_path / "other")[0])
-    assert len(rest) == 3  # the one it was in, and those after it
+    assert len(rest) == 3  # the one that was running, and those after it
     assert best["values"]["data.batch_size"] == 64
 
 

@@ -1,9 +1,9 @@
-"""What each component depends on, and what a run is asked."""
+"""What each component depends on, and how a run's settings are made."""
 
 import pytest
 
 from perceiver_keras.errors import UsageError
-from pipeline.settings import PipelineSettings, code_fingerprint
+from pipeline.settings import PipelineSettings
 
 
 def settings(tmp_path, *overrides, **kwargs):
@@ -16,7 +16,10 @@ def test_preset_then_files_then_overrides_then_seed(tmp_path):
     made = settings(
         tmp_path,
         "train.steps=7",
-        config_values=({"train": {"steps": 5, "log_every": 3}}, {"train": {"log_every": 4}}),
+        layers=[
+            ("a.yaml", {"train": {"steps": 5, "log_every": 3}}),
+            ("b.yaml", {"train": {"log_every": 4}}),
+        ],
         seed=11,
     )
     assert (made.config.train.steps, made.config.train.log_every) == (7, 4)
@@ -53,12 +56,10 @@ def test_training_state_is_stable_and_keyed_by_data(tmp_path):
     assert settings(tmp_path).training_state("a").parent == tmp_path / "training"
 
 
-def test_code_fingerprint_is_stable():
-    assert code_fingerprint() == code_fingerprint()
-
-
-def test_unknown_names_are_refused_in_words(tmp_path):
+def test_unknown_names_are_refused_with_the_nearest(tmp_path):
     with pytest.raises(UsageError, match="Did you mean 'image_classification'"):
         PipelineSettings.create("image_clasification", run_dir=tmp_path)
     with pytest.raises(UsageError, match="Did you mean 'tiny'"):
         PipelineSettings.create("image_classification", preset="tny", run_dir=tmp_path)
+    with pytest.raises(UsageError, match="b.yaml: .*Did you mean 'train'"):
+        settings(tmp_path, layers=[("a.yaml", {}), ("b.yaml", {"trian": {}})])

@@ -1,4 +1,4 @@
-"""What TFX calls, on texts: the words that Transform counts, and the vocabulary that the Trainer makes of them."""
+"""What TFX calls, on texts: the words that Transform counts, and the vocabulary that the Trainer learns from them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tfx.components.tuner import executor
 from tfx.types import standard_artifacts
 from tfx.types.standard_artifacts import TransformGraph as TransformGraphArtifact
 
-from components.transform_graph import TransformGraph, word_counts
+from components.transform_graph import word_counts
 from perceiver_keras.config_tree import override, to_dict
 from perceiver_keras.data.text import sentencepiece
 from perceiver_keras.errors import UsageError
@@ -39,9 +39,9 @@ TEXTS = [
 
 
 def analysed(config, folder: Path) -> str:
-    """Transform's output for `TEXTS`, as TFX's component makes it of `preprocessing_fn`."""
+    """Transform's output for `TEXTS`, as TFX's component makes it with `preprocessing_fn`."""
     custom = {"task": TASK.name, "preset": "tiny_sentencepiece", "config": to_dict(config)}
-    spec = TASK.feature_spec(config)
+    spec = TASK.examples.spec(config)
     metadata = dataset_metadata.DatasetMetadata(schema_utils.schema_from_feature_spec(spec))
     with tft_beam.Context(temp_dir=str(folder / "scratch")):
         (_, made), transform = (
@@ -81,7 +81,7 @@ def test_the_trainers_vocabulary_is_that_of_training_without_a_pipeline(graph, t
     path, config = learned(CONFIG)
     assert path.is_relative_to(tmp_path / "state")
     assert path.read_bytes() == sentencepiece.train(sentencepiece.counted(TEXTS), 306)
-    assert TASK.resources(config)[0].vocabulary == 306
+    assert TASK.examples.vocabulary.resources(config)[0].vocabulary == 306
     assert override(config, "data.sentencepiece=train") == CONFIG
     before = path.stat().st_mtime_ns
     assert learned(CONFIG) == (path, config) and path.stat().st_mtime_ns == before
@@ -91,7 +91,7 @@ def test_the_trainers_vocabulary_is_that_of_training_without_a_pipeline(graph, t
 
 
 def test_tfx_s_own_tuner_takes_our_search(graph, tmp_path):
-    """The component's executor, which knows neither the Trainer's names nor a grid without a number of trials."""
+    """The component's executor: what it passes to `tuner_fn`, and what it writes for the Trainer."""
     config = override(
         CONFIG,
         *("train.steps=2", "train.warmup_steps=1", "model.process.num_self_attention_layers=1"),
@@ -141,17 +141,6 @@ def test_tfx_s_own_tuner_takes_our_search(graph, tmp_path):
     assert set(tried) == {1e-5, 1e-2}
     assert tried[best["values"]["train.learning_rate"]] == max(tried.values())
     assert best_of(config, best).train.learning_rate == best["values"]["train.learning_rate"]
-
-
-def test_an_export_leaves_the_words_behind(graph, tmp_path):
-    module = tf.Module()
-    module.transform = TransformGraph(graph)
-    serve = tf.function(lambda text: module.transform({"text": text}))
-    serve = serve.get_concrete_function(tf.TensorSpec([None], tf.string))
-    tf.saved_model.save(module, str(tmp_path / "export"), signatures=serve)
-    assert [path.name for path in tmp_path.rglob("*") if path.name == "words"] == []
-    found = tf.saved_model.load(str(tmp_path / "export")).signatures["serving_default"]
-    assert found(text=tf.constant([b"as it is"]))["text"].numpy() == [b"as it is"]
 
 
 def test_nothing_is_counted_where_no_vocabulary_is_wanted(tmp_path):

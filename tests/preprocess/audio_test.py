@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from perceiver_keras.config import FourierPosition
-from perceiver_keras.postprocess.audio import AudioPostprocess
 from perceiver_keras.preprocess.audio import AudioPreprocess
 
 SAMPLES = np.random.default_rng(0).uniform(-1, 1, (2, 24, 1)).astype(np.float32)
@@ -20,13 +19,6 @@ def test_patches_and_positions():
     np.testing.assert_allclose(
         array[0, :, 7], np.sin(12 * np.pi * np.linspace(-1, 1, 6)), atol=1e-6
     )
-
-
-def test_samples_come_back():
-    """Postprocess undoes the patches of preprocess."""
-    patches = AudioPreprocess(samples_per_patch=4, position=POSITION)(SAMPLES)[:, :, :4]
-    samples = AudioPostprocess(samples_per_patch=4).assemble(patches)
-    np.testing.assert_array_equal(samples, SAMPLES[:, :, 0])
 
 
 def test_samples_that_do_not_divide():

@@ -3,7 +3,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from perceiver_keras.postprocess.text import TextPostprocess
 from perceiver_keras.preprocess.text import TextPreprocess
 
 IDS = np.array([[3, 1, 4, 1], [5, 9, 2, 6]], np.int32)
@@ -20,16 +19,3 @@ def test_a_text_longer_than_the_places():
     layer = TextPreprocess(vocabulary=10, length=3, channels=4)
     with pytest.raises(ValueError, match="4 elements, but only 3 learned positions"):
         layer(IDS)
-
-
-def test_logits_are_tied_to_the_embeddings():
-    text = TextPreprocess(vocabulary=10, length=6, channels=4)
-    text(IDS)
-    layer = TextPostprocess(embedding=text)
-    outputs = np.random.default_rng(0).normal(size=(2, 3, 4)).astype(np.float32)
-    layer(outputs)
-    layer.bias.assign(np.arange(10.0))
-    for scale in (1.0, 2.0):
-        text.embeddings.assign(text.embeddings * scale)
-        expected = outputs @ text.embeddings.numpy().T + np.arange(10.0)
-        np.testing.assert_allclose(layer(outputs), expected, atol=1e-5)

@@ -1,4 +1,4 @@
-"""Which Python the set-up takes, on machines made of small shell scripts."""
+"""Which Python the setup takes, on machines made of small shell scripts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The set-up on a project of one small module: once, again, interrupted, moved, and two at a time."""
+"""The setup on a project of one small module: once, again, interrupted, moved, and two at a time."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ SETUP = """
 from setuptools import setup
 setup(name="perceiver-keras", version="0.1.0", py_modules=["small"])
 """
-# Stands in for the installation, which needs a registry, and leaves out pip, which takes ten seconds
-# to unpack. The rest of the set-up is the real one.
+# Replaces the installation, which needs a registry, and leaves out pip, which takes ten seconds to
+# unpack. The rest of the setup is the real one.
 OFFLINE = """
 import sys, time, pathlib, setup_venv
 setup_venv.MAKE_VENV += ("--without-pip",)
@@ -68,7 +68,7 @@ def start(root: Path, seconds: float = 0) -> subprocess.Popen[str]:
 
 
 def set_up(root: Path) -> str:
-    """Run the set-up to its end; what it said."""
+    """Run the setup to its end; returns its output."""
     process = start(root)
     said = process.communicate(timeout=120)[1]
     assert process.returncode == 0, said
@@ -80,7 +80,7 @@ def installs(root: Path) -> list[str]:
 
 
 def test_a_second_run_installs_nothing_and_says_nothing(project: Path) -> None:
-    assert "making .venv" in set_up(project)
+    assert "creating .venv" in set_up(project)
     assert set_up(project) == ""
     assert installs(project) == ["start", "end"]
 

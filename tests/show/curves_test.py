@@ -21,7 +21,7 @@ def test_training_and_validation_share_a_panel() -> None:
     assert lines == {"training": [[10, 2.0], [20, 1.0]], "validation": [[20, 1.5]]}
 
 
-def test_no_history_is_said() -> None:
+def test_an_empty_history_says_so() -> None:
     figure = curves.learning_curves([])
     assert figure.axes == [] and figure.texts[0].get_text() == "no history"
 

@@ -126,7 +126,8 @@ def run_dir(tmp_path: Path) -> Path:
         "preset": "tiny",
         "overrides": ["train.steps=10"],
         "versions": {"tensorflow": "2.15.1"},
-        "seconds": {"Trainer": 90.0, "TfdsExampleGen": 4.5},
+        "components": ["TfdsExampleGen", "Tuner", "Trainer"],
+        "seconds": {"Trainer": 90.0, "TfdsExampleGen": 4.5, "Tuner": 7.0},
         "cached": ["TfdsExampleGen"],
         "pushed_model": "pushed/1",
         "artifacts": {"ReportGen": {"report": [str(artifact)]}},
@@ -141,7 +142,10 @@ def test_the_run_adds_components_versions_and_what_was_changed(run_dir: Path) ->
     assert "seed 9 · changed: train.steps=10" in text
     assert "tensorflow 2.15.1" in text
     assert "Trainer 90.0 s" in text and "TfdsExampleGen cached" in text
-    assert text.index("TfdsExampleGen cached") < text.index("Trainer 90.0 s")
+    places = [
+        text.index(line) for line in ("TfdsExampleGen cached", "Tuner 7.0 s", "Trainer 90.0 s")
+    ]
+    assert places == sorted(places)
     assert "width: 100.0%" in source and "width: 5.0%" in source
 
 

@@ -18,7 +18,8 @@ def test_pictures_of_any_range_are_scaled_to_0_to_1() -> None:
     assert shown.shape == (3, 4) and shown.min() == 0 and shown.max() == 1
     assert np.all(np.diff(shown.ravel()) > 0)
     assert style.displayable(np.full((2, 2, 3), 7)).shape == (2, 2, 3)
-    assert np.isfinite(style.displayable(np.array([[[np.nan], [np.inf]]]))).all()
+    unknown = style.displayable(np.array([[[np.nan], [np.inf], [-4.0], [4.0]]]))
+    np.testing.assert_array_equal(unknown, [[0.5, 0.5, 0, 1]])  # 0, halfway from -4 to 4
     assert style.displayable(np.ones((2, 2, 5))).shape == (2, 2, 3)
 
 

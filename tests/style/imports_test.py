@@ -1,4 +1,4 @@
-"""DESIGN rule 4: imports go one way. BUILD draws the diagram; every import is held against it."""
+"""Imports go one way. BUILD draws the diagram; every import is held against it."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def test_the_package_never_imports_the_tests() -> None:
     assert [str(path) for path in outside if "tests" in map(top_level, imported(path))] == []
 
 
-@pytest.mark.parametrize("module", ["train", "evaluate", "export", "serve", "checkpoint"])
+@pytest.mark.parametrize("module", ["train", "evaluate", "export", "serve", "training"])
 def test_the_machinery_knows_the_contract_and_no_task_by_name(module: str) -> None:
     from perceiver_keras.tasks import registry
 
@@ -131,9 +131,13 @@ def test_the_machinery_knows_the_contract_and_no_task_by_name(module: str) -> No
     for path in paths:
         constants = {node.value for node in ast.walk(ast.parse(read(path))) if is_text(node)}
         assert constants & set(registry.names()) == set(), path
+        # A warm start reads the weights of other models: it knows models, and still no task.
+        known = {"task", "contract"}
+        if path.name == "warm_start.py":
+            known |= {"model", "official", "preset_folder"}
         for name in imported(path):
             if name.startswith("perceiver_keras.tasks."):
-                assert name.split(".")[2] == "task", f"{path} imports {name}"
+                assert name.split(".")[2] in known, f"{path} imports {name}"
 
 
 def is_text(node: ast.AST) -> bool:
@@ -143,12 +147,12 @@ def is_text(node: ast.AST) -> bool:
 def test_tasks_do_not_import_each_other() -> None:
     from perceiver_keras.tasks import registry
 
-    modules = {f"perceiver_keras.tasks.{row.name}" for row in registry.ROWS}
     for path in python_files("perceiver_keras"):
         if path.parts[1] != "tasks":
             continue
-        own = modules_of(path)
-        others = {name for name in imported(path) if name in modules and not own.startswith(name)}
+        own = path.parts[2].removesuffix(".py")
+        named = {name.split(".")[2] for name in imported(path) if name.count(".") >= 2}
+        others = named & set(registry.names()) - {own}
         assert others == set(), path
 
 

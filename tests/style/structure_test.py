@@ -1,4 +1,4 @@
-"""DESIGN rules 1, 3 and 6: short files, one modality one name, and tests that mirror the tree."""
+"""Short files, one name per modality, and tests that mirror the tree file by file."""
 
 from __future__ import annotations
 
@@ -16,8 +16,18 @@ SYNONYMS = {
     *("labels", "classes", "entity", "units", "multi_modal", "multimodality"),
 }
 MODALITY_FOLDERS = ("data", "preprocess", "postprocess")
-# Folders of tests about the repository, not about one module each.
-ABOUT_THE_WHOLE = {"style", "parity"}
+# Folders of tests about the repository, not about one module each; and single files about more than one module.
+ABOUT_THE_WHOLE = {"style", "parity", "docs", "scripts", "saved"}
+WHOLES = {
+    "tests/convert/audit_test.py",  # no import and no call, whatever is read
+    "tests/convert/mutations_test.py",  # bytes changed at random, in every kind of file
+    "tests/layers/conformance_test.py",  # what every layer must be able to do
+    "tests/pipeline/agreement_in_tfma_test.py",  # Keras and TFMA give the same numbers
+    "tests/pipeline/resume_test.py",  # a run that is killed anywhere goes on
+    "tests/setup_test.py",  # setup.py
+    "tests/tasks/contract_test.py",  # what every task must be able to do
+    "tests/tasks/released_models_test.py",  # the released presets' sizes
+}
 
 
 def test_no_python_file_is_longer_than_400_lines() -> None:
@@ -48,46 +58,39 @@ def test_what_is_postprocessed_is_preprocessed_under_the_same_name() -> None:
     assert modalities("postprocess") - modalities("preprocess") - {"label"} == set()
 
 
-def homes(folder: Path) -> list[Path]:
-    """Where the code may lie that the tests in `folder` (relative to tests/) are about."""
-    return [ROOT / "perceiver_keras" / folder, ROOT / folder]
+def place_of_test(module: Path) -> Path:
+    """Where a module is tested: `layers/attention.py` in `tests/layers/attention_test.py`.
 
-
-def test_tests_mirror_the_tree() -> None:
-    """`perceiver_keras/layers/attention.py` is tested in `tests/layers/attention_test.py`.
-
-    A folder's tests may go through several of its modules; at the top a test is of one module.
+    A TFDS builder lies in a folder of its name, as TFDS wants it, and is tested in one file of that name.
     """
-    odd = []
-    for path in python_files("tests"):
-        below = path.relative_to("tests")
-        if not path.name.endswith("_test.py") or below.parts[0] in ABOUT_THE_WHOLE:
-            continue
-        places = homes(below.parent)
-        if below.parent == Path("."):
-            name = path.stem.removesuffix("_test")
-            found = any((place / f"{name}.py").exists() for place in places)
-        else:
-            found = any(place.is_dir() for place in places)
-        if not found:
-            odd.append(str(path))
-    assert odd == [], "nothing of that name lies at the same place"
+    below = module.parts[1:] if module.parts[0] == "perceiver_keras" else module.parts
+    if module.stem.endswith("_dataset_builder"):
+        return Path("tests", *below[:-2], f"{module.parent.name}_test.py")
+    return Path("tests", *below[:-1], f"{module.stem}_test.py")
 
 
-def test_every_folder_of_code_has_its_tests() -> None:
-    """A folder within a folder may be tested where its parent is; commands, where the cli is."""
-    code = {path.parent for path in python_files(*PACKAGES) if path.name != "__init__.py"}
+def test_every_module_has_a_test_of_its_name() -> None:
+    modules = [path for path in python_files(*PACKAGES) if path.name != "__init__.py"]
+    missing = {
+        str(path): str(place_of_test(path))
+        for path in modules
+        if not (ROOT / place_of_test(path)).exists()
+    }
+    assert missing == {}, "module: where its test should be"
+
+
+def test_every_test_has_a_module_of_its_name() -> None:
+    """But for tests of a whole: a folder of files, a contract, the repository."""
+    mirrored = {place_of_test(path) for path in python_files(*PACKAGES)}
     tests = [path for path in python_files("tests") if path.name.endswith("_test.py")]
-    tested = {path.parent for path in tests}
-    if Path("tests/cli_test.py") in tests:
-        tested.add(Path("tests/commands"))
-    untested = []
-    for folder in sorted(code):
-        below = folder.parts[1:] if folder.parts[0] == "perceiver_keras" else folder.parts
-        places = [Path("tests", *below[:depth]) for depth in range(min(1, len(below)), len(below))]
-        if not {Path("tests", *below), *places} & tested:
-            untested.append(str(folder))
-    assert untested == []
+    odd = [
+        str(path)
+        for path in tests
+        if path not in mirrored
+        and path.parts[1] not in ABOUT_THE_WHOLE
+        and path.as_posix() not in WHOLES
+    ]
+    assert odd == [], "no module of that name lies at the same place"
 
 
 def test_test_files_are_named_so_that_they_run() -> None:

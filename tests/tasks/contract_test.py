@@ -44,14 +44,14 @@ def subject(request):
     inputs, targets = batch_of(task, config, records)
     keras.utils.set_random_seed(3)
     model = task.build(config).build_all()
-    labels = source.label_names(builder, task.label_key)
+    labels = source.label_names(builder, task.examples.label_key)
     return Subject(task, config, labels, records, inputs, targets, model)
 
 
 def batch_of(task, config, records, training=False, seed=ONE_SEED):
-    spec = task.feature_spec(config)
+    spec = task.examples.spec(config)
     examples = [
-        task.prepare(tf.io.parse_single_example(record, spec), config, training, seed)
+        task.examples.prepare(tf.io.parse_single_example(record, spec), config, training, seed)
         for record in records
     ]
     return tf.nest.map_structure(lambda *parts: tf.stack(parts), *examples)
@@ -70,16 +70,16 @@ def close(a, b, tolerance=1e-5):
 def test_row_class_and_task_agree(subject):
     row = next(row for row in registry.ROWS if row.name == subject.task.name)
     assert row.summary == subject.task.summary
-    assert row.model_class == subject.task.model_class.__name__
-    assert getattr(pk, row.model_class) is subject.task.model_class
-    assert subject.task.model_class.task_name == subject.task.name
+    assert row.model_class == subject.task.model.__name__
+    assert getattr(pk, row.model_class) is subject.task.model
+    assert subject.task.model.task_name == subject.task.name
 
 
 def test_every_preset_is_json_and_names_its_source(subject):
     for name, preset in subject.task.presets.items():
         assert preset.source, name
         assert from_json(type(preset.config), to_json(preset.config)) == preset.config
-        metrics = {m.name for m in subject.task.figure_metrics(preset.config)}
+        metrics = {m.name for m in subject.task.measures.column_metrics(preset.config)}
         assert preset.config.evaluate.thresholds.keys() <= metrics, name
         assert preset.config.evaluate.thresholds, f"{name} could never be blessed"
 
@@ -108,7 +108,7 @@ def test_preset_folder_round_trip(subject, tmp_path):
         "task.json",
     ]
     loaded = pk.load(folder)
-    assert type(loaded) is subject.task.model_class
+    assert type(loaded) is subject.task.model
     assert loaded.labels == subject.labels
     assert loaded.task_config == subject.config
     close(loaded(subject.inputs), subject.model(subject.inputs), 0)
@@ -154,7 +154,7 @@ def test_bfloat16_is_close_and_answers_in_float32(subject):
 def test_training_reaches_every_weight_and_lowers_the_loss(subject):
     model = subject.task.build(subject.config).build_all()
     model.set_weights(subject.model.get_weights())
-    loss = subject.task.loss(subject.config)
+    loss = subject.task.measures.loss(subject.config)
     optimizer = keras.optimizers.AdamW(1e-3)
 
     def step():
@@ -177,14 +177,14 @@ def test_keras_fit_evaluate_and_predict(subject):
     model = subject.task.build(subject.config)
     model.compile(
         optimizer="adam",
-        loss=subject.task.loss(subject.config),
-        metrics=subject.task.metrics(subject.config),
+        loss=subject.task.measures.loss(subject.config),
+        metrics=subject.task.measures.metrics(subject.config),
     )
     history = model.fit(subject.inputs, subject.targets, epochs=2, batch_size=3, verbose=0)
     assert np.isfinite(history.history["loss"]).all()
     assert set(model.evaluate(subject.inputs, subject.targets, return_dict=True, verbose=0)) == {
         "loss",
-        *(m.name for m in subject.task.metrics(subject.config)),
+        *(m.name for m in subject.task.measures.metrics(subject.config)),
     }
     predicted = model.predict(subject.inputs, verbose=0)
     close(predicted, model(subject.inputs))
@@ -206,44 +206,45 @@ def test_check_takes_the_embedded_examples_and_names_what_is_missing(subject):
         name: list(getattr(value, value.WhichOneof("kind")).value)
         for name, value in tf.train.Example.FromString(subject.records[0]).features.feature.items()
     }
-    assert subject.task.check(features, subject.config) is None
-    for name in subject.task.feature_spec(subject.config):
-        reason = subject.task.check({**features, name: []}, subject.config)
+    assert subject.task.examples.check(features, subject.config) is None
+    for name in subject.task.examples.spec(subject.config):
+        reason = subject.task.examples.check({**features, name: []}, subject.config)
         assert reason and name in reason
 
 
 def test_check_dataset_takes_the_embedded_labels(subject):
-    subject.task.check_dataset(subject.labels, subject.config)
+    subject.task.examples.check_dataset(subject.labels, subject.config)
 
 
-# === Figures and serving ===
+# === Measures and pictures ===
 
 
-def test_figures_give_the_metrics_of_training(subject):
+def test_columns_give_the_metrics_of_training(subject):
+    measures = subject.task.measures
     outputs = subject.model(subject.inputs)
-    figures = subject.task.figures(outputs, subject.targets, subject.config)
-    figure_metrics = {m.name: m for m in subject.task.figure_metrics(subject.config)}
-    for metric in subject.task.metrics(subject.config):
+    columns = measures.columns(subject.targets, outputs)
+    of_columns = {m.name: m for m in measures.column_metrics(subject.config)}
+    for metric in measures.metrics(subject.config):
         metric.update_state(subject.targets, outputs)
-        of_figures = figure_metrics[metric.name]
-        of_figures.update_state(subject.targets, figures[subject.task.prediction_key])
-        np.testing.assert_allclose(metric.result(), of_figures.result(), rtol=1e-6)
+        other = of_columns[metric.name]
+        other.update_state(subject.targets, columns)
+        np.testing.assert_allclose(metric.result(), other.result(), rtol=1e-6)
 
 
 def test_lower_is_better_names_metrics(subject):
-    names = {m.name for m in subject.task.figure_metrics(subject.config)}
-    assert set(subject.task.lower_is_better) <= names
+    names = {m.name for m in subject.task.measures.column_metrics(subject.config)}
+    assert set(subject.task.measures.lower_is_better) <= names
 
 
-def test_baseline_has_the_gate_s_figures(subject):
+def test_baseline_has_the_gate_s_metrics(subject):
     dataset = tf.data.Dataset.from_tensors((subject.inputs, subject.targets))
-    figures = subject.task.baseline(dataset, subject.config)
-    assert subject.config.evaluate.thresholds.keys() <= figures.keys()
-    assert all(np.isfinite(list(figures.values())))
+    values = subject.task.measures.baseline(dataset, subject.config)
+    assert subject.config.evaluate.thresholds.keys() <= values.keys()
+    assert all(np.isfinite(list(values.values())))
 
 
-def test_show_draws_pictures(subject):
-    pictures = subject.task.show(
+def test_the_report_has_pictures(subject):
+    pictures = subject.task.asking.report(
         subject.model, subject.inputs, subject.targets, subject.config, subject.labels
     )
     assert pictures
@@ -256,12 +257,12 @@ def test_show_draws_pictures(subject):
 # === Errors ===
 
 
-def test_loading_what_is_not_there_is_an_error_in_words(subject, tmp_path):
-    with pytest.raises(UsageError, match="no folder and no preset"):
+def test_loading_what_is_not_there_is_a_readable_error(subject, tmp_path):
+    with pytest.raises(UsageError, match="is not a folder and not a preset"):
         pk.load(str(tmp_path / "nothing"))
-    with pytest.raises(PerceiverError, match="no preset folder: it lacks config.json"):
+    with pytest.raises(PerceiverError, match="is not a preset folder: it lacks config.json"):
         pk.load(tmp_path)
     with pytest.raises(PerceiverError, match="No weights at"):
-        subject.task.model_class.from_preset("tiny", weights=str(tmp_path / "w.weights.h5"))
+        subject.task.model.from_preset("tiny", weights=str(tmp_path / "w.weights.h5"))
     with pytest.raises(UsageError, match="Unknown configuration key"):
-        subject.task.model_class.from_preset("tiny", no_such_key=1)
+        subject.task.model.from_preset("tiny", no_such_key=1)

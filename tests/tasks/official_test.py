@@ -19,7 +19,7 @@ from perceiver_keras.convert import (
 from perceiver_keras.convert.pickles import load_pickle
 from perceiver_keras.convert.safetensors_file import load_safetensors
 from perceiver_keras.errors import PerceiverError, UsageError
-from perceiver_keras.tasks import official
+from perceiver_keras.tasks import official, registry
 from perceiver_keras.tasks.glue.model import GlueModel
 from perceiver_keras.tasks.glue.presets import GlueModelConfig
 from perceiver_keras.tasks.image_classification import PRESETS, ImageClassifier
@@ -79,7 +79,7 @@ def _overrides(task: str) -> dict:
 def test_deepmind_to_a_model_and_back(task, tmp_path):
     tree = Fixture("deepmind", task).tree
     model = load_deepmind(_pickle_of(task, tmp_path), **_overrides(task))
-    assert type(model).__name__ == official.HOMES[task][1]
+    assert [type(model)] == [home.model for home in registry.having(task)]
     assert model.config.activation == "gelu_tanh"
     parameters = sum(array.size for array in _flat(tree["params"]).values())
     trained = sum(int(np.prod(w.shape)) for w in model.trainable_weights)
@@ -169,7 +169,7 @@ def test_from_preset_takes_official_files_by_their_content(kind, activation, tmp
 
 def test_weights_of_another_model_are_refused(tmp_path):
     path = _pickle_of("optical_flow", tmp_path)
-    with pytest.raises(UsageError, match="weights of optical_flow, a OpticalFlow and no ImageCl"):
+    with pytest.raises(UsageError, match="weights of optical_flow, which is a OpticalFlow and not a ImageCl"):
         ImageClassifier.from_preset(FOURIER, weights=path)
 
 

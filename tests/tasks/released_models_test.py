@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -16,19 +14,16 @@ from perceiver_keras.config import (
     PatchStem,
     ProcessConfig,
 )
-from perceiver_keras.tasks.language_mlm import (
-    PRESETS,
-    MaskedLanguageModel,
-    MaskedLanguageModelConfig,
-)
-from perceiver_keras.tasks.multimodal_autoencoding.model import (
-    MultimodalAutoencoder,
-    MultimodalAutoencoderConfig,
-)
-from perceiver_keras.tasks.optical_flow import OpticalFlow, OpticalFlowModelConfig
+from perceiver_keras.tasks import registry
+from perceiver_keras.tasks.language_mlm.model import MaskedLanguageModel
+from perceiver_keras.tasks.language_mlm.presets import PRESETS, MaskedLanguageModelConfig
+from perceiver_keras.tasks.multimodal_autoencoding.model import MultimodalAutoencoder
+from perceiver_keras.tasks.multimodal_autoencoding.presets import MultimodalAutoencoderConfig
+from perceiver_keras.tasks.optical_flow.model import OpticalFlow
+from perceiver_keras.tasks.optical_flow.presets import OpticalFlowModelConfig
 from tests.checks import assert_close
 
-# SPEC: counted in the released checkpoints.
+# Counted in the released checkpoints (docs/architecture.md, Released settings).
 PARAMETERS = [
     ("language_mlm", "MaskedLanguageModel", "language_mlm_bytes", 201_108_230),
     ("image_classification", "ImageClassifier", "imagenet_learned_position_encoding", 62_255_848),
@@ -46,9 +41,10 @@ RNG = np.random.default_rng(0)
 
 @pytest.mark.parametrize(("task", "class_name", "preset", "parameters"), PARAMETERS)
 def test_parameters(task, class_name, preset, parameters):
-    module = importlib.import_module(f"perceiver_keras.tasks.{task}")
+    home = registry.get(task)
+    assert home.model.__name__ == class_name
     with tf.Graph().as_default():  # shapes are enough: no weight is drawn
-        model = getattr(module, class_name)(module.PRESETS[preset].config.model).build_all()
+        model = home.build(home.presets[preset].config).build_all()
     assert sum(w.shape.num_elements() for w in model.trainable_weights) == parameters
 
 

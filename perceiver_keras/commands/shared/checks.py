@@ -1,6 +1,6 @@
-"""What this machine has and lacks for Perceiver: `examine()` gives one `Finding` a line.
+"""What this machine has and what it lacks for Perceiver: `examine()` yields one `Finding` per line.
 
-Every check only reads, but for a nameless file in the folders that must be writable.
+The checks write nothing, except a temporary nameless file in folders that must be writable.
 """
 
 from __future__ import annotations
@@ -16,13 +16,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-State = Literal["ok", "note", "missing"]  # `missing`: something necessary; the exit code is 1
+State = Literal[
+    "ok", "note", "missing"
+]  # `missing`: something necessary is, and the exit code is 1
 
 GIB = 1024**3
-LEAST_DISK = 2 * GIB  # a run of `tiny` takes 0.1 GiB; checkpoints of the released models 1 GiB
+LEAST_DISK = 2 * GIB  # a run of `tiny` takes 0.1 GiB, checkpoints of the released models take 1 GiB
 LEAST_MEMORY = 3 * GIB
 
-# name of the distribution -> how to get it; the first five are what the package is made for.
+# Names of distributions.
 NECESSARY = ("tensorflow", "keras", "tensorflow-addons", "tensorflow-datasets", "numpy")
 PIPELINE = (
     "tfx",
@@ -35,7 +37,7 @@ SET = "pip install -r requirements.lock"
 
 
 class Finding(NamedTuple):
-    """One line of the doctor: what was looked at, its state, what was seen and what to do."""
+    """One line of the doctor: what was checked, its state, what was found, and what to do about it."""
 
     what: str
     state: State
@@ -44,7 +46,7 @@ class Finding(NamedTuple):
 
 
 def examine(run_dir: Path, data_dir: Path | None = None) -> Iterator[Finding]:
-    """All findings, the quick ones first; importing TensorFlow for the devices takes seconds."""
+    """All findings, the quick ones first: listing devices imports TensorFlow, which takes seconds."""
     yield python()
     yield from packages()
     yield lock()
@@ -76,15 +78,15 @@ def packages() -> Iterator[Finding]:
     if absent:
         yield Finding(
             "pipeline", "note", f"without {', '.join(absent)}",
-            "`perceiver run` needs it: `pip install 'perceiver-keras[pipeline]'`",
+            "`perceiver run` needs them: `pip install 'perceiver-keras[pipeline]'`",
         )  # fmt: skip
     else:
         yield Finding("pipeline", "ok", ", ".join(f"{n} {installed(n)}" for n in PIPELINE))
 
 
 def lock(path: Path | None = None) -> Finding:
-    """What is installed, against requirements.lock where there is a checkout."""
-    path = path or Path(__file__).resolve().parents[2] / "requirements.lock"
+    """What is installed, compared with requirements.lock if this is a checkout."""
+    path = path or Path(__file__).resolve().parents[3] / "requirements.lock"
     if not path.exists():
         return Finding("lock", "note", "no requirements.lock here (installed from a wheel)")
     wanted = dict(read_lock(path.read_text(encoding="utf-8")))
@@ -104,7 +106,7 @@ def lock(path: Path | None = None) -> Finding:
 
 
 def read_lock(text: str) -> Iterator[tuple[str, str]]:
-    """(name, version) of the `name==version` lines."""
+    """(name, version) of each `name==version` line."""
     for line in text.splitlines():
         if match := re.match(r"([A-Za-z0-9._-]+)==([^\s;#]+)", line):
             yield match[1], match[2]
@@ -125,17 +127,17 @@ def memory() -> Finding:
         return Finding("machine", "note", f"{cores} cores, memory unknown")
     seen = f"{cores} cores, {size / GIB:.1f} GiB memory"
     if size < LEAST_MEMORY:
-        return Finding("machine", "note", seen, "the pipeline wants 3 GiB; lower data.batch_size")
+        return Finding("machine", "note", seen, "the pipeline needs 3 GiB; lower data.batch_size")
     return Finding("machine", "ok", seen)
 
 
 def default_data_dir() -> Path:
-    """Where TFDS keeps prepared data sets when nothing else is said."""
+    """Where TFDS keeps prepared data sets by default."""
     return Path(os.environ.get("TFDS_DATA_DIR") or Path.home() / "tensorflow_datasets")
 
 
 def folder(what: str, path: Path, least: int) -> Finding:
-    """Whether the folder, or the nearest one above it that exists, can be written and has room."""
+    """Whether the folder, or its nearest existing parent, can be written and has enough space."""
     existing = path.absolute()
     while not existing.exists():
         existing = existing.parent
@@ -146,10 +148,10 @@ def folder(what: str, path: Path, least: int) -> Finding:
             pass
     except OSError as error:
         return Finding(
-            what, "missing", f"{path}: {error.strerror}", "choose another or mend its rights"
+            what, "missing", f"{path}: {error.strerror}", "choose another or fix its permissions"
         )
     free = shutil.disk_usage(existing).free
-    seen = f"{path}{'' if path.exists() else ' (made when needed)'}, {free / GIB:.1f} GiB free"
+    seen = f"{path}{'' if path.exists() else ' (created when needed)'}, {free / GIB:.1f} GiB free"
     if free < least:
         return Finding(what, "missing", seen, f"free at least {least / GIB:.1f} GiB")
     return Finding(what, "ok", seen)
@@ -168,10 +170,10 @@ def ffmpeg() -> Finding:
 
 
 def devices(list_devices: Callable[[], list[str]] | None = None) -> Iterator[Finding]:
-    """What TensorFlow computes on."""
+    """The devices that TensorFlow uses."""
     try:
         names = (list_devices or _tensorflow_devices)()
-    except Exception as error:  # a broken library may raise anything at its import
+    except Exception as error:  # importing a broken library may raise anything
         yield Finding("devices", "missing", f"TensorFlow does not load: {error}", f"`{SET}`")
         return
     accelerators = [name for name in names if not name.startswith("CPU")]

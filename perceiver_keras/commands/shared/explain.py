@@ -1,4 +1,4 @@
-"""An exception to one line that says what was wrong and what to do, and an exit code."""
+"""Turns an exception into one line that says what went wrong and what to do, and an exit code."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ FREE_SOME = f"free some (`perceiver doctor` shows how much) and {RESUME}"
 
 
 def explain(error: BaseException) -> tuple[str, int]:
-    """Returns (message, exit code); the message has no trace and no line break."""
+    """Returns (message, exit code); the message has no traceback and no line break."""
     if isinstance(error, (KeyboardInterrupt, click.Abort)):
         return f"Interrupted; {RESUME}.", 130
     if isinstance(error, click.UsageError):
@@ -25,14 +25,14 @@ def explain(error: BaseException) -> tuple[str, int]:
         if isinstance(cause, PerceiverError):
             return _line(str(cause)), 2 if isinstance(cause, UsageError) else 1
     for cause in _causes(error):
-        if words := _system(cause) or _tensorflow(cause):
-            return words, 1
+        if message := _system(cause) or _tensorflow(cause):
+            return message, 1
     kind = type(error).__name__
-    return f"{kind}: {_line(str(error))[:500]} (not foreseen: --debug shows the trace)", 1
+    return f"{kind}: {_line(str(error))[:500]} (unexpected; --debug shows the traceback)", 1
 
 
 def _causes(error: BaseException | None) -> list[BaseException]:
-    """The error and what it came from, outermost first."""
+    """The error and its causes, outermost first."""
     found: list[BaseException] = []
     while error is not None and error not in found:
         found.append(error)
@@ -50,14 +50,11 @@ def _system(error: BaseException) -> str | None:
     if isinstance(error, MemoryError):
         return "Out of memory; lower data.batch_size with --set data.batch_size=N."
     if isinstance(error, ModuleNotFoundError):
-        extra = (
-            "[pipeline]"
-            if (error.name or "").split(".")[0] in ("tfx", "kfp", "ml_metadata")
-            else ""
-        )
+        needs_tfx = (error.name or "").split(".")[0] in ("tfx", "kfp", "ml_metadata")
+        extra = "[pipeline]" if needs_tfx else ""
         return (
             f"The package {error.name} is not installed; `pip install 'perceiver-keras{extra}'` "
-            "brings it, `perceiver doctor` lists what is missing."
+            "installs it, `perceiver doctor` lists what is missing."
         )
     if not isinstance(error, OSError):
         return None
@@ -65,7 +62,7 @@ def _system(error: BaseException) -> str | None:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return f"No space left for {place}; {FREE_SOME}."
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return f"{place} may not be read or written; mend its rights or choose another folder."
+        return f"{place} can't be read or written; fix its permissions or choose another folder."
     if error.errno == errno.ENOENT:
         return f"{place} does not exist; check the path."
     if error.errno in (errno.ENOTDIR, errno.EISDIR):
@@ -76,27 +73,27 @@ def _system(error: BaseException) -> str | None:
 TENSORFLOW = {
     "ResourceExhaustedError": "Out of memory; lower data.batch_size with --set data.batch_size=N.",
     "NotFoundError": "A file is missing",
-    "PermissionDeniedError": "A file may not be read or written",
+    "PermissionDeniedError": "A file can't be read or written",
     "DataLossError": "A file is damaged; delete it, or restore it, and " + RESUME,
-    "InvalidArgumentError": "TensorFlow refused a value",
+    "InvalidArgumentError": "TensorFlow rejected a value",
 }
 
 
 def _tensorflow(error: BaseException) -> str | None:
-    """By name, so that an error before TensorFlow's import needs no import to be told."""
+    """TensorFlow's errors, recognized by name so that TensorFlow need not be imported."""
     if not type(error).__module__.startswith("tensorflow"):
         return None
-    words = TENSORFLOW.get(type(error).__name__)
-    if words is None or words.endswith("."):
-        return words
+    message = TENSORFLOW.get(type(error).__name__)
+    if message is None or message.endswith("."):
+        return message
     detail = _line(getattr(error, "message", None) or str(error))
     if "No space left" in detail:
         return f"No space left; {FREE_SOME}."
-    return f"{words}: {detail[:300]}"
+    return f"{message}: {detail[:300]}"
 
 
 def _line(text: str) -> str:
-    """One line, without Beam's note on where it was and TensorFlow's list of graph nodes."""
+    """One line, without Beam's note of the running step and TensorFlow's list of graph nodes."""
     text = re.sub(r"\s*\[while running [^\]]*\]", "", text)
     text = re.sub(r"\s*\[\[\{\{.*", "", text, flags=re.DOTALL)
-    return " ".join(text.split()) or "no further word"
+    return " ".join(text.split()) or "no message"

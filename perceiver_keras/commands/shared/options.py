@@ -1,4 +1,4 @@
-"""Arguments and options that commands share, and the configuration they make."""
+"""Arguments and options that commands share, and the configuration that they describe."""
 
 from __future__ import annotations
 
@@ -44,16 +44,16 @@ def together(*decorators: Decorator) -> Decorator:
 
 task_argument = click.argument("task", type=TaskName(), metavar="TASK")
 
-# Read by `cli.Commands.main` before the command runs; declared so that help and parsing know them.
+# `cli.Commands.main` reads these two before the command runs; declared here for --help and the parser.
 json_option = click.option(
     "--json", "as_json", is_flag=True, expose_value=False,
-    help="One JSON object on stdout, everything else on stderr.",
+    help="Print one JSON object on stdout, everything else on stderr.",
 )  # fmt: skip
 debug_option = click.option(
     "--debug",
     is_flag=True,
     expose_value=False,
-    help="Show the trace of an error and the libraries' logs.",
+    help="Show the traceback of an error and what the libraries log.",
 )
 common_options = together(json_option, debug_option)
 
@@ -64,11 +64,11 @@ config_options = together(
     ),
     click.option(
         "--config", "config_files", multiple=True, type=click.Path(path_type=Path), metavar="FILE",
-        help="YAML or JSON laid over the preset; repeatable, the last wins.",
+        help="YAML or JSON with settings that override the preset; repeatable, the last one wins.",
     ),
     click.option(
         "--set", "overrides", multiple=True, metavar="KEY=VALUE",
-        help="One setting, laid over the files, e.g. train.steps=500; repeatable.",
+        help="A setting that overrides preset and files, e.g. train.steps=500; repeatable.",
     ),
     click.option("--seed", type=int, help="The run seed; short for --set train.seed=N."),
 )  # fmt: skip
@@ -88,11 +88,11 @@ def resolve(
 def load_preset_folder(
     folder: Path, task: str | None = None, overrides: tuple[str, ...] = ()
 ) -> tuple[Task, Any, TaskConfig]:
-    """(task, model with its weights, configuration) of a folder that `save_to_preset` wrote.
+    """(task, model with its weights, configuration) from a folder that `save_to_preset` wrote.
 
     Raises:
-      UsageError: the folder is of another task, or an override would change the model.
-      PerceiverError: it is no preset folder, or damaged.
+      UsageError: the folder belongs to another task, or an override would change the model.
+      PerceiverError: it is not a preset folder, or it is damaged.
     """
     from perceiver_keras.config_tree import override
     from perceiver_keras.errors import PerceiverError
@@ -101,7 +101,7 @@ def load_preset_folder(
 
     if not folder.is_dir():
         raise PerceiverError(
-            f"{folder} is no folder; name a preset folder, as `perceiver train` writes it."
+            f"{folder} is not a folder; name a preset folder, as `perceiver train` writes it."
         )
     config, about = preset_folder.read(folder)
     if task is not None and about["task"] != task:
@@ -109,7 +109,7 @@ def load_preset_folder(
     for assignment in overrides:
         if assignment.split(".")[0] in ("model", "train"):
             raise UsageError(
-                f"--set {assignment}: a trained model has its model and train settings."
+                f"--set {assignment}: the model and train settings of a trained model can't be changed."
             )
     config = override(config, *overrides)
     return registry.get(about["task"]), load(folder), config
@@ -118,15 +118,15 @@ def load_preset_folder(
 def load_weights(
     weights: str, task_name: str, preset: str | None = None
 ) -> tuple[Task, Any, TaskConfig]:
-    """(task, model, configuration) of a preset folder, official weights, or a source that has them.
+    """(task, model, configuration) from a preset folder, official weights, or a source to download from.
 
     Args:
       weights: A preset folder; an official pickle, `.safetensors`, `.bin` or repository folder; "deepmind" or
         "huggingface".
-      preset: Which of the released models to download; None: the task's first.
+      preset: Which released model to download; None: the task's first.
 
     Raises:
-      UsageError: the weights are of another task, or the task has no released model.
+      UsageError: the weights belong to another task, or the task has no released model.
       PerceiverError: nothing is there, or it is damaged.
     """
     from perceiver_keras.convert.names import RELEASED
@@ -136,7 +136,7 @@ def load_weights(
     if weights in ("deepmind", "huggingface"):
         released = [name for name in registry.get(task_name).presets if name in RELEASED]
         if not released:
-            raise UsageError(f"No released model is for {task_name}; name weights of your own.")
+            raise UsageError(f"{task_name} has no released model; name your own weights.")
         model = registry.get(task_name).model.from_preset(preset or released[0], weights=weights)
     elif not Path(weights).exists():
         raise PerceiverError(
@@ -157,7 +157,7 @@ def read_about(folder: Path) -> dict[str, Any]:
 
 
 def read_config_files(paths: tuple[Path, ...]) -> list[tuple[str, dict[str, Any]]]:
-    """(path, tree of settings) of each file, as `Task.configure` takes them."""
+    """(path, tree of settings) of each file, in the form that `Task.configure` takes."""
     return [(str(path), read_config_file(path)) for path in paths]
 
 
@@ -167,7 +167,7 @@ def read_config_file(path: Path) -> dict[str, Any]:
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise UsageError(f"{path}: there is no such file; {takes}") from None
+        raise UsageError(f"{path}: no such file; {takes}") from None
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{path}: can't be read ({error}); {takes}") from None
     kind = "JSON" if path.suffix == ".json" else "YAML"

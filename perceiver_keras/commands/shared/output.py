@@ -1,4 +1,4 @@
-"""What a command says: answers on stdout (one JSON object with `--json`), the rest on stderr."""
+"""What a command prints: its answer on stdout (one JSON object with `--json`), the rest on stderr."""
 
 from __future__ import annotations
 
@@ -11,15 +11,14 @@ from typing import Any
 
 import click
 
-_stdout: Any = None  # where the JSON object goes while stdout is turned to stderr
+_stdout: Any = None  # where the JSON object goes while stdout is redirected to stderr
 
 
 @contextlib.contextmanager
 def answers_only(as_json: bool) -> Iterator[Callable[[dict[str, Any]], None]]:
-    """With `as_json`, stdout carries only what is given to `answer`; what libraries print goes to
-    stderr.
+    """With `as_json`, only what is given to `answer` reaches stdout; all other output goes to stderr.
 
-    Child processes and C++ code write to the file descriptor, so the real one is turned as well.
+    Child processes and C++ code write to the file descriptor, so that is redirected as well.
     """
     global _stdout
     if not as_json:
@@ -45,18 +44,18 @@ def answers_only(as_json: bool) -> Iterator[Callable[[dict[str, Any]], None]]:
 
 
 def answer(values: dict[str, Any]) -> None:
-    """The one JSON object; does nothing without `--json`."""
+    """Prints the one JSON object; does nothing without `--json`."""
     if _stdout is not None:
         print(json.dumps(values, default=_plain, allow_nan=False, ensure_ascii=False), file=_stdout)
 
 
 def say(text: str = "") -> None:
-    """A line for people; with `--json` it goes to stderr."""
+    """Prints a line for people; with `--json` it goes to stderr."""
     click.echo(text, err=_stdout is not None)
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    """Columns padded to their widest cell; numbers to the right."""
+    """Columns padded to their widest cell; columns of numbers are aligned to the right."""
     cells = [[str(c) for c in head], *[[_cell(c) for c in row] for row in rows]]
     widths = [max(len(row[i]) for row in cells) for i in range(len(head))]
     right = [
@@ -71,16 +70,16 @@ def table(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
     )
 
 
-def show_figures(figures: Mapping[str, float], baseline: Mapping[str, float] | None = None) -> None:
-    """Named numbers for people, and the trivial guess where there is one."""
+def show_metrics(metrics: Mapping[str, float], baseline: Mapping[str, float] | None = None) -> None:
+    """Prints metrics for people, next to those of the trivial guess if there are any."""
     baseline = baseline or {}
-    rows = [(name, float(value), *_beside(baseline, name)) for name, value in figures.items()]
-    rows += [(name, "", *_beside(baseline, name)) for name in baseline if name not in figures]
+    rows = [(name, float(value), *_guess(baseline, name)) for name, value in metrics.items()]
+    rows += [(name, "", *_guess(baseline, name)) for name in baseline if name not in metrics]
     if rows:
         say(table(("METRIC", "VALUE", *(["TRIVIAL GUESS"] if baseline else [])), rows))
 
 
-def _beside(baseline: Mapping[str, float], name: str) -> list[str]:
+def _guess(baseline: Mapping[str, float], name: str) -> list[str]:
     if not baseline:
         return []
     return [f"{baseline[name]:.4g}" if name in baseline else ""]
@@ -95,7 +94,7 @@ def _cell(value: Any) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """NumPy and paths as JSON has them."""
+    """NumPy values, bytes and paths as what JSON knows."""
     if hasattr(value, "tolist"):
         return value.tolist()
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)

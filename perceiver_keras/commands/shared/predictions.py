@@ -1,4 +1,4 @@
-"""What `predict` writes: one file of all answers, or a folder with one a request, which a rerun goes on with."""
+"""What `predict` writes: one file for all answers, or a folder with one file per request, which a rerun completes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from perceiver_keras.commands.shared.output import say
 from perceiver_keras.errors import UsageError
 from perceiver_keras.files import write_whole
 
-if TYPE_CHECKING:  # `predict --help` must not wait for TensorFlow
+if TYPE_CHECKING:  # `predict --help` must not import TensorFlow
     from perceiver_keras.tasks.contract.requests import Request
     from perceiver_keras.tasks.task import Task
 
@@ -19,7 +19,7 @@ Bytes = Callable[[Sequence["Result"]], bytes]
 
 
 class Result:
-    """What came of one request: an answer and the numbers behind it, or an error."""
+    """The result of one request: an answer and the numbers behind it, or an error."""
 
     def __init__(self, name: str, content: Any, error: str = ""):
         self.name, self.content, self.error = name, content, error
@@ -28,13 +28,13 @@ class Result:
 
 
 class Files:
-    """The places that -o and --save name.
+    """The files or folders that -o and --save name.
 
     Attributes:
-      skipped: Names of the requests whose files were all there.
+      skipped: Names of the requests whose files all existed already.
 
     Raises:
-      UsageError: a suffix that the task can't write.
+      UsageError: the task can't write files with this suffix.
     """
 
     def __init__(self, task: Task, out: str | None, save: str | None):
@@ -52,18 +52,18 @@ class Files:
         self.skipped: list[str] = []
 
     def there(self, request: Request) -> bool:
-        """Whether every file of this request was written before (in folders only)."""
+        """Whether every file of this request exists already (in folders only)."""
         done = bool(self._targets) and all(t.there(request.name) for t in self._targets)
         if done:
             self.skipped.append(request.name)
-            say(f"{request.name}\talready there, skipped")
+            say(f"{request.name}\texists, skipped")
         return done
 
     def add(self, result: Result) -> None:
         for target in self._targets:
             target.add(result)
         if not any(target.keeps for target in self._targets):
-            # Written already, or not asked for: a long sequence must not pile up in memory.
+            # Written already, or not wanted: a long sequence must not pile up in memory.
             result.content, result.numbers = None, {}
 
     def finish(self) -> None:
@@ -72,13 +72,13 @@ class Files:
 
 
 class _Target:
-    """One path: a file of all results, or a folder."""
+    """One path: a file for all results, or a folder with one file per result."""
 
     def __init__(self, path: str, formats: Mapping[str, Bytes], more: Mapping[str, Bytes]):
-        """`formats`: what is written, the first one into folders; `more`: suffixes that a file may have too."""
+        """`formats`: how to write each suffix, the first also in folders; `more`: others, of a single file only."""
         self.path = Path(path)
         self.folder = path.endswith("/") or self.path.is_dir()
-        self.keeps = not self.folder  # results until the end
+        self.keeps = not self.folder  # whether results are kept until the end
         choices = {**formats, **{key: make for key, make in more.items() if key not in formats}}
         self._suffix = next(iter(formats)) if self.folder else self.path.suffix
         if self._suffix not in choices:
@@ -95,7 +95,7 @@ class _Target:
         if not self.folder:
             self._results.append(result)
             if len(self._results) > 1 and isinstance(self._make, _OfOne):
-                self._make(self._results)  # says now what it would say in hours
+                self._make(self._results)  # fails now instead of hours later
             return
         self.path.mkdir(parents=True, exist_ok=True)
         write_whole(self._place(result.name), self._make([result]))
@@ -111,7 +111,7 @@ class _Target:
 
 
 class _Stream:
-    """A file of all results that is written while they come."""
+    """A file for all results, written as they come."""
 
     keeps = False
 
@@ -130,7 +130,7 @@ class _Stream:
 
 
 class _OfOne:
-    """A format of the task's own, whose files hold one answer."""
+    """A format of the task's own, with one answer per file."""
 
     def __init__(self, make: Callable[[Mapping[str, Any]], bytes]):
         self._of = make
@@ -138,8 +138,8 @@ class _OfOne:
     def __call__(self, results: Sequence[Result]) -> bytes:
         if len(results) != 1:
             raise UsageError(
-                f"A file of this kind holds one answer and there are {len(results)}; name a folder "
-                "with a / at its end, or .npz."
+                f"A file of this kind holds one answer, but there are {len(results)}; name a folder "
+                "with a / at its end, or a .npz file."
             )
         return self._of(results[0].numbers)
 
@@ -179,13 +179,13 @@ def _npz(results: Sequence[Result]) -> bytes:
 
 
 def _array(column: Sequence[Any]) -> Any:
-    """One array; strings as NumPy's own text, so that no pickle is needed to read them."""
+    """One array; strings become NumPy's own text type, so that they can be read without pickle."""
     import numpy as np
 
     shapes = {np.shape(value) for value in column}
     if len(shapes) > 1:
         raise UsageError(
-            "The answers are of different sizes and don't fit one .npz; name a folder with a / at its end."
+            "The answers have different sizes and don't fit into one .npz; name a folder with a / at its end."
         )
     array = np.asarray(column)
     if array.dtype.kind not in "OS":

@@ -1,6 +1,6 @@
-"""One answer of an exported model to its own first warm-up request; run as a process of its own.
+"""The answer of an exported model to its own first warm-up request, from a fresh process.
 
-    python -m perceiver_keras.commands.read_back FOLDER
+    python -m perceiver_keras.commands.shared.read_back FOLDER
 
 Prints {"signature", "answer"} as JSON.
 """
@@ -13,7 +13,7 @@ from typing import Any
 
 
 def read_back(folder: str) -> dict[str, Any]:
-    """The answer of `serving_default` in words, with Hugging Face's keys."""
+    """The answer of `serving_default`, with Hugging Face's keys."""
     import tensorflow as tf
 
     from perceiver_keras.serve import Servable

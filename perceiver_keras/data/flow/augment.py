@@ -1,11 +1,12 @@
-"""Augmentation of frame pairs with flow, as RAFT has it, and pairs fed in reverse. Stateless.
+"""Augmentation of frame pairs with flow, as in RAFT, and reversed pairs. Stateless.
 
-A pair is frames [2, H, W, C] float32 in [0, 1] and truth [H, W, 4] float32: flow in pixels (x first,
-from the first frame to the second), valid and occluded (0 or 1). All geometry is one linear map of
-points p = (x, y), (0, 0) being the centre of the upper left pixel: the pixel q of the result is
-fetched at p = scale·q + shift. So the flow is transformed exactly: flow'(q) = flow(p) / scale.
+A pair is frames [2, H, W, C] float32 in [0, 1] and truth [H, W, 4] float32: flow in pixels (x first, from the first
+frame to the second), then valid and occluded (0 or 1). All geometry is one linear map of points p = (x, y), where
+(0, 0) is the centre of the upper left pixel: pixel q of the result is fetched at p = scale·q + shift. So the flow is
+transformed exactly: flow'(q) = flow(p) / scale.
 
-RAFT's values (arXiv 2003.12039, its `FlowAugmentor`) as AutoFlow's repository passes them. Which of them the paper's own training used is not stated.
+The values are those of RAFT (arXiv 2003.12039, its `FlowAugmentor`) as AutoFlow's repository uses them. The paper does
+not state which of them its own training used.
 """
 
 from __future__ import annotations
@@ -21,28 +22,28 @@ from perceiver_keras.data.seeds import fold_in
 
 @frozen()
 class FlowAugmentation:
-    """How a pair is changed, at full strength. Factors are 1 ± the value; chances are from 0 to 1."""
+    """How a pair is changed at full strength. Factors are 1 ± the value; chances are from 0 to 1."""
 
     brightness: float = 0.4
     contrast: float = 0.4
     saturation: float = 0.4
     hue: float = 0.5 / 3.14  # of a full turn, either way
-    apart: float = 0.2  # chance that the frames' colours are drawn one by one
+    apart: float = 0.2  # chance that the two frames' colours are changed independently
     eraser: float = 0.5  # chance of boxes in the second frame, filled with its mean colour
     eraser_boxes: int = 2  # at most
     eraser_size: tuple[int, ...] = (50, 99)  # sides in pixels, least and most
     resize: float = 0.8  # chance of any resizing
     min_scale: float = -0.2  # octaves by which the frames grow: least
     max_scale: float = 0.5  # and most
-    stretch: float = 0.8  # chance that the sides are scaled apart
+    stretch: float = 0.8  # chance that the two sides are scaled differently
     max_stretch: float = 0.2  # octaves either way, on each side
     flip_horizontal: float = 0.5
     flip_vertical: float = 0.1
-    crop_margin: int = 20  # pixels that the crop may miss the border by, and is then put back
+    crop_margin: int = 20  # pixels by which the crop may cross the border before it is moved back
 
 
 class Map(NamedTuple):
-    """p = scale·q + shift, x first: where a pixel of the result comes from. Negative scales flip."""
+    """p = scale·q + shift, x first: where pixel q of the result comes from. Negative scales flip."""
 
     scale: tf.Tensor  # float32 [2]
     shift: tf.Tensor  # float32 [2]
@@ -71,7 +72,7 @@ def random_map(
     strength: tf.Tensor | float,
     seed: tf.Tensor,
 ) -> Map:
-    """Scaled, stretched, flipped, cropped to `size`. `strength` shrinks the octaves; flips stay."""
+    """A map that scales, stretches, flips and crops to `size`. `strength` multiplies the octaves, not the flips."""
     draw = tf.random.stateless_uniform([8], seed, alg="philox")
     octaves = settings.min_scale + draw[0] * (settings.max_scale - settings.min_scale)
     apart = tf.where(draw[1] < settings.stretch, settings.max_stretch, 0.0) * (2 * draw[2:4] - 1)
@@ -89,27 +90,27 @@ def random_map(
 def _covering(
     shape: tf.Tensor, size: tuple[int, int], grow: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Map's scale for frames that grow by `grow` [2], or as much more as covers `size`; free pixels then."""
+    """The map's scale for frames that grow by `grow` [2], or by more if `size` needs it, and the pixels left over."""
     sides = tf.cast(tf.stack([shape[1], shape[0]]), tf.float32)
     wanted = tf.constant([size[1], size[0]], tf.float32)
-    # Rounded as the pixels of a resized picture are, so that both its ends stay where they were.
+    # Rounded to whole pixels, as a resized picture is, so that both its ends stay where they were.
     grown = tf.maximum(tf.round(sides * grow), wanted)
     return sides / grown, grown - wanted
 
 
 def _half_pixels(scale: tf.Tensor) -> tf.Tensor:
-    """Pixel areas are scaled, not centres: the first pixel's centre moves."""
+    """Areas of pixels are scaled, not their centres: the first pixel's centre moves."""
     return 0.5 * scale - 0.5
 
 
 def apply_map(
     frames: tf.Tensor, truth: tf.Tensor, where: Map, size: tuple[int, int]
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """The pair as the map has it, bilinear: [2, *size, C] and [*size, 4].
+    """The pair as the map shows it, bilinear: [2, *size, C] and [*size, 4].
 
-    Unknown flow takes no part in its neighbours' interpolation; a pixel is valid where at least half of
-    what it is made of is. Beyond the border the border goes on. A pixel that leaves the result's frame
-    counts as occluded.
+    Unknown flow takes no part in interpolation; a pixel is valid if at least half of its interpolation weight is on
+    valid pixels. Beyond the border the border's pixels repeat. A pixel that leaves the result's frame counts as
+    occluded.
     """
     flow, valid, occluded = truth[..., :2], truth[..., 2:3], truth[..., 3:4]
     flow = tf.where(valid > 0, flow, 0.0) * valid
@@ -139,7 +140,7 @@ def _fetch(pictures: tf.Tensor, where: Map, size: tuple[int, int]) -> tf.Tensor:
 
 
 def is_inside(flow: tf.Tensor) -> tf.Tensor:
-    """bool [H, W]: whether the pixel of a flow [H, W, 2] ends within the frame."""
+    """bool [H, W]: whether each pixel of a flow [H, W, 2] ends within the frame."""
     ends, sides = _ends(flow)
     return tf.reduce_all((ends >= -0.5) & (ends <= sides - 0.5), axis=-1)
 
@@ -155,16 +156,15 @@ def _ends(flow: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
 def reverse(frames: tf.Tensor, truth: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """The pair from the second frame to the first (paper, App. H).
 
-    The flow of a pixel is the mean of all flows that end there, turned round; where none ends it is unknown,
-    and so not valid. An end belongs to the nearest pixel.
+    The flow of a pixel is the mean of all flows that end there, negated; where none ends it is unknown, and so not
+    valid. Each flow ends at the nearest pixel.
     """
     flow, valid = truth[..., :2], truth[..., 2] > 0
     height, width = tf.shape(flow)[0], tf.shape(flow)[1]
     ends = tf.cast(tf.floor(_ends(tf.where(valid[..., None], flow, 0.0))[0] + 0.5), tf.int32)
     inside = tf.reduce_all((ends >= 0) & (ends < tf.stack([width, height])), axis=-1) & valid
-    place = tf.where(
-        inside, ends[..., 1] * width + ends[..., 0], height * width
-    )  # the last: nowhere
+    # The last place stands for nowhere.
+    place = tf.where(inside, ends[..., 1] * width + ends[..., 0], height * width)
     rows = tf.concat([-flow, tf.ones_like(flow[..., :1])], axis=-1)
     sums = tf.math.unsorted_segment_sum(
         tf.reshape(tf.where(inside[..., None], rows, 0.0), [-1, 3]),
@@ -183,9 +183,9 @@ def reverse(frames: tf.Tensor, truth: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
 def random_colours(
     frames: tf.Tensor, settings: FlowAugmentation, strength: tf.Tensor | float, seed: tf.Tensor
 ) -> tf.Tensor:
-    """Brightness, contrast, saturation, then hue of frames [2, H, W, C] in [0, 1], mostly the same for both.
+    """Changes brightness, contrast, saturation, then hue of frames [2, H, W, C] in [0, 1], mostly alike for both.
 
-    RAFT draws the order too. Grey frames have neither saturation nor hue.
+    RAFT also draws the order at random. Grey frames have neither saturation nor hue.
     """
     limits = [settings.brightness, settings.contrast, settings.saturation, settings.hue]
     draw = tf.random.stateless_uniform([2, 4], seed, -1.0, 1.0, alg="philox")
@@ -209,7 +209,7 @@ def random_colours(
 
 
 def grey(frames: tf.Tensor) -> tf.Tensor:
-    """[..., C] -> [..., 1]: luma of colours, grey as it is."""
+    """[..., C] -> [..., 1]: the luma of colours; grey stays as it is."""
     if frames.shape[-1] != 3:
         return frames
     return tf.reduce_sum(frames * LUMA, axis=-1, keepdims=True)
@@ -218,7 +218,7 @@ def grey(frames: tf.Tensor) -> tf.Tensor:
 def random_eraser(
     frames: tf.Tensor, settings: FlowAugmentation, strength: tf.Tensor | float, seed: tf.Tensor
 ) -> tf.Tensor:
-    """Boxes of the second frame get its mean colour: one up to `eraser_boxes`, where any."""
+    """Fills boxes of the second frame with its mean colour: from one to `eraser_boxes`, if any at all."""
     height, width = tf.shape(frames)[1], tf.shape(frames)[2]
     draw = tf.random.stateless_uniform([2], seed, alg="philox")
     boxes = 1 + tf.cast(draw[1] * settings.eraser_boxes, tf.int32)
@@ -251,18 +251,18 @@ def augment(
     strength: tf.Tensor | float,
     seed: tf.Tensor,
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """A pair of any size to an augmented one of `size`.
+    """From a pair of any size to an augmented one of `size`.
 
     Args:
       frames: [2, H, W, C] in [0, 1].
       truth: [H, W, 4].
       settings: At full strength.
-      strength: From 0 to 1; at 0 only flips and the crop's place are drawn.
+      strength: From 0 to 1; at 0 only flips and the crop's place are random.
       seed: int32 [2].
     """
     where = random_map(tf.shape(truth)[:2], size, settings, strength, fold_in(seed, 10))
     frames, truth = apply_map(frames, truth, where, size)
-    # What is off costs nothing: small frames are all overhead.
+    # What is switched off must cost nothing: for small frames the overhead is all there is.
     if settings.brightness or settings.contrast or settings.saturation or settings.hue:
         frames = random_colours(frames, settings, strength, fold_in(seed, 11))
     if settings.eraser:

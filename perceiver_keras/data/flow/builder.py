@@ -1,7 +1,7 @@
-"""From a user's files to TFDS records: what every data set of optical flow has in common.
+"""From flow files to TFDS records: what all data sets of optical flow have in common.
 
-Features: `frame1`, `frame2` (encoded pictures), `flow` (pixels, x first, from frame 1 to frame 2, 0
-where it is not valid), `valid`, `occluded` (255 for yes), `name`, `sequence`.
+Features: `frame1`, `frame2` (encoded pictures), `flow` (pixels, x first, from frame 1 to frame 2, 0 where it is not
+valid), `valid`, `occluded` (255 for yes), `name`, `sequence`.
 """
 
 from __future__ import annotations
@@ -24,9 +24,10 @@ Splits = Mapping[str, Callable[[], Iterable[FlowFiles]]]
 
 
 class FlowBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
-    """A data set that lies in a folder of the user's. A subclass says where, and lists its pairs.
+    """A data set in a folder on the user's disk.
 
-    It has TFDS's `MANUAL_DOWNLOAD_INSTRUCTIONS`, which say the layout, HOMEPAGE, and `pairs`.
+    A subclass describes the layout in TFDS's `MANUAL_DOWNLOAD_INSTRUCTIONS`, names the HOMEPAGE, and lists its pairs in
+    `pairs`.
     """
 
     VERSION = tfds.core.Version("1.0.0")
@@ -37,7 +38,7 @@ class FlowBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         """{split: function that lists its pairs}.
 
         Raises:
-          UsageError: The layout is another; the message says what was expected and what was found.
+          UsageError: The layout is different; the message says what was expected and what was found.
         """
         raise TypeError(f"{type(self).__name__} must list its pairs.")
 
@@ -48,7 +49,7 @@ class FlowBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
 
     def _split_generators(self, dl_manager: tfds.download.DownloadManager):
         root = Path(dl_manager.manual_dir)
-        # As TFDS has it, all data sets share one folder; one for each is tidier.
+        # In TFDS all data sets share one folder; a folder for each of them is tidier, and is taken if it exists.
         root = root / self.name if (root / self.name).is_dir() else root
         return {split: self._generate_examples(list_) for split, list_ in self.pairs(root).items()}
 
@@ -57,7 +58,7 @@ class FlowBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
 
 
 def features() -> tfds.features.FeaturesDict:
-    """`flow` is flat, H * W * 2 numbers: TFDS would store a shape of its own beside several axes."""
+    """`flow` is flat, H * W * 2 numbers: for more than one unknown axis TFDS would store the shape as well."""
     image = tfds.features.Image(shape=(None, None, 3), doc="PNG or JPEG")
     mask = tfds.features.Image(shape=(None, None, 1), encoding_format="png", doc="255 for yes")
     flow = tfds.features.Tensor(
@@ -80,10 +81,10 @@ def features() -> tfds.features.FeaturesDict:
 
 
 def iter_examples(pairs: Iterable[FlowFiles]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """(name, features) of each pair, read when its turn comes.
+    """(name, features) of each pair, read one at a time.
 
     Raises:
-      PerceiverError: A file is damaged or of another size than its neighbours.
+      PerceiverError: A file is damaged, or the sizes of a pair's files differ.
     """
     for pair in pairs:
         frame1, size = read_frame(pair.frame1)
@@ -116,7 +117,7 @@ def read_target(pair: FlowFiles) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The true flow [H, W, 2] in pixels, 0 where not valid; valid and occluded, bool [H, W].
 
     Raises:
-      PerceiverError: A file is damaged or of another size.
+      PerceiverError: A file is damaged, or the files' sizes differ.
     """
     flow, valid = formats.read_flow(pair.flow)
     occluded = np.zeros(valid.shape, bool)
@@ -135,19 +136,18 @@ def read_target(pair: FlowFiles) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def read_frame(path: Path) -> tuple[bytes, tuple[int, int]]:
     """An encoded picture in colour, PNG or JPEG, and its (rows, columns).
 
-    What is so already is passed on untouched. Otherwise it becomes a PNG: grey is repeated to three
-    channels, alpha is dropped (not composited), 16 bits keep their upper 8, PPM and PGM are
-    decoded.
+    An 8-bit colour PNG or JPEG is passed on untouched. Anything else becomes such a PNG: grey is repeated to three
+    channels, alpha is dropped (not composited), 16 bits keep their upper 8, PPM and PGM are decoded.
 
     Raises:
-      PerceiverError: It is no picture, or damaged.
+      PerceiverError: It is not a picture, or is damaged.
     """
     content = _bytes(path)
     if content[:2] in (b"P5", b"P6"):
         pixels = _netpbm(path, content)
         return tf.io.encode_png(pixels).numpy(), pixels.shape[:2]
     if problem := check_image(content):
-        raise PerceiverError(f"{path} is no picture that can be read: {problem}.")
+        raise PerceiverError(f"{path} can't be read as a picture: {problem}.")
     with tf.device("CPU:0"):
         if content.startswith(b"\x89PNG"):
             plain = content[24:26] == b"\x08\x02"  # 8 bits, colour
@@ -162,7 +162,7 @@ def read_mask(path: Path, shape: tuple[int, ...]) -> np.ndarray:
     """bool [H, W]: where a picture is not black.
 
     Raises:
-      PerceiverError: It is no picture, or of another shape.
+      PerceiverError: It is not a picture, or has a different shape.
     """
     content = _bytes(path)
     if problem := check_image(content):
@@ -170,7 +170,7 @@ def read_mask(path: Path, shape: tuple[int, ...]) -> np.ndarray:
     with tf.device("CPU:0"):
         pixels = tf.io.decode_image(content, channels=1, expand_animations=False).numpy()[..., 0]
     if pixels.shape != shape:
-        raise PerceiverError(f"{path} has {pixels.shape} pixels, the flow beside it {shape}.")
+        raise PerceiverError(f"{path} has {pixels.shape} pixels, but its flow has {shape}.")
     return pixels > 0
 
 
@@ -186,7 +186,7 @@ def _jpeg_channels(content: bytes) -> int:
 
 
 def _netpbm(path: Path, content: bytes) -> np.ndarray:
-    from PIL import Image  # TensorFlow reads no PPM, in which FlyingChairs comes
+    from PIL import Image  # TensorFlow can't read PPM, the format of FlyingChairs
 
     try:
         with Image.open(io.BytesIO(content)) as image:
@@ -194,4 +194,4 @@ def _netpbm(path: Path, content: bytes) -> np.ndarray:
                 raise PerceiverError(f"{path} declares {image.height}x{image.width} pixels.")
             return np.asarray(image.convert("RGB"))
     except (OSError, ValueError, Image.DecompressionBombError) as error:
-        raise PerceiverError(f"{path} is no picture that can be read: {error}.") from None
+        raise PerceiverError(f"{path} can't be read as a picture: {error}.") from None

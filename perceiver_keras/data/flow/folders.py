@@ -1,4 +1,4 @@
-"""Where the flow benchmarks keep their files: the folders as they are unpacked, pair by pair."""
+"""Where the flow data sets keep their files: the folders as they are unpacked, pair by pair."""
 
 from __future__ import annotations
 
@@ -9,16 +9,14 @@ from typing import NamedTuple
 
 from perceiver_keras.errors import UsageError
 
-SINTEL_PASSES = ("clean", "final")
-
 
 class FlowFiles(NamedTuple):
-    """The files of one pair; what a data set does not have is None.
+    """The files of one pair; those that a data set lacks are None.
 
     Attributes:
-      name: Unlike any other's, e.g. "alley_1/frame_0001".
-      group: The sequence, or the whole set's name where there are none.
-      occluded, invalid: Masks, 255 where it is so.
+      name: Unique in the data set, e.g. "alley_1/frame_0001".
+      group: The sequence, or the data set's name where there are no sequences.
+      occluded, invalid: Masks, 255 for yes.
       visible: A flow file in KITTI's format whose valid pixels are those of `flow` that are not occluded.
     """
 
@@ -40,18 +38,18 @@ def sintel(root: Path, sintel_pass: str) -> list[FlowFiles]:
       sintel_pass: "clean" or "final".
 
     Raises:
-      UsageError: the layout is another; the message says what was expected and what was found.
+      UsageError: the layout is different; the message says what was expected and what was found.
     """
     expected = (
         f"training/{sintel_pass}/SEQUENCE/frame_0001.png and training/flow/SEQUENCE/frame_0001.flo "
-        "(training/occlusions and training/invalid beside them)"
+        "(with training/occlusions and training/invalid, if you have them)"
     )
     training = _training(root, (sintel_pass, "flow"), expected)
     found = []
     for folder in sorted(path for path in (training / sintel_pass).iterdir() if path.is_dir()):
         frames = _numbered(folder, r"frame_(\d+)\.png")
         if len(frames) < 2:
-            raise UsageError(f"Sequence {folder} has {len(frames)} frames, and a pair needs two.")
+            raise UsageError(f"Sequence {folder} has {len(frames)} frames, but a pair needs two.")
         for number in sorted(frames):
             if number + 1 not in frames:
                 continue
@@ -83,15 +81,15 @@ def kitti(root: Path, year: str) -> list[FlowFiles]:
 
     Args:
       root: The folder that holds `training/`, or `training` itself.
-      year: "2012" (colour if it is there, else grey) or "2015".
+      year: "2012" (colour if there is any, else grey) or "2015".
 
     Raises:
-      UsageError: the layout is another; the message says what was expected and what was found.
+      UsageError: the layout is different; the message says what was expected and what was found.
     """
     frames = {"2015": ("image_2",), "2012": ("colored_0", "image_0")}[year]
     expected = (
         f"training/{frames[0]}/000000_10.png, training/{frames[0]}/000000_11.png and "
-        "training/flow_occ/000000_10.png (training/flow_noc beside them)"
+        "training/flow_occ/000000_10.png (with training/flow_noc, if you have it)"
     )
     training = _training(root, ("flow_occ",), expected)
     there = [training / name for name in frames if (training / name).is_dir()]
@@ -117,14 +115,14 @@ def kitti(root: Path, year: str) -> list[FlowFiles]:
 
 
 def flying_chairs(root: Path) -> dict[str, list[FlowFiles]]:
-    """FlyingChairs, "train" and "validation" by its list, which has 1 or 2 for each pair.
+    """FlyingChairs, "train" and "validation" by its list, which has a 1 or 2 for each pair.
 
     Raises:
-      UsageError: the layout is another, or the list is of another length.
+      UsageError: the layout is different, or the list does not fit the pairs.
     """
     listing = "FlyingChairs_train_val.txt"
     expected = (
-        f"data/00001_img1.ppm, data/00001_img2.ppm, data/00001_flow.flo and {listing} beside data/"
+        f"data/00001_img1.ppm, data/00001_img2.ppm, data/00001_flow.flo and {listing} next to data/"
     )
     root = root / "FlyingChairs_release" if (root / "FlyingChairs_release").is_dir() else root
     lists = [folder / listing for folder in (root, root / "data", root.parent)]
@@ -135,7 +133,7 @@ def flying_chairs(root: Path) -> dict[str, list[FlowFiles]]:
     sides = split.read_text(encoding="utf-8").split()
     if len(sides) != len(flows) or set(sides) - {"1", "2"} or not flows:
         raise UsageError(
-            f"{split} has {len(sides)} numbers, and should have a 1 or 2 for each of the "
+            f"{split} has {len(sides)} numbers, but should have a 1 or 2 for each of the "
             f"{len(flows)} files data/*_flow.flo."
         )
     pairs: dict[str, list[FlowFiles]] = {"train": [], "validation": []}
@@ -156,7 +154,7 @@ def flying_things3d(root: Path, things_pass: str, part: str) -> Iterator[FlowFil
       part: "TRAIN" or "TEST".
 
     Raises:
-      UsageError: the layout is another; the message says what was expected and what was found.
+      UsageError: the layout is different; the message says what was expected and what was found.
     """
     frames, flows = root / f"frames_{things_pass}pass" / part, root / "optical_flow" / part
     expected = (
@@ -173,7 +171,7 @@ def flying_things3d(root: Path, things_pass: str, part: str) -> Iterator[FlowFil
         for number, flow in sorted(numbered.items()):
             pictures = [frames / group / f"{n:04}.png" for n in (number, number + 1)]
             if pictures[0].is_file() and not pictures[1].is_file():
-                continue  # flow is there for the last frame, too, and leads nowhere
+                continue  # the last frame has flow too, which leads nowhere
             _must_exist(pictures, expected)
             count += 1
             yield FlowFiles(f"{part}/{group}/{number:04}", group, *pictures, flow)
@@ -182,7 +180,7 @@ def flying_things3d(root: Path, things_pass: str, part: str) -> Iterator[FlowFil
 
 
 def autoflow(root: Path) -> Iterator[FlowFiles]:
-    """The public static set of AutoFlow: a folder for each pair, at any depth.
+    """The public static set of AutoFlow: a folder per pair, at any depth.
 
     Raises:
       UsageError: there is none, or one lacks a file.
@@ -200,11 +198,10 @@ def autoflow(root: Path) -> Iterator[FlowFiles]:
 
 
 def pairs_of_folder(root: Path) -> Iterator[FlowFiles]:
-    """A folder, and its sub-folders, of frames with flow beside them; each folder is a sequence.
+    """A folder, and its sub-folders, of frames with their flow; each folder is a sequence.
 
-    For each flow file `NAME_flow.flo`, `.pfm` or `.png` (KITTI's), or `NAME.flo` or `.pfm`, frame 1
-    is `NAME_img1` or else `NAME`, frame 2 `NAME_img2` or else the next picture by number. A mask
-    `NAME_occluded.png` may be there.
+    For each flow file `NAME_flow.flo`, `.pfm` or `.png` (KITTI's), or `NAME.flo` or `.pfm`, frame 1 is `NAME_img1` or
+    else `NAME`, and frame 2 is `NAME_img2` or else the next picture by number. A mask `NAME_occluded.png` is optional.
 
     Raises:
       UsageError: there is no flow file, or a frame is missing.
@@ -224,7 +221,7 @@ def pairs_of_folder(root: Path) -> Iterator[FlowFiles]:
             following = re.sub(r"\d+$", lambda n: f"{int(n[0]) + 1:0{len(n[0])}}", stem)
             frames = [_picture(flow.parent, stem), _picture(flow.parent, following)]
             if None in frames or following == stem:
-                raise UsageError(f"{flow} has no two frames beside it; expected {expected}.")
+                raise UsageError(f"{flow} lacks its two frames; expected {expected}.")
         occluded = flow.with_name(f"{stem}_occluded.png")
         yield FlowFiles(
             *((flow.parent / stem).relative_to(root).as_posix(), flow.parent.name, *frames, flow),
@@ -270,7 +267,7 @@ def _words(folder: Path, expected: str) -> str:
     if not folder.exists():
         return f"{folder} does not exist; expected a folder with {expected}."
     if not folder.is_dir():
-        return f"{folder} is no folder; expected one with {expected}."
+        return f"{folder} is not a folder; expected one with {expected}."
     inside = sorted(path.name + "/" * path.is_dir() for path in folder.iterdir())
     listed = ", ".join(inside[:8]) + (", …" if len(inside) > 8 else "") if inside else "nothing"
     return f"{folder}: expected {expected}; found {listed}."

@@ -1,11 +1,10 @@
 """Optical flow in files: Middlebury's `.flo`, `.pfm`, and KITTI's 16-bit PNG.
 
-Readers take bytes or a path. They look at what a header declares before they make an array of it,
-and hold it against the file's length, so that a false size costs nothing. Flow is float32
-[H, W, 2], in pixels, x (to the right) first, then y (down).
+Readers take bytes or a path. They check the size that a header declares against the file's length before they make an
+array, so that a false size costs nothing. Flow is float32 [H, W, 2], in pixels, x (to the right) first, then y (down).
 
-Sources: Middlebury's `flowIO.cpp` (tag "PIEH", and 1e9 for "unknown"); the PFM format description
-by Paul Debevec; the KITTI 2015 development kit, `devkit/readme.txt`.
+Sources: Middlebury's `flowIO.cpp` (tag "PIEH", and 1e9 for "unknown"); the PFM format description by Paul Debevec; the
+KITTI 2015 development kit, `devkit/readme.txt`.
 """
 
 from __future__ import annotations
@@ -24,36 +23,34 @@ from perceiver_keras.files import write_whole
 
 Source = bytes | str | os.PathLike
 
-MAX_PIXELS = 64 << 20  # a header that declares more is refused
-UNKNOWN = 1e9  # a component beyond this marks a pixel whose flow is not known, Middlebury's rule
+MAX_PIXELS = 64 << 20  # files whose header declares more are refused
+UNKNOWN = 1e9  # a component beyond this marks unknown flow, as Middlebury defines it
 _TAG = b"PIEH"  # 202021.25 as a little-endian float32
 _KITTI_SCALE, _KITTI_ZERO = 64.0, 2**15
 _PNG, _PNG_END = b"\x89PNG\r\n\x1a\n", b"\0\0\0\0IEND\xaeB`\x82"
-_MOST_PACKED = (
-    1033  # bytes that one byte of deflate can stand for, at most (zlib's technical notes)
-)
+_MOST_PACKED = 1033  # bytes that one byte of deflate expands to, at most (zlib's technical notes)
 
 
 class FlowFileError(PerceiverError):
-    """A file that is not the flow file it should be; the message names it and says why."""
+    """A file that is not a usable flow file; the message names it and says why."""
 
 
 def read_flow(source: Source, suffix: str | None = None) -> tuple[np.ndarray, np.ndarray]:
     """Flow and where it is known, by the file's suffix: `.flo`, `.pfm` or `.png`.
 
     Args:
-      suffix: Of bytes, which have no name.
+      suffix: Required for bytes, which have no name.
 
     Returns:
-      float32 [H, W, 2], 0 where it is not known, and bool [H, W].
+      float32 [H, W, 2], 0 where it is unknown, and where it is known, bool [H, W].
 
     Raises:
-      FlowFileError: The file is damaged, or no file of that format.
+      FlowFileError: The file is damaged, or is not in that format.
       UsageError: No format has that suffix.
     """
     if suffix is None:
         if isinstance(source, bytes):
-            raise UsageError("Flow as bytes needs a suffix that says its format.")
+            raise UsageError("Flow given as bytes needs a suffix that names its format.")
         suffix = Path(source).suffix
     if suffix.lower() not in READERS:
         raise UsageError(f"No flow format has the suffix {suffix!r}.{nearest(suffix, READERS)}")
@@ -79,7 +76,9 @@ def read_flo(source: Source) -> tuple[np.ndarray, np.ndarray]:
     """Middlebury's format; see `read_flow`."""
     content, name = _content(source)
     if content[:4] != _TAG:
-        raise FlowFileError(f"{name} is no .flo file: it begins {content[:4]!r}, not {_TAG!r}.")
+        raise FlowFileError(
+            f"{name} is not a .flo file: it begins with {content[:4]!r}, not {_TAG!r}."
+        )
     if len(content) < 12:
         raise FlowFileError(f"{name} ends within its header: {len(content)} of 12 bytes.")
     columns, rows = struct.unpack("<ii", content[4:12])
@@ -89,7 +88,7 @@ def read_flo(source: Source) -> tuple[np.ndarray, np.ndarray]:
 
 
 def encode_flo(flow: np.ndarray, valid: np.ndarray | None = None) -> bytes:
-    """The bytes of a `.flo` file; where it is not valid, 1.666e9 is written, as Middlebury does."""
+    """The bytes of a `.flo` file; flow that is not valid becomes 1.666e9, as in Middlebury's own files."""
     flow, valid = _checked(flow, valid)
     flow = np.where(valid[..., None], flow, np.float32(1.666666752e9))
     rows, columns = flow.shape[:2]
@@ -102,13 +101,14 @@ def encode_flo(flow: np.ndarray, valid: np.ndarray | None = None) -> bytes:
 def read_pfm_array(source: Source) -> np.ndarray:
     """The numbers of a PFM, float32 [H, W, 3] for "PF" and [H, W] for "Pf", first row on top.
 
-    The scale in the header gives the byte order by its sign; its size is ignored, as everybody
-    ignores it.
+    The sign of the header's scale gives the byte order; its magnitude is ignored, as in all readers.
     """
     content, name = _content(source)
     if content[:2] not in (b"PF", b"Pf"):
-        raise FlowFileError(f"{name} is no .pfm file: it begins {content[:2]!r}, not b'PF'.")
-    # One blank ends the header: the numbers may begin with a byte that looks like another.
+        raise FlowFileError(
+            f"{name} is not a .pfm file: it begins with {content[:2]!r}, not b'PF'."
+        )
+    # One blank ends the header: the numbers may begin with a byte that looks like a second one.
     header = re.match(rb"P[Ff]\s+(\d{1,9})\s+(\d{1,9})\s+([+-]?[0-9.eE+-]{1,32})\s", content[:128])
     if not header:
         raise FlowFileError(f"{name} has no PFM header: columns, rows and scale should follow.")
@@ -133,7 +133,7 @@ def read_pfm_array(source: Source) -> np.ndarray:
 
 
 def read_pfm(source: Source) -> tuple[np.ndarray, np.ndarray]:
-    """Flow as FlyingThings3D keeps it: in the first two channels of a colour PFM."""
+    """Flow as FlyingThings3D stores it: in the first two channels of a colour PFM."""
     values = read_pfm_array(source)
     if values.ndim != 3:
         raise FlowFileError(f"{_name(source)} is a grey PFM; flow needs its first two channels.")
@@ -161,7 +161,7 @@ def encode_pfm(flow: np.ndarray, valid: np.ndarray | None = None) -> bytes:
 
 
 def read_kitti(source: Source) -> tuple[np.ndarray, np.ndarray]:
-    """KITTI's format: flow = (value - 2^15) / 64, and the third channel is 0 where it is unknown."""
+    """KITTI's format: flow = (value - 2^15) / 64; the third channel is 0 where the flow is unknown."""
     content, name = _content(source)
     values = decode_png16(content, name)
     valid = values[..., 2] > 0
@@ -173,14 +173,14 @@ def encode_kitti(flow: np.ndarray, valid: np.ndarray | None = None) -> bytes:
     """The bytes of a KITTI PNG: flow is rounded to 1/64 pixel and must lie in -512..511.98.
 
     Raises:
-      UsageError: It doesn't.
+      UsageError: It lies outside that range.
     """
     flow, valid = _checked(flow, valid)
     values = np.rint(flow.astype(np.float64) * _KITTI_SCALE) + _KITTI_ZERO
     beyond = valid & ((values < 0) | (values > 65535)).any(-1)
     if beyond.any():
         worst = np.abs(flow[beyond]).max()
-        raise UsageError(f"KITTI's PNG holds flow up to 512 pixels, not {worst:.1f}: take .flo.")
+        raise UsageError(f"KITTI's PNG holds flow up to 512 pixels, not {worst:.1f}: use .flo.")
     values = np.where(valid[..., None], values, 0).astype(np.uint16)
     values = np.concatenate([values, valid[..., None].astype(np.uint16)], axis=-1)
     with tf.device("CPU:0"):
@@ -188,20 +188,20 @@ def encode_kitti(flow: np.ndarray, valid: np.ndarray | None = None) -> bytes:
 
 
 def decode_png16(content: bytes, name: str = "the PNG") -> np.ndarray:
-    """uint16 [H, W, 3] of a 16-bit colour PNG, which Pillow would cut to 8 bits.
+    """uint16 [H, W, 3] of a 16-bit colour PNG, which Pillow would reduce to 8 bits.
 
     Raises:
-      FlowFileError: It is damaged, or of another kind.
+      FlowFileError: It is damaged, or another kind of file.
     """
     if not content.startswith(_PNG):
-        raise FlowFileError(f"{name} is no PNG: it begins {content[:8]!r}.")
+        raise FlowFileError(f"{name} is not a PNG: it begins with {content[:8]!r}.")
     if len(content) < 33 or content[12:16] != b"IHDR":
         raise FlowFileError(f"{name} ends within its header.")
     columns, rows, bits, colour = struct.unpack(">IIBB", content[16:26])
     if (bits, colour) != (16, 2):
         kind = {0: "grey", 2: "colour", 3: "palette", 4: "grey with alpha", 6: "colour with alpha"}
         raise FlowFileError(
-            f"{name} has {bits} bits a channel and is {kind.get(colour, 'unknown')}; KITTI's flow "
+            f"{name} has {bits} bits per channel and is {kind.get(colour, 'unknown')}; KITTI's flow "
             "is 16 bits and colour."
         )
     _check_pixels(name, rows, columns)
@@ -245,7 +245,7 @@ def _check_pixels(name: str, rows: int, columns: int) -> None:
 
 
 def _check_size(name: str, rows: int, columns: int, found: int, each: int) -> None:
-    """Holds the declared size against the bytes that follow the header."""
+    """Checks the declared size against the bytes that follow the header."""
     _check_pixels(name, rows, columns)
     expected = rows * columns * each
     if found != expected:
@@ -257,7 +257,7 @@ def _check_size(name: str, rows: int, columns: int, found: int, each: int) -> No
 
 
 def _known(flow: np.ndarray, name: str) -> tuple[np.ndarray, np.ndarray]:
-    """Flow and where it is known. NaN and infinity are refused: no format uses them for unknown."""
+    """Flow, and where it is known. NaN and infinity are refused: no format uses them for unknown flow."""
     if not np.isfinite(flow).all():
         count = int((~np.isfinite(flow)).any(-1).sum())
         raise FlowFileError(f"{name} has flow that is NaN or infinite in {count} pixels.")

@@ -21,18 +21,18 @@ class SceneConfig:
     foregrounds: tuple[int, int] = (1, 2)  # least and most
     corners: tuple[int, int] = (3, 8)  # of a polygon
     radius: Range = (0.25, 0.6)  # of a polygon's farthest corners, shares of the short side
-    roundness: float = 0.5  # distance of the nearest corner from the centre, a share of the radius
+    roundness: float = 0.5  # least distance of a corner from the centre, a share of the radius
     hole_probability: float = 0.2
     hole_radius: Range = (0.2, 0.5)  # shares of the polygon's radius
     edge: float = 1.0  # pixels over which a polygon's edge fades; 0 cuts it hard
-    # Pixels of the photograph per pixel of the frame, even in its logarithm, and never so many
-    # that the frame is larger than the photograph.
+    # Pixels of the photograph per pixel of the frame, uniform in its logarithm, and never so many
+    # that the frame would be larger than the photograph.
     picture_scale: Range = (1.5, 6.0)
 
     # Motion from frame 1 to frame 2
     translation: float = 1.6  # pixels, the radius of the disc
     rotation: float = 1.5  # degrees either way, about the layer's centre
-    zoom: float = 0.02  # share of the size either way, along two axes apart
+    zoom: float = 0.02  # share of the size either way, for each of two axes
     waves: int = 2  # of the non-rigid part; 0 for none
     wave_amplitude: float = 0.15  # pixels, of each wave at most
     wave_length: Range = (0.8, 1.6)  # shares of the short side
@@ -60,12 +60,12 @@ class SceneConfig:
             raise UsageError("zoom must be below 0.5 and rotation at most 45 degrees.")
 
     def steepness(self, short: int) -> float:
-        """The most by which the waves change over one pixel, for frames of that short side."""
+        """The most by which the waves change from one pixel to the next, for frames with that short side."""
         return 2 * math.pi * self.waves * self.wave_amplitude / (self.wave_length[0] * short)
 
 
 TINY = SceneConfig()
-# With all that a camera and the weather do. That blur and fog are rare is from an unofficial
+# With all that a camera and the weather add. How rare blur and fog are is taken from an unofficial
 # generator (Light-Weight-PWCNet's autoflow_dataset.py: 0.2 and 0.05); the rest is ours.
 CAMERA = SceneConfig(
     motion_blur_probability=0.2,

@@ -1,15 +1,13 @@
 """Pairs of frames with exact optical flow, rendered from photographs in the manner of AutoFlow.
 
-A scene is a background and polygons (with holes) in front of it. Each layer is a piece of a
-photograph with a motion of its own, affine and, on top, smooth waves. Frames are functions of a
-continuous point and a time, never warped frames: frame 1 is time 0, frame 2 time 1. So the flow is
-the motion's formula, and occlusion a question put to the polygons, not a comparison of pixels.
-After these come motion blur, fog, and a change of light and noise for each frame.
+A scene is a background with polygons (some with holes) in front of it. Each layer is a piece of a photograph with a
+motion of its own: affine, plus smooth waves. A frame is computed at each point and time, never warped from another
+frame: frame 1 is time 0, frame 2 is time 1. So the flow is the motion's own formula, and occlusion is determined by the
+polygons, not by comparing pixels. Motion blur and fog follow, and a change of light and noise for each frame.
 
-AutoFlow (Sun et al., 2021, arXiv 2104.14544) has these parts; its ranges are in no text that was
-at hand, so every range here is ours. Here scenes are drawn, `render.py` renders them. B
-scenes, L layers (0 is the background), V corners, H rows, W columns. Points are (x, y) in pixels,
-x first; (0, 0) is the centre of the upper left pixel.
+AutoFlow (Sun et al., 2021, arXiv 2104.14544) has these parts; the ranges are in `config.py`. Scenes are drawn here and
+rendered in `render.py`. B scenes, L layers (0 is the background), V corners, H rows, W columns. Points are (x, y) in
+pixels, x first; (0, 0) is the centre of the upper left pixel.
 """
 
 from __future__ import annotations
@@ -24,7 +22,7 @@ from perceiver_keras.data.scenes.config import Range, SceneConfig
 from perceiver_keras.data.scenes.render import Atlas, make_atlas, renderer, round_frames
 from perceiver_keras.errors import UsageError
 
-BLOCK = 64  # scenes drawn from one seed, whatever the batch
+BLOCK = 64  # scenes drawn from one seed, whatever the batch size
 
 
 def render_pairs(
@@ -36,19 +34,19 @@ def render_pairs(
     batch: int = 64,
     num_parallel_calls: int = tf.data.AUTOTUNE,
 ) -> tf.data.Dataset:
-    """Endless pairs; the i-th depends on (photographs, config, size, seed, i) and nothing else.
+    """Endless pairs; pair i depends on (photographs, config, size, seed, i) and nothing else.
 
     Args:
       photographs: uint8 [rows, columns, 3] each, of any sizes.
       size: (H, W) of the frames.
-      batch: Scenes rendered at once, for speed; few where frames are large.
+      batch: Scenes rendered at once, for speed; use few for large frames.
 
     Returns:
       A dataset of {frame1, frame2: uint8 [H, W, 3], flow: float32 [H, W, 2] in pixels, x first,
-      valid, occluded: uint8 [H, W, 1], 255 for yes}. Occluded: not visible in frame 2, whether
-      hidden by another layer or out of the frame.
+      valid, occluded: uint8 [H, W, 1], 255 for yes}. Occluded means not visible in frame 2: hidden by another layer or
+      outside the frame.
     """
-    if config.steepness(min(size)) >= 0.5:  # steeper ones may fold the picture over itself
+    if config.steepness(min(size)) >= 0.5:  # steeper waves may fold the picture over itself
         raise UsageError(
             f"Waves of {config.wave_amplitude} pixels are too steep for frames of "
             f"{size[0]} x {size[1]}: lower wave_amplitude or waves, or raise wave_length."
@@ -78,7 +76,7 @@ def render_pairs(
 def draw_scenes(
     atlas: Atlas, config: SceneConfig, size: tuple[int, int], seed: tf.Tensor
 ) -> dict[str, tf.Tensor]:
-    """The numbers that make BLOCK scenes, from an int64 seed [2]."""
+    """The numbers that define BLOCK scenes, from an int64 seed [2]."""
     dice, count, layers = _Dice(seed), BLOCK, config.foregrounds[1] + 1
     each, end = [count, layers], tf.constant([size[1] - 1, size[0] - 1], tf.float32)
     short = float(min(size))
@@ -89,12 +87,12 @@ def draw_scenes(
     hole = radius * dice.uniform([count, layers - 1, 1], *config.hole_radius)
     holed = dice.uniform([count, layers - 1, 1]) < config.hole_probability
     corners = tf.stack(
-        # Where there is no hole, its corners fall into one point.
+        # Without a hole, the hole's corners are all in one point.
         [_polygon(dice, config, radius), _polygon(dice, config, tf.where(holed, hole, 0.0))],
         axis=2,
     )
 
-    # Textures: turned, scaled and mirrored at will, anywhere in a photograph.
+    # Textures: any turn, scale and mirroring, from anywhere in a photograph.
     photograph = dice.whole(each, 0, atlas.levels.shape[0] - 1)
     least, most = (math.log(end) for end in config.picture_scale)
     limit = tf.math.log(tf.gather(atlas.short, photograph) / short)
@@ -112,7 +110,7 @@ def draw_scenes(
 
     turn = dice.either(each, config.rotation * math.pi / 180)
     zoom = 1 + dice.either([*each, 2], config.zoom)
-    far = config.translation * tf.sqrt(dice.uniform(each))  # even over the disc
+    far = config.translation * tf.sqrt(dice.uniform(each))  # uniform over the disc
     shift = dice.polar(far)
     motion = [
         *(centre[..., 0], centre[..., 1], shift[..., 0], shift[..., 1]),
@@ -173,16 +171,15 @@ class _Dice:
 
 
 def _sometimes(dice: _Dice, probability: float, values: Range) -> tf.Tensor:
-    """[BLOCK]: a number from `values`, or 0 where the dice say no."""
+    """[BLOCK]: a number from `values` with that probability, else 0."""
     return tf.where(dice.uniform([BLOCK]) < probability, dice.uniform([BLOCK], *values), 0.0)
 
 
 def _polygon(dice: _Dice, config: SceneConfig, radius: tf.Tensor) -> tf.Tensor:
-    """Corners about (0, 0) at growing angles, so that no edges cross: [BLOCK, L - 1, V, 2].
+    """Corners around (0, 0) at increasing angles, so that no edges cross: [BLOCK, L - 1, V, 2].
 
-    A polygon with fewer corners than V has its last one several times. Each stays within a fifth of
-    a step of its even place: more could leave 180 degrees between two corners of a triangle, and
-    the centre outside.
+    A polygon with fewer than V corners repeats its last one. Each corner stays within a fifth of a step of its evenly
+    spaced angle: more could leave 180 degrees between two corners of a triangle, and the centre outside it.
     """
     shape = [*radius.shape[:2], config.corners[1]]
     corners = tf.cast(dice.whole([*shape[:2], 1], *config.corners), tf.float32)

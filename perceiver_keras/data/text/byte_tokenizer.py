@@ -1,7 +1,7 @@
-"""Text to ids and back: UTF-8 bytes, with TensorFlow's core operations only, so the same in tf.data and in a server.
+"""Text to ids and back, as UTF-8 bytes; with TensorFlow's core operations only, so the same in tf.data and in a server.
 
-Ids (SPEC: Preprocess): PAD 0, BOS 1, EOS 2, MASK 3, CLS 4, SEP 5, then each byte + 6; 262 in all. Any bytes can be
-encoded: what is not UTF-8 keeps its bytes, and leaves as U+FFFD where text has to be valid.
+Ids (docs/architecture.md, Preprocess): PAD 0, BOS 1, EOS 2, MASK 3, CLS 4, SEP 5, then each byte + 6; 262 in all. Any
+bytes can be encoded and come back unchanged; where text must be valid, what is not UTF-8 becomes U+FFFD.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ MASK_TEXT = SPECIALS[MASK]
 
 
 class Encoded(NamedTuple):
-    """One text as the model takes it.
+    """One text as a model takes it.
 
     Attributes:
       ids: int32 [length], PAD after the text.
       mask: bool [length], true where there is text.
-      cut: int32 [], how many ids did not fit.
+      cut: int32 [], the number of ids that did not fit.
     """
 
     ids: tf.Tensor
@@ -36,7 +36,7 @@ def byte_ids(texts: tf.Tensor, specials: bool = True) -> tf.RaggedTensor:
 
     Args:
       texts: Any bytes.
-      specials: Whether `[MASK]` in a text is the id MASK; else it is six bytes like any other.
+      specials: Whether `[MASK]` in a text becomes the id MASK; otherwise its six bytes are text like any other.
     """
     sizes = tf.strings.length(texts)
     width = tf.maximum(tf.reduce_max(tf.concat([sizes, [1]], 0)), 1)
@@ -44,7 +44,7 @@ def byte_ids(texts: tf.Tensor, specials: bool = True) -> tf.RaggedTensor:
     ids = tf.cast(values, tf.int32) + OFFSET
     if not specials:
         return tf.RaggedTensor.from_tensor(ids, lengths=sizes)
-    # Where "[MASK]" starts, by bytes: no string operation works on what is not UTF-8.
+    # Where "[MASK]" starts, found byte by byte: string operations fail on text that is not UTF-8.
     size = len(MASK_TEXT)
     ahead = tf.pad(values, [[0, 0], [0, size - 1]])
     starts = tf.ones_like(values, tf.bool)
@@ -57,11 +57,11 @@ def byte_ids(texts: tf.Tensor, specials: bool = True) -> tf.RaggedTensor:
 
 
 def byte_text(ids: tf.RaggedTensor | tf.Tensor, valid: bool = True) -> tf.Tensor:
-    """Ids [B, (n)] to strings [B]; MASK is written out, the other specials and what is no id leave nothing.
+    """Ids [B, (n)] to strings [B]. MASK is written out; other special ids, and numbers that are not ids, are dropped.
 
     Args:
       ids: int.
-      valid: Whether to write U+FFFD for what is not UTF-8, so that every string is (JSON needs it).
+      valid: Whether to replace what is not UTF-8 by U+FFFD, so that every string is valid, as JSON requires.
     """
     table = tf.constant([b""] * OFFSET + [bytes([value]) for value in range(256)])
     table = tf.tensor_scatter_nd_update(table, [[MASK]], [MASK_TEXT])
@@ -74,12 +74,12 @@ def byte_text(ids: tf.RaggedTensor | tf.Tensor, valid: bool = True) -> tf.Tensor
 
 
 def valid_utf8(texts: tf.Tensor) -> tf.Tensor:
-    """The same strings with U+FFFD for every byte that is not part of UTF-8."""
+    """The same strings, with U+FFFD for every byte that is not valid UTF-8."""
     return tf.strings.unicode_transcode(texts, "UTF-8", "UTF-8", replace_control_characters=False)
 
 
 def fit(ids: tf.Tensor, length: int) -> Encoded:
-    """Ids [n] cut or padded to `length`."""
+    """Ids [n], cut or padded to `length`."""
     size = tf.size(ids)
     kept = ids[:length]
     return Encoded(
@@ -90,7 +90,7 @@ def fit(ids: tf.Tensor, length: int) -> Encoded:
 
 
 def encode(text: tf.Tensor | str | bytes, length: int, specials: bool = True) -> Encoded:
-    """One text, string [], as the model takes it; see `byte_ids`."""
+    """One text, string [], as a model takes it; `specials` as in `byte_ids`."""
     return fit(byte_ids(tf.reshape(text, [1]), specials).values, length)
 
 
@@ -100,11 +100,11 @@ def decode(ids: tf.Tensor, valid: bool = True) -> tf.Tensor:
 
 
 class ByteTokenizer:
-    """The bytes of UTF-8 as a tokenizer: what `perceiver_keras.data.masking` and `fill_mask` need of one.
+    """UTF-8 bytes as a tokenizer; `sentencepiece.SentencePieceTokenizer` has the same methods.
 
     Attributes:
       vocabulary: Number of ids.
-      unit: What a `[MASK]` stands for, in words.
+      unit: What one `[MASK]` stands for, as people call it.
     """
 
     vocabulary = VOCABULARY
@@ -117,12 +117,12 @@ class ByteTokenizer:
         return byte_text(ids)
 
     def names(self) -> list[str]:
-        """How each id is shown, [V]: a byte that is no character by itself as `<0xE2>`."""
+        """How each id is shown, [V]; a byte that is not a character by itself as `<0xE2>`."""
         shown = [chr(value) if value < 128 else f"<0x{value:02X}>" for value in range(256)]
         return [*SPECIALS, *shown]
 
     def word_numbers(self, ids: tf.Tensor) -> tf.Tensor:
-        """Which word each id [n] is part of, int32 [n], ascending; -1 for white space and padding."""
+        """Number of the word that each id [n] belongs to, int32 [n], ascending; -1 for white space and padding."""
         byte = ids - OFFSET
         space = (byte == ord(" ")) | ((byte >= ord("\t")) & (byte <= ord("\r"))) | (ids == PAD)
         return tf.where(space, -1, tf.cumsum(tf.cast(space, tf.int32)))

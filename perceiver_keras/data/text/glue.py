@@ -1,4 +1,4 @@
-"""The tasks of GLUE as one table of rows: TFDS's names, labels, official figures, the server's files."""
+"""GLUE's tasks as one table: TFDS's names, labels, official metrics, and the files that GLUE's server takes."""
 
 from __future__ import annotations
 
@@ -11,17 +11,18 @@ NLI = ("entailment", "neutral", "contradiction")
 
 @dataclass(frozen=True, kw_only=True)
 class GlueTask:
-    """One row.
+    """One task.
 
     Attributes:
-      name: As TFDS's `glue/NAME`.
-      labels: Names of the classes in TFDS's order; none for a score.
-      low, high: The ends of the score where there are no classes.
+      name: As in TFDS's `glue/NAME`.
+      labels: Names of the classes in TFDS's order; empty for a score.
+      low, high: The range of the score, for tasks without classes.
       sentences: TFDS's features for the first and second sentence.
-      figures: What GLUE measures; the first counts in the average, as in the paper's Tab. 14.
-      head: The task whose query and head answers, where it has none of its own: MNLI's second set is MNLI.
-      file: The server's name for the file of predictions, and whether it takes names or numbers there.
-      in_average: WNLI and the diagnostics don't count, in the paper and in Devlin et al. (2018).
+      metrics: GLUE's metrics for the task; the first counts in the average, as in the paper's Tab. 14.
+      head: The task whose query and head answer, if it has none of its own: MNLI's second set uses MNLI's.
+      file: The server's name for the file of predictions.
+      named: Whether that file has names of classes instead of numbers.
+      in_average: WNLI and the diagnostics don't count, as in the paper and in Devlin et al. (2018).
     """
 
     name: str
@@ -29,7 +30,7 @@ class GlueTask:
     low: float = 0.0
     high: float = 5.0
     sentences: tuple[str, ...] = ("sentence1", "sentence2")
-    figures: tuple[str, ...] = ("accuracy",)
+    metrics: tuple[str, ...] = ("accuracy",)
     head: str = ""
     file: str
     named: bool = False
@@ -37,12 +38,12 @@ class GlueTask:
 
     @property
     def number(self) -> int:
-        """The row's number in `TASKS`, by which metrics tell tasks apart."""
+        """The row's index in `TASKS`, by which metrics tell tasks apart."""
         return TASKS.index(self)
 
     @property
     def classes(self) -> int:
-        """Outputs of its head."""
+        """Number of outputs of its head."""
         return max(len(self.labels), 1)
 
 
@@ -51,22 +52,22 @@ TASKS = (
         name="cola",
         labels=("unacceptable", "acceptable"),
         sentences=("sentence",),
-        figures=("matthews",),
+        metrics=("matthews",),
         file="CoLA",
     ),
     GlueTask(name="sst2", labels=("negative", "positive"), sentences=("sentence",), file="SST-2"),
     GlueTask(
         name="mrpc",
         labels=("not_equivalent", "equivalent"),
-        figures=("accuracy", "f1"),
+        metrics=("accuracy", "f1"),
         file="MRPC",
     ),
-    GlueTask(name="stsb", figures=("pearson", "spearman"), file="STS-B"),
+    GlueTask(name="stsb", metrics=("pearson", "spearman"), file="STS-B"),
     GlueTask(
         name="qqp",
         labels=("not_duplicate", "duplicate"),
         sentences=("question1", "question2"),
-        figures=("accuracy", "f1"),
+        metrics=("accuracy", "f1"),
         file="QQP",
     ),
     GlueTask(
@@ -104,7 +105,7 @@ TASKS = (
     ),
 )
 
-# Of the paper's eight: each has a query of its own. WNLI may be added; AX is MNLI's.
+# The paper's eight, each with a query of its own. WNLI can be added; AX uses MNLI's.
 EIGHT = tuple(row.name for row in TASKS if row.in_average and not row.head)
 
 
@@ -112,7 +113,7 @@ def task_named(name: str) -> GlueTask:
     """The row of a task.
 
     Raises:
-      UsageError: GLUE has no such task.
+      UsageError: GLUE has no task of that name.
     """
     found = {row.name: row for row in TASKS}
     if name not in found:

@@ -1,7 +1,7 @@
-"""Which tokens a language model has to guess: a crop of the text, then single tokens or whole words, by a seed.
+"""Chooses the tokens that a language model has to guess: a random crop of the text, then single tokens or whole words.
 
-Stateless: the same seed, the same masks. Training draws a seed for every epoch and example, evaluation derives it
-from the text itself, so that an example is judged on the same masks in training, in TFMA and anywhere else.
+Stateless: the same seed gives the same masks. Training draws a seed per epoch and example. Evaluation derives it from
+the text itself, so that an example is judged on the same masks in training, in TFMA and anywhere else.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from perceiver_keras.data.store.batches import fold_in
 from perceiver_keras.data.text.byte_tokenizer import MASK, fit
 
 Masking = Literal["tokens", "words"]
-NOT_ASKED = -1  # as a target
+NOT_ASKED = -1  # the target of a token that is not masked
 
 
 def mask_text(
@@ -25,19 +25,19 @@ def mask_text(
     rate: float,
     seed: tf.Tensor | None,
 ) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
-    """A text, string [], as a model's inputs and targets.
+    """A text, string [], to a model's inputs and targets.
 
     Args:
-      text: Any bytes; the empty string too.
-      tokenizer: As `text.ByteTokenizer`.
-      length: Places of the model. Of a longer text, a part is taken.
-      masking: "tokens": each by itself; "words": what stands between white space, whole (paper, App. F.3).
-      rate: Probability of each to be masked.
-      seed: int32 [2]; None: from the text. In that case a text that has `[MASK]` in it is asked about that and
-        nothing else, as a served example is.
+      text: Any bytes; may be empty.
+      tokenizer: With the methods of `byte_tokenizer.ByteTokenizer`.
+      length: The model's length. A longer text is cropped to it.
+      masking: "tokens": each token by itself; "words": whole words, split at white space (paper, App. F.3).
+      rate: Probability that a token or word is masked.
+      seed: int32 [2]; None: derived from the text. In that case a text with `[MASK]`s is asked about these and
+        nothing else, like a served example.
 
     Returns:
-      ({"ids": int32 [length], "mask": bool [length]}, targets int32 [length], `NOT_ASKED` where nothing is asked).
+      ({"ids": int32 [length], "mask": bool [length]}, targets int32 [length], `NOT_ASKED` where not masked).
     """
     by_itself = seed is None
     if by_itself:
@@ -45,7 +45,7 @@ def mask_text(
     ids = tokenizer.encode(tf.reshape(text, [1]), specials=by_itself).values
     given = ids == MASK
     ask = by_itself & tf.reduce_any(given)
-    # About the first [MASK], if one is there; an empty text has no maximum of its own.
+    # A crop around the first [MASK]. The True at the end stands in where there is none, and for an empty text.
     first = tf.argmax(tf.concat([given, [True]], 0), output_type=tf.int32) - length // 2
     last = tf.maximum(tf.size(ids) - length, 0)
     drawn = tf.random.stateless_uniform([], fold_in(seed, 1), 0, last + 1, tf.int32)
@@ -64,5 +64,5 @@ def chosen(
     draws = tf.random.stateless_uniform([size + 1], seed) < rate
     if masking == "tokens":
         return tf.ensure_shape(draws[:size], ids.shape)
-    words = tokenizer.word_numbers(ids)  # at most one more than there are ids
+    words = tokenizer.word_numbers(ids)  # numbers from 0 to at most n
     return (words >= 0) & tf.gather(draws, tf.maximum(words, 0))

@@ -1,9 +1,9 @@
-"""SentencePiece as a tokenizer inside the graph, loaded or trained; TF Text's operations that TensorFlow Serving has.
+"""SentencePiece as a tokenizer inside the graph, loaded or trained, with only TF Text operations that TF Serving has.
 
-Ids: the six special ones of bytes (PAD 0 to SEP 5), then the model's own pieces + 6: a model of 31,994 pieces makes the
-paper's 32,000. A vocabulary that is trained here keeps white space as it is and starts no text with a space of its own,
-so that what stands on both sides of a `[MASK]` is cut as in the whole text. It is trained on words and how often each
-is there, which a pipeline can count in a full pass, and not on the text itself.
+Ids: the six special ids (PAD 0 to SEP 5), then the model's own pieces + 6, so a model of 31,994 pieces has the paper's
+32,000 ids. A vocabulary trained here keeps white space as it is and adds no space before a text, so that the text on
+both sides of a `[MASK]` is split as in the whole text. It is trained not on the text itself but on words and their
+frequencies, which a pipeline can count in one full pass.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ from perceiver_keras.data.text.byte_tokenizer import MASK, MASK_TEXT, OFFSET, SP
 from perceiver_keras.errors import PerceiverError, UsageError
 from perceiver_keras.files import write_whole
 
-FILE = "sentencepiece.model"  # its name in preset folders and exports
+FILE = "sentencepiece.model"  # name of the model in preset folders and exports
 SPACE = "\u2581"  # how SentencePiece writes a space
-SAMPLE = 64 << 20  # bytes of text that a vocabulary is trained on, at most
-LINE = 1000  # characters of words in one of SentencePiece's lines, of which it takes 4192 bytes
+SAMPLE = 64 << 20  # bytes of text that a vocabulary is trained on at most
+LINE = 1000  # characters of words per training line; SentencePiece takes at most 4192 bytes
 
 
 class SentencePieceTokenizer(tf.Module):
-    """A SentencePiece model; the methods are those of `text.ByteTokenizer`.
+    """A SentencePiece model, with the methods of `byte_tokenizer.ByteTokenizer`.
 
     Raises:
-      PerceiverError: `path` holds no SentencePiece model.
+      PerceiverError: `path` cannot be read or is not a SentencePiece model.
     """
 
     unit = "piece"
@@ -49,7 +49,7 @@ class SentencePieceTokenizer(tf.Module):
         except OSError as error:
             raise PerceiverError(f"{path}: {error.strerror}; name a SentencePiece model.") from None
         except RuntimeError:
-            raise PerceiverError(f"{path} is no SentencePiece model.") from None
+            raise PerceiverError(f"{path} is not a SentencePiece model.") from None
         with tf.init_scope():
             self._tokenizer = _lasting(content)
             self.asset = tf.saved_model.Asset(os.fspath(path))  # so that it travels in exports
@@ -58,7 +58,7 @@ class SentencePieceTokenizer(tf.Module):
         self.vocabulary = OFFSET + len(pieces)
 
     def encode(self, texts: tf.Tensor, specials: bool = True) -> tf.RaggedTensor:
-        """Strings [B] to ids [B, (pieces)], int32; `[MASK]` with the space before it is MASK if `specials`."""
+        """Strings [B] to ids [B, (pieces)], int32. With `specials`, `[MASK]` and the space before it become MASK."""
         texts = valid_utf8(texts)
         if not specials:
             return self._tokenizer.tokenize(texts) + OFFSET
@@ -69,7 +69,7 @@ class SentencePieceTokenizer(tf.Module):
         return tf.concat([ids, gap], axis=2).merge_dims(1, 2)[:, :-1]
 
     def decode(self, ids: tf.RaggedTensor) -> tf.Tensor:
-        """Ids [B, (n)] to strings [B], as valid UTF-8; MASK is written out, the other specials leave nothing."""
+        """Ids [B, (n)] to strings [B], valid UTF-8. MASK is written out; the other special ids are dropped."""
         shown = [name.replace(SPACE, " ").encode() for name in self._names]
         for number in self._bytes:
             shown[number] = bytes([int(self._names[number][3:5], 16)])
@@ -79,20 +79,22 @@ class SentencePieceTokenizer(tf.Module):
         return valid_utf8(tf.strings.reduce_join(ids.with_values(pieces), axis=-1))
 
     def names(self) -> list[str]:
+        """How each id is shown, [V], with U+2581 for a space."""
         return [*SPECIALS, *self._names]
 
     def word_numbers(self, ids: tf.Tensor) -> tf.Tensor:
-        """Which word each id [n] is part of, int32 [n], ascending; -1 for the special ids."""
+        """Number of the word that each id [n] belongs to, int32 [n], ascending; -1 for the special ids."""
         starts = tf.constant([False] * OFFSET + [name.startswith(SPACE) for name in self._names])
         numbers = tf.cumsum(tf.cast(tf.gather(starts, ids), tf.int32))
         return tf.where(ids < OFFSET, -1, numbers)
 
 
 def _lasting(content: bytes) -> Any:
-    """TF Text's tokenizer with a model that lives as long as the process.
+    """TF Text's tokenizer, with a model that lives as long as the process.
 
-    TF Text's own belongs to a cached kernel: whatever clears TensorFlow's caches, `tf.random.set_seed` among it,
-    destroys it. A resource with a name is nobody's; that of its content, so that equal models are one.
+    TF Text ties the model to a cached kernel, so whatever clears TensorFlow's caches (`tf.random.set_seed` does)
+    destroys it. A resource with a name belongs to no kernel; the name comes from the content, so equal models
+    share one.
     """
     from tensorflow_text.python.ops import sentencepiece_tokenizer as parts
 
@@ -109,7 +111,7 @@ def _lasting(content: bytes) -> Any:
 
 
 def load(path: str | os.PathLike[str]) -> SentencePieceTokenizer:
-    """The tokenizer of a model file; the same object while the file stays the same."""
+    """The tokenizer of a model file; the same object until the file changes. Raises as `SentencePieceTokenizer`."""
     try:
         changed = os.stat(path).st_mtime_ns
     except OSError as error:
@@ -123,10 +125,10 @@ def _load(path: str, changed: int) -> SentencePieceTokenizer:
 
 
 def words(texts: tf.Tensor) -> tf.Tensor:
-    """What a vocabulary is counted from: strings [B] to words [n], valid UTF-8, none empty.
+    """The words that a vocabulary is trained on: strings [B] to words [n], valid UTF-8, none empty.
 
-    Lines are cut before every space, so a word has the space before it, and of several spaces each is a word: so
-    SentencePiece itself cuts them. A tab is a space; no word has one in it, or an end of line.
+    Lines are split before every space, as SentencePiece itself does: a word starts with the space before it, and each
+    of several spaces is a word of its own. A tab counts as a space; no word contains a tab or a line break.
     """
     lines = tf.strings.regex_replace(valid_utf8(texts), r"[\r\v\f]", "\n")
     found = tf.strings.split(tf.strings.regex_replace(lines, r"[ \t]", "\n "), "\n").values
@@ -134,10 +136,10 @@ def words(texts: tf.Tensor) -> tf.Tensor:
 
 
 def counted(texts: Iterable[bytes]) -> Counter[bytes]:
-    """How often each word is in the texts, of which as many as `SAMPLE` bytes are read."""
+    """Frequency of each word in the texts, of which at most `SAMPLE` bytes are read."""
     counts: Counter[bytes] = Counter()
     texts = _sample(texts)
-    with tf.init_scope():  # whoever asks for a tokenizer may be making a graph
+    with tf.init_scope():  # the caller may be tracing a graph
         while batch := list(itertools.islice(texts, 1000)):
             counts.update(words(tf.constant(batch)).numpy().tolist())
     return counts
@@ -153,13 +155,14 @@ def _sample(texts: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def train(counts: Mapping[bytes, int], vocabulary: int) -> bytes:
-    """A SentencePiece model (unigram, as the paper's) with `vocabulary` ids, specials included; always the same.
+    """A SentencePiece model (unigram, like the paper's) with `vocabulary` ids, special ids included; deterministic.
 
     Args:
-      counts: {word: how often}, of `words`. Those of more than `SAMPLE` bytes of text are scaled down to it.
+      counts: {word: frequency}, with words as `words` returns them. Counts of more than `SAMPLE` bytes of text are
+        scaled down to it.
 
     Raises:
-      UsageError: the words are too few for so many pieces, or so few pieces can't spell them.
+      UsageError: there are too few words for so many pieces, or too few pieces to spell all words.
     """
     import sentencepiece
 
@@ -190,17 +193,18 @@ def train(counts: Mapping[bytes, int], vocabulary: int) -> bytes:
 
 
 def _lines(counts: Mapping[bytes, int]) -> Iterator[str]:
-    """SentencePiece's lines of `words, tab, how often`, the commonest word first.
+    """Training lines "words, tab, frequency", the commonest word first.
 
-    Its first guess at pieces is what has different things after it. A word in a line of its own has the next line's
-    space after it every time, so whole words would be missing: one of each stands in a line with other words.
+    SentencePiece seeds its pieces with substrings that have varied right contexts. A word alone on a line is always
+    followed by the same character, so whole words would never be seeded; hence each word also appears once in a line
+    with others.
     """
     size = sum(len(word) * count for word, count in counts.items())
     line = ""
     for count, word in sorted(((n, word) for word, n in counts.items()), reverse=True):
         count = count * SAMPLE // max(size, SAMPLE)
         if count == 0:
-            break  # so are those after it
+            break  # and 0 for all rarer words
         text = word.decode()
         if count > 1:
             yield f"{text}\t{count - 1}"
@@ -218,10 +222,12 @@ def trained(
     vocabulary: int,
     counts: Callable[[], Mapping[bytes, int]],
 ) -> str:
-    """The path in `folder` of the model that was trained on `counts`, called only if it is not there yet.
+    """Path in `folder` of the model trained on `counts()`, which is called only if the model is not there yet.
 
     Args:
-      about: What the words are of, as JSON values: another vocabulary for other texts.
+      folder: Holds any number of models.
+      about: JSON values that tell where the words come from; different values get a model of their own.
+      vocabulary, counts: As in `train`.
     """
     key = hashlib.sha256(repr(sorted((about | {"vocabulary": vocabulary}).items())).encode())
     path = Path(folder) / key.hexdigest()[:16] / FILE

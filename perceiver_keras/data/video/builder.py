@@ -1,4 +1,4 @@
-"""From a user's videos to TFDS records: what the data sets of videos in folders have in common."""
+"""From a user's videos to TFDS records: what the data sets made from video files share."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from perceiver_keras.data import audio
 from perceiver_keras.data.video import clips
 from perceiver_keras.errors import UsageError
 
-# Names that folders of splits have, ours first; Kinetics says val.
+# Names of the folders of splits, ours first; Kinetics says val.
 SPLITS = {"train": ("train",), "validation": ("validation", "val"), "test": ("test",)}
-SAMPLES = clips.SOUND_RATE // clips.FRAMES_PER_SECOND  # of a frame
+SAMPLES = clips.SOUND_RATE // clips.FRAMES_PER_SECOND  # per frame
 
 
 def manual_folder(dl_manager: Any, name: str) -> Path:
-    """Where the user put the files: TFDS's folder for all manual data, or one of the set's name in it."""
+    """Where the user put the files: the folder `name` in TFDS's folder for manual data, or else that folder itself."""
     root = Path(dl_manager.manual_dir)
     return root / name if (root / name).is_dir() else root
 
 
 def videos_by_split(root: Path) -> dict[str, list[tuple[str, Path]]]:
-    """(class, video) of each split: folders train, validation (val) and test if there are any, else by a hash.
+    """(class, video) pairs of each split: from folders train, validation (val) and test if any, else by a hash.
 
     Raises:
-      UsageError: No video lies in a folder of a class.
+      UsageError: no video lies in a folder of a class.
     """
     named = {
         split: next((root / name for name in names if (root / name).is_dir()), None)
@@ -58,15 +58,15 @@ def _videos(folder: Path) -> list[tuple[str, Path]]:
 
 
 def _split_of(path: Path) -> str:
-    """80, 10 and 10 of a hundred, by the video's name: the same on every machine."""
+    """80 %, 10 % and 10 %, by the video's name: the same on every machine."""
     place = int(hashlib.sha256(path.name.encode()).hexdigest(), 16) % 10
     return ("test", "validation")[place] if place < 2 else "train"
 
 
 def windows(path: Path, frames: int, most: int | None) -> Iterator[dict[str, Any]]:
-    """A video's windows of `frames` frames one after the other, at most `most`: `frames` (JPEG), `audio` (WAV, 48 kHz).
+    """Consecutive windows of `frames` frames, at most `most`: `frames` (JPEG) and `audio` (WAV, 48 kHz) of each.
 
-    A video that is shorter than a window is filled up with its last frame and silence.
+    A video shorter than a window is padded with its last frame and silence.
     """
     seconds = clips.MOST_SECONDS if most is None else most * frames / clips.FRAMES_PER_SECOND
     clip = clips.read_video(path, seconds, cut=True)

@@ -1,6 +1,6 @@
-"""Clips: encoded frames with their sound; videos and folders in, videos out.
+"""Clips: encoded frames with their sound, read from videos and folders; and videos written.
 
-A clip has T frames at `FRAMES_PER_SECOND`, and its sound as a WAV beside them. Pixels are float32 in [0, 1].
+A clip has T frames at `FRAMES_PER_SECOND`, and its sound as a WAV. Pixels are float32 in [0, 1].
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from perceiver_keras.data import audio, image
 from perceiver_keras.data.video import ffmpeg
 from perceiver_keras.errors import PerceiverError
 
-FRAMES_PER_SECOND = 25  # of the paper's clips; every video is brought to it
-SOUND_RATE = 48_000  # of the paper's clips; models of another rate resample
-MOST_SECONDS = 60  # of a video: all its frames are held at once
-_SHORT_SIDE = 256  # pixels that are kept of a video's shorter side
+FRAMES_PER_SECOND = 25  # of the paper's clips; every video is converted to it
+SOUND_RATE = 48_000  # samples per second, of the paper's clips; models of another rate resample
+MOST_SECONDS = 60  # of a video: all its frames are held in memory at once
+_SHORT_SIDE = 256  # pixels; the shorter side of larger videos is scaled down to it
 PICTURES = {".png", ".jpg", ".jpeg", ".bmp"}
 VIDEOS = {".mp4", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".m4v", ".gif"}
 
 
 class Clip(NamedTuple):
-    """Encoded pictures in order, and a WAV of 16 bits (b"" for silence)."""
+    """Encoded images in order, and a 16-bit WAV (b"" for silence)."""
 
     frames: tuple[bytes, ...]
     sound: bytes = b""
@@ -38,7 +38,7 @@ class Clip(NamedTuple):
 
 
 def decode_frames(encoded: tf.Tensor, size: tuple[int, ...]) -> tf.Tensor:
-    """Encoded pictures [T] to pixels [T, H, W, 3] in [0, 1]: the middle in the shape of `size`, resized."""
+    """Encoded images, string [T], to pixels [T, H, W, 3] in [0, 1]: centred crops, resized to `size`."""
 
     def one(frame: tf.Tensor) -> tf.Tensor:
         pixels = middle(image.decode_image(frame, 3), size[0] / size[1])
@@ -49,7 +49,7 @@ def decode_frames(encoded: tf.Tensor, size: tuple[int, ...]) -> tf.Tensor:
 
 
 def middle(pixels: tf.Tensor, height_by_width: float) -> tf.Tensor:
-    """The largest middle part of [H, W, C] whose sides have that ratio."""
+    """The largest centred crop of [H, W, C] with that ratio of height to width."""
     sides = tf.cast(tf.shape(pixels)[:2], tf.float32)
     height = tf.minimum(sides[0], sides[1] * height_by_width)
     keep = tf.cast(tf.round([height, height / height_by_width]), tf.int32)
@@ -64,10 +64,10 @@ def middle(pixels: tf.Tensor, height_by_width: float) -> tf.Tensor:
 def read_video(
     path: str | os.PathLike[str], seconds: float = MOST_SECONDS, cut: bool = False
 ) -> Clip:
-    """A video file as a clip: its frames at 25 a second as PNG, its sound, silence where it has none.
+    """A video file as a clip: its frames at 25 per second as PNG, and its sound, or silence if it has none.
 
     Raises:
-      PerceiverError: no video, or one longer than `seconds`, unless it may be `cut` there.
+      PerceiverError: not a video, or one longer than `seconds` where `cut` does not allow to shorten it.
     """
     source = ffmpeg.file(path)
     scale = (
@@ -81,7 +81,7 @@ def read_video(
     )
     frames = tuple(_split_png(raw))
     if not frames:
-        raise PerceiverError("no frame is in it")
+        raise PerceiverError("it has no frames")
     most = int(seconds * FRAMES_PER_SECOND)
     if cut:
         frames = frames[:most]
@@ -96,37 +96,37 @@ def read_video(
 
 
 def read_folder(folder: str | os.PathLike[str]) -> Clip:
-    """A folder of pictures, in the order of the numbers in their names, and of one sound if it has any.
+    """A folder as a clip: its images, in the order of the numbers in their names, and its sound file if there is one.
 
     Raises:
-      PerceiverError: no picture, or several sounds.
+      PerceiverError: no image, or several sounds.
     """
     files = sorted((p for p in Path(folder).iterdir() if p.is_file()), key=by_number)
     files = [path for path in files if not path.name.startswith(".")]
     frames = [path.read_bytes() for path in files if path.suffix.lower() in PICTURES]
     sounds = [path for path in files if path.suffix.lower() not in PICTURES]
     if not frames:
-        raise PerceiverError(f"{folder} has no pictures (.png, .jpg, .bmp) to be a clip.")
+        raise PerceiverError(f"{folder} has no images (.png, .jpg, .bmp), so it is not a clip.")
     if len(sounds) > 1:
         named = ", ".join(path.name for path in sounds)
-        raise PerceiverError(f"{folder}: a clip has one file of sound, here are {named}.")
+        raise PerceiverError(f"{folder}: a clip has one sound file, but here are {named}.")
     return Clip(tuple(frames), audio.as_wav(sounds[0], SOUND_RATE) if sounds else b"")
 
 
 def is_clip_folder(folder: Path) -> bool:
-    """Whether a folder is the frames of one clip, and no folder of videos."""
+    """Whether a folder holds the frames of one clip, not videos."""
     return any(path.suffix.lower() in PICTURES for path in folder.iterdir() if path.is_file())
 
 
 def is_video(path: str | os.PathLike[str]) -> bool:
-    """By its name's end: a video, and no sound."""
+    """Whether the suffix is that of a video, not of a sound."""
     return Path(path).suffix.lower() in VIDEOS
 
 
 def to_mp4(frames: np.ndarray, sound: np.ndarray | None = None, rate: int = SOUND_RATE) -> bytes:
-    """Pixels [T, H, W, 3] in [0, 1], and samples [S] at `rate`, as an MP4 (H.264, AAC) at 25 frames a second.
+    """Pixels [T, H, W, 3] in [0, 1], and samples [S] at `rate`, as an MP4 (H.264, AAC) at 25 frames per second.
 
-    Small frames are enlarged by a whole number, so that players show them.
+    Small frames are enlarged by a whole factor, so that players show them.
     """
     pixels = np.rint(np.clip(frames, 0, 1) * 255).astype(np.uint8)
     height, width = pixels.shape[1:3]
@@ -148,12 +148,12 @@ def to_mp4(frames: np.ndarray, sound: np.ndarray | None = None, rate: int = SOUN
 
 
 def by_number(path: Path) -> list[object]:
-    """`frame10` after `frame9`."""
+    """A key that sorts `frame10` after `frame9`."""
     return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", path.name)]
 
 
 def _split_png(raw: bytes) -> Iterator[bytes]:
-    """PNG files one after the other, told apart by the lengths of their chunks."""
+    """The PNG files in `raw`, which holds them back to back; each ends with its IEND chunk."""
     start = place = 0
     while place < len(raw):
         if place == start:

@@ -1,4 +1,4 @@
-"""ffmpeg, the binary that imageio-ffmpeg ships: any file of sound or video in, raw bytes out."""
+"""ffmpeg, as imageio-ffmpeg ships it: any sound or video in, raw bytes out."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from collections.abc import Sequence
 
 from perceiver_keras.errors import PerceiverError
 
-SECONDS = 600  # after which a file that never ends, or a hung decoder, is given up
+SECONDS = 600  # after which an endless file or a hung decoder is given up
 
 
 def run(arguments: Sequence[str], content: bytes = b"") -> bytes:
-    """What ffmpeg writes to standard output.
+    """Runs ffmpeg and returns what it writes to standard output.
 
-    Files and pipes only: a playlist that names addresses of the network opens none of them.
+    It may open files and pipes only: network addresses in a playlist stay closed.
 
     Args:
-      arguments: From the first input on, the output `-` included.
-      content: Standard input.
+      arguments: Its arguments from the first input on, including the output (`-` for standard output).
+      content: Its standard input.
 
     Raises:
-      PerceiverError: ffmpeg can't make sense of the input; the message is its own last line.
+      PerceiverError: ffmpeg can't read the input (the message quotes its last line), or took too long.
     """
     import imageio_ffmpeg
 
@@ -33,7 +33,7 @@ def run(arguments: Sequence[str], content: bytes = b"") -> bytes:
     try:
         done = subprocess.run(command, input=content, capture_output=True, timeout=SECONDS)
     except subprocess.TimeoutExpired:
-        raise PerceiverError(f"ffmpeg was not done after {SECONDS} s; cut the file.") from None
+        raise PerceiverError(f"ffmpeg did not finish within {SECONDS} s; cut the file.") from None
     if done.returncode:
         lines = done.stderr.decode("utf-8", "replace").strip().splitlines()
         raise PerceiverError(f"ffmpeg can't read it: {lines[-1] if lines else 'no reason given'}")
@@ -41,5 +41,5 @@ def run(arguments: Sequence[str], content: bytes = b"") -> bytes:
 
 
 def file(path: str | os.PathLike[str]) -> list[str]:
-    """The arguments that name an input file; a colon in its name makes no protocol of it."""
+    """The arguments that name an input file; a colon in its name does not make it a protocol."""
     return ["-i", f"file:{os.path.abspath(path)}"]

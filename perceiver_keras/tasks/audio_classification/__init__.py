@@ -1,8 +1,8 @@
-"""Sounds to all that is in them, several labels at once (paper, App. C: AudioSet).
+"""Sounds to everything that is heard in them, several labels at once (paper, App. C: AudioSet).
 
 Inputs {"audio": samples [B, S, 1] in [-1, 1], or a log-mel spectrogram [B, windows, bins, 1]} and, with video,
-{"image": frames [B, T, H, W, 3] in [0, 1]}; outputs logits [B, classes]; targets float32 [B, classes], 1 for what is
-there.
+{"image": frames [B, T, H, W, 3] in [0, 1]}; outputs logits [B, classes]; targets float32 [B, classes], 1 for each label
+that applies.
 """
 
 from perceiver_keras.tasks.audio_classification.data import EXAMPLES

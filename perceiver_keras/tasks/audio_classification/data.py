@@ -1,4 +1,7 @@
-"""A stored sound, with the frames of its video where the model sees, to (sound, labels float32 [classes], 1 for what is there)."""
+"""From a stored sound, with frames for a model that also sees, to (inputs, labels).
+
+Labels are float32 [classes], 1 for each that applies.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +36,7 @@ def _stored_frames(config: AudioClassificationConfig) -> int:
 
 
 def check(features: Mapping[str, Any], config: AudioClassificationConfig) -> str | None:
-    """Why a stored example can't be used, or None."""
+    """Why a stored example can't be used; None if it can."""
     for name in spec(config):
         if not features.get(name):
             return f"feature {name!r} is missing or empty"
@@ -53,7 +56,7 @@ def prepare(
     training: bool,
     seed: tf.Tensor,
 ) -> tuple[dict[str, tf.Tensor], tf.Tensor | None]:
-    """The model's part of the stored sound: a random one in training, else the middle one."""
+    """The part of the stored sound that the model takes: a random part in training, else the middle."""
     m, frames = config.model, None
     if m.film is None:
         samples = audio.decode_wav(features["audio"], m.num_samples, m.sample_rate)
@@ -80,7 +83,7 @@ def prepare(
 def to_input(
     samples: tf.Tensor, frames: tf.Tensor | None, config: AudioClassifierConfig
 ) -> dict[str, tf.Tensor]:
-    """Samples [S], and encoded frames [T] for a model that sees, to one example as the model takes it."""
+    """Samples [S], and encoded frames [T] for a model that also sees, as the inputs of one example."""
     sound = config.sound
     if isinstance(sound, MelSound):
         samples = audio.log_mel(

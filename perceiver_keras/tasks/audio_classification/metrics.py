@@ -1,4 +1,4 @@
-"""Cross-entropy of each label, and the mean average precision (mAP) over all of them."""
+"""Cross-entropy per label, and the mean average precision over all labels (mAP)."""
 
 from __future__ import annotations
 
@@ -8,9 +8,7 @@ from tensorflow import keras
 
 from perceiver_keras.metrics.average_precision import BinnedAveragePrecision
 from perceiver_keras.metrics.columns import of_outputs
-from perceiver_keras.tasks.audio_classification.presets import (
-    AudioClassificationConfig,
-)
+from perceiver_keras.tasks.audio_classification.presets import AudioClassificationConfig
 from perceiver_keras.tasks.contract.measures import Measures
 
 
@@ -20,7 +18,7 @@ def loss(config: AudioClassificationConfig) -> keras.losses.Loss:
 
 
 def columns(targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-    """Logits and then truths, float32 [B, 2 classes]."""
+    """float32 [B, 2 classes]: logits, then truths."""
     return tf.concat([logits, targets], axis=-1)
 
 
@@ -33,7 +31,7 @@ def metrics(config: AudioClassificationConfig) -> list[keras.metrics.Metric]:
 
 
 def baseline(dataset: tf.data.Dataset, config: AudioClassificationConfig) -> dict[str, float]:
-    """The mean over classes of a class's share: what scores that say nothing come to."""
+    """The mean over classes of the share of examples that have the class: the mAP of uninformative scores."""
     truths = np.concatenate([targets.numpy() for _, targets in dataset])
     shares = truths.mean(0)
     return {"mean_average_precision": float(shares[shares > 0].mean()) if shares.any() else 0.0}

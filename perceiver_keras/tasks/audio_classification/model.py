@@ -1,4 +1,4 @@
-"""The model that says what is in a sound, or in a sound and its video (paper, App. C and Tab. 5).
+"""The classifier of sounds, with or without their video (paper, App. C and Tab. 5).
 
 Inputs: {"audio": samples [B, S, 1] in [-1, 1], or a log-mel spectrogram [B, windows, bins, 1]} and, with video,
 {"image": frames [B, T, H, W, 3] in [0, 1]}; outputs logits [B, classes], each independent of the others.
@@ -33,7 +33,7 @@ from perceiver_keras.tasks.model import TaskModel
 
 @keras.saving.register_keras_serializable(package="perceiver_keras")
 class AudioClassifier(TaskModel):
-    """Perceiver IO for sounds, with their films where the settings have one -> logits [B, classes]."""
+    """Perceiver IO for sounds, with frames if `config.film` is set -> logits [B, classes]."""
 
     task_name = "audio_classification"
     config_class = AudioClassifierConfig
@@ -72,18 +72,21 @@ class AudioClassifier(TaskModel):
         return {name: keras.Input(shape, name=name) for name, shape in shapes.items()}
 
     def classify(self, sounds: Sequence[Any], top: int = 5) -> list[list[dict[str, Any]]]:
-        """What is in each sound: [[{"label": …, "score": …}, …], …], the likeliest first.
+        """What is heard in each sound, likeliest first: [[{"label": …, "score": …}, …], …].
 
         Args:
-          sounds: Paths or bytes of files of sound, of any format and length; for a model that also sees,
-            paths of videos, or `Clip`s.
-          top: Labels a sound. Each has a probability of its own; they don't add up to 1.
+          sounds: Paths or bytes of sound files of any format and length; for a model that also sees, paths of
+            videos, or `Clip`s.
+          top: Labels per sound. Each has its own probability; they don't add up to 1.
+
+        Raises:
+          PerceiverError: a file is not a sound or a video. UsageError: the model is not from `from_preset` or `load`.
         """
         return self.answer(sounds, top)
 
 
 def input_spec(config: AudioClassifierConfig) -> dict[str, tf.TensorSpec]:
-    """One example as the model takes it."""
+    """Shapes and types of the inputs of one example."""
     sound, film = config.sound, config.film
     shape = [config.num_samples, 1]
     if isinstance(sound, MelSound):

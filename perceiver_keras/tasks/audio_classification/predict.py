@@ -1,4 +1,4 @@
-"""Files of sound, or videos, in; what is in them out."""
+"""Sound files or videos in; what is heard in them out."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from perceiver_keras.tasks.shared.labels import class_names, top_labels
 
 
 def requests(names: Sequence[str]) -> Iterator[Request]:
-    """Files of sound; a video is asked about whole, for a model that sees, and by its sound for one that doesn't."""
+    """One request per file: the bytes of a sound, or a video as a `Clip`, of which `pack` may take only the sound."""
     for name in expand(names):
         try:
             if is_video(name):
@@ -41,7 +41,7 @@ def _with_wav(given: Request) -> Request:
 
 
 def pack(contents: Sequence[Any]) -> dict[str, np.ndarray]:
-    """Sounds (bytes, paths) or clips as `serving_default` takes them; `frames_bytes` where all have frames."""
+    """Sounds (bytes, paths) or clips as `serving_default` takes them; `frames_bytes` only if all have frames."""
     if all(isinstance(content, Clip) and content.frames for content in contents):
         return clips.pack(contents)
     sounds = [one.sound if isinstance(one, Clip) else audio.as_wav(one) for one in contents]
@@ -67,7 +67,7 @@ def report(
     config: AudioClassificationConfig,
     labels: Labels | None,
 ) -> dict[str, Any]:
-    """Sounds with what is in them and what is said to be, and the average precision of each class."""
+    """Spectrograms with their true and predicted labels, and the scores of each class."""
     from perceiver_keras.show import sounds
 
     names = class_names(labels, config.model.num_classes)

@@ -20,15 +20,15 @@ from perceiver_keras.tasks.presets import Preset
 
 @frozen()
 class RawSound:
-    """Patches of samples."""
+    """The elements are patches of samples."""
 
     samples_per_patch: int = 128
-    bands: int  # of the positions of the patches
+    bands: int  # frequencies of the positions of patches
 
 
 @frozen()
 class MelSound:
-    """A log-mel spectrogram, square patches of which are the elements."""
+    """The elements are square patches of a log-mel spectrogram."""
 
     bins: int
     window: int  # samples
@@ -39,7 +39,7 @@ class MelSound:
 
 @frozen()
 class Film:
-    """The frames that go with the sound, 25 a second."""
+    """The frames that go with the sound, 25 per second."""
 
     num_frames: int
     image_size: tuple[int, ...]  # height, width
@@ -56,18 +56,18 @@ class AudioClassifierConfig(PerceiverConfig):
     film: Film | None = None  # None: the model only hears
     num_classes: int
     query_dim: int
-    input_padding: int = 4  # least channels of padding of every input modality
+    input_padding: int = 4  # each input modality is padded by at least this many channels
 
 
 @frozen()
 class AudioData(DataConfig):
-    """What is stored, and how long sounds are heard."""
+    """What is stored, and in how many windows a long sound is served."""
 
-    max_labels: int  # of a stored example; -1 fills up
-    stored_frames: int | None = None  # frames of a stored film; None: as many as the model takes
-    windows: int = (
-        1  # that a longer sound is at least heard in when served; they overlap, and are averaged
-    )
+    max_labels: int  # of a stored example; unused places hold -1
+    stored_frames: int | None = None  # frames of a stored example; None: as many as the model takes
+    # A sound longer than the model's is served in at least this many windows, which may overlap; their probabilities
+    # are averaged.
+    windows: int = 1
 
 
 @frozen()
@@ -120,7 +120,7 @@ def _audioset(
             film=Film(num_frames=32, image_size=(224, 224), bands=16),
             num_classes=527,
             query_dim=1024,
-            # As wide as the latents: so the parameters are the paper's 25.0M and 88.2M.
+            # As wide as the latents: this gives the paper's 25.0M and 88.2M parameters.
             encode=EncodeConfig(num_latents=512, latent_dim=latent_dim, shape_for_attention="q"),
             process=ProcessConfig(num_self_attention_layers=12, num_self_attention_heads=8),
             decode=DecodeConfig(),

@@ -1,4 +1,4 @@
-"""A WAV each, string [B], and encoded frames [B, T] for a model that sees -> `probabilities` [B, classes]."""
+"""WAVs, string [B], and encoded frames [B, T] for a model that also sees -> `probabilities` [B, classes]."""
 
 from __future__ import annotations
 
@@ -11,9 +11,7 @@ from tensorflow import keras
 from perceiver_keras.data import audio
 from perceiver_keras.tasks.audio_classification.data import samples_per_frame, to_input
 from perceiver_keras.tasks.audio_classification.model import input_spec
-from perceiver_keras.tasks.audio_classification.presets import (
-    AudioClassificationConfig,
-)
+from perceiver_keras.tasks.audio_classification.presets import AudioClassificationConfig
 from perceiver_keras.tasks.contract.examples import Labels
 from perceiver_keras.tasks.contract.serving import Serving
 
@@ -31,9 +29,9 @@ def serve(
     config: AudioClassificationConfig,
     labels: Labels | None,
 ) -> dict[str, tf.Tensor]:
-    """A WAV each, string [B], and encoded frames [B, T] for a model that sees -> `probabilities` [B, classes].
+    """WAVs, string [B], and encoded frames [B, T] for a model that also sees -> `probabilities` [B, classes].
 
-    What is longer than the model's sound is heard in windows, evenly spaced, and their probabilities averaged.
+    A sound longer than the model's is cut into evenly spaced windows, whose probabilities are averaged.
     """
     m = config.model
     wavs = tf.convert_to_tensor(raw["audio_bytes"])
@@ -56,7 +54,7 @@ def serve(
 def _windows(
     wav: tf.Tensor, frames: tf.Tensor | None, config: AudioClassificationConfig
 ) -> tuple[tf.Tensor, ...]:
-    """A whole sound as (samples [n, S],) or with its frames (samples [n, S], encoded frames [n, T])."""
+    """A whole sound in n windows: (samples [n, S],), or with frames (samples [n, S], encoded frames [n, T])."""
     m = config.model
     each = samples_per_frame(m) if frames is not None else 1
     size = m.num_samples // each  # of a window, in frames or samples

@@ -1,8 +1,8 @@
 """Sentences and pairs to labels: GLUE, single-task and multi-task (paper, section 4.1 and App. F.4).
 
-Inputs {"ids" [B, M], "mask" [B, M], "task" [B]}; outputs [B, 1 + K] float32: the number of the task, then its logits
-or its score, 0 where the task has fewer than K classes; targets float32 [B, 3]: the task's number, the label, the place
-in the data set.
+Inputs: {"ids" [B, M], "mask" [B, M], "task" [B]}. Outputs: [B, 1 + K] float32, the task's number, then its logits or
+its score, 0 where the task has fewer than K classes. Targets: float32 [B, 3], the task's number, the label, the
+example's place in the data set.
 """
 
 from perceiver_keras.tasks.glue.data import EXAMPLES

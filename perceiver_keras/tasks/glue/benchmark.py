@@ -1,4 +1,4 @@
-"""The paper's GLUE figures measured anew on the development sets; see `perceiver_keras.reproduce`."""
+"""Measures the paper's GLUE values again, on the development sets, for `perceiver_keras.reproduce`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from perceiver_keras.tasks.glue.submission import read_examples
 
 
 class GlueBenchmark:
-    """Development examples of some tasks, "cola/17" each; `rows` are `metrics.columns`."""
+    """Development examples of some tasks, with keys such as "cola/17"; `rows` are those of `metrics.columns`."""
 
     at_once = 32
 
@@ -32,10 +32,10 @@ class GlueBenchmark:
         self.keys = list(self._examples)
 
     def rows(self, model: Any, config: Any, keys: Sequence[str]) -> np.ndarray:
-        """[len(keys), 4], as the figure metrics read them.
+        """[len(keys), 4], as `metrics.column_metrics` reads them.
 
         Raises:
-          UsageError: the model was not trained on all of the tasks.
+          UsageError: the model was not trained on all tasks of the benchmark.
         """
         if missing := [task for task in self._tasks if task not in config.model.tasks]:
             raise UsageError(
@@ -53,10 +53,11 @@ class GlueBenchmark:
         return columns(tf.constant(targets, tf.float32), outputs).numpy()
 
     def group(self, key: str) -> str:
+        """The task of a key."""
         return key.split("/")[0]
 
 
 def open_benchmark(name: str, data: Path, options: Mapping[str, str]) -> GlueBenchmark:
-    """`glue-cola` is one task, any other name all eight; `data` holds TFDS's `glue/*`."""
+    """`glue-cola` is one task, any other name means all eight; `data` holds TFDS's `glue/*`."""
     task = name.removeprefix("glue-")
     return GlueBenchmark((task,) if task in EIGHT else EIGHT, data)

@@ -1,4 +1,4 @@
-"""A stored sentence or pair to (ids of both sentences and the task, what is right)."""
+"""A stored sentence or pair to ({"ids", "mask", "task"}, targets float32 [3])."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def check(features: Mapping[str, Any], config: GlueTaskConfig) -> str | None:
         return f"label {label:g} of {name} is not in 0 to {row.classes - 1}"
     if not row.labels and not row.low <= label <= row.high:
         return f"label {label:g} of {name} is not in {row.low:g} to {row.high:g}"
-    if not 0 <= place < (PLACES_MOST if "spearman" in row.figures else 1 << 24):
+    if not 0 <= place < (PLACES_MOST if "spearman" in row.metrics else 1 << 24):
         return f"idx {place} of {name} is out of bounds"
     return None
 
@@ -69,13 +69,13 @@ def check_dataset(labels: Labels | None, config: GlueTaskConfig) -> None:
 def prepare(
     features: Mapping[str, tf.Tensor], config: GlueTaskConfig, training: bool, seed: tf.Tensor
 ) -> tuple[dict[str, tf.Tensor], tf.Tensor | None]:
-    """The model's inputs of one example, and the targets, float32 [3]: task number, label, place in the data set."""
+    """One example to the model's inputs and float32 [3]: the task's number, the label, the place in the data set."""
     inputs, _ = to_inputs(features["task"], features["sentence1"], features["sentence2"], config)
     label = features.get("label")
     if label is None:
         return inputs, None
     if training:
-        hint = "a label of -1 is no answer: GLUE's test splits can't be trained on"
+        hint = "a label of -1 is not an answer: GLUE's test splits can't be trained on"
         tf.debugging.assert_greater(label, -1.0, message=hint)
     return inputs, tf.stack(
         [tf.cast(x, tf.float32) for x in (inputs["task"], label, features["idx"])]
@@ -85,10 +85,10 @@ def prepare(
 def to_inputs(
     task: tf.Tensor, first: tf.Tensor, second: tf.Tensor, config: GlueTaskConfig
 ) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
-    """Strings [] as {"ids" int32 [M], "mask" bool [M], "task" int32 []}, and how many ids did not fit, int32 [].
+    """Strings [] to {"ids" int32 [M], "mask" bool [M], "task" int32 []}, and the number of ids that did not fit.
 
-    The sentences stand to the left and right of SEP. Where both are too long each gets half; a short one leaves its
-    part to the other.
+    SEP stands between the sentences. If both are too long, each gets half of the room; a short one leaves its rest to
+    the other.
     """
     room = config.model.length - 1
     both = tokenizer_of(config).encode(tf.stack([first, second]), specials=False)
@@ -103,9 +103,9 @@ def to_inputs(
 
 
 def check_trained(names: tf.Tensor, config: GlueTaskConfig) -> tf.Operation:
-    """Fails where one of the tasks' names [B] is not what the model was trained for."""
+    """An operation that fails if any of the tasks' names [B] is not one that the model was trained for."""
     trained = [row.name for row in TASKS if (row.head or row.name) in config.model.tasks]
-    words = f"This model was trained for {', '.join(trained)}, and asked for:"
+    words = f"This model was trained for {', '.join(trained)}, but was asked for:"
     known = tf.reduce_any(tf.equal(names[:, None], tf.constant(trained)), axis=1)
     return tf.debugging.Assert(tf.reduce_all(known), [words, names[~known]])
 
@@ -113,7 +113,7 @@ def check_trained(names: tf.Tensor, config: GlueTaskConfig) -> tf.Operation:
 def batch_of(
     task: tf.Tensor, first: tf.Tensor, second: tf.Tensor, config: GlueTaskConfig
 ) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
-    """`to_inputs` of strings [B]."""
+    """`to_inputs`, for strings [B]."""
     length = config.model.length
     return tf.map_fn(
         lambda strings: to_inputs(*strings, config),

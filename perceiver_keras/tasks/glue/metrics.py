@@ -1,4 +1,4 @@
-"""Losses of classes and scores, and GLUE's own metrics of each task."""
+"""The loss for classes and scores, and GLUE's own metrics for each task."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from perceiver_keras.tasks.glue.presets import GlueTaskConfig
 
 @keras.saving.register_keras_serializable(package="perceiver_keras")
 class GlueLoss(keras.losses.Loss):
-    """Cross-entropy of classes in nats; of a score the squared error in units of half its range.
+    """For classes the cross-entropy in nats; for a score the squared error, in units of half its range.
 
     Args:
-      task_weights: What each task's loss is multiplied by, by name.
-      label_smoothing: Of classes.
+      task_weights: Task's name -> factor of its loss; 1 for tasks that are not named.
+      label_smoothing: For classes only.
 
     Call: targets [B, 3], outputs [B, 1 + K] -> [B] float32, 0 where there is no label.
     """
@@ -66,7 +66,7 @@ def loss(config: GlueTaskConfig) -> keras.losses.Loss:
 
 
 def columns(targets: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
-    """[B, 4]: the task's number, the label, what was predicted (a class or a score), the place in the data set."""
+    """[B, 4]: the task's number, the label, the prediction (a class or a score), the place in the data set."""
     task, own = tf.cast(targets[:, 0], tf.int32), tf.cast(outputs[:, 1:], tf.float32)
     best = tf.argmax(tf.where(outputs_of(task, own.shape[-1]), own, -float("inf")), axis=1)
     said = tf.where(tf.gather(IS_SCORE, task), own[:, 0], tf.cast(best, tf.float32))
@@ -75,18 +75,18 @@ def columns(targets: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
 
 
 def column_metrics(config: GlueTaskConfig) -> list[keras.metrics.Metric]:
-    """The official figures of each task, and the mean of the first of each as in the paper's Tab. 14."""
+    """The official metrics of each task, and `glue_average`, the mean of their first ones (paper, Tab. 14)."""
     rows = judged(config)
     found = [
         Agreement([Statistic(kind=kind, group=row.number)], f"{row.name}_{kind}")
         for row in rows
-        for kind in row.figures
+        for kind in row.metrics
     ]
     counted = [row for row in rows if row.in_average] or rows
     mean = [
         # MNLI's two sets count as one.
         Statistic(
-            kind=row.figures[0],
+            kind=row.metrics[0],
             group=row.number,
             weight=1
             / sum((other.head or other.name) == (row.head or row.name) for other in counted),
@@ -101,7 +101,7 @@ def metrics(config: GlueTaskConfig) -> list[keras.metrics.Metric]:
 
 
 def judged(config: GlueTaskConfig) -> list[GlueTask]:
-    """The rows that have figures: the model's tasks, and MNLI's second set where the data has it."""
+    """The tasks with metrics: the model's, and MNLI's second set if the data has it."""
     rows = [row for row in TASKS if row.name in config.model.tasks]
     if "mnli" in config.model.tasks and config.data.mismatched:
         rows.append(task_named("mnli_mismatched"))
@@ -109,7 +109,7 @@ def judged(config: GlueTaskConfig) -> list[GlueTask]:
 
 
 def baseline(dataset: tf.data.Dataset, config: GlueTaskConfig) -> dict[str, float]:
-    """The figures of always naming each task's commonest class, or its mean score."""
+    """Metrics of always guessing each task's commonest class, or its mean score."""
     targets = np.concatenate([targets.numpy() for _, targets in dataset])
     rows = np.insert(targets, PREDICTION, 0.0, axis=1)
     for row in TASKS:

@@ -1,4 +1,4 @@
-"""The model of GLUE's tasks: one query, one token or only one head for each (paper, section 4.1, Tab. 2)."""
+"""The model for GLUE's tasks, told apart by queries, tokens or heads (paper, section 4.1, Tab. 2)."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from perceiver_keras.tasks.model import TaskModel
 NAMES = tuple(row.name for row in TASKS)
 CLASSES = tuple(row.classes for row in TASKS)
 IS_SCORE = tuple(not row.labels for row in TASKS)
-# A score is middle + half * output, so that outputs of all tasks are of one size.
+# A score is middle + half * output, so that the outputs of all tasks are of similar size.
 MIDDLE = tuple(0.0 if row.labels else (row.low + row.high) / 2 for row in TASKS)
 HALF = tuple(1.0 if row.labels else (row.high - row.low) / 2 for row in TASKS)
 
 
 @keras.saving.register_keras_serializable(package="perceiver_keras")
 class GlueModel(TaskModel):
-    """Perceiver IO for the tasks of `config.tasks`: ids and the task asked -> that task's logits or score.
+    """Perceiver IO for the tasks of `config.tasks`: ids and a task to that task's logits or score.
 
-    Takes {"ids" [B, M], "mask" [B, M], "task" [B]} (numbers in `data.glue.TASKS`) and returns [B, 1 + K], float32:
-    the task's number, and its outputs.
+    Takes {"ids" [B, M], "mask" [B, M], "task" [B]}, where a task is its index in `data.text.glue.TASKS`, and returns
+    [B, 1 + K], float32: the task's number, then its outputs.
     """
 
     task_name = "glue"
@@ -61,7 +61,7 @@ class GlueModel(TaskModel):
         )
 
     def call(self, inputs: Mapping[str, tf.Tensor], **kwargs: Any) -> Any:
-        # Keras builds a model that it has loaded on floats.
+        # Keras builds a loaded model on floats.
         task, mask = tf.cast(inputs["task"], tf.int32), tf.cast(inputs["mask"], tf.bool)
         if self.preprocess.num_tokens:
             mask = tf.concat([tf.ones_like(mask[:, :1]), mask], axis=1)
@@ -81,16 +81,16 @@ class GlueModel(TaskModel):
         }
 
     def classify(self, requests: Sequence[Sequence[str]], top: int = 5) -> list[Any]:
-        """(task, sentence) or (task, sentence, sentence) each, to its labels: see `predict.answers`."""
+        """One list or dict of labels per (task, sentence) or (task, sentence, sentence); see `predict.answers`."""
         return self.answer([(*request, "")[:3] for request in requests], top)
 
 
 def heads(config: GlueModelConfig) -> tuple[int, ...]:
-    """For each row of `TASKS` the number of the head that answers; 0 where there is none, which `serve` refuses."""
+    """For each row of `TASKS` the number of its head; 0 if the model has none, which `check_trained` refuses."""
     names = [row.head or row.name for row in TASKS]
     return tuple(config.tasks.index(name) if name in config.tasks else 0 for name in names)
 
 
 def outputs_of(task: tf.Tensor, width: int) -> tf.Tensor:
-    """Which of `width` outputs a task has: numbers [B] -> bool [B, width]."""
+    """Which of `width` outputs belong to each task: numbers [B] -> bool [B, width]."""
     return tf.sequence_mask(tf.gather(tf.constant(CLASSES), task), width)

@@ -1,4 +1,4 @@
-"""`cola: A sentence.` or `rte: A sentence. ||| Another.` in, labels and scores out."""
+"""Requests such as `cola: A sentence.` or `rte: A sentence. ||| Another.`, and their labels and scores for people."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ FORM = f"write 'TASK: sentence', or 'TASK: sentence {BETWEEN} sentence'"
 
 
 def requests(words: Sequence[str]) -> Iterator[Request]:
-    """`cola: sentence` or `rte: sentence ||| sentence` is a request; of `-` and of files, every line is one."""
+    """Each word is `cola: sentence` or `rte: sentence ||| sentence`, or `-` or a file with one request per line."""
     if not words:
         raise UsageError(
             f"Name what to answer: {FORM}; a file of such lines; or - for standard input."
         )
     for word in words:
-        if word == "-" or os.path.isfile(word):  # a long sentence is no error there
+        if word == "-" or os.path.isfile(word):  # False for a text too long for a file name
             found = read(word)
             if found.error:
                 yield found
@@ -63,14 +63,14 @@ def _request(name: str, text: bytes) -> Request:
 
 
 def pack(contents: Sequence[tuple[Any, Any, Any]]) -> dict[str, Any]:
-    """(task, sentence, sentence or "") each."""
+    """(task, sentence, sentence or "") of each request, to the raw inputs of `serve`."""
     columns = zip(*contents, strict=True)
     names = ("task", "sentence1", "sentence2")
     return {k: np.array(list(v), dtype=object) for k, v in zip(names, columns, strict=True)}
 
 
 def answers(outputs: Mapping[str, np.ndarray], labels: Sequence[str] | None, top: int) -> list[Any]:
-    """[{"label", "score"}, …] each, the likeliest first, with Hugging Face's keys; of a score one such."""
+    """[{"label", "score"}, …] per request, likeliest first, with Hugging Face's keys; for a score a single dict."""
     found: list[Any] = []
     for row in range(len(outputs["label"])):
         names = [_text(name) for name in outputs["classes"][row]]
@@ -100,7 +100,7 @@ def report(
     config: GlueTaskConfig,
     labels: Labels | None,
 ) -> dict[str, Any]:
-    """For the report: every task's figures beside the trivial guess, and sentences with what was said of them."""
+    """For the report: every task's metrics next to the trivial guess, and sentences with the model's answers."""
     from perceiver_keras.show import sentences
 
     outputs = model(inputs, training=False)
@@ -117,7 +117,7 @@ def report(
 def _examples(
     inputs: Mapping[str, tf.Tensor], targets: tf.Tensor, config: GlueTaskConfig
 ) -> Iterator[tuple[str, str, str]]:
-    """(task, text, right answer) of each example."""
+    """(task, text, correct answer) of each example."""
     tokenizer = tokenizer_of(config)
     ids = tf.cast(inputs["ids"], tf.int32)
     between = tf.cumsum(tf.cast(ids == SEP, tf.int32), axis=1)  # 0 before SEP, 1 from it on

@@ -8,37 +8,38 @@ from typing import Literal
 from perceiver_keras import config as c
 from perceiver_keras.data.text.glue import EIGHT
 from perceiver_keras.tasks.presets import Preset
+from perceiver_keras.tasks.shared import text_sizes
 
 Readout = Literal["query", "shared_token", "task_tokens"]
 
 
 @c.frozen()
 class GlueData(c.DataConfig):
-    """A mixture of tasks: each is drawn in proportion to its examples.
+    """A mixture of tasks, each drawn in proportion to its number of examples.
 
-    `task_weights` multiplies the loss of a task, 1 where it is not named. A weight of 2 moves the weights as twice as
-    many draws would; to give all tasks the same say, set each to the reciprocal of its number of examples, scaled so
-    that the largest stays below ten or so, or the smallest set is learned by heart.
+    `task_weights` are factors of the tasks' losses, 1 for tasks that are not named. A factor of 2 has the effect of
+    twice as many draws. To weight all tasks equally use 1 / num_examples, scaled so that no factor exceeds about 10;
+    larger ones overfit the smallest set.
     """
 
     task_weights: dict[str, float] = field(default_factory=dict)
     sentencepiece: str | None = None  # the file of a SentencePiece model; None: bytes
-    mismatched: bool = False  # whether MNLI's second set is there to be judged by
+    mismatched: bool = False  # whether the data has MNLI's second set, to evaluate on
 
 
 @c.frozen()
 class GlueModelConfig(c.PerceiverConfig):
-    """One model for some tasks (paper, section 4.1, Tab. 2).
+    """One model for one or more tasks (paper, section 4.1, Tab. 2).
 
-    `readout` says how it knows what is asked: "query", a learned query a task; "shared_token", one learned token before
-    the text, and only the heads differ; "task_tokens", a token a task. With a single task the first two are the
-    paper's single-task query and BERT's [CLS].
+    `readout` is how the model is told the task: "query", one learned query per task; "task_tokens", one learned token
+    per task, before the text; "shared_token", the same learned token for all tasks, so only the heads differ. With a
+    single task, "query" is the paper's single-task query and "shared_token" is BERT's [CLS].
     """
 
     tasks: tuple[str, ...] = EIGHT
     readout: Readout = "query"
     vocabulary: int = 262  # 256 bytes after 6 special ids
-    length: int  # places of both sentences and what stands between them
+    length: int  # of both sentences with the separator, in tokens
     channels: int  # of the embeddings
     query_dim: int
     embedding_init_scale: float = 0.02
@@ -50,20 +51,9 @@ class GlueTaskConfig(c.TaskConfig):
     model: GlueModelConfig
 
 
-# Stages as in `language_mlm --preset tiny`, so that its weights fit.
 TINY = GlueTaskConfig(
     data=GlueData(dataset="perceiver_glue/standin", batch_size=32, shuffle_buffer=20_000),
-    model=GlueModelConfig(
-        length=64,
-        channels=128,
-        query_dim=128,
-        embedding_init_scale=0.125,
-        encode=c.EncodeConfig(
-            num_latents=32, latent_dim=128, num_cross_attention_heads=8, qk_dim=128, v_dim=128
-        ),
-        process=c.ProcessConfig(num_self_attention_layers=2, num_self_attention_heads=8),
-        decode=c.DecodeConfig(num_cross_attention_heads=8, qk_dim=128, v_dim=128),
-    ),
+    model=GlueModelConfig(**text_sizes.TINY),
     train=c.TrainConfig(
         steps=1000,
         learning_rate=1e-3,
@@ -76,7 +66,7 @@ TINY = GlueTaskConfig(
     evaluate=c.EvaluateConfig(thresholds={"glue_average": 0.42}, batch_size=256),
 )
 
-# Examples to train on (GLUE's own counts), for ten epochs.
+# Training examples (GLUE's own counts), to compute the steps of ten epochs.
 TRAIN = {
     "cola": 8_551,
     "sst2": 67_349,
@@ -90,36 +80,23 @@ TRAIN = {
 
 
 def _paper(tasks: tuple[str, ...], readout: Readout, batch_size: int) -> GlueTaskConfig:
-    """The byte model with the recipe of App. F.4; batch size and rate are each one of the paper's search.
+    """The byte model with the recipe of App. F.4; batch size and learning rate are one point of the paper's search.
 
-    The whole search, twelve trainings, in the pipeline: --set 'train.search={"data.batch_size": [16, 32, 64],
+    For the whole search of twelve runs, start the pipeline with --set 'train.search={"data.batch_size": [16, 32, 64],
     "train.learning_rate": [1e-4, 5e-5, 2e-5, 1e-5]}'.
     """
     single = len(tasks) == 1
     return GlueTaskConfig(
         data=GlueData(
             dataset=f"perceiver_glue/glue_{tasks[0]}" if single else "perceiver_glue/glue",
-            test_split="validation",  # the paper's figures are of the development sets
+            test_split="validation",  # the paper reports the development sets
             batch_size=batch_size,
             mismatched="mnli" in tasks,
         ),
         model=GlueModelConfig(
             tasks=tasks,
             readout=readout,
-            length=2048,
-            channels=768,
-            query_dim=768,
-            encode=c.EncodeConfig(
-                num_latents=256,
-                latent_dim=1280,
-                num_cross_attention_heads=8,
-                qk_dim=256,
-                v_dim=1280,
-            ),
-            process=c.ProcessConfig(
-                num_self_attention_layers=26, num_self_attention_heads=8, qk_dim=256, v_dim=1280
-            ),
-            decode=c.DecodeConfig(num_cross_attention_heads=8, qk_dim=256, v_dim=768),
+            **text_sizes.paper(),
         ),
         train=c.TrainConfig(
             init="deepmind/language_mlm_bytes",

@@ -1,4 +1,4 @@
-"""`task`, `sentence1`, `sentence2`, string [B] -> `label`, `score`, `probabilities` and `classes`."""
+"""Names of tasks and their sentences to labels, scores and probabilities."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ def serve(
     config: GlueTaskConfig,
     labels: Labels | None,
 ) -> dict[str, tf.Tensor]:
-    """`task`, `sentence1`, `sentence2` ("" where the task has one), string [B] -> see `respond`, and `cut` [B].
+    """`task`, `sentence1`, `sentence2` ("" if the task takes one sentence), string [B] -> as `respond`, and `cut` [B].
 
-    `cut` counts the bytes (or tokens) that did not fit. A task that the model was not trained on is an error.
+    `cut` is the number of bytes (or tokens) that did not fit. A task that the model was not trained on is an error.
     """
     task, first, second = (tf.convert_to_tensor(raw[key]) for key in spec(config))
     inputs, cut = batch_of(task, first, second, config)
@@ -42,10 +42,10 @@ def respond(
     config: GlueTaskConfig,
     labels: Labels | None,
 ) -> dict[str, tf.Tensor]:
-    """`label` string [B], `score` [B] (its probability, or the score), `probabilities` and `classes` [B, K].
+    """`label` string [B], `score` [B] (the label's probability, or the score), `probabilities` and `classes` [B, K].
 
-    A task with a score has the label "score", probabilities 0 and no classes. A task that the model was not trained
-    for is an error.
+    A task with a score has the label "score", probabilities 0 and "" as classes. A task that the model was not trained
+    on is an error.
     """
     task = tf.cast(tf.round(outputs[:, 0]), tf.int32)
     with tf.control_dependencies([check_trained(tf.gather(tf.constant(NAMES), task), config)]):

@@ -1,4 +1,4 @@
-"""Predictions of GLUE's test sets as the files that its server takes: one TSV a task, `index` and `prediction`."""
+"""Predictions for GLUE's test sets as the files that its server takes: one TSV per task, `index` and `prediction`."""
 
 from __future__ import annotations
 
@@ -29,18 +29,22 @@ def write_predictions(
 ) -> list[Path]:
     """Answers the test sets of TFDS's `glue/*` and writes CoLA.tsv, SST-2.tsv, … AX.tsv into `folder`.
 
-    Where the model has no head for WNLI every answer is 0 (not entailed), the commoner class: what Devlin et al.
-    (2018) did, since the set's development examples mislead. Sets that `data_dir` lacks are left out, but for the
-    model's own tasks, which have to be there.
+    If the model has no head for WNLI, every answer there is 0 (not entailed), the commoner class, as in Devlin et al.
+    (2018), because the set's development examples are misleading. Of the sets that `data_dir` lacks, those that are
+    not the model's own tasks are left out.
 
     Args:
-      model: From `from_preset`, `pk.load` or training: it has a configuration.
-      folder: Made where it is not there.
+      model: From `from_preset`, `pk.load` or training, so that it has a configuration.
+      folder: Created if it is missing.
       data_dir: As `data.data_dir`.
       split: "test", or "validation" to compare with known answers.
 
     Returns:
-      The files, in the table's order.
+      The files, in the order of `TASKS`.
+
+    Raises:
+      UsageError: the model has no configuration.
+      PerceiverError: `data_dir` lacks one of the model's own tasks.
     """
     if model.task_config is None:
         raise UsageError("Predictions need a model from from_preset or load: they know the data.")
@@ -55,7 +59,7 @@ def write_predictions(
         except PerceiverError:
             if row.name in model.config.tasks:
                 raise
-            continue  # AX, WNLI and the mismatched set are extra
+            continue  # AX, WNLI and the mismatched set are optional
         places = [example["idx"] for example in examples]
         said = predictions(model, row, examples) if own else ["0"] * len(places)
         lines = [f"{place}\t{answer}\n" for place, answer in sorted(zip(places, said, strict=True))]
@@ -66,7 +70,7 @@ def write_predictions(
 
 
 def read_examples(row: GlueTask, split: str, data_dir: str | None) -> list[dict[str, Any]]:
-    """(idx, sentence1, sentence2, label) of one task of TFDS's GLUE, in the order stored."""
+    """{"idx", "sentence1", "sentence2", "label"} of each example of a task of TFDS's GLUE, in the order stored."""
     if row.name in ("mnli", "mnli_mismatched"):
         name, split = "mnli", f"{split}_{'matched' if row.name == 'mnli' else 'mismatched'}"
     else:
@@ -93,7 +97,7 @@ def read_examples(row: GlueTask, split: str, data_dir: str | None) -> list[dict[
 def predictions(
     model: GlueModel, row: GlueTask, examples: list[Mapping[str, Any]]
 ) -> Iterator[str]:
-    """What the server wants of each example: a class's name or number, or the score with three places."""
+    """The server's form of each answer: a class's name or number, or the score with three decimals."""
     for start in range(0, len(examples), BATCH):
         batch = examples[start : start + BATCH]
         raw = pack([(row.name, e["sentence1"], e["sentence2"]) for e in batch])

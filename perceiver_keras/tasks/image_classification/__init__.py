@@ -1,4 +1,4 @@
-"""Pictures to classes: digits, ImageNet (paper, section 4.5).
+"""Images to classes: digits, ImageNet (paper, App. A).
 
 Inputs [B, H, W, C] float32, normalised; outputs logits [B, classes] float32; targets int64 [B].
 """

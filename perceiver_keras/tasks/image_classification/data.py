@@ -1,4 +1,4 @@
-"""A stored picture to one (picture, class): float32 [H, W, C], normalised, and int64 []."""
+"""From a stored image to (image, class): float32 [H, W, C], normalised, and int64 []."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def spec(config: ImageClassificationConfig) -> dict[str, Any]:
 
 
 def check(features: Mapping[str, Any], config: ImageClassificationConfig) -> str | None:
-    """Why a stored example can't be used, or None."""
+    """Why a stored example can't be used; None if it can."""
     encoded, label = features.get("image"), features.get("label")
     if not encoded:
         return "feature 'image' is missing or empty"
@@ -38,7 +38,7 @@ def prepare(
     training: bool,
     seed: tf.Tensor,
 ) -> tuple[tf.Tensor, tf.Tensor | None]:
-    """Decode, augment (stateless, by `seed`), normalise: float32 [H, W, C] and the class, int64 []."""
+    """Decodes, augments (in training, from `seed` alone), normalises: float32 [H, W, C] and the class, int64 []."""
     picture = to_input(features["image"], config, training, seed)
     return picture, features.get("label")
 
@@ -49,7 +49,7 @@ def to_input(
     training: bool = False,
     seed: tf.Tensor | None = None,
 ) -> tf.Tensor:
-    """An encoded picture as the model's input, float32 [H, W, C]."""
+    """An encoded image, string [], as the model's input, float32 [H, W, C]."""
     data, size, channels = config.data, config.model.image_size, config.model.channels
     if data.augment == "inception" and training:
         pixels = image.decode_random_crop_flip(encoded, channels, size[0], seed)

@@ -1,4 +1,4 @@
-"""The loss of classes, accuracy, and what always naming the commonest class achieves."""
+"""Cross-entropy, accuracy, and the accuracy of always predicting the commonest class."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def loss(config: ImageClassificationConfig) -> keras.losses.Loss:
 
 
 def metrics(config: ImageClassificationConfig) -> list[keras.metrics.Metric]:
-    """Of (classes, logits or probabilities): ranks are the same for both."""
+    """Take (classes [B], logits or probabilities [B, classes]): both rank the classes alike."""
     chosen = [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
     if config.model.num_classes > 10:
         chosen.append(keras.metrics.SparseTopKCategoricalAccuracy(k=5, name="top_5_accuracy"))
@@ -24,7 +24,7 @@ def metrics(config: ImageClassificationConfig) -> list[keras.metrics.Metric]:
 
 
 def columns(targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-    """The probabilities of all classes, [B, classes]: Keras's own metrics read them with the label."""
+    """The probabilities of all classes, float32 [B, classes]; Keras's own metrics compare them with the label."""
     return tf.nn.softmax(logits)
 
 
@@ -33,7 +33,7 @@ def column_metrics(config: ImageClassificationConfig) -> list[keras.metrics.Metr
 
 
 def baseline(dataset: tf.data.Dataset, config: ImageClassificationConfig) -> dict[str, float]:
-    """The accuracy of always naming the commonest class."""
+    """The accuracy of always predicting the commonest class."""
     counts = np.zeros(config.model.num_classes, np.int64)
     for _, targets in dataset:
         counts += np.bincount(targets.numpy(), minlength=len(counts))

@@ -1,4 +1,4 @@
-"""The classifier of pictures (paper, section 4.5): [B, H, W, C] float32, normalised -> logits [B, classes], float32."""
+"""The image classifier (paper, App. A): float32 [B, H, W, C], normalised -> logits, float32 [B, classes]."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from perceiver_keras.tasks.model import TaskModel
 
 @keras.saving.register_keras_serializable(package="perceiver_keras")
 class ImageClassifier(TaskModel):
-    """Perceiver IO for pictures: [B, H, W, C] normalised pixels -> logits [B, classes], float32."""
+    """Perceiver IO for images: normalised pixels, float32 [B, H, W, C] -> logits, float32 [B, classes]."""
 
     task_name = "image_classification"
     config_class = ImageClassifierConfig
@@ -38,5 +38,5 @@ class ImageClassifier(TaskModel):
         return keras.Input([*self.config.image_size, self.config.channels], name="image")
 
     def classify(self, pictures: Sequence[bytes], top: int = 5) -> list[list[dict[str, Any]]]:
-        """Encoded pictures to their top classes: [[{"label": …, "score": …}, …], …]."""
+        """The `top` classes of each encoded image, best first: [[{"label": …, "score": …}, …], …]."""
         return self.answer(pictures, top)

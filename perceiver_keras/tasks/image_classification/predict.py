@@ -1,4 +1,4 @@
-"""Files of pictures in, labels out; pictures for the report."""
+"""Image files in, labels out; pictures for the report."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from perceiver_keras.tasks.shared.labels import class_names, top_labels
 
 
 def pack(contents: Sequence[bytes]) -> dict[str, Any]:
+    """Encoded images as `serving_default` takes them."""
     return {"image_bytes": np.array(contents, dtype=object)}
 
 

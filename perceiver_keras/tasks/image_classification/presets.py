@@ -14,19 +14,22 @@ from perceiver_keras.tasks.presets import Preset
 
 @c.frozen()
 class ImageData(c.DataConfig):
-    """How a stored picture becomes the model's input. `mean`, `std`: per channel, of values 0 to 255."""
+    """How a stored image becomes the model's input.
+
+    `degrees`, `scale` and `shift` are for augment="affine"; `mean` and `std` are per channel, of values 0 to 255.
+    """
 
     augment: Literal["none", "affine", "inception"] = "none"
-    degrees: float = 8.0  # for augment="affine": largest turn,
-    scale: float = 0.1  # change of each side,
-    shift: float = 0.8  # and move in pixels
+    degrees: float = 8.0  # largest rotation
+    scale: float = 0.1  # largest change of each side, as a share of it
+    shift: float = 0.8  # largest translation, pixels
     mean: tuple[float, ...] = image.IMAGENET_MEAN
     std: tuple[float, ...] = image.IMAGENET_STDDEV
 
 
 @c.frozen()
 class ImageClassifierConfig(c.PerceiverConfig):
-    """The model: a stem, positions, encode, process, one learned query of `query_dim` channels."""
+    """The model: a stem, positions, encode, process, and one learned query of `query_dim` channels."""
 
     image_size: tuple[int, ...]  # height, width
     channels: int = 3
@@ -90,7 +93,7 @@ TINY = ImageClassificationConfig(
 def _imagenet(
     stem: c.Stem, position: c.Position, use_query_residual: bool
 ) -> ImageClassificationConfig:
-    """Configuration A (paper, Tab. 7) with the recipe of App. A.1: 110 epochs of 1,281,167 at batch 1024."""
+    """Configuration A (paper, Tab. 7) with the recipe of App. A.1: 110 epochs of 1,281,167 images at batch 1024."""
     return ImageClassificationConfig(
         data=ImageData(
             dataset="imagenet2012",
@@ -128,11 +131,11 @@ def _imagenet(
 
 
 def _larger(stem: c.Stem, learning_rate: float) -> ImageClassificationConfig:
-    """Configuration B (Tab. 7, App. A.2): 16 layers of their own weights, MLPs four times as wide.
+    """Configuration B (Tab. 7, App. A.2): 16 layers without shared weights, MLPs four times as wide.
 
-    212.0M and 212.2M parameters, as the paper's 212M. The number of latents is not stated; with 384 the model
-    costs about 203B (176B: 171B) of the paper's 213B FLOPs, with 512 more than them. The recipe is the
-    fine-tuning's, 131,000 steps; it starts from weights trained on JFT, which nobody outside Google has.
+    212.0M and 212.2M parameters; the paper says 212M. It does not state the number of latents: with 384 the model
+    costs about 203B FLOPs (with convolutions 171B) where the paper says 213B (176B); with 512 it costs more than that.
+    The recipe is that of fine-tuning, 131,000 steps from weights trained on JFT, which are unavailable outside Google.
     """
     base = _imagenet(stem, c.FourierPosition(num_bands=64), True)
     return dataclasses.replace(

@@ -1,4 +1,4 @@
-"""Encoded pictures, string [B] -> `probabilities` [B, classes] and `label` string [B]."""
+"""Encoded images, string [B] -> `probabilities` [B, classes] and `label` string [B]."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def serve(
     config: ImageClassificationConfig,
     labels: Labels | None,
 ) -> dict[str, tf.Tensor]:
-    """Encoded pictures, string [B] -> `probabilities` [B, classes], `label` string [B]."""
+    """Encoded images, string [B] -> `probabilities` [B, classes] and `label` string [B]."""
     pictures = tf.map_fn(
         lambda encoded: to_input(encoded, config),
         tf.convert_to_tensor(raw["image_bytes"]),

@@ -1,7 +1,7 @@
-"""Text with gaps to text: bytes or SentencePiece (paper, section 4.1).
+"""Fills gaps in text, read as bytes or SentencePiece tokens (paper, section 4.1).
 
-Inputs: ids [B, M] int and a mask [B, M], true where there is text; outputs logits [B, M, V] float32; targets [B, M] int,
--1 where nothing is asked.
+Inputs: ids [B, M] int and a mask [B, M], true where there is text. Outputs: logits [B, M, V] float32. Targets: [B, M]
+int, -1 where nothing was masked.
 """
 
 from perceiver_keras.tasks.language_mlm.data import EXAMPLES

@@ -1,4 +1,4 @@
-"""A stored text to ({"ids" int32 [M], "mask" bool [M]}, targets int32 [M], -1 where nothing is asked)."""
+"""A stored text to ({"ids" int32 [M], "mask" bool [M]}, targets int32 [M], -1 where nothing was masked)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def spec(config: LanguageMLMConfig) -> dict[str, Any]:
 
 
 def check(features: Mapping[str, Any], config: LanguageMLMConfig) -> str | None:
-    """Any bytes are a text, the empty string too."""
+    """Why a stored example can't be used, or None. Any bytes are a text, and so is the empty string."""
     return None if features.get("text") else "feature 'text' is missing"
 
 
@@ -29,10 +29,10 @@ def check_dataset(labels: Labels | None, config: LanguageMLMConfig) -> None:
 def prepare(
     features: Mapping[str, tf.Tensor], config: LanguageMLMConfig, training: bool, seed: tf.Tensor
 ) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
-    """A crop of the text with masks: {"ids" int32 [M], "mask" bool [M]}, targets int32 [M], -1 where not asked.
+    """A crop of the text with masks: {"ids" int32 [M], "mask" bool [M]}, targets int32 [M], -1 where not masked.
 
-    Several texts [n] are joined by empty lines first. Outside of training the text itself decides the crop and the
-    masks, not the seed.
+    Several texts [n] are first joined, with an empty line between them. Outside training, the crop and the masks are
+    determined by the text itself, not by the seed.
     """
     data = config.data
     rate = data.mask_rate

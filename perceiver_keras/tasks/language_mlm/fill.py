@@ -1,7 +1,7 @@
-"""Filling the masks of texts of any length with a masked language model, in the graph.
+"""Fills the masks of texts of any length with a masked language model, in the graph.
 
-A text longer than the model is read in windows of its length that overlap by half: each mask is predicted in a window
-that has at least a quarter of its length before and after it, or where the text ends.
+A text longer than the model is read in windows of the model's length that overlap by half. Each mask is predicted in
+a window that has at least a quarter of its length on both sides of the mask, unless the text begins or ends there.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ from tensorflow import keras
 
 from perceiver_keras.data.text.byte_tokenizer import MASK, MASK_TEXT, PAD, valid_utf8
 
-TOP = 10  # candidates that a served model returns for each mask
+TOP = 10  # candidates per mask that a served model returns
 _BYTE = re.compile(r"<0x([0-9A-F]{2})>")
 
 
 def fill(
     model: keras.Model, tokenizer: Any, texts: tf.Tensor, top: int = TOP
 ) -> dict[str, tf.Tensor]:
-    """Texts with `[MASK]`s, string [B], to their fillings.
+    """Fills the `[MASK]`s of texts, string [B].
 
-    K is the most masks that a text of the batch has; a text with fewer has empty strings, -1 and 0 after them. A text
-    without any comes back as it is.
+    K is the largest number of masks in any text of the batch. Shorter rows are padded with empty strings, -1 and 0. A
+    text without masks comes back unchanged.
 
     Returns:
-      `filled` string [B]: the best candidate at every mask; `token` string, `token_id` int32, `probability` float32,
-      each [B, K, top], the best first; `text` string [B]: what was asked, as valid UTF-8.
+      `filled` string [B]: each text with the best candidate at every mask; `token` string, `token_id` int32,
+      `probability` float32, each [B, K, top], best first; `text` string [B]: the given texts as valid UTF-8.
     """
     config = model.config
     ids = tokenizer.encode(texts)
@@ -42,7 +42,7 @@ def fill(
 def respond(
     tokenizer: Any, inputs: Mapping[str, tf.Tensor], logits: tf.Tensor, top: int = TOP
 ) -> dict[str, tf.Tensor]:
-    """`fill`, from ids [B, M] that the model has answered with logits [B, M, V]."""
+    """What `fill` returns, for ids [B, M] whose logits [B, M, V] are already computed."""
     sizes = tf.reduce_sum(tf.cast(inputs["mask"], tf.int64), axis=1)
     ids = tf.RaggedTensor.from_tensor(tf.cast(inputs["ids"], tf.int32), lengths=sizes)
     rows, columns = places = _places(ids)
@@ -51,7 +51,7 @@ def respond(
 
 
 def _places(ids: tf.RaggedTensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """The row and the column of each MASK, int64 [T], in reading order."""
+    """Row and column of each MASK, int64 [T] each, in reading order."""
     found = tf.where(ids.values == MASK)[:, 0]
     rows = tf.gather(ids.value_rowids(), found)
     return rows, found - tf.gather(ids.row_starts(), rows)
@@ -60,7 +60,7 @@ def _places(ids: tf.RaggedTensor) -> tuple[tf.Tensor, tf.Tensor]:
 def _in_windows(
     model: keras.Model, ids: tf.RaggedTensor, places: tuple[tf.Tensor, tf.Tensor], top: int
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Probabilities and ids of the `top` candidates at each place, [T, top]."""
+    """Probabilities and ids of the `top` candidates at each place, [T, top] each."""
     length = model.config.length
     rows, columns = places
     sizes = ids.row_lengths()
@@ -68,7 +68,7 @@ def _in_windows(
     step = max(length // 2, 1)
     start = (columns - length // 4) // step * step
     start = tf.clip_by_value(start, 0, tf.maximum(tf.gather(sizes, rows) - length, 0))
-    # Windows that hold a mask, each once, in reading order.
+    # Only windows with a mask, each once, in reading order.
     longest = tf.reduce_max(tf.concat([sizes, [0]], 0)) + 1
     windows, window_of = tf.unique(rows * longest + start, out_idx=tf.int64)
     window_rows, window_starts = windows // longest, windows % longest
@@ -98,7 +98,7 @@ def _in_windows(
 
 
 def _windows_at_once(config: Any) -> int:
-    """So many that their logits and the model's widest arrays stay within the memory for attention."""
+    """As many windows as keep their logits and the model's widest arrays within `attention_memory_mb`."""
     one = 4 * config.length * max(config.vocabulary, 8 * config.channels)
     return max(config.attention_memory_mb * 2**20 // one, 1)
 
@@ -134,14 +134,14 @@ def _answered(
     }
 
 
-# === In words: Hugging Face's keys ===
+# === Answers for people ===
 
 
 def answers(outputs: Mapping[str, np.ndarray], labels: Any, top: int) -> list[Any]:
-    """One entry a text: for one mask its candidates, for several a list of such lists, for none [].
+    """One entry per text: a list of candidates if it has one mask, a list of such lists if several, [] if none.
 
-    A candidate is {"score", "token" (its id), "token_str", "sequence" (the text with it, other masks left)}, as the
-    `fill-mask` pipeline of Hugging Face has it.
+    A candidate is {"score", "token" (its id), "token_str", "sequence" (the text with it; other masks stay)}, as in
+    Hugging Face's `fill-mask` pipeline.
     """
     rows = zip(*(outputs[k] for k in ("text", "token", "token_id", "probability")), strict=True)
     found = []

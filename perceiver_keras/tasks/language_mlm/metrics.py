@@ -1,4 +1,4 @@
-"""Cross-entropy and accuracy of hidden tokens, bits per token, and what tables of n-grams achieve."""
+"""Cross-entropy, accuracy and bits per token over masked tokens, and what n-gram tables achieve."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def loss(config: LanguageMLMConfig) -> keras.losses.Loss:
 
 
 def columns(targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-    """For each example [B, 4]: how many were asked, how many were right, their surprise in nats and in bits."""
+    """[B, 4]: masked tokens, correct ones, and the sum of their cross-entropies in nats and in bits."""
     asked = tf.cast(targets >= 0, tf.float32)
     right = tf.cast(tf.argmax(logits, -1, tf.int32) == tf.cast(targets, tf.int32), tf.float32)
     nats = tf.nn.sparse_softmax_cross_entropy_with_logits(
@@ -48,7 +48,10 @@ def metrics(config: LanguageMLMConfig) -> list[keras.metrics.Metric]:
 
 
 def baseline(dataset: tf.data.Dataset, config: LanguageMLMConfig) -> dict[str, float]:
-    """Always the commonest token, and for bytes a table of n-grams on both sides, counted in the training split."""
+    """Metrics of guessing the commonest token everywhere, with the masked tokens' own frequencies as probabilities.
+
+    For bytes also `ngram_accuracy`, of a table of n-grams on both sides, counted in the training split.
+    """
     batches = [(inputs["ids"].numpy(), targets.numpy()) for inputs, targets in dataset]
     ids, targets = (np.concatenate(part) for part in zip(*batches, strict=True))
     asked = targets >= 0
@@ -68,7 +71,7 @@ def baseline(dataset: tf.data.Dataset, config: LanguageMLMConfig) -> dict[str, f
 
 
 def _training_texts(config: LanguageMLMConfig) -> list[bytes]:
-    """The first texts of the training split; none where the data set is not at hand."""
+    """The first 20,000 texts of the training split; none if the data set is unavailable."""
     try:
         builder = source.open_builder(config.data.dataset, config.data.data_dir)
         return list(itertools.islice(texts(builder, config.data.train_split), 20_000))

@@ -1,4 +1,4 @@
-"""The masked language model (paper, section 4.1): ids [B, M] and a mask [B, M], true where there is text -> logits [B, M, V]."""
+"""The masked language model (paper, section 4.1): ids [B, M] and a mask [B, M] -> logits [B, M, V]."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from perceiver_keras.tasks.shared.tokens import tokenizer_of
 class MaskedLanguageModel(TaskModel):
     """Perceiver IO for text with masked tokens: ids [B, M] -> logits [B, M, V], float32.
 
-    Takes {"ids": [B, M], "mask": [B, M]}, or the ids alone (all of them text). A text shorter than
-    the model's length is as good as a padded one, and cheaper.
+    Takes {"ids": [B, M], "mask": [B, M]}, with the mask true where there is text, or the ids alone if all of them are
+    text. M may be less than the model's length: results equal those of the padded text, and cost less.
     """
 
     task_name = "language_mlm"
@@ -62,11 +62,14 @@ class MaskedLanguageModel(TaskModel):
         }
 
     def fill_mask(self, texts: Sequence[str | bytes], top: int = 5) -> list[Any]:
-        """Texts with `[MASK]` for each byte (or token) that is missing, of any length, to their fillings.
+        """Fills the masks of texts of any length; each `[MASK]` stands for one missing byte (or token).
 
         Returns:
-          One entry a text, with Hugging Face's keys: for one mask a list of {"score", "token", "token_str",
-          "sequence"}, best first; for several a list of such lists; for none an empty list.
+          One entry per text, with Hugging Face's keys: a list of {"score", "token", "token_str", "sequence"}, best
+          first, if the text has one mask; a list of such lists if it has several; an empty list if it has none.
+
+        Raises:
+          UsageError: `texts` is a single text, not a list.
         """
         if isinstance(texts, (str, bytes)):
             raise UsageError("fill_mask takes a list of texts and returns a list.")

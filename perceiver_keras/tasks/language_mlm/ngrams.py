@@ -1,6 +1,6 @@
-"""What counting alone can do: a masked byte guessed from the bytes on both sides, by the longest context seen before.
+"""What counting alone can do: each masked byte is guessed from the longest context around it that was seen before.
 
-A reference line for masked language models, not a model: nothing is smoothed, and nothing is learned but counts.
+A reference for masked language models: there is no smoothing, only counts.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-# (bytes before, bytes after), the most telling first; the last needs none and always answers.
+# (bytes before, bytes after), most informative first; the last needs no context and always answers.
 CONTEXTS = (
     *((4, 3), (3, 4), (3, 3), (4, 2), (2, 4), (3, 2), (2, 3), (4, 1), (1, 4), (2, 2)),
     *((4, 0), (0, 4), (3, 1), (1, 3), (2, 1), (1, 2), (3, 0), (0, 3), (1, 1), (2, 0), (0, 2)),
@@ -19,10 +19,10 @@ _EDGE = 4  # no context is wider
 
 
 def ngram_guesses(seen: Sequence[bytes], texts: np.ndarray, hidden: np.ndarray) -> np.ndarray:
-    """The guess for each hidden byte, in reading order, uint8 [number of hidden ones].
+    """A guess for each hidden byte, in reading order: uint8 [number of hidden bytes].
 
     Args:
-      seen: The texts that are counted.
+      seen: The texts to count.
       texts: uint8 [B, L], 0 where there is no text; hidden bytes may have any value.
       hidden: bool [B, L].
     """
@@ -50,11 +50,11 @@ def ngram_guesses(seen: Sequence[bytes], texts: np.ndarray, hidden: np.ndarray) 
 
 
 def _table(counted: np.ndarray, middle: np.ndarray, offsets: list[int]) -> tuple:
-    """Contexts that occur, ascending, and the commonest byte in each."""
+    """The contexts that occur, ascending, and the commonest byte in each."""
     middle = middle[counted[middle] != 0]
     keys = _packed(offsets, lambda o: counted[middle + o], len(middle))
     pairs, counts = np.unique((keys << np.uint64(8)) | counted[middle], return_counts=True)
-    order = np.lexsort((counts, pairs >> np.uint64(8)))  # by context, the commonest last
+    order = np.lexsort((counts, pairs >> np.uint64(8)))  # by context, commonest byte last
     contexts = pairs[order] >> np.uint64(8)
     last = np.flatnonzero(np.append(contexts[1:] != contexts[:-1], True))
     return contexts[last], (pairs[order][last] & np.uint64(255)).astype(np.uint8)

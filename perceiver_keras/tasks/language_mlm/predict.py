@@ -1,4 +1,4 @@
-"""Sentences with gaps in, fillings out."""
+"""Texts with gaps from the command line, and their fillings for people."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from perceiver_keras.tasks.shared.tokens import tokenizer_of
 
 
 def requests(words: Sequence[str]) -> Iterator[Request]:
-    """Sentences are requests themselves; of `-` and of files, every line that is not empty is one."""
+    """Each word is a text itself, or `-` or a file with one text per line; empty lines are skipped."""
     if not words:
         raise UsageError(
             f"Name a text with {MASK_TEXT} in it, a file of such texts, or - for standard input."
         )
     for word in words:
-        if word != "-" and not os.path.isfile(word):  # a long sentence is no error there
+        if word != "-" and not os.path.isfile(word):  # False for a text too long for a file name
             yield Request(word, word.encode("utf-8", "surrogateescape"))
             continue
         found = read(word)
@@ -44,7 +44,7 @@ def pack(contents: Sequence[bytes]) -> dict[str, Any]:
 
 
 def picture(contents: Sequence[bytes], outputs: Sequence[Any], answers: Sequence[Any]) -> Any:
-    """The texts with their best fillings in colour."""
+    """The texts, with the best candidate for each mask in colour."""
     from perceiver_keras.show import text as drawn
 
     def pieces(text: bytes, tokens: np.ndarray) -> list[Any]:
@@ -66,7 +66,7 @@ def report(
     config: LanguageMLMConfig,
     labels: Labels | None,
 ) -> dict[str, Any]:
-    """Filled texts for the report, masked by single tokens and by whole words."""
+    """Filled texts for the report: once with single tokens masked, once with whole words."""
     from perceiver_keras.show import text as drawn
 
     tokenizer = tokenizer_of(config)
@@ -100,7 +100,7 @@ def report(
         line = (
             f"{right[asked].mean():.1%} of {asked.sum():,} right"
             if asked.any()
-            else "nothing asked"
+            else "nothing masked"
         )
         shown[title] = drawn.filled_texts(texts, line)
     return shown

@@ -1,4 +1,4 @@
-"""Configurations of masked language models: what can be set, the released and the paper's sizes, and `tiny`."""
+"""Configurations of masked language models: the settings, the released and the paper's sizes, and `tiny`."""
 
 from __future__ import annotations
 
@@ -8,32 +8,33 @@ from perceiver_keras import config as c
 from perceiver_keras.config_tree import override
 from perceiver_keras.data.text.masking import Masking
 from perceiver_keras.tasks.presets import Preset
+from perceiver_keras.tasks.shared import text_sizes
 
 # === Configuration ===
 
 
 @c.frozen()
 class LanguageData(c.DataConfig):
-    """What a model has to guess of a text."""
+    """Which parts of a text are masked, and how it is split into tokens."""
 
     masking: Masking = "words"
     mask_rate: float = 0.15
-    train_mask_rate: float | None = None  # more of it in training teaches small models sooner
-    sentencepiece: str | None = (
-        None  # a model's file; "train": from the training split; None: bytes
-    )
+    train_mask_rate: float | None = None  # None: mask_rate; small models learn faster with more
+    # The file of a SentencePiece model; "train": one trained on the training split; None: bytes.
+    sentencepiece: str | None = None
 
 
 @c.frozen()
 class MaskedLanguageModelConfig(c.PerceiverConfig):
-    """The model. `query_dim` must equal `channels`: the output layer is the input embeddings."""
+    """The model. `query_dim` must equal `channels`, because the output layer reuses the input embeddings."""
 
     vocabulary: int = 262  # 256 bytes after 6 special ids
-    length: int  # places of the text, and queries
+    length: int  # of the text in tokens, and number of queries
     channels: int  # of the embeddings
     query_dim: int
     embedding_init_scale: float = 0.02
-    mask_queries: bool = True  # outputs where there is no text see nothing; not in the PyTorch port
+    # Queries of padding are masked (docs/architecture.md, Where the two codes differ).
+    mask_queries: bool = True
 
 
 @c.frozen()
@@ -52,17 +53,7 @@ TINY = LanguageMLMConfig(
         train_mask_rate=0.3,
         batch_size=32,
     ),
-    model=MaskedLanguageModelConfig(
-        length=64,
-        channels=128,
-        query_dim=128,
-        embedding_init_scale=0.125,
-        encode=c.EncodeConfig(
-            num_latents=32, latent_dim=128, num_cross_attention_heads=8, qk_dim=128, v_dim=128
-        ),
-        process=c.ProcessConfig(num_self_attention_layers=2, num_self_attention_heads=8),
-        decode=c.DecodeConfig(num_cross_attention_heads=8, qk_dim=128, v_dim=128),
-    ),
+    model=MaskedLanguageModelConfig(**text_sizes.TINY),
     train=c.TrainConfig(
         init="local",
         steps=5500,
@@ -88,7 +79,7 @@ TINY_SENTENCEPIECE = override(
     "evaluate.thresholds.accuracy=0.1",
 )
 
-# As the paper mixes them (App. F.3). Wikipedia has one split, so one percent of each is held out.
+# The paper's mixture (App. F.3). Wikipedia has only one split, so one percent of each is held out.
 PAPER_DATA = LanguageData(
     dataset="c4/en@0.7+wikipedia/20230601.en@0.3",
     train_split="train[1%:]",
@@ -99,30 +90,12 @@ PAPER_DATA = LanguageData(
 )
 
 
-def _paper(
-    *,
-    length: int = 2048,
-    latents: int = 256,
-    latent_dim: int = 1280,
-    layers: int = 26,
-    pieces: bool = False,
-) -> LanguageMLMConfig:
-    """The paper's sizes (Tab. 1, 11) and recipe (App. F.3): 500,000 steps of 2048 texts, whole words masked."""
-    attention = {"qk_dim": 256, "v_dim": latent_dim}
+def _paper(*, pieces: bool = False, **sizes: int) -> LanguageMLMConfig:
+    """The paper's recipe (App. F.3): 500,000 steps of 2048 texts with whole words masked."""
     return LanguageMLMConfig(
         data=dataclasses.replace(PAPER_DATA, sentencepiece="train" if pieces else None),
         model=MaskedLanguageModelConfig(
-            vocabulary=32_000 if pieces else 262,
-            length=length,
-            channels=768,
-            query_dim=768,
-            encode=c.EncodeConfig(
-                num_latents=latents, latent_dim=latent_dim, num_cross_attention_heads=8, **attention
-            ),
-            process=c.ProcessConfig(
-                num_self_attention_layers=layers, num_self_attention_heads=8, **attention
-            ),
-            decode=c.DecodeConfig(num_cross_attention_heads=8, qk_dim=256, v_dim=768),
+            vocabulary=32_000 if pieces else 262, **text_sizes.paper(**sizes)
         ),
         train=c.TrainConfig(
             steps=500_000,

@@ -1,4 +1,4 @@
-"""`text` string [B], of any length, with `[MASK]`s -> what may stand there: see `fill.py`."""
+"""Texts with `[MASK]`s to the likeliest fillings (`fill.py`)."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ def serve(
     config: LanguageMLMConfig,
     labels: Labels | None,
 ) -> dict[str, tf.Tensor]:
-    """`text` string [B] -> `filled`, `text` string [B]; `token`, `token_id`, `probability` [B, K, 10].
+    """`text` string [B], of any length -> `filled`, `text` string [B]; `token`, `token_id`, `probability` [B, K, 10].
 
-    One `[MASK]` is one byte (or token). Texts of any length; see `fill.py`.
+    Each `[MASK]` stands for one byte (or token). `fill.fill` describes the results.
     """
     return fill.fill(model, tokenizer_of(config), tf.convert_to_tensor(raw["text"]))
 
 
 def warmup(raw: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-    """Stored texts with something to fill in, so that a server warms the model up and not the door alone."""
+    """Stored texts with a mask added, because a text without masks never reaches the model."""
     return {"text": tf.strings.join([MASK_TEXT, raw["text"]])}
 
 
@@ -44,6 +44,7 @@ def respond(
     config: LanguageMLMConfig,
     labels: Labels | None,
 ) -> dict[str, tf.Tensor]:
+    """As `serve`, for the model's own inputs and outputs."""
     return fill.respond(tokenizer_of(config), inputs, logits)
 
 

@@ -1,8 +1,8 @@
-"""Video, sound and label to the same again (paper, section 4.3).
+"""Video, sound and label, reconstructed from the same latents (paper, section 4.3).
 
-Inputs {"image": frames [B, T, H, W, 3] in [0, 1], "audio": samples [B, S, 1] in [-1, 1], "label": one-hot [B, classes]};
-outputs and targets the same three: "image" [B, T, H, W, 3], "audio" [B, S], "label" logits [B, classes] and a number
-[B].
+Inputs {"image": frames [B, T, H, W, 3] in [0, 1], "audio": samples [B, S, 1] in [-1, 1], "label": one-hot
+[B, classes]}; outputs and targets have the same three: "image" [B, T, H, W, 3], "audio" [B, S], and "label", which is
+logits [B, classes] in outputs and class numbers [B] in targets.
 """
 
 from perceiver_keras.tasks.multimodal_autoencoding.data import EXAMPLES

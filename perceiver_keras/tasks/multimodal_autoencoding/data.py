@@ -1,6 +1,6 @@
-"""A stored clip to (clip, clip).
+"""From a stored clip to (inputs, targets), which are the same clip.
 
-In training an example is judged at some of its pixels and patches of sound alone (paper, App. I).
+In training the loss reads only some pixels and patches of sound of each example (paper, App. I).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def spec(config: MultimodalAutoencodingConfig) -> dict[str, Any]:
 
 
 def check(features: Mapping[str, Any], config: MultimodalAutoencodingConfig) -> str | None:
-    """Why a stored example can't be used, or None."""
+    """Why a stored example can't be used; None if it can."""
     for name in ("frames", "audio", "label"):
         if not features.get(name):
             return f"feature {name!r} is missing or empty"
@@ -44,7 +44,7 @@ def check(features: Mapping[str, Any], config: MultimodalAutoencodingConfig) -> 
 
 
 def sample_rate(config: MultimodalAutoencodingConfig) -> int:
-    """Samples a second: the model's clip is as long to the ear as to the eye."""
+    """Samples per second, so that the sound lasts as long as the frames."""
     return config.model.audio_samples * FRAMES_PER_SECOND // config.model.num_frames
 
 
@@ -54,12 +54,12 @@ def prepare(
     training: bool,
     seed: tf.Tensor,
 ) -> tuple[dict[str, Any], dict[str, tf.Tensor] | None]:
-    """Decodes a clip; in training also draws the points, with replacement, that are asked for."""
+    """Decodes a clip; in training also draws the points to reconstruct, with replacement."""
     m, label = config.model, features.get("label")
     frames = decode_frames(features["frames"], m.image_size)
     sound = audio.decode_wav(features["audio"], m.audio_samples, sample_rate(config))
     inputs = to_input(frames, sound, config)
-    if label is None:  # to be served: the label is hidden from the model there
+    if label is None:  # serving, where the label is hidden from the model
         return inputs, None
     inputs["label"] = tf.one_hot(label, m.num_classes)
     targets = {"image": frames, "audio": sound, "label": label}
@@ -77,7 +77,7 @@ def prepare(
 
 
 def _draw(count: int | None, size: int, seed: tf.Tensor, stream: int) -> tf.Tensor:
-    """int32 [count] indices below `size`; for None, all."""
+    """int32 [count] indices below `size`; if `count` is None, all of them in order."""
     if count is None:
         return tf.range(size)
     own = fold_in(seed, stream)
@@ -87,7 +87,7 @@ def _draw(count: int | None, size: int, seed: tf.Tensor, stream: int) -> tf.Tens
 def to_input(
     frames: tf.Tensor, sound: tf.Tensor, config: MultimodalAutoencodingConfig
 ) -> dict[str, tf.Tensor]:
-    """One clip as the model takes it, its label unknown."""
+    """Frames [T, H, W, 3] and samples [S] as the inputs of one example, the label unknown."""
     label = tf.zeros([config.model.num_classes], tf.float32)
     return {"image": frames, "audio": sound[:, None], "label": label}
 

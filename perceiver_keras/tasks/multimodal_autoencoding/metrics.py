@@ -1,4 +1,4 @@
-"""Weighted errors of pixels, samples and label; PSNR of video and sound in dB, accuracy of the label."""
+"""A weighted loss of pixels, samples and label; PSNR of video and sound in dB, accuracy of the label."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from perceiver_keras.tasks.multimodal_autoencoding.presets import MultimodalAuto
 
 @keras.saving.register_keras_serializable(package="perceiver_keras")
 class ClipLoss(keras.losses.Loss):
-    """Mean absolute errors of pixels and samples and the label's cross-entropy, weighed (paper, App. I).
+    """The weighted sum of the mean absolute errors of pixels and samples and the label's cross-entropy (paper, App. I).
 
-    Call: targets and outputs {"image" [B, ..., C], "audio" [B, S], "label": integers [B], logits [B, classes]}
+    Call: targets and outputs {"image": [B, ..., C], "audio": [B, S], "label": integers [B] and logits [B, classes]}
     -> float32 [B].
     """
 
@@ -58,7 +58,7 @@ METRICS = ("video_psnr", "audio_psnr", "accuracy")
 
 
 def columns(targets: Mapping[str, tf.Tensor], outputs: Mapping[str, tf.Tensor]) -> tf.Tensor:
-    """float32 [B, 4]: PSNR of video and audio in dB (peak 1), whether the label is right, and 1."""
+    """float32 [B, 4]: PSNR of video and of audio in dB (peak 1), 1 if the label is right, and 1."""
     right = tf.equal(tf.argmax(outputs["label"], axis=-1), tf.cast(targets["label"], tf.int64))
     right = tf.cast(right, tf.float32)
     video_psnr, audio_psnr = (
@@ -68,7 +68,7 @@ def columns(targets: Mapping[str, tf.Tensor], outputs: Mapping[str, tf.Tensor]) 
 
 
 def _psnr(target: tf.Tensor, output: tf.Tensor) -> tf.Tensor:
-    """[B, n] twice -> [B]: -10 log10 of the mean squared error, 100 at most."""
+    """Two [B, n] -> [B]: -10 log10 of the mean squared error, at most 100."""
     error = tf.reduce_mean(tf.math.squared_difference(target, output), axis=1)
     return -10.0 / math.log(10.0) * tf.math.log(tf.maximum(error, 1e-10))
 
@@ -86,7 +86,7 @@ def metrics(config: MultimodalAutoencodingConfig) -> list[keras.metrics.Metric]:
 
 
 def baseline(dataset: tf.data.Dataset, config: MultimodalAutoencodingConfig) -> dict[str, float]:
-    """Always the mean picture of these clips, silence, and their commonest label."""
+    """Always answers the mean clip of the data set, silence, and its commonest label."""
     m = config.model
     total = np.zeros([m.num_frames, *m.image_size, m.channels])
     counts = np.zeros(m.num_classes, np.int64)

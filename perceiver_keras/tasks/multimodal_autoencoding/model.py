@@ -1,7 +1,7 @@
-"""The model of clips (paper, section 4.3).
+"""The autoencoder of clips (paper, section 4.3).
 
 Inputs: {"image": frames [B, T, H, W, 3] in [0, 1], "audio": samples [B, S, 1] in [-1, 1], "label": one-hot
-[B, classes]}; outputs the same three: "image" [B, T, H, W, 3], "audio" [B, S], "label" logits.
+[B, classes]}; outputs have the same three: "image" [B, T, H, W, 3], "audio" [B, S], "label" logits [B, classes].
 """
 
 from __future__ import annotations
@@ -12,9 +12,7 @@ from typing import Any
 import tensorflow as tf
 from tensorflow import keras
 
-from perceiver_keras.config import (
-    FourierPosition,
-)
+from perceiver_keras.config import FourierPosition
 from perceiver_keras.layers.chunked import map_chunks
 from perceiver_keras.layers.linear import build_part
 from perceiver_keras.postprocess.audio import AudioPostprocess
@@ -34,12 +32,12 @@ from perceiver_keras.tasks.shared.labels import top_labels
 
 @keras.saving.register_keras_serializable(package="perceiver_keras")
 class MultimodalAutoencoder(TaskModel):
-    """Perceiver IO for clips with sound and label, each reconstructed from the same latents.
+    """Perceiver IO for clips with sound and label, all reconstructed from the same latents.
 
-    `points` {"image": flat pixel indices [P] or [B, P], "audio": patch indices likewise} asks for some
-    outputs; so do inputs that have "points" beside the modalities, as training's have. All outputs of a clip
-    are more than memory holds at once as queries, so outside training they are decoded in chunks from one
-    encode, one modality after the other.
+    `points` {"image": flat pixel indices [P] or [B, P], "audio": patch indices likewise} asks for some outputs only;
+    inputs may also carry it as "points", next to the modalities, as they do in training. The queries for all outputs
+    of a clip do not fit in memory at once, so outside training they are decoded in chunks from one encode, one
+    modality after the other.
     """
 
     task_name = "multimodal_autoencoding"
@@ -54,7 +52,7 @@ class MultimodalAutoencoder(TaskModel):
             max_resolution=grid,
             arithmetic=config.position_arithmetic,
         )
-        # Of samples, not patches: so the official code has it.
+        # In samples, not patches, as in the official code.
         time = FourierPosition(
             num_bands=config.audio_bands,
             max_resolution=(config.audio_samples,),
@@ -117,13 +115,13 @@ class MultimodalAutoencoder(TaskModel):
                 return_attention=return_attention,
             )
         array, latents, _ = self.read(inputs, mask, training=training, return_attention=False)
-        # Their parts are called one by one below, so that the whole would never build itself.
+        # Below, only their parts are called, so the wholes would never build themselves.
         build_part(self.query, array.shape)
         build_part(self.postprocess, (None, None, self.config.decode.output_dim))
         return {name: self._decode_all(name, array, latents) for name in self.query.modalities}
 
     def _decode_all(self, name: str, array: tf.Tensor, latents: tf.Tensor) -> tf.Tensor:
-        """All outputs of one modality, in chunks of queries where they are more than the budget holds."""
+        """All outputs of one modality, in chunks if the queries exceed the memory budget."""
         query, post = self.query.modalities[name], self.postprocess.modalities[name]
         channels = self.query.compute_output_shape(array.shape)[-1]
         row = 4 * (array.shape[0] or 1) * (8 * channels + latents.shape[1])
@@ -149,12 +147,12 @@ class MultimodalAutoencoder(TaskModel):
         """Clips to their reconstructions.
 
         Args:
-          clips: Each the path of a video or of a folder of pictures with a sound, a video's bytes, or a `Clip`
-            of encoded pictures and a WAV. Clips longer than the model's are taken window by window.
-          top: Labels a clip.
+          clips: Each is the path of a video or of a folder of images with a sound, a video's bytes, or a `Clip` of
+            encoded images and a WAV. Longer clips than the model's are reconstructed window by window.
+          top: Labels per clip.
 
         Returns:
-          For each {"video": float32 [T, H, W, 3] in [0, 1], "audio": float32 [S], "labels": [{"label",
+          For each clip {"video": float32 [T, H, W, 3] in [0, 1], "audio": float32 [S], "labels": [{"label",
           "score"}, …]}.
 
         Raises:

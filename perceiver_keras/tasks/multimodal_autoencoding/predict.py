@@ -1,4 +1,4 @@
-"""Videos and folders of pictures in; reconstructions and labels out."""
+"""Videos and folders of images in; reconstructions and labels out."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from perceiver_keras.tasks.shared.labels import class_names, top_labels
 
 
 def video_of(outputs: Mapping[str, np.ndarray]) -> bytes:
-    """The reconstruction of one clip, {"video", "audio"}, as an MP4 with sound."""
+    """The reconstruction of one clip, {"video": [T, H, W, 3], "audio": [S]}, as an MP4 with sound."""
     frames, sound = np.asarray(outputs["video"]), np.asarray(outputs["audio"])
     return to_mp4(frames, sound, len(sound) * FRAMES_PER_SECOND // len(frames))
 
@@ -33,7 +33,7 @@ def sound_of(outputs: Mapping[str, np.ndarray]) -> bytes:
 def picture(
     contents: Sequence[Clip], outputs: Sequence[Mapping[str, np.ndarray]], answers: Sequence[Any]
 ) -> Any:
-    """Frames of each clip beside their reconstructions, and the sounds."""
+    """Frames of each clip above their reconstructions, and both sounds."""
     from perceiver_keras.show import clips as drawn
 
     rows = []
@@ -56,7 +56,7 @@ def report(
     config: MultimodalAutoencodingConfig,
     labels: Labels | None,
 ) -> dict[str, Any]:
-    """Some clips beside their reconstructions, and which labels are taken for which."""
+    """Some clips with their reconstructions, and which labels are confused."""
     from perceiver_keras.show import classification
     from perceiver_keras.show import clips as drawn
 

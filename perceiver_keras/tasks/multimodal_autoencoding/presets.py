@@ -22,7 +22,7 @@ from perceiver_keras.tasks.presets import Preset
 
 @frozen()
 class MultimodalAutoencoderConfig(PerceiverConfig):
-    """The model: sizes of the clip, how it is cut, and what the queries look like."""
+    """The model: the sizes of a clip, of its patches and of the queries."""
 
     num_frames: int
     image_size: tuple[int, ...]  # height, width
@@ -35,16 +35,16 @@ class MultimodalAutoencoderConfig(PerceiverConfig):
     num_classes: int
     position_arithmetic: Literal["exact", "official", "port"] = "exact"  # see FourierPosition
     label_query_dim: int = 1024
-    input_padding: int = 4  # least channels of padding of every input modality
-    query_padding: int = 2
-    # How often a token is replaced by its modality's mask token; left out: never.
+    input_padding: int = 4  # each input modality is padded by at least this many channels
+    query_padding: int = 2  # and each query modality by this many
+    # Probability that an element is replaced by its modality's mask token; modalities left out: 0.
     mask_probs: dict[str, float]  # in training
     inference_mask_probs: dict[str, float]
 
 
 @frozen()
 class ClipData(DataConfig):
-    """How many outputs of an example are asked for in training, drawn anew each time; None: all."""
+    """How many outputs of an example training asks for, drawn anew each time; None: all."""
 
     image_points: int | None = None  # pixels
     audio_points: int | None = None  # patches of sound
@@ -52,7 +52,7 @@ class ClipData(DataConfig):
 
 @frozen()
 class ClipTrain(TrainConfig):
-    """What the three errors weigh in the loss (paper, App. I)."""
+    """Weights of the three errors in the loss (paper, App. I)."""
 
     image_weight: float = 0.03  # mean absolute error of pixels
     audio_weight: float = 1.0  # and of samples

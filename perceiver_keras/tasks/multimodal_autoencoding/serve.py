@@ -1,4 +1,4 @@
-"""Encoded frames [B, T] and a WAV each [B] -> `video` [B, T, H, W, 3], `audio` [B, S], `probabilities` [B, classes]."""
+"""Encoded frames [B, T] and WAVs [B] -> `video` [B, T, H, W, 3], `audio` [B, S], `probabilities` [B, classes]."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ def serve(
     config: MultimodalAutoencodingConfig,
     labels: Labels | None,
 ) -> dict[str, tf.Tensor]:
-    """Encoded frames [B, T], a WAV each [B] -> `video` [B, T, H, W, 3], `audio` [B, S], `probabilities` [B, classes].
+    """Encoded frames [B, T], WAVs [B] -> `video` [B, T, H, W, 3], `audio` [B, S], `probabilities` [B, classes].
 
-    Frames are 25 a second, sound of any rate. A clip longer than the model's is taken window by window, one
-    after the other in memory; the last one is filled up with its last frame and silence, and cut again.
+    Frames are 25 per second; sound has any rate. A clip longer than the model's is served window by window, one in
+    memory at a time. The last window is padded with its last frame and silence, and its outputs are cut to length.
     """
     m = config.model
     encoded, wavs = (tf.convert_to_tensor(raw[name]) for name in ("frames_bytes", "audio_bytes"))

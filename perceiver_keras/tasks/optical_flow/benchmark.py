@@ -1,4 +1,4 @@
-"""Sintel and KITTI by their own protocols: every pair of the training set, at full size, tiled."""
+"""Sintel and KITTI by their own protocols: every pair of the training set, at full size, in tiles."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def open_benchmark(name: str, data: Path, options: Mapping[str, str]) -> FlowBen
     """The pairs of "sintel-clean", "sintel-final" or "kitti-2015" in a folder.
 
     Raises:
-      UsageError: no such tiling, or the folder's layout is another.
+      UsageError: there is no such tiling, or the folder has a different layout.
     """
     tiling = options["tiling"]
     if tiling not in TILINGS:
@@ -31,7 +31,7 @@ def open_benchmark(name: str, data: Path, options: Mapping[str, str]) -> FlowBen
 
 
 class FlowBenchmark:
-    """A `reproduce.Protocol`: pairs one at a time, for one may be of another size than the next."""
+    """A `reproduce.Protocol`. Pairs come one at a time, because their sizes may differ."""
 
     at_once = 1
 

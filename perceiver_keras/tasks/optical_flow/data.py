@@ -1,7 +1,7 @@
-"""A stored pair of frames to (frames, truth).
+"""From a stored pair of frames to (frames, truth).
 
-Frames [2, H, W, C] float32 in [-1, 1]; truth [H, W, 4] float32: the true flow in pixels, x first, then valid and occluded
-(0 or 1).
+Frames are float32 [2, H, W, C] in [-1, 1]. Truth is float32 [H, W, 4]: the true flow in pixels, x first, then valid and
+occluded (0 or 1).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from perceiver_keras.tasks.optical_flow.presets import OpticalFlowConfig
 def spec(config: OpticalFlowConfig) -> dict[str, Any]:
     """Encoded pictures, and the flow's bytes: little-endian float32 [H, W, 2].
 
-    `valid` and `occluded` may be lacking where there is no flow either.
+    `valid` and `occluded` may be missing, but only in a pair without flow.
     """
     must, may = (tf.io.FixedLenFeature([], tf.string, default_value=d) for d in (None, ""))
     return {"frame1": must, "frame2": must, "flow": must, "valid": may, "occluded": may}
@@ -51,14 +51,14 @@ def check(features: Mapping[str, Any], config: OpticalFlowConfig) -> str | None:
             f"are {8 * height * width}"
         )
     if not np.isfinite(np.frombuffer(found["flow"], "<f4")).all():
-        return "feature 'flow' has values that are no numbers; unknown flow is 0 and not valid"
+        return "feature 'flow' has values that are not finite; unknown flow must be 0 and not valid"
     return None
 
 
 def check_dataset(labels: Labels | None, config: OpticalFlowConfig) -> None:
     if labels is not None:
         raise UsageError(
-            f"Data set {config.data.dataset!r} has classes, and no pairs of frames with flow."
+            f"Data set {config.data.dataset!r} has classes, not pairs of frames with flow."
         )
 
 
@@ -67,7 +67,7 @@ def prepare(
 ) -> tuple[tf.Tensor, tf.Tensor | None]:
     """Decode, augment or crop, scale: frames [2, H, W, C] and truth [H, W, 4], float32.
 
-    In training a piece of the model's size is taken anywhere, else the middle.
+    In training, a piece of the model's size is taken from anywhere in the frames; otherwise from the middle.
     """
     size, data = config.model.image_size, config.data
     channels = config.model.channels
@@ -81,7 +81,7 @@ def prepare(
         progress = run_progress(features, config)
         is_plain = progress >= 1.0 - data.plain
         if data.plain:
-            # Every second time, so that each pair is fed both ways; which are turned first, its content says.
+            # Every second epoch, so that each pair is fed both ways; a hash of its flow determines which way first.
             parity = tf.strings.to_hash_bucket_fast(features["flow"], 2)
             epoch = tf.cast(features.get(EPOCH, 0), tf.int64)
             turned = is_plain & ((epoch + parity) % 2 == 1)
@@ -128,7 +128,7 @@ def decode_truth(features: Mapping[str, tf.Tensor], shape: tf.Tensor) -> tf.Tens
 
 
 def run_progress(features: Mapping[str, tf.Tensor], config: OpticalFlowConfig) -> tf.Tensor:
-    """Which share of the run lies before this example, float32 []; 0 where its place is not known."""
+    """Which share of the run lies before this example, float32 []; 0 where its place in the run is unknown."""
     train = config.train
     examples = train.steps * train.gradient_accumulation * config.data.batch_size
     seen = tf.cast(features.get(SEEN, tf.constant(0, tf.int64)), tf.float64)

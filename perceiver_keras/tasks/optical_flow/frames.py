@@ -19,7 +19,7 @@ def pixels_of(frame: Frame, channels: int = 3, name: str = "frame") -> np.ndarra
     """Any kind of frame as float32 [H, W, channels] in [-1, 1].
 
     Raises:
-      UsageError: it is none; the message says what it was.
+      UsageError: it is not a frame; the message says what it is instead.
     """
     if isinstance(frame, (str, os.PathLike)):
         name = os.fspath(frame)
@@ -46,11 +46,13 @@ def _array_pixels(array: np.ndarray, channels: int, name: str) -> np.ndarray:
         low, high = float(array.min()), float(array.max())
         if not (low >= 0 and high <= 1):  # also where one is NaN
             raise UsageError(
-                f"{name}: floating pixels go from 0 to 1, got {low:g} to {high:g}; "
+                f"{name}: floating-point pixels must be from 0 to 1, got {low:g} to {high:g}; "
                 "divide them by 255, or give uint8."
             )
     else:
-        raise UsageError(f"{name}: expected uint8, uint16 or floating pixels, got {array.dtype}.")
+        raise UsageError(
+            f"{name}: expected uint8, uint16 or floating-point pixels, got {array.dtype}."
+        )
     array = array[..., :3] if array.shape[-1] >= 3 else array[..., :1]  # without alpha
     if array.shape[-1] == 3 and channels == 1:
         array = array @ np.array(image.LUMA, np.float32)[:, None]
@@ -63,8 +65,6 @@ def to_unit(pixels: tf.Tensor) -> tf.Tensor:
 
 
 def different_sizes(name1: str, shape1: Sequence[int], name2: str, shape2: Sequence[int]) -> str:
-    """Why two frames are no pair."""
+    """Why two frames are not a pair."""
     (h1, w1), (h2, w2) = shape1[:2], shape2[:2]
-    return (
-        f"{name1} has {h1}x{w1} pixels and {name2} {h2}x{w2}; the frames of a pair are of one size."
-    )
+    return f"{name1} has {h1}x{w1} pixels and {name2} {h2}x{w2}; the frames of a pair must have the same size."

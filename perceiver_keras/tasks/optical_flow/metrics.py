@@ -1,7 +1,7 @@
 """How wrong a flow is: the loss, each pair's row of sums, and the benchmarks' metrics from these.
 
-Targets are [B, H, W, 4] float32: the true flow in pixels, valid and occluded (0 or 1). Outputs are the
-flow [B, H, W, 2]. The end-point error of a pixel is the length of the difference, in pixels.
+Targets are [B, H, W, 4] float32: the true flow in pixels, then valid and occluded (0 or 1). Outputs are the flow
+[B, H, W, 2]. The end-point error of a pixel is the length of the difference, in pixels.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from perceiver_keras.metrics.results import results_of
 from perceiver_keras.tasks.contract.measures import Measures
 from perceiver_keras.tasks.optical_flow.presets import OpticalFlowConfig
 
-# What `columns` adds up over a pair's valid pixels; the benchmarks' limits in pixels.
+# What `columns` adds up over a pair's valid pixels; limits are the benchmarks', in pixels.
 COLUMNS = (
     *("error", "pixels", "motion"),
     *("over_1px", "over_3px", "over_5px"),
@@ -28,9 +28,9 @@ COLUMNS = (
     *("mean_error", "mean_fl", "images"),  # of this image alone; 1 if any pixel is valid
 )
 # Metric -> the columns whose sums are divided. "Per image" gives each image the same weight, as KITTI 2012's
-# tables do; the others weigh pixels, as Sintel's and KITTI 2015's.
+# tables do; the others give each pixel the same weight, as Sintel's and KITTI 2015's do.
 METRICS = {
-    "relative_aepe": ("error", "motion"),  # 1: as wrong as no motion at all
+    "relative_aepe": ("error", "motion"),  # 1: as wrong as predicting no motion
     "aepe": ("error", "pixels"),
     "aepe_per_image": ("mean_error", "images"),
     "fl_all": ("fl", "pixels"),
@@ -52,7 +52,7 @@ def columns(targets: tf.Tensor, flow: tf.Tensor) -> tf.Tensor:
     targets, flow = tf.cast(targets, tf.float32), tf.cast(flow, tf.float32)
     valid = targets[..., 2] > 0
     unseen = valid & (targets[..., 3] > 0)
-    # Nothing is computed of unknown flow, which may be NaN.
+    # Unknown flow may be NaN: it must not enter any sum.
     true = tf.where(valid[..., None], targets[..., :2], 0.0)
     error = tf.norm(tf.where(valid[..., None], flow - true, 0.0), axis=-1)
     motion = tf.norm(true, axis=-1)
@@ -87,10 +87,10 @@ def columns(targets: tf.Tensor, flow: tf.Tensor) -> tf.Tensor:
 class EndPointError(keras.losses.Loss):
     """The mean end-point error of each pair's valid pixels in the network's unit, √(|difference|² + ε²) / scale.
 
-    ε is a hundredth of a pixel: an error of exactly zero, as that of no motion at the start, has a gradient.
+    ε is a hundredth of a pixel, so that an error of exactly zero has a gradient: a new model predicts zero flow.
 
     Args:
-      scale: pixels in the network's unit.
+      scale: pixels per unit of the network.
 
     Call: targets [B, H, W, 4], flow [B, H, W, 2] -> float32 [B]; 0 where nothing is valid.
     """
@@ -131,7 +131,7 @@ def _ratio(name: str) -> ColumnRatio:
 
 
 def baseline(dataset: tf.data.Dataset, config: OpticalFlowConfig) -> dict[str, float]:
-    """The metrics of a flow that is zero everywhere."""
+    """The metrics of zero flow everywhere."""
     rows = (columns(targets, tf.zeros_like(targets[..., :2])) for _, targets in dataset)
     return results_of(column_metrics(config), rows)
 

@@ -1,6 +1,6 @@
 """The model of optical flow (paper, section 4.2): frames [B, 2, H, W, C] in [-1, 1] -> flow [B, H, W, 2], pixels.
 
-Frames of another size than the model's are cut into tiles, whose flow is stitched (`postprocess/tiles.py`).
+Frames of any other size are cut into tiles, whose flow is stitched together (`postprocess/tiles.py`).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from perceiver_keras.tasks.optical_flow.presets import OpticalFlowModelConfig
 
 
 def grid_of(config: OpticalFlowModelConfig) -> tuple[int, int]:
-    """(how much the stem shrinks each side, how many frames' elements the array holds)."""
+    """(by how much the stem shrinks each side, how many frames the array has elements for)."""
     stem = config.stem
     factor = 4**stem.num_layers if isinstance(stem, ConvStem) else stem.spatial_downsample
     joined = config.join_frames or getattr(stem, "temporal_downsample", 1) == 2
@@ -77,12 +77,12 @@ class OpticalFlow(TaskModel):
         """The motion of every pixel from one frame to another, of any size.
 
         Args:
-          frame1, frame2: Pixels [H, W], [H, W, 1] or [H, W, 3] (alpha behind them is dropped), uint8,
-            uint16 or floating in [0, 1]; or an encoded picture; or its path. Or lists of them: pairs.
+          frame1, frame2: Pixels [H, W], [H, W, 1] or [H, W, 3] (an alpha channel after them is dropped), uint8, uint16
+            or floating-point in [0, 1]; or an encoded picture; or its path. Two lists of these are pairs.
           tiling: "minimal", "paper" or "notebook" (`postprocess/tiles.py`).
 
         Returns:
-          float32 [H, W, 2] in pixels, x first; a list of them for lists.
+          float32 [H, W, 2] in pixels, x first; for lists, a list of these.
 
         Raises:
           UsageError: the frames of a pair differ in size, or one is not a picture.
@@ -111,8 +111,8 @@ class OpticalFlow(TaskModel):
     def tiles_at_once(self) -> int:
         """How many tiles one call takes: as many as keep the largest attention logits within the memory budget.
 
-        The budget is `attention_memory_mb`: one tile of the released model (1.5 GB of logits) is computed
-        in chunks, small models take hundreds of tiles together.
+        The budget is `attention_memory_mb`. One tile of the released model has 1.5 GB of logits and is computed in
+        chunks; small models take hundreds of tiles together.
         """
         config = self.config
         elements = self.preprocess.compute_output_shape(

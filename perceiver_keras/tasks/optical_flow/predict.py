@@ -31,7 +31,7 @@ from perceiver_keras.tasks.optical_flow.videos import (
 
 
 class Pair(NamedTuple):
-    """What a request holds: two encoded pictures, and the speed of the video they are from."""
+    """What a request holds: two encoded pictures, and the frames per second of the video they are from."""
 
     frame1: bytes
     frame2: bytes
@@ -41,7 +41,7 @@ class Pair(NamedTuple):
 def requests(words: Sequence[str]) -> Iterator[Request]:
     """Consecutive pairs of the pictures named, of a folder's pictures, or of a video's frames.
 
-    A pair is named after its first frame. Pairs are made when their turn comes.
+    A pair is named after its first frame. Pairs are read one at a time.
 
     Raises:
       UsageError: fewer than two frames, or more than one folder or video.
@@ -61,14 +61,14 @@ def requests(words: Sequence[str]) -> Iterator[Request]:
     if len(names) < 2:
         where = f"the folder {words[0]} has 1" if folders else f"got only {names[0]}"
         raise UsageError(
-            f"Flow goes from one frame to the next and {where}; name two pictures, a folder of them "
+            f"Flow goes from one frame to the next, but {where}; name two pictures, a folder of them "
             "or a video."
         )
     yield from _pairs(_checked(read(name)) for name in names)
 
 
 def _of_folder(folder: Path) -> list[str]:
-    """A folder's pictures by the numbers in their names."""
+    """A folder's pictures, ordered by the numbers in their names."""
     inside = [path for path in folder.iterdir() if path.is_file()]
     pictures = [p for p in inside if p.suffix.lower() in PICTURES and p.name[0] != "."]
     if not pictures:
@@ -77,7 +77,7 @@ def _of_folder(folder: Path) -> list[str]:
 
 
 def _checked(request: Request, rate: float = FRAMES_PER_SECOND) -> Request:
-    """A frame whose content is (bytes, rate); its size and kind are looked at once, not for each pair."""
+    """A frame whose content is (bytes, rate). It is checked once here, not once per pair."""
     if request.error:
         return request
     if reason := image.check_image(request.content):
@@ -100,7 +100,7 @@ def _pairs(frames: Iterable[Request]) -> Iterator[Request]:
 
 
 def pack(contents: Sequence[Pair]) -> dict[str, np.ndarray]:
-    """Pairs of one size as `serving_default` takes them."""
+    """Pairs of the same size, as `serving_default` takes them."""
     return {
         "frame1_bytes": np.array([pair[0] for pair in contents], dtype=object),
         "frame2_bytes": np.array([pair[1] for pair in contents], dtype=object),
@@ -111,7 +111,7 @@ def _encoder(encode: Callable[[np.ndarray], bytes]) -> Callable[[Mapping[str, An
     return lambda outputs: encode(np.asarray(outputs["flow"], np.float32))
 
 
-# What `predict --save` writes of one pair; into folders the first.
+# What `predict --save` writes for one pair; into a folder, it writes the first format.
 FORMATS = {suffix: _encoder(encode) for suffix, encode in formats.ENCODERS.items()}
 
 
@@ -135,7 +135,7 @@ def answers(outputs: Mapping[str, np.ndarray], labels: Labels | None, top: int) 
 
 
 def picture(contents: Sequence[Any], outputs: Sequence[Mapping[str, Any]], answered: Any) -> Any:
-    """A row for each pair: motion, colours with their legend, the second frame warped back."""
+    """A row per pair: motion, colours with their legend, the second frame warped back."""
     from perceiver_keras.show import flow as drawn
 
     return drawn.pair_sheets(
@@ -153,7 +153,7 @@ def report(
     config: OpticalFlowConfig,
     labels: Labels | None,
 ) -> dict[str, Any]:
-    """Pictures for the report: the pairs with the largest and the smallest error, and the first ones."""
+    """Pictures for the report: the pairs with the largest and the smallest errors, and the first pairs."""
     from perceiver_keras.show import flow as drawn
 
     flows, truth = model.predict_on_batch(inputs), np.asarray(targets)
@@ -171,7 +171,7 @@ def report(
 
 ASKING = Asking(
     requests=requests,
-    at_once=1,  # pairs may differ in size, and one of the full model takes a minute
+    at_once=1,  # pairs may differ in size, and the full model takes a minute for one
     pack=pack,
     answers=answers,
     picture=picture,

@@ -15,24 +15,24 @@ from perceiver_keras.tasks.presets import Preset
 class FlowData(c.DataConfig):
     """How a stored pair becomes the model's input.
 
-    A run has up to three phases: augmentation grows from nothing to full strength, stays, and is
-    off at last, when each pair is fed forward or, every other time, reversed (paper, App. H).
+    A run has up to three phases: augmentation grows from nothing to full strength, stays there, and is finally
+    switched off; in this last phase each pair is fed forward one time and reversed the next (paper, App. H).
     """
 
-    augmentation: FlowAugmentation | None = None  # None: the crop's place alone is drawn
-    growing: float = 0.0  # share of the run in which the augmentation's strength rises to full
-    plain: float = 0.0  # share of the run, its end, without augmentation and half of it reversed
+    augmentation: FlowAugmentation | None = None  # None: only the crop's place is random
+    growing: float = 0.0  # share of the run in which augmentation grows to full strength
+    plain: float = 0.0  # share of the run, at its end, without augmentation and half of it reversed
 
 
 @c.frozen()
 class OpticalFlowModelConfig(c.PerceiverConfig):
-    """The model. `image_size` is what it was trained at; other sizes run too, but were not trained."""
+    """The model. `image_size` is the size it was trained at; it runs at other sizes, but was not trained for them."""
 
     image_size: tuple[int, ...]  # height, width
     channels: int = 3
     patch_size: int = 3  # side of each pixel's neighbourhood
-    join_frames: bool = False  # before a stem that knows no time; a PatchStem joins them itself
-    contrast_window: int | None = None  # pixels are set against what is around them, in this window
+    join_frames: bool = False  # before a stem without a time axis; a PatchStem joins them itself
+    contrast_window: int | None = None  # side of the window by which each pixel is normalised
     stem: c.Stem
     position: c.Position
     upsampling: Literal["convex", "blocks"] = "convex"  # where the stem shrinks the frames
@@ -49,10 +49,10 @@ class OpticalFlowConfig(c.TaskConfig):
 
 
 def _paper(**model: Any) -> OpticalFlowConfig:
-    """Tab. 16 (PAPER: Optical flow): 480 epochs of 400,000 pairs at batch 512, LAMB, cosine (App. H).
+    """The models of the paper's Tab. 16: 480 epochs of 400,000 pairs at batch 512, LAMB, cosine (App. H).
 
-    The paper does not state how fast the augmentation grows or how long the last phase is: shares of the run are
-    ours. The scales are those that AutoFlow's repository passes for these images, of which a tenth is public.
+    The paper does not state how fast the augmentation grows or how long the last phase is; these shares of the run
+    are ours. The scales are those that AutoFlow's repository uses for these images, a tenth of which is public.
     """
     shape = {
         "image_size": (368, 496),
@@ -87,7 +87,7 @@ def _paper(**model: Any) -> OpticalFlowConfig:
     )
 
 
-APART = {  # the frames' elements one after the other, with a position in time
+APART = {  # one frame's elements after the other's, with a position in time
     "stem": c.PatchStem(linear_channels=64),
     "position": c.FourierPosition(num_bands=64, max_resolution=(2, 368, 496)),
 }
@@ -113,7 +113,7 @@ TINY = OpticalFlowConfig(
         dataset="perceiver_flow",
         batch_size=32,
         shuffle_buffer=6000,
-        # Frames this small leave no room for boxes and scales, and contrast is taken out anyway.
+        # Frames this small leave no room for boxes and scaling, and the contrast window removes contrast anyway.
         augmentation=FlowAugmentation(
             brightness=0.0,
             contrast=0.0,

@@ -1,4 +1,7 @@
-"""Two encoded pictures of one size, string [B] each -> `flow` [B, H, W, 2] in pixels, x first; tiled inside."""
+"""Two encoded pictures per pair, string [B] each, all of the same size -> `flow` [B, H, W, 2] in pixels, x first.
+
+The graph cuts frames of any size into tiles and stitches their flow.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,7 @@ def spec(config: TaskConfig) -> dict[str, tf.TensorSpec]:
 def serve(
     model: keras.Model, raw: Mapping[str, Any], config: TaskConfig, labels: Labels | None
 ) -> dict[str, tf.Tensor]:
-    """Encoded pictures of one size, string [B] each -> `flow` [B, H, W, 2]."""
+    """Encoded pictures of the same size, string [B] each -> `flow` [B, H, W, 2]."""
     frames = decode_pairs(raw["frame1_bytes"], raw["frame2_bytes"], config.model.channels)
     flow = tiles.predict_tiled(
         lambda batch: model(batch, training=False),
@@ -35,10 +38,10 @@ def serve(
 
 
 def decode_pairs(frame1: Any, frame2: Any, channels: int) -> tf.Tensor:
-    """Encoded pictures, string [B] each, all of one size, as float32 [B, 2, H, W, channels] in [-1, 1].
+    """Encoded pictures, string [B] each, all of the same size, as float32 [B, 2, H, W, channels] in [-1, 1].
 
     Raises:
-      InvalidArgumentError: one is of another size than the first, or is no picture.
+      InvalidArgumentError: one has a different size from the first, or is not a picture.
     """
     encoded = tf.stack([tf.convert_to_tensor(frame1), tf.convert_to_tensor(frame2)], axis=1)
     encoded = tf.reshape(encoded, [-1])
@@ -48,7 +51,7 @@ def decode_pairs(frame1: Any, frame2: Any, channels: int) -> tf.Tensor:
         pixels = image.decode_image(content, channels)
         same = tf.reduce_all(tf.shape(pixels) == size)
         words = tf.strings.format(
-            "the frames of a request must be of one size; the first has (height, width, channels) {}, "
+            "the frames of a request must have the same size; the first has (height, width, channels) {}, "
             "another {}",
             (size, tf.shape(pixels)),
         )

@@ -1,4 +1,4 @@
-"""Videos for optical flow: a file to its frames, and flow in colours to a file."""
+"""Videos for optical flow: from a file to its frames, and from flow to a file of its colours."""
 
 from __future__ import annotations
 
@@ -14,17 +14,18 @@ import tensorflow as tf
 from perceiver_keras.errors import PerceiverError, UsageError
 from perceiver_keras.tasks.contract.requests import Request
 
-FRAMES_PER_SECOND = 25.0  # of a video of flow whose frames came from no video
-# Suffixes of what has many frames in one file.
+FRAMES_PER_SECOND = 25.0  # of a video of flow whose frames did not come from a video
+# Suffixes of files that hold many frames.
 VIDEOS = {".mp4", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".m4v", ".gif"}
-_SCALE_SHARE = 99.5  # per cent of the pixels of a video's fastest frame that are not darkened
+_SCALE_SHARE = 99.5  # per cent of the pixels of the fastest frame that are not darkened
 
 
 def frames_of(path: str) -> Iterator[Request]:
-    """The frames of a video one by one, named PATH's stem, their number from 1, its suffix.
+    """The frames of a video one by one; frame 1 of a.mp4 is named a_000001.mp4. Contents are (PNG, frames per second).
 
     Raises:
-      PerceiverError: ffmpeg can't read it, or it has one frame.
+      UsageError: there is no such file.
+      PerceiverError: ffmpeg can't read it, or it has fewer than two frames.
     """
     import imageio_ffmpeg
 
@@ -61,10 +62,10 @@ def _last_line(error: Exception) -> str:
 
 
 class FlowVideo:
-    """A video of flow's colours, all frames of one scale; whole or not there.
+    """A video of flow's colours, all frames on one scale. The file appears only when it is complete.
 
-    The scale is known at the end only, so the flow waits in an unnamed file beside the video, as
-    float16 (to a thousandth of its length).
+    The scale is known only at the end, so until then the flow waits in an unnamed file next to the video, as float16
+    (to a thousandth of its length).
     """
 
     def __init__(self, path: str | os.PathLike[str]):
@@ -78,7 +79,7 @@ class FlowVideo:
         """One pair's flow.
 
         Raises:
-          UsageError: it is of another size than the ones before.
+          UsageError: its size differs from the previous ones.
         """
         motion = np.asarray(outputs["flow"], np.float32)
         if self._spool is None:
@@ -87,7 +88,8 @@ class FlowVideo:
             self._shape, self._rate = motion.shape, getattr(content, "rate", FRAMES_PER_SECOND)
         if motion.shape != self._shape:
             raise UsageError(
-                f"{self.path}: a video's frames are of one size, got {list(self._shape)} and {list(motion.shape)}."
+                f"{self.path}: a video's frames must have the same size, got {list(self._shape)} and "
+                f"{list(motion.shape)}."
             )
         lengths = np.hypot(motion[..., 0], motion[..., 1])
         self._largest = max(self._largest, float(np.percentile(lengths, _SCALE_SHARE)))
@@ -102,7 +104,7 @@ class FlowVideo:
 
         from perceiver_keras.show.flow import to_colours
 
-        height, width = (max(side // 2 * 2, 2) for side in self._shape[:2])  # H.264's are even
+        height, width = (max(side // 2 * 2, 2) for side in self._shape[:2])  # H.264: even sides
         aside = self.path.with_name(f"{self.path.stem}.tmp-{os.getpid()}{self.path.suffix}")
         writer = imageio_ffmpeg.write_frames(
             str(aside), (width, height), fps=self._rate, quality=8, macro_block_size=2

@@ -1,4 +1,4 @@
-"""Clips as users have them: videos, and folders of pictures with a sound."""
+"""Clips as users have them: videos, and folders of images with a sound."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from perceiver_keras.tasks.contract.requests import Request, expand, read
 
 
 def to_clip(clip: Any) -> Clip:
-    """A video's path or bytes, a folder's path, or a `Clip` as it is.
+    """A video's path or bytes, or a folder's path, as a `Clip`; a `Clip` as it is.
 
     Raises:
       PerceiverError: it is none of these, or can't be read.
@@ -31,18 +31,18 @@ def to_clip(clip: Any) -> Clip:
     if isinstance(clip, Clip):
         return clip
     if isinstance(clip, bytes):
-        with tempfile.NamedTemporaryFile() as file:  # many formats have their index at the end
+        with tempfile.NamedTemporaryFile() as file:  # the index of many formats is at their end
             file.write(clip)
             file.flush()
             return read_video(file.name)
     path = Path(os.fspath(clip))
     if not path.exists():
-        raise PerceiverError(f"{path} does not exist; name a video or a folder of pictures.")
+        raise PerceiverError(f"{path} does not exist; name a video or a folder of images.")
     return read_folder(path) if path.is_dir() else read_video(path)
 
 
 def requests(names: Sequence[str]) -> Iterator[Request]:
-    """One request per video. A folder of pictures (and a sound) is one clip; any other folder stands for its videos."""
+    """One request per video. A folder of images (and a sound) is one clip; any other folder stands for its videos."""
     found: list[str] = []
     for name in names:
         folder = Path(name) if Path(name).is_dir() else None
@@ -60,10 +60,14 @@ def requests(names: Sequence[str]) -> Iterator[Request]:
 
 
 def pack(contents: Sequence[Any]) -> dict[str, np.ndarray]:
-    """Clips of one length as `serving_default` takes them."""
+    """Clips of the same number of frames as `serving_default` takes them.
+
+    Raises:
+      PerceiverError: their numbers of frames differ, or a clip can't be read.
+    """
     clips = [to_clip(content) for content in contents]
     if len({len(clip.frames) for clip in clips}) > 1:
-        raise PerceiverError("Clips of different lengths can't be asked about together.")
+        raise PerceiverError("Clips of different lengths can't be served together.")
     silence = audio.encode_wav(np.zeros(0), SOUND_RATE)
     return {
         "frames_bytes": np.array([list(clip.frames) for clip in clips], dtype=object),

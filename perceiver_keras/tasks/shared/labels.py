@@ -1,4 +1,4 @@
-"""Names of classes, and probabilities of classes as answers for people."""
+"""Names of classes, and probabilities as answers for people."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from perceiver_keras.tasks.contract.examples import Labels
 
 
 def class_names(labels: Labels | None, num_classes: int) -> list[str]:
-    """The labels, or the numbers of the classes where they have no names."""
+    """The labels, or if there are none the numbers of the classes."""
     return list(labels) if labels else [str(number) for number in range(num_classes)]
 
 
 def check_num_classes(labels: Labels | None, config: Any) -> None:
-    """Raises `UsageError` where the data set and the model have different numbers of classes."""
+    """Raises `UsageError` if the data set and the model have different numbers of classes."""
     classes = config.model.num_classes
     if labels is not None and len(labels) != classes:
         raise UsageError(
@@ -37,6 +37,6 @@ def top_labels(
 
 
 def top_of(scores: np.ndarray, names: Sequence[str], top: int) -> list[dict[str, Any]]:
-    """The `top` of one row, [{"label", "score"}, …], best first."""
+    """The `top` of one row of scores [classes]: [{"label", "score"}, …], best first."""
     order = np.argsort(-scores, kind="stable")[:top]
     return [{"label": names[i], "score": round(float(scores[i]), 6)} for i in order]

@@ -1,4 +1,4 @@
-"""The tokenizer that a configuration means: bytes, a SentencePiece model, or one trained from its data."""
+"""The tokenizer that a configuration names: bytes, a SentencePiece model, or one trained on its data."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from perceiver_keras.tasks.contract.examples import Vocabulary
 
 
 def tokenizer_of(config: Any) -> Any:
-    """The tokenizer of a configuration, whose ids are the model's; trained first where it says so.
+    """The tokenizer of a configuration; trained first if `data.sentencepiece` is "train".
 
     Raises:
-      UsageError: the model has another number of ids.
-      PerceiverError: the file is no SentencePiece model, or the data to train one from is not to be had.
+      UsageError: the tokenizer and the model differ in their numbers of ids.
+      PerceiverError: the file is not a SentencePiece model, or the data to train one on is unavailable.
     """
     ids = config.model.vocabulary
     path = sentencepiece_path(config)
@@ -39,18 +39,18 @@ def tokenizer_of(config: Any) -> Any:
 
 
 def check_tokens(config: Any) -> None:
-    """Raises what `tokenizer_of` does; of a vocabulary that is yet to be trained, what can be seen before."""
+    """Raises what `tokenizer_of` raises; a vocabulary that is still to be trained is checked only for its size."""
     if config.data.sentencepiece != "train":
         tokenizer_of(config)
     elif config.model.vocabulary < OFFSET + 2:
         raise UsageError(
             f"model.vocabulary={config.model.vocabulary} has no room for SentencePiece's pieces after the "
-            f"{OFFSET} special ids; take some thousands."
+            f"{OFFSET} special ids; use several thousand."
         )
 
 
 def sentencepiece_path(config: Any) -> str | None:
-    """The SentencePiece model's file, trained first where the configuration says so; None for bytes."""
+    """Path of the SentencePiece model, trained first if the configuration says "train"; None for bytes."""
     if config.data.sentencepiece != "train":
         return config.data.sentencepiece
     data = config.data
@@ -68,25 +68,25 @@ def _trained(dataset: str, data_dir: str | None, split: str, vocabulary: int) ->
 
 
 def texts(builder: Any, split: str) -> Iterator[bytes]:
-    """The texts of a split, in their order."""
+    """The texts of a split, in the order stored."""
     for shard in source.builder_records(builder, split).shards:
         for record in read_serialized(shard):
             yield from tf.train.Example.FromString(record).features.feature["text"].bytes_list.value
 
 
 def words(features: Mapping[str, tf.Tensor], config: Any) -> tf.Tensor | None:
-    """The words of the feature `text`, where a vocabulary is to be trained."""
+    """The words of the feature `text` if a vocabulary is to be trained, else None."""
     return sentencepiece.words(features["text"]) if config.data.sentencepiece == "train" else None
 
 
 def learn(counts: Mapping[bytes, int], config: Any, folder: str) -> Any:
-    """The configuration with a vocabulary in `folder` that was trained on the words, if it was not there already."""
+    """The configuration with a vocabulary in `folder`, trained on {word: frequency} unless it is already there."""
     path = sentencepiece.trained(folder, {}, config.model.vocabulary, lambda: counts)
     return dataclasses.replace(config, data=dataclasses.replace(config.data, sentencepiece=path))
 
 
 def portable(config: Any) -> tuple[Any, dict[str, bytes]]:
-    """The configuration as it travels, and the SentencePiece file that travels with it, {name: content}."""
+    """The configuration without paths of this machine, and its SentencePiece file, {name: content}."""
     path = sentencepiece_path(config)
     if path is None:
         return config, {}
@@ -96,7 +96,7 @@ def portable(config: Any) -> tuple[Any, dict[str, bytes]]:
 
 
 def located(config: Any, folder: Path) -> Any:
-    """A configuration that `portable` made, read from `folder`: its file is there."""
+    """A configuration that `portable` made, with its file found in `folder`."""
     if config.data.sentencepiece != sentencepiece.FILE:
         return config
     path = str((folder / sentencepiece.FILE).absolute())
@@ -104,12 +104,12 @@ def located(config: Any, folder: Path) -> Any:
 
 
 def resources(config: Any) -> list[tf.Module]:
-    """The tokenizer, where it has a file that an export needs."""
+    """The tokenizer, if it has a file that exports need."""
     tokenizer = tokenizer_of(config)
     return [tokenizer] if isinstance(tokenizer, tf.Module) else []
 
 
-# GLUE has it too: what it names is a file, so it counts no words.
+# GLUE uses it too. Its configurations always name a file, so it never counts words.
 VOCABULARY = Vocabulary(
     resources=resources, words=words, learn=learn, portable=portable, located=located
 )

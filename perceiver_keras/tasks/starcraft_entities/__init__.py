@@ -1,8 +1,8 @@
 """Sets of game units to their embeddings (paper, section 4.4: StarCraft II's entity encoder).
 
 Inputs {"entities": [B, E, F] float32, "mask": [B, E], 1 for a unit}; outputs "embeddings" [B, E, C], "pooled" [B, C],
-"pointer" [B, E] and "winning" [B]; targets {"target": rows [B], "won": 0 or 1 [B]}. In AlphaStar the encoder is trained
-by what the agent does with it; here by the target that was chosen and the side that won.
+"pointer" [B, E] and "winning" [B]; targets {"target": rows [B], "won": 0 or 1 [B]}. AlphaStar's encoder learns
+from the loss of the whole agent; here it learns to predict the target that was chosen and the side that won.
 """
 
 from perceiver_keras.tasks.starcraft_entities.data import EXAMPLES

@@ -1,4 +1,4 @@
-"""A stored set of units to ({"entities" [E, F], "mask" [E]}, {"target", "won"})."""
+"""From a stored set of units to ({"entities": [E, F], "mask": [E]}, {"target": [], "won": []})."""
 
 from __future__ import annotations
 
@@ -9,9 +9,7 @@ from typing import Any
 import tensorflow as tf
 
 from perceiver_keras.tasks.contract.examples import Examples, Labels
-from perceiver_keras.tasks.starcraft_entities.presets import (
-    StarcraftEntitiesConfig,
-)
+from perceiver_keras.tasks.starcraft_entities.presets import StarcraftEntitiesConfig
 
 
 def spec(config: StarcraftEntitiesConfig) -> dict[str, Any]:
@@ -24,7 +22,7 @@ def spec(config: StarcraftEntitiesConfig) -> dict[str, Any]:
 
 
 def check(features: Mapping[str, Any], config: StarcraftEntitiesConfig) -> str | None:
-    """Why a stored example can't be used, or None."""
+    """Why a stored example can't be used; None if it can."""
     m = config.model
     sizes = {"entities": m.max_entities * len(m.features), "mask": m.max_entities, "label": 2}
     for name, size in sizes.items():
@@ -39,7 +37,7 @@ def check(features: Mapping[str, Any], config: StarcraftEntitiesConfig) -> str |
 
 
 def check_dataset(labels: Labels | None, config: StarcraftEntitiesConfig) -> None:
-    """Nothing to compare: the answers have no names."""
+    """Nothing to check: targets and outcomes have no names."""
 
 
 def prepare(
@@ -48,6 +46,7 @@ def prepare(
     training: bool,
     seed: tf.Tensor,
 ) -> tuple[dict[str, tf.Tensor], dict[str, tf.Tensor] | None]:
+    """The features as they are; "target" is the row of the chosen unit, "won" is 0 or 1, both int64 []."""
     inputs = {"entities": features["entities"], "mask": features["mask"]}
     if "label" not in features:
         return inputs, None

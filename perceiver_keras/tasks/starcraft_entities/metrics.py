@@ -1,4 +1,4 @@
-"""Cross-entropies of the target and of the outcome; how often both are right."""
+"""Cross-entropies and accuracies of the target and of the outcome."""
 
 from __future__ import annotations
 
@@ -11,14 +11,12 @@ from tensorflow import keras
 
 from perceiver_keras.metrics.columns import ColumnRatio, of_outputs
 from perceiver_keras.tasks.contract.measures import Measures
-from perceiver_keras.tasks.starcraft_entities.presets import (
-    StarcraftEntitiesConfig,
-)
+from perceiver_keras.tasks.starcraft_entities.presets import StarcraftEntitiesConfig
 
 
 @keras.saving.register_keras_serializable(package="perceiver_keras")
 class BattleLoss(keras.losses.Loss):
-    """Cross-entropies of the target and, weighed, of the outcome; nats.
+    """The cross-entropy of the target plus the weighted one of the outcome, in nats.
 
     Call: {"target": rows [B], "won": 0 or 1 [B]}, {"pointer": [B, E], "winning": [B], …} -> float32 [B].
     """
@@ -46,7 +44,7 @@ METRICS = ("target_accuracy", "winner_accuracy")
 
 
 def columns(targets: Mapping[str, tf.Tensor], outputs: Mapping[str, tf.Tensor]) -> tf.Tensor:
-    """float32 [B, 3]: whether the target is right, whether the winner is, and 1."""
+    """float32 [B, 3]: 1 if the target is right, 1 if the winner is right, and 1."""
     target = tf.equal(tf.argmax(outputs["pointer"], axis=-1), targets["target"])
     winner = tf.equal(outputs["winning"] > 0, targets["won"] > 0)
     return tf.stack([tf.cast(x, tf.float32) for x in (target, winner, target | True)], axis=-1)
@@ -61,7 +59,7 @@ def metrics(config: StarcraftEntitiesConfig) -> list[keras.metrics.Metric]:
 
 
 def baseline(dataset: tf.data.Dataset, config: StarcraftEntitiesConfig) -> dict[str, float]:
-    """A random target, among the enemies where one of the numbers tells them; the commoner outcome."""
+    """A random target, among the enemies if a feature is named "enemy", and the commoner outcome."""
     hits, won, count = 0.0, 0.0, 0
     for inputs, targets in dataset:
         able = inputs["mask"].numpy() > 0

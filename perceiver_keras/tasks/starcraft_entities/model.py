@@ -1,7 +1,7 @@
 """The encoder of sets of game units (paper, section 4.4).
 
 Inputs: {"entities": [B, E, F] float32, "mask": [B, E], 1 for a unit}; outputs "embeddings" [B, E, C], "pooled" [B, C],
-"pointer" [B, E], which unit the acting one will attack, and "winning" [B], a logit.
+"pointer" [B, E], the probability of each unit to be the target of the acting one, and "winning" [B], a logit.
 """
 
 from __future__ import annotations
@@ -18,14 +18,12 @@ from perceiver_keras.postprocess.entities import EntitiesPostprocess
 from perceiver_keras.preprocess.entities import EntitiesPreprocess
 from perceiver_keras.query import InputQuery
 from perceiver_keras.tasks.model import TaskModel
-from perceiver_keras.tasks.starcraft_entities.presets import (
-    EntityEncoderConfig,
-)
+from perceiver_keras.tasks.starcraft_entities.presets import EntityEncoderConfig
 
 
 @keras.saving.register_keras_serializable(package="perceiver_keras")
 class EntityEncoder(TaskModel):
-    """Perceiver IO for sets of entities: each entity is an input and asks for its own output."""
+    """Perceiver IO for sets of entities: each entity is an input element and a query for its own output."""
 
     task_name = "starcraft_entities"
     config_class = EntityEncoderConfig
@@ -55,13 +53,16 @@ class EntityEncoder(TaskModel):
         }
 
     def encode_entities(self, sets: Sequence[Any]) -> list[dict[str, Any]]:
-        """Embeddings of each set's entities.
+        """The embeddings of each set's entities, its target and its chance to win.
 
         Args:
-          sets: Each an array [E, F], nested lists, or {"entities": [E, F]} as in the files of `predict`.
+          sets: Each is an array [E, F], nested lists, or {"entities": [E, F]} as in the files that `predict` reads.
 
         Returns:
-          For each {"embeddings": float32 [E, C], "pooled": [C], "pointer": [E], "winning": probability}.
+          For each set {"embeddings": float32 [E, C], "pooled": [C], "pointer": [E], "winning": probability}.
+
+        Raises:
+          PerceiverError: one of them is not a set. UsageError: the model is not from `from_preset` or `load`.
         """
         found = []
         for one in sets:
@@ -72,7 +73,11 @@ class EntityEncoder(TaskModel):
 
 
 def as_set(one: Any) -> np.ndarray:
-    """float32 [E, F] of an array, nested lists, or {"entities": …}, with rows that a "mask" says are none left out."""
+    """float32 [E, F] from an array, nested lists, or {"entities": …, "mask": …}, whose mask drops rows.
+
+    Raises:
+      PerceiverError: it is none of these, or has no entity.
+    """
     given = one if isinstance(one, Mapping) else {"entities": one}
     try:
         rows = np.asarray(given["entities"], np.float32)

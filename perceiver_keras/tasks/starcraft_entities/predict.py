@@ -1,4 +1,4 @@
-"""JSON files of sets of units in; the likeliest target out."""
+"""JSON files of sets of units in; the likeliest targets out."""
 
 from __future__ import annotations
 
@@ -15,13 +15,11 @@ from perceiver_keras.tasks.contract.asking import Asking
 from perceiver_keras.tasks.contract.examples import Labels
 from perceiver_keras.tasks.contract.requests import Request, expand, read
 from perceiver_keras.tasks.starcraft_entities.model import as_set
-from perceiver_keras.tasks.starcraft_entities.presets import (
-    StarcraftEntitiesConfig,
-)
+from perceiver_keras.tasks.starcraft_entities.presets import StarcraftEntitiesConfig
 
 
 def requests(names: Sequence[str]) -> Iterator[Request]:
-    """Each set in the JSON files: a file holds one object {"entities": rows} or a list of such."""
+    """One request per set: a JSON file holds rows, an object {"entities": rows}, or a list of such objects."""
     for name in expand(names):
         given = read(name)
         if given.error:
@@ -42,7 +40,7 @@ def requests(names: Sequence[str]) -> Iterator[Request]:
 
 
 def pack(contents: Sequence[Any]) -> dict[str, np.ndarray]:
-    """Sets of any sizes, padded to the largest."""
+    """Sets of any sizes as `serving_default` takes them, padded to the largest."""
     sets = [as_set(content) for content in contents]
     most, width = max(map(len, sets)), sets[0].shape[1]
     if any(one.shape[1] != width for one in sets):
@@ -57,7 +55,7 @@ def pack(contents: Sequence[Any]) -> dict[str, np.ndarray]:
 def answers(
     outputs: Mapping[str, np.ndarray], labels: Labels | None, top: int
 ) -> list[list[dict[str, Any]]]:
-    """The likeliest targets of each set, by the number of their row, with Hugging Face's keys."""
+    """The `top` likeliest targets of each set, named by their row, with Hugging Face's keys."""
     return [
         [
             {"label": f"entity {i}", "score": round(float(row[i]), 6)}
@@ -83,7 +81,7 @@ def report(
     config: StarcraftEntitiesConfig,
     labels: Labels | None,
 ) -> dict[str, Any]:
-    """Battlefields with the target that was chosen and the one that is said to be."""
+    """Accuracy by the size of the set; if the features say where units are, battlefields with their targets."""
     from perceiver_keras.show import entities
 
     outputs = {name: value.numpy() for name, value in model(inputs, training=False).items()}

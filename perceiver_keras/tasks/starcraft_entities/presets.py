@@ -10,7 +10,7 @@ from perceiver_keras.tasks.presets import Preset
 
 @c.frozen()
 class EntityEncoderConfig(c.PerceiverConfig):
-    """The model: F numbers an entity, embedded in `channels`; `decode.output_dim` is the embeddings' size."""
+    """The model: F numbers per entity, embedded in `channels`; embeddings have `decode.output_dim` channels."""
 
     max_entities: int  # of a stored example; the model itself takes any number
     features: tuple[str, ...]  # names of the F numbers
@@ -19,7 +19,7 @@ class EntityEncoderConfig(c.PerceiverConfig):
 
 @c.frozen()
 class EntityTrain(c.TrainConfig):
-    winner_weight: float = 1.0  # of the outcome's cross-entropy beside the target's
+    winner_weight: float = 1.0  # of the outcome's cross-entropy; the target's has 1
 
 
 @c.frozen()

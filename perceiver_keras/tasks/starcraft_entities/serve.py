@@ -1,4 +1,4 @@
-"""`entities` [B, E, F] and `mask` [B, E] -> `embeddings`, `pooled`, `pointer`, `winning`."""
+"""`entities` [B, E, F], `mask` [B, E] -> `embeddings` [B, E, C], `pooled` [B, C], `pointer` [B, E], `winning` [B]."""
 
 from __future__ import annotations
 
@@ -10,9 +10,7 @@ from tensorflow import keras
 
 from perceiver_keras.tasks.contract.examples import Labels
 from perceiver_keras.tasks.contract.serving import Serving
-from perceiver_keras.tasks.starcraft_entities.presets import (
-    StarcraftEntitiesConfig,
-)
+from perceiver_keras.tasks.starcraft_entities.presets import StarcraftEntitiesConfig
 
 
 def spec(config: StarcraftEntitiesConfig) -> dict[str, tf.TensorSpec]:
@@ -28,7 +26,7 @@ def serve(
     config: StarcraftEntitiesConfig,
     labels: Labels | None,
 ) -> dict[str, tf.Tensor]:
-    """`entities` [B, E, F], `mask` [B, E] (1: an entity) -> `embeddings`, `pooled`, `pointer`, `winning`."""
+    """`entities` [B, E, F] and `mask` [B, E], 1 for an entity -> the model's outputs, `winning` as a probability."""
     inputs = {
         "entities": tf.cast(raw["entities"], tf.float32),
         "mask": tf.cast(raw["mask"], tf.int64),

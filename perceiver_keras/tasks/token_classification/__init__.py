@@ -1,8 +1,7 @@
 """A tag for every byte of a text, one query per place (paper, section 3.2).
 
-Inputs {"ids" [B, M], "mask" [B, M]}; outputs logits [B, M, tags] float32; targets [B, M] int, -1 after the text. Tag 0
-is what stands outside of all entities. The embedded data is Python's source code, with the tokens of Python's own
-tokenizer.
+Inputs: {"ids" [B, M], "mask" [B, M]}. Outputs: logits [B, M, tags] float32. Targets: [B, M] int, -1 after the text. Tag
+0 means outside all entities. The embedded data is Python source code, tagged by Python's own tokenizer.
 """
 
 from perceiver_keras.tasks.task import Task

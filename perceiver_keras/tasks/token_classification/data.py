@@ -1,4 +1,4 @@
-"""A stored text, with one digit per byte, to ({"ids" int32 [M], "mask" bool [M]}, tags int32 [M], -1 after the text)."""
+"""A stored text with one digit per byte to ({"ids" int32 [M], "mask" bool [M]}, tags int32 [M], -1 after the text)."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def prepare(
     training: bool,
     seed: tf.Tensor,
 ) -> tuple[dict[str, tf.Tensor], tf.Tensor | None]:
-    """The first M bytes of a text, in training M anywhere: {"ids", "mask"} and tags int32 [M], -1 after the text."""
+    """The first M bytes of a text (in training any M bytes): {"ids", "mask"}, and tags int32 [M], -1 after the text."""
     content, tags = features["text"], features.get("tags")
     length = config.model.length
     start = tf.zeros([], tf.int32)

@@ -1,4 +1,4 @@
-"""Cross-entropy and accuracy of tags, over all bytes and over those of entities."""
+"""Cross-entropy and accuracy of tags, over all bytes and over the bytes of entities."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def loss(config: TokenClassificationConfig) -> keras.losses.Loss:
 
 
 def columns(targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-    """For each text [B, 5]: bytes, right ones, their surprise in nats; bytes of entities, right ones of them."""
+    """[B, 5]: bytes, correct ones, the sum of their cross-entropies in nats; bytes of entities, correct ones."""
     best = tf.argmax(logits, -1, tf.int32)
     return _columns(
         tf.cast(targets, tf.int32), best, tf.nn.log_softmax(tf.cast(logits, tf.float32))
@@ -47,7 +47,7 @@ def metrics(config: TokenClassificationConfig) -> list[keras.metrics.Metric]:
 
 
 def baseline(dataset: tf.data.Dataset, config: TokenClassificationConfig) -> dict[str, float]:
-    """The figures of always naming the commonest tag, at its own frequency."""
+    """Metrics of guessing the commonest tag everywhere, with the tags' own frequencies as probabilities."""
     targets = np.concatenate([targets.numpy() for _, targets in dataset])
     counts = np.bincount(targets[targets >= 0], minlength=len(config.model.tags))
     shares = (counts / max(counts.sum(), 1)).astype(np.float32)

@@ -1,4 +1,4 @@
-"""The model that tags bytes, one query per place (paper, section 3.2): {"ids", "mask"} [B, M] -> logits [B, M, tags]."""
+"""The model that tags bytes, with one query per byte (paper, section 3.2)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from perceiver_keras.tasks.token_classification.presets import TokenClassifierCo
 
 @keras.saving.register_keras_serializable(package="perceiver_keras")
 class TokenClassifier(TaskModel):
-    """Perceiver IO with one query a place: {"ids" [B, M], "mask" [B, M]} -> logits [B, M, tags], float32."""
+    """Perceiver IO with one query per byte: {"ids" [B, M], "mask" [B, M]} -> logits [B, M, tags], float32."""
 
     task_name = "token_classification"
     config_class = TokenClassifierConfig
@@ -40,7 +40,7 @@ class TokenClassifier(TaskModel):
         )
 
     def call(self, inputs: Mapping[str, tf.Tensor], **kwargs: Any) -> Any:
-        mask = tf.cast(inputs["mask"], tf.bool)  # Keras builds a model that it has loaded on floats
+        mask = tf.cast(inputs["mask"], tf.bool)  # Keras builds a loaded model on floats
         return super().call(inputs["ids"], mask=mask, query_mask=mask, **kwargs)
 
     def symbolic_inputs(self) -> Any:
@@ -50,5 +50,5 @@ class TokenClassifier(TaskModel):
         }
 
     def tag(self, texts: Sequence[str | bytes]) -> list[list[dict[str, Any]]]:
-        """Texts to their entities: see `predict.answers`."""
+        """The entities of each text; see `predict.answers`."""
         return self.answer([t.encode() if isinstance(t, str) else t for t in texts])

@@ -1,4 +1,4 @@
-"""Texts in, their entities out."""
+"""Texts from the command line, and their entities for people."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from perceiver_keras.tasks.token_classification.presets import TokenClassificati
 
 
 def requests(words: Sequence[str]) -> Iterator[Request]:
-    """A word is a text itself, or a file (- for standard input) whose content is the text."""
+    """Each word is a text itself, or a file (- for standard input) whose content is the text."""
     if not words:
         raise UsageError("Name a text, a file, or - for standard input.")
     for word in words:
-        if word == "-" or os.path.isfile(word):  # a long text is no error there
+        if word == "-" or os.path.isfile(word):  # False for a text too long for a file name
             yield read(word)
         else:
             yield Request(word, word.encode("utf-8", "surrogateescape"))
@@ -37,8 +37,10 @@ def pack(contents: Sequence[bytes]) -> dict[str, Any]:
 def answers(
     outputs: Mapping[str, np.ndarray], labels: Labels | None, top: int
 ) -> list[list[dict[str, Any]]]:
-    """Runs of bytes with the same tag, with Hugging Face's keys: "entity", "score" (the mean over the run),
-    "index" (1 for the text's first), "word", "start" and "end" in characters.
+    """The entities of each text: runs of bytes with the same tag, with Hugging Face's keys.
+
+    These are "entity", "score" (the mean over the run), "index" (1 for the first), "word", and "start" and "end" in
+    characters.
     """
     found = []
     for content, entities, scores in zip(
@@ -73,7 +75,7 @@ def report(
     config: TokenClassificationConfig,
     labels: Labels | None,
 ) -> dict[str, Any]:
-    """Right and wrong bytes of some texts, and which tags are taken for which."""
+    """Correct and wrong bytes of some texts, and the confusion matrix of the tags."""
     from perceiver_keras.show import classification
     from perceiver_keras.show import text as drawn
 

@@ -1,4 +1,4 @@
-"""Configurations of token classifiers: what can be set, and two sizes."""
+"""Configurations of token classifiers: the settings, and two sizes."""
 
 from __future__ import annotations
 
@@ -6,17 +6,18 @@ import dataclasses
 
 from perceiver_keras import config as c
 from perceiver_keras.tasks.presets import Preset
+from perceiver_keras.tasks.shared import text_sizes
 
 # === Configuration ===
 
 
 @c.frozen()
 class TokenClassifierConfig(c.PerceiverConfig):
-    """The model. `tags`: at most ten names; the first is for what is outside of all entities."""
+    """The model. `tags`: two to ten names; the first is for bytes outside all entities."""
 
     tags: tuple[str, ...]
     vocabulary: int = 262  # 256 bytes after 6 special ids
-    length: int  # places of the text, and queries
+    length: int  # of the text in bytes, and number of queries
     channels: int  # of the embeddings
     query_dim: int
     embedding_init_scale: float = 0.02
@@ -31,18 +32,9 @@ class TokenClassificationConfig(c.TaskConfig):
 
 TINY = TokenClassificationConfig(
     data=c.DataConfig(dataset="perceiver_python_tokens", batch_size=32, shuffle_buffer=10_000),
-    # Stages as in `language_mlm --preset tiny`, so that its weights fit.
     model=TokenClassifierConfig(
         tags=("space", "keyword", "name", "number", "string", "comment", "operator"),
-        length=64,
-        channels=128,
-        query_dim=128,
-        embedding_init_scale=0.125,
-        encode=c.EncodeConfig(
-            num_latents=32, latent_dim=128, num_cross_attention_heads=8, qk_dim=128, v_dim=128
-        ),
-        process=c.ProcessConfig(num_self_attention_layers=2, num_self_attention_heads=8),
-        decode=c.DecodeConfig(num_cross_attention_heads=8, qk_dim=128, v_dim=128),
+        **text_sizes.TINY,
     ),
     train=c.TrainConfig(
         init="local",
@@ -62,27 +54,7 @@ PRESETS = {
         config=dataclasses.replace(
             TINY,
             data=dataclasses.replace(TINY.data, batch_size=32),
-            model=dataclasses.replace(
-                TINY.model,
-                length=2048,
-                channels=768,
-                query_dim=768,
-                embedding_init_scale=0.02,
-                encode=c.EncodeConfig(
-                    num_latents=256,
-                    latent_dim=1280,
-                    num_cross_attention_heads=8,
-                    qk_dim=256,
-                    v_dim=1280,
-                ),
-                process=c.ProcessConfig(
-                    num_self_attention_layers=26,
-                    num_self_attention_heads=8,
-                    qk_dim=256,
-                    v_dim=1280,
-                ),
-                decode=c.DecodeConfig(num_cross_attention_heads=8, qk_dim=256, v_dim=768),
-            ),
+            model=TokenClassifierConfig(tags=TINY.model.tags, **text_sizes.paper()),
             train=c.TrainConfig(
                 steps=10_000,
                 learning_rate=5e-5,

@@ -1,4 +1,4 @@
-"""`text` string [B], of any length -> `entity` string and `score` [B, bytes], and `text` string [B]."""
+"""Texts of any length to a tag and its probability for every byte."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def serve(
 ) -> dict[str, tf.Tensor]:
     """`text` string [B], of any length -> `entity` string and `score` [B, bytes], `text` string [B].
 
-    A text longer than the model is read in windows that lie side by side.
+    The bytes are padded to a multiple of the model's length: a longer text is read in adjacent windows.
     """
     length = config.model.length
     texts = tf.convert_to_tensor(raw["text"])
@@ -47,7 +47,7 @@ def respond(
     config: TokenClassificationConfig,
     labels: Labels | None,
 ) -> dict[str, tf.Tensor]:
-    """As `serve`. An entity is "" outside of all entities and after the text."""
+    """As `serve`. `entity` is "" outside all entities and after the text; `score` is 0 after the text."""
     mask = tf.cast(inputs["mask"], tf.bool)
     probabilities = tf.nn.softmax(logits)
     names = tf.constant(["", *config.model.tags[1:]])

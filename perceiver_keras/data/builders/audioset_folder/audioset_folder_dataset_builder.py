@@ -1,4 +1,4 @@
-"""AudioSet from the user's clips and its own CSV files as a TFDS data set."""
+"""AudioSet as a TFDS data set, from the user's clips and AudioSet's own CSV files."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ SEGMENTS = {
 
 
 class Builder(tfds.core.GeneratorBasedBuilder):
-    """Ten seconds each, and all that is to be heard in them."""
+    """Clips of ten seconds with the labels of everything heard in them."""
 
     VERSION = tfds.core.Version("1.0.0")
     RELEASE_NOTES = {"1.0.0": "First release."}
     MANUAL_DOWNLOAD_INSTRUCTIONS = """
     Put into audioset_folder/ the files class_labels_indices.csv, eval_segments.csv and one or both of
     balanced_train_segments.csv and unbalanced_train_segments.csv from research.google.com/audioset,
-    and the clips as clips/YTID.mp4 (any format that ffmpeg reads), already cut to their ten seconds.
+    and the clips as clips/YTID.mp4 (any format that ffmpeg reads), already cut to ten seconds.
     """
 
     def _info(self) -> tfds.core.DatasetInfo:
@@ -68,7 +68,10 @@ class Builder(tfds.core.GeneratorBasedBuilder):
 
 
 def segments(path: Path) -> Iterator[tuple[str, list[str]]]:
-    """(YTID, mids) of a file of segments; `# …` begins a comment, and mids are one quoted field."""
+    """(YTID, mids) pairs from a file of segments; none if there is no file.
+
+    Lines that begin with `#` are comments; mids are one quoted field, separated by commas.
+    """
     if not path.is_file():
         return
     with open(path, newline="", encoding="utf-8") as file:

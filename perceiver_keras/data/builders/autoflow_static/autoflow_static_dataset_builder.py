@@ -9,7 +9,7 @@ from perceiver_keras.data.flow.builder import FlowBuilder, Splits
 
 
 class Builder(FlowBuilder):
-    """40,000 pairs of 448x576 frames that AutoFlow rendered; nothing is said of occlusion."""
+    """40,000 pairs of 448x576 frames that AutoFlow rendered; occlusion is not given."""
 
     HOMEPAGE = "https://autoflow-google.github.io"
     MANUAL_DOWNLOAD_INSTRUCTIONS = """

@@ -1,4 +1,4 @@
-"""Frame pairs of your own with flow beside them."""
+"""Frame pairs of your own, with their flow next to them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Builder(FlowBuilder):
     Put your pairs into flow_folder/ (or into train/, validation/ and test/ in it): NAME_img1.png,
     NAME_img2.png and NAME_flow.flo (or .pfm, or KITTI's .png); or numbered frames, 0001.png,
     0002.png and so on, each but the last with its flow to the next, 0001.flo (or 0001.pfm, or
-    KITTI's as 0001_flow.png). NAME_occluded.png may be there. A sub-folder is a sequence.
+    KITTI's as 0001_flow.png). NAME_occluded.png is optional. A sub-folder is a sequence.
     """
 
     def pairs(self, root: Path) -> Splits:

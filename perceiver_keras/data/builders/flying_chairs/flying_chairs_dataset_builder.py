@@ -1,4 +1,4 @@
-"""FlyingChairs: chairs before photographs, in its own split."""
+"""FlyingChairs: chairs in front of photographs, with its own split."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class Builder(FlowBuilder):
 
     HOMEPAGE = "https://lmb.informatik.uni-freiburg.de/resources/datasets/FlyingChairs.en.html"
     MANUAL_DOWNLOAD_INSTRUCTIONS = """
-    Unpack FlyingChairs.zip into flying_chairs/ and put FlyingChairs_train_val.txt beside its data/
+    Unpack FlyingChairs.zip into flying_chairs/ and put FlyingChairs_train_val.txt next to its data/
     folder, so that there are data/00001_img1.ppm, data/00001_img2.ppm and data/00001_flow.flo.
     """
 

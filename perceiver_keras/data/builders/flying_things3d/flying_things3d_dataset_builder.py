@@ -11,7 +11,7 @@ from perceiver_keras.data.flow.builder import FlowBuilder, Splits
 
 
 class Builder(FlowBuilder):
-    """540x960 frames of everyday things that fly; a sequence is a scene seen by one camera."""
+    """540x960 frames of everyday objects that fly; a sequence is a scene seen by one camera."""
 
     BUILDER_CONFIGS = [
         tfds.core.BuilderConfig(name="clean", description="Without blur."),
@@ -22,8 +22,8 @@ class Builder(FlowBuilder):
     Unpack the archives of frames (flyingthings3d__frames_cleanpass.tar or _finalpass) and of flow
     (flyingthings3d__optical_flow.tar.bz2) into flying_things3d/, so that there are
     frames_cleanpass/TRAIN/A/0000/left/0006.png and
-    optical_flow/TRAIN/A/0000/into_future/left/OpticalFlowIntoFuture_0006_L.pfm, and TEST beside
-    TRAIN.
+    optical_flow/TRAIN/A/0000/into_future/left/OpticalFlowIntoFuture_0006_L.pfm, and TEST next
+    to TRAIN.
     """
 
     def pairs(self, root: Path) -> Splits:

@@ -13,7 +13,7 @@ from perceiver_keras.data.flow.builder import FlowBuilder, Splits
 class Builder(FlowBuilder):
     """194 (2012) or 200 (2015) pairs of street scenes with sparse flow.
 
-    Occluded are the pixels that `flow_occ` knows and `flow_noc` does not.
+    A pixel is occluded if its flow is in `flow_occ` and not in `flow_noc`.
     """
 
     BUILDER_CONFIGS = [

@@ -8,17 +8,17 @@ from collections.abc import Iterator
 import numpy as np
 import tensorflow_datasets as tfds
 
-MOST = 10  # units of both sides
-# By type: full health, damage of a blow, reach, way of a turn.
+MOST = 10  # units of both sides together
+# By type: full health, damage per blow, reach, distance walked per turn. Distances are shares of the field's side.
 HEALTH, DAMAGE, REACH, SPEED = (
     np.array(row) for row in ((45, 100, 60), (6, 8, 15), (0.3, 0.06, 0.45), (0.08, 0.1, 0.04))
 )
-CAUTION = 0.3  # how much more a unit minds a foe in full health than a dying one, in distances
+CAUTION = 0.3  # a foe in full health counts as this much farther away than a dying one
 
 
 @dataclasses.dataclass
 class Battle:
-    """Units, one a row: type, side (0 or 1), health left, place (x, y from 0 to 1)."""
+    """Units, one per row: type, side (0 or 1), health left, place (x, y from 0 to 1)."""
 
     kind: np.ndarray
     side: np.ndarray
@@ -34,7 +34,7 @@ class Battle:
         return cls(kind, side, HEALTH[kind] * rng.uniform(0.4, 1, len(side)), place)
 
     def targets(self, units: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The foes that `units` attack, or walk towards, and the ways to them [units, 2]."""
+        """The foes that `units` attack or walk towards, integers [units], and the vectors to them [units, 2]."""
         way = self.place[None] - self.place[units, None]
         away = np.sqrt((way**2).sum(-1))
         foes = (self.side[None] != self.side[units, None]) & (self.health > 0)
@@ -50,7 +50,7 @@ class Battle:
         return alive.min(initial=1) == alive.max(initial=0) or not len(alive)
 
     def turn(self) -> None:
-        """Every unit that lives strikes its target if it can reach it, else walks; blows fall at once."""
+        """Each living unit strikes its target if it can reach it, else walks towards it; all blows fall at once."""
         units = np.flatnonzero(self.health > 0)
         kind = self.kind[units]
         chosen, way = self.targets(units)
@@ -61,7 +61,7 @@ class Battle:
         self.place[units] += way / np.maximum(away, 1e-9)[:, None] * step[:, None]
 
     def entities(self, rng: np.random.Generator, actor: int) -> tuple[np.ndarray, np.ndarray, int]:
-        """float32 [MOST, 9], int64 [MOST] mask, and the row of the actor's target."""
+        """Features float32 [MOST, 9], mask int64 [MOST], and the row of the actor's target."""
         alive = rng.permutation(np.flatnonzero(self.health > 0))
         rows = np.zeros((MOST, 9), np.float32)
         kind = self.kind[alive]
@@ -76,7 +76,7 @@ class Battle:
 
 
 class Builder(tfds.core.GeneratorBasedBuilder):
-    """Units of a moment, whom one of them attacks, and who wins."""
+    """The units of a moment, which one the acting unit attacks, and who wins."""
 
     VERSION = tfds.core.Version("1.0.0")
     RELEASE_NOTES = {"1.0.0": "First release."}
@@ -101,7 +101,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         }
 
     def _generate_examples(self, seed: int, count: int) -> Iterator[tuple[int, dict]]:
-        """One moment of each battle, early enough that it is not decided."""
+        """One moment of each battle, early enough for it to be undecided."""
         rng = np.random.default_rng([404, seed])
         for key in range(count):
             battle = Battle.draw(rng)

@@ -14,13 +14,15 @@ from perceiver_keras.data.video import clips
 
 SHAPES = ("disc", "square", "triangle", "cross")
 PITCHES = (250.0, 375.0, 500.0, 750.0)  # Hz, by shape
-RATE = 8000  # samples a second
-SAMPLES = RATE // clips.FRAMES_PER_SECOND  # of a frame
-_FINE = 4  # samples of a pixel along each axis when a shape is drawn
+RATE = 8000  # samples per second
+SAMPLES = RATE // clips.FRAMES_PER_SECOND  # per frame
+_FINE = 4  # samples per pixel along each axis when a shape is drawn
 
 
-def render(rng: np.random.Generator, shape: int, frames: int = 4, side: int = 16) -> np.ndarray:
-    """One shape on its way over a plain background, uint8 [frames, side, side, 3], and its size in pixels."""
+def render(
+    rng: np.random.Generator, shape: int, frames: int = 4, side: int = 16
+) -> tuple[np.ndarray, float]:
+    """One shape moving over a plain background, uint8 [frames, side, side, 3], and its radius in pixels."""
     background, colour = rng.uniform(0.0, 0.35, 3), rng.uniform(0.5, 1.0, 3)
     radius = rng.uniform(0.15, 0.3) * side
     place = rng.uniform(radius, side - radius, 2)
@@ -38,7 +40,7 @@ def render(rng: np.random.Generator, shape: int, frames: int = 4, side: int = 16
 
 
 def _inside(shape: int, y: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """Where a shape of radius 1 is, of coordinates from its middle."""
+    """Which coordinates, relative to its centre, are inside a shape of radius 1; bool."""
     if SHAPES[shape] == "disc":
         return y**2 + x**2 < 1
     if SHAPES[shape] == "square":
@@ -49,7 +51,7 @@ def _inside(shape: int, y: np.ndarray, x: np.ndarray) -> np.ndarray:
 
 
 def tone(shape: int, loudness: float, samples: int) -> np.ndarray:
-    """float64 [samples]: the shape's pitch with a soft beginning."""
+    """A tone of the shape's pitch that starts softly, float64 [samples]."""
     seconds = np.arange(samples) / RATE
     return loudness * np.sin(2 * np.pi * PITCHES[shape] * seconds) * np.minimum(seconds / 0.01, 1)
 
@@ -103,7 +105,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             yield key, {"frames": frames, "audio": audio.encode_wav(sound, RATE), "label": shape}
 
     def _bunny_splits(self) -> dict[str, Iterator[tuple[int, dict]]]:
-        """132 frames: windows that begin at every second frame of a part of the video that is the split's own."""
+        """Each split has its own part of the 132 frames; a window begins at every second frame of it."""
         import tensorflow as tf
 
         config = self.builder_config

@@ -1,7 +1,7 @@
 """scikit-learn's real handwritten digits as a TFDS data set: no download, no network.
 
-`tfds build` takes it from this folder; `perceiver_keras.data.source.open_builder` prepares it on
-first use. The file imports nothing of ours, so that it works in both.
+`tfds build` works in this folder; `perceiver_keras.data.store.source.open_builder` prepares the data set on first use.
+This file imports nothing of this package, so that both work.
 """
 
 from __future__ import annotations
@@ -12,27 +12,26 @@ from collections.abc import Iterator
 import numpy as np
 import tensorflow_datasets as tfds
 
-# The share of each class that a split gets, in the order in which they are served. Test gets more
-# than validation because the accuracy people quote is measured on it.
+# The share of each class that a split gets, in the order in which splits are filled. Test gets more than validation
+# because the accuracy that people quote is measured on it.
 SHARES = {"test": 0.15, "validation": 0.10}
 
 
 def to_byte(values: np.ndarray) -> np.ndarray:
-    """Ink 0..16, as scikit-learn has it, to grey 0..255, uint8; `to_ink` undoes it exactly."""
+    """scikit-learn's ink, 0 to 16, as grey, uint8 0 to 255; `to_ink` undoes it exactly."""
     return np.rint(np.asarray(values, np.float64) * 255 / 16).astype(np.uint8)
 
 
 def to_ink(values: np.ndarray) -> np.ndarray:
-    """Grey 0..255 back to ink 0..16, float64."""
+    """Grey, 0 to 255, back to ink, float64 0 to 16."""
     return np.rint(np.asarray(values, np.float64) * 16 / 255)
 
 
 def assign_splits(images: np.ndarray, labels: np.ndarray) -> dict[str, list[int]]:
     """Row numbers of each split: stratified by label, disjoint, the same on every machine.
 
-    Rows are ordered by the SHA-256 of their pixels, which is as good as a shuffle and needs no
-    random generator whose numbers may change between versions. Rows with identical pixels stay
-    together, so that no image is in two splits.
+    Rows are ordered by the SHA-256 of their pixels. That is as good as a shuffle, and needs no random generator whose
+    numbers may change between versions. Rows with identical pixels stay together, so no image is in two splits.
 
     Args:
       images: uint8 [N, H, W] or [N, H, W, C].

@@ -1,7 +1,7 @@
 """Python's own documentation as a TFDS data set of passages: no download, no network.
 
-`tfds build` takes it from this folder; `perceiver_keras.data.source.open_builder` prepares it on
-first use. The file imports nothing of ours, so that it works in both.
+`tfds build` finds it in this folder; `perceiver_keras.data.store.source.open_builder` prepares it on first use. The
+file imports nothing from this package, so that it works in both.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ import tensorflow_datasets as tfds
 
 SHARES = {"test": 0.17, "validation": 0.08}  # of the documents, by the hash of their names
 PASSAGE = 320  # bytes at most
-SHORTEST = 24  # what is shorter is a heading, and no text
+SHORTEST = 24  # anything shorter is a heading, not text
 
-# In Python since 3.9 or longer, in every distribution, and with much to say in their docstrings.
+# In Python since 3.9 or earlier, in every distribution, and with long docstrings.
 MODULES = (
     "_pyio abc aifc argparse ast base64 bdb binascii bisect bz2 calendar cgi cmd codecs collections "
     "concurrent.futures._base configparser contextlib copy csv ctypes.util dataclasses datetime difflib dis doctest "
@@ -50,7 +50,7 @@ def documents() -> dict[str, str]:
 
 
 def docstrings(module: str) -> str:
-    """The docstrings of a module, its classes and functions, in their order; nothing is imported but packages."""
+    """The docstrings of a module, its classes and functions, in order; imports only the packages it lies in."""
     spec = importlib.util.find_spec(module)
     if spec is None or not (spec.origin or "").endswith(".py"):
         return ""
@@ -77,7 +77,7 @@ def split_of(name: str) -> str:
 
 
 def passages(text: str, seen: set[str]) -> list[str]:
-    """Whole lines of a document joined to at most `PASSAGE` bytes; paragraphs in `seen` are left out, then added."""
+    """Whole lines of a document, joined to at most `PASSAGE` bytes; skips paragraphs in `seen` and adds the others."""
     lines: list[str] = []
     for paragraph in re.split(r"\n\s*\n", text):
         key = " ".join(paragraph.split())
@@ -96,10 +96,10 @@ def passages(text: str, seen: set[str]) -> list[str]:
 
 
 class Builder(tfds.core.GeneratorBasedBuilder):
-    """Passages of Python's documentation: `text`, and the `document` that each is from."""
+    """Passages of Python's documentation: `text`, and the `document` that it is from."""
 
     VERSION = tfds.core.Version("1.0.0")
-    RELEASE_NOTES = {"1.0.0": "First release: splits by document, no paragraph in two of them."}
+    RELEASE_NOTES = {"1.0.0": "First release: splits by document, no paragraph in two splits."}
 
     def _info(self) -> tfds.core.DatasetInfo:
         return self.dataset_info_from_configs(
@@ -107,7 +107,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
                 {"text": tfds.features.Text(), "document": tfds.features.Text()}
             ),
             homepage="https://docs.python.org/3.10/",
-            disable_shuffling=True,  # passages in their order, so that neighbours can be joined
+            disable_shuffling=True,  # passages in order, so that neighbours can be joined
         )
 
     def _split_generators(self, dl_manager: tfds.download.DownloadManager):

@@ -17,11 +17,11 @@ _PICTURES = ("frame1", "frame2", "valid", "occluded")
 class Builder(tfds.core.GeneratorBasedBuilder):
     """4,864 pairs of 24x36 frames; motions of up to about two pixels."""
 
-    # Each is the name, in small letters, of a SceneConfig in perceiver_keras.data.scenes.config.
+    # Each name is that of a SceneConfig in perceiver_keras.data.scenes.config, in lower case.
     BUILDER_CONFIGS = [
-        tfds.core.BuilderConfig(name="tiny", description="Nothing but motion."),
+        tfds.core.BuilderConfig(name="tiny", description="Motion only."),
         tfds.core.BuilderConfig(
-            name="camera", description="And motion blur, fog, changes of light, noise."
+            name="camera", description="With motion blur, fog, changes of light, and noise."
         ),
     ]
     VERSION = tfds.core.Version("1.0.0")
@@ -50,7 +50,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         return {split: self._generate_examples(split) for split in PAIRS}
 
     def _generate_examples(self, split: str) -> Iterator[tuple[int, dict]]:
-        # Here, because reading the prepared data set must not need what renders it.
+        # Imported here, so that the prepared data set can be read without what renders it.
         from perceiver_keras.data.scenes import config as scenes
         from perceiver_keras.data.scenes.draw import render_pairs
         from perceiver_keras.data.scenes.photographs import photographs

@@ -1,7 +1,7 @@
 """The tasks of GLUE in one TFDS data set, all with the same features, so that one model can be trained on all.
 
 `perceiver_glue/standin` is made from Python's documentation, without the network. `perceiver_glue/glue` reads TFDS's
-own `glue/NAME` from the folder in which this data set lies, which the user has had TFDS build there.
+own `glue/NAME` from the folder of this data set, where the user has to build it with TFDS first.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ SPLITS = ("train", "validation", "test")
 
 @dataclasses.dataclass
 class GlueConfig(tfds.core.BuilderConfig):
-    """`tasks`: names in `perceiver_keras.data.glue.TASKS`; `real`: from TFDS's GLUE, else the stand-in."""
+    """`tasks`: names in `perceiver_keras.data.text.glue.TASKS`; `real`: from TFDS's GLUE, else the stand-in."""
 
     tasks: tuple[str, ...] = EIGHT
     real: bool = False
@@ -32,7 +32,7 @@ class GlueConfig(tfds.core.BuilderConfig):
 def _configs() -> list[GlueConfig]:
     configs = [
         GlueConfig(name="standin", description="Eight small tasks from Python's documentation."),
-        GlueConfig(name="glue", description="The eight tasks, MNLI's second set too.", real=True),
+        GlueConfig(name="glue", description="The eight tasks, with MNLI's second set.", real=True),
         GlueConfig(
             name="glue_wnli_ax",
             description="As glue, with WNLI and the diagnostic set of the server.",
@@ -49,7 +49,7 @@ def _configs() -> list[GlueConfig]:
 
 
 class Builder(tfds.core.GeneratorBasedBuilder):
-    """`task`, `sentence1`, `sentence2` ("" where the task has one), `label` (-1: not told), `idx`."""
+    """`task`, `sentence1`, `sentence2` ("" if the task takes one), `label` (-1 if unknown), `idx`."""
 
     VERSION = tfds.core.Version("1.0.0")
     RELEASE_NOTES = {"1.0.0": "First release."}
@@ -93,20 +93,20 @@ class Builder(tfds.core.GeneratorBasedBuilder):
 
 
 def _sources(tasks: tuple[str, ...], data_dir: str) -> dict[str, Any]:
-    """TFDS's builder of each task, prepared; all that are missing are named at once."""
+    """TFDS's prepared builder of each task; the error names all that are missing."""
     found = {name: tfds.builder(f"glue/{name}", data_dir=data_dir) for name in tasks}
     missing = [name for name, builder in found.items() if not builder.is_prepared()]
     if missing:
         commands = " && ".join(f"tfds build glue/{name} --data_dir={data_dir}" for name in missing)
         raise PerceiverError(
             f"GLUE's {', '.join(missing)} is not in {data_dir}. Get it with `{commands}`, or name the folder "
-            "that has it with data.data_dir, PERCEIVER_DATA_DIR or TFDS_DATA_DIR."
+            "that holds it with data.data_dir, PERCEIVER_DATA_DIR or TFDS_DATA_DIR."
         )
     return found
 
 
 def _unified(sources: dict[str, Any], split: str) -> Iterator[tuple[str, dict]]:
-    """The examples of all tasks of a split, task after task, with the same features."""
+    """The examples of a split, task after task, all with the same features."""
     for name, builder in sources.items():
         row = task_named(name)
         for part in builder.info.splits:

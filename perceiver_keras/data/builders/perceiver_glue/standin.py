@@ -1,7 +1,7 @@
-"""Eight small tasks made from Python's documentation, one for each kind in GLUE, with GLUE's names and labels.
+"""Eight small tasks made from Python's documentation, one for each kind of task in GLUE, with GLUE's names and labels.
 
-They are no GLUE: they show that the whole path learns, on any machine and without the network. A pair is at most 61
-bytes with its separator, so that a model of 64 places reads all of it.
+They do not replace GLUE: they show that the whole path learns, on any machine and without the network. A pair has at
+most 61 bytes with its separator, so that a model of length 64 reads all of it.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import NamedTuple
 
-SINGLE, HALF = 60, 30  # bytes of a sentence alone, and of each of a pair
+SINGLE, HALF = 60, 30  # bytes at most: of a single sentence, and of each sentence of a pair
 
-# Examples to train on: as unequal as GLUE's own, in the same order. Validation and test have the same of each.
+# Training examples, as unevenly distributed as GLUE's own. Validation and test have the same number for every task.
 TRAIN = {
     "cola": 2400,
     "sst2": 2400,
@@ -32,7 +32,7 @@ Words = list[str]
 
 
 class Pair(NamedTuple):
-    """One example. `label` is a class of the task in GLUE's order, or a score."""
+    """One example; `label` is a class of the task, in GLUE's order, or a score."""
 
     sentence1: str
     sentence2: str
@@ -40,15 +40,15 @@ class Pair(NamedTuple):
 
 
 def examples(texts: dict[str, str], split: str) -> Iterator[tuple[str, Pair]]:
-    """(task, example) of each task in turn, the same on every machine.
+    """(task, example), task after task, the same on every machine.
 
     Args:
-      texts: The documents of this split, and of no other.
+      texts: Name -> text of the documents of this split.
       split: A key of `EACH`, or "train".
     """
     paragraphs = list(prose(texts))
     for task, make in MAKERS.items():
-        # Random numbers of Python's oldest kind only: the others have changed between versions.
+        # Only random() is the same in all versions of Python; the other methods have changed.
         dice = random.Random(f"{split} {task}").random
         order = sorted(paragraphs, key=lambda _: dice())
         size = SINGLE if task in ("cola", "sst2") else HALF
@@ -58,7 +58,7 @@ def examples(texts: dict[str, str], split: str) -> Iterator[tuple[str, Pair]]:
 
 
 def prose(texts: dict[str, str]) -> Iterator[Words]:
-    """The words of each paragraph that is mostly words, in the order of the documents."""
+    """The ASCII words of each paragraph that is mostly words, in the order of the documents."""
     for text in texts.values():
         for paragraph in re.split(r"\n\s*\n", text):
             words = paragraph.split()
@@ -68,7 +68,7 @@ def prose(texts: dict[str, str]) -> Iterator[Words]:
 
 
 def phrases(words: Words, most: int) -> Iterator[Words]:
-    """A paragraph cut into runs of at least four whole words and of at most `most` bytes."""
+    """A paragraph cut into runs of at least four whole words and at most `most` bytes."""
     run: Words = []
     size = 0  # with a space after each word
     for word in words:
@@ -83,14 +83,14 @@ def phrases(words: Words, most: int) -> Iterator[Words]:
         yield run
 
 
-# === The eight kinds: phrases and random numbers in [0, 1) to examples ===
+# === The eight kinds: from phrases and random numbers in [0, 1) to examples ===
 
 Pieces = Iterator[Words]
 Dice = Callable[[], float]
 
 
 def acceptability(pieces: Pieces, dice: Dice) -> Iterator[Pair]:
-    """CoLA. As it was written (1), or with its words in another order (0)."""
+    """CoLA. A phrase as written (1), or with its words in another order (0)."""
     for number, words in enumerate(pieces):
         if number % 2:
             yield Pair(" ".join(words), "", 1)
@@ -99,7 +99,7 @@ def acceptability(pieces: Pieces, dice: Dice) -> Iterator[Pair]:
 
 
 def negation(pieces: Pieces, dice: Dice) -> Iterator[Pair]:
-    """SST-2. Whether the sentence denies something (0) or not (1), half and half."""
+    """SST-2. The sentence has a negation (0) or not (1), half and half."""
     waiting: list[Words] = []
     for words in pieces:
         if {word.strip(".,;:()\"'").lower() for word in words} & NEGATIONS:
@@ -111,7 +111,7 @@ def negation(pieces: Pieces, dice: Dice) -> Iterator[Pair]:
 
 
 def paraphrase(pieces: Pieces, dice: Dice) -> Iterator[Pair]:
-    """MRPC. The same words but one (1), two in three, or another phrase (0)."""
+    """MRPC. The second has the same words except one (1, two thirds), or is another phrase (0)."""
     for words, other in zip(pieces, pieces, strict=False):
         if dice() < 0.67:
             other = list(words)
@@ -122,7 +122,7 @@ def paraphrase(pieces: Pieces, dice: Dice) -> Iterator[Pair]:
 
 
 def similarity(pieces: Pieces, dice: Dice) -> Iterator[Pair]:
-    """STS-B. The share of the first's words that the second has in their places, 0 to 5."""
+    """STS-B. The share of the first's words that the second has in the same places, as 0 to 5."""
     for words, other in zip(pieces, pieces, strict=False):
         kept = int(dice() * (len(words) + 1))
         second = _clipped([*words[:kept], *other[kept:]])
@@ -131,7 +131,7 @@ def similarity(pieces: Pieces, dice: Dice) -> Iterator[Pair]:
 
 
 def duplicates(pieces: Pieces, dice: Dice) -> Iterator[Pair]:
-    """QQP. The same words in another order (1), a little over one in three, or another phrase (0)."""
+    """QQP. The second has the same words in another order (1, 37 %), or is another phrase (0)."""
     for words, other in zip(pieces, pieces, strict=False):
         same = dice() < 0.37
         second = _shuffled(words, dice) if same else other
@@ -139,7 +139,7 @@ def duplicates(pieces: Pieces, dice: Dice) -> Iterator[Pair]:
 
 
 def inference(pieces: Pieces, dice: Dice) -> Iterator[Pair]:
-    """MNLI. The second is a part of the first (0), from elsewhere (1), or a part that is denied (2)."""
+    """MNLI. The second is a part of the first (0), from elsewhere (1), or a part with "not" in it (2)."""
     for words, other in zip(pieces, pieces, strict=False):
         label = int(dice() * 3)
         source = other if label == 1 else words
@@ -151,7 +151,7 @@ def inference(pieces: Pieces, dice: Dice) -> Iterator[Pair]:
 
 
 def question(pieces: Pieces, dice: Dice) -> Iterator[Pair]:
-    """QNLI. The sentence has the word that the question asks for (0), or has it not (1)."""
+    """QNLI. The sentence contains the word in question (0), or it does not (1)."""
     for words, other in zip(pieces, pieces, strict=False):
         label = int(dice() * 2)
         source = other if label else words
@@ -162,7 +162,7 @@ def question(pieces: Pieces, dice: Dice) -> Iterator[Pair]:
 
 
 def continuation(pieces: Pieces, dice: Dice) -> Iterator[Pair]:
-    """RTE. A phrase cut within a word: the second is how it goes on (0), or the end of another (1)."""
+    """RTE. The first is cut within a word; the second is its rest (0), or the rest of another phrase (1)."""
     for words, other in zip(pieces, pieces, strict=False):
         first, second = _cut(words)
         label = int(dice() * 2)
@@ -193,7 +193,7 @@ def _clipped(words: Words) -> Words:
 
 
 def _cut(words: Words) -> tuple[str, str]:
-    """In the middle of the longest word but the first and the last."""
+    """A phrase cut in the middle of its longest word, the first and the last word excepted."""
     place = max(range(1, len(words) - 1), key=lambda i: len(words[i]))
     middle = len(words[place]) // 2
     first = " ".join([*words[:place], words[place][:middle]])

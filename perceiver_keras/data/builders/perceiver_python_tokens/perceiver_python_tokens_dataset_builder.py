@@ -1,7 +1,7 @@
-"""Python's own source code, every byte with the kind of token that Python's tokenizer says it is of: no network.
+"""Python's own source code, every byte with the kind of its token as Python's tokenizer finds it: no network.
 
-`tfds build` takes it from this folder; `perceiver_keras.data.source.open_builder` prepares it on
-first use. The file imports nothing of ours, so that it works in both.
+`tfds build` finds it in this folder; `perceiver_keras.data.store.source.open_builder` prepares it on first use. The
+file imports nothing from this package, so that it works in both.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from collections.abc import Iterator
 import numpy as np
 import tensorflow_datasets as tfds
 
-# Kinds of tokens; "space" is what lies between them.
+# Kinds of tokens; "space" is everything between them.
 TAGS = ("space", "keyword", "name", "number", "string", "comment", "operator")
 _KINDS = {
     tokenize.NUMBER: "number",
@@ -27,7 +27,7 @@ _KINDS = {
 SHARES = {"test": 0.2, "validation": 0.1}  # of the modules, by the hash of their names
 PASSAGE = 192  # bytes at most
 
-# In Python since 3.9 or longer, and in every distribution.
+# In Python since 3.9 or earlier, and in every distribution.
 MODULES = """
 abc argparse ast base64 bdb bisect calendar cmd code codecs colorsys configparser contextlib copy
 csv dataclasses difflib fnmatch fractions functools getopt gettext glob gzip hashlib heapq hmac
@@ -39,13 +39,13 @@ zipapp
 
 
 def tag_bytes(source: str) -> bytes:
-    """One digit a byte of the UTF-8 source: the index in `TAGS` of the token that it is part of."""
+    """One digit per byte of the UTF-8 source: the index in `TAGS` of the kind of its token."""
     lines = source.encode().splitlines(keepends=True)
     starts = np.cumsum([0, *map(len, lines)])
     tags = np.zeros(starts[-1], np.uint8)
 
     def place(row: int, column: int) -> int:
-        # Columns count characters.
+        # The tokenizer's columns count characters, not bytes.
         line = lines[row - 1].decode()
         return int(starts[row - 1]) + len(line[:column].encode())
 
@@ -61,15 +61,14 @@ def tag_bytes(source: str) -> bytes:
 
 
 def passages(source: str) -> Iterator[tuple[bytes, bytes]]:
-    """(text, tags) of whole lines, none of which begins within a string, of at most `PASSAGE` bytes."""
+    """(text, tags) of passages of whole lines, at most `PASSAGE` bytes; none begins within a string."""
     content, tags = source.encode(), tag_bytes(source)
     string = str(TAGS.index("string")).encode()
     text, kinds, place = b"", b"", 0
     for line in content.splitlines(keepends=True):
         end = place + len(line)
-        inside = (
-            place > 0 and tags[place - 1 : place] == string
-        )  # the newline before is the string's
+        # Within a string if the line break before belongs to one.
+        inside = place > 0 and tags[place - 1 : place] == string
         if len(text) + len(line) > PASSAGE or (inside and not text):
             if text.strip():
                 yield text, kinds
@@ -92,7 +91,7 @@ def split_of(name: str) -> str:
 
 
 class Builder(tfds.core.GeneratorBasedBuilder):
-    """Lines of Python's standard library: `text`, and `tags`, one digit a byte."""
+    """Passages of Python's standard library: `text`, and `tags`, one digit per byte."""
 
     VERSION = tfds.core.Version("1.0.0")
     RELEASE_NOTES = {"1.0.0": "First release: splits by module."}

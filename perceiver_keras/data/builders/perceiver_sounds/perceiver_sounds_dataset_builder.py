@@ -9,8 +9,8 @@ import tensorflow_datasets as tfds
 
 from perceiver_keras.data import audio
 
-RATE, SAMPLES = 8000, 5120  # of a sound: 0.64 s
-MOST = 3  # labels of an example; -1 fills up
+RATE, SAMPLES = 8000, 5120  # samples per second and per sound: 0.64 s
+MOST = 3  # labels per example; unused places hold -1
 KINDS = (
     *("low tone", "high tone", "rising chirp", "falling chirp"),
     *("hiss", "rumble", "clicks", "tremolo"),
@@ -18,7 +18,7 @@ KINDS = (
 
 
 def draw(rng: np.random.Generator, kind: str) -> np.ndarray:
-    """One sound of a kind, float64 [SAMPLES], about 0.1 to 0.4 loud, somewhere in the time."""
+    """One sound of a kind, float64 [SAMPLES], silent before and after; its amplitude is about 0.1 to 0.4."""
     length = int(rng.integers(SAMPLES // 2, SAMPLES))
     t = np.arange(length) / RATE
     phase = rng.uniform(0, 2 * np.pi)
@@ -50,7 +50,7 @@ def draw(rng: np.random.Generator, kind: str) -> np.ndarray:
 
 
 class Builder(tfds.core.GeneratorBasedBuilder):
-    """Sounds and what is in them."""
+    """Mixtures of one to three kinds of sound, and which kinds they are."""
 
     VERSION = tfds.core.Version("1.0.0")
     RELEASE_NOTES = {"1.0.0": "First release."}

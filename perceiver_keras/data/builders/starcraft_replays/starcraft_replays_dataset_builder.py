@@ -1,4 +1,4 @@
-"""Moments of the user's replays, as JSON lines, as a TFDS data set."""
+"""Moments of a user's replays as a TFDS data set, read from JSON lines."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ import tensorflow_datasets as tfds
 
 from perceiver_keras.errors import PerceiverError, UsageError
 
-MOST, NUMBERS = 512, 256
+MOST, NUMBERS = 512, 256  # entities per moment, numbers per entity
 
 
 class Builder(tfds.core.GeneratorBasedBuilder):
-    """Units of a moment, which of them is aimed at, and who won."""
+    """The units of a moment, which one the action is aimed at, and whether the acting side won."""
 
     VERSION = tfds.core.Version("1.0.0")
     RELEASE_NOTES = {"1.0.0": "First release."}
     MANUAL_DOWNLOAD_INSTRUCTIONS = """
-    Put train.jsonl, validation.jsonl and test.jsonl into starcraft_replays/, one moment a line:
+    Put train.jsonl, validation.jsonl and test.jsonl into starcraft_replays/, one moment per line:
     {"entities": [[...], ...], "target": 3, "won": 1}.
     """
 
@@ -54,7 +54,11 @@ class Builder(tfds.core.GeneratorBasedBuilder):
 
 
 def moment(record: dict) -> dict:
-    """One line as an example, filled up with zeros."""
+    """One line as an example, padded with zeros.
+
+    Raises:
+      ValueError, KeyError, TypeError: it is not a moment, or too large.
+    """
     rows = np.asarray(record["entities"], np.float32)
     if rows.ndim != 2 or len(rows) > MOST or rows.shape[1] > NUMBERS:
         raise ValueError(f"entities {list(rows.shape)}; at most {MOST} rows of {NUMBERS} numbers")

@@ -1,4 +1,4 @@
-"""Videos of the user's in folders of their classes as a TFDS data set (Kinetics, UCF101)."""
+"""A user's videos, one folder per class (Kinetics, UCF101), as a TFDS data set."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import tensorflow_datasets as tfds
 
 from perceiver_keras.data.video import builder
 
-FRAMES = 16  # of a window, as the released model takes them
-MOST = 16  # windows of a video
+FRAMES = 16  # per window, as the released model takes them
+MOST = 16  # windows per video
 
 
 class Builder(tfds.core.GeneratorBasedBuilder):
@@ -21,7 +21,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     MANUAL_DOWNLOAD_INSTRUCTIONS = """
     Put your videos into video_folder/ as CLASS/VIDEO.mp4 (any format that ffmpeg reads), or as
     SPLIT/CLASS/VIDEO.mp4 with the splits train, validation (or val) and test. Without such folders
-    80, 10 and 10 of a hundred videos are theirs, by a hash of the video's name.
+    a hash of its name puts each video into a split: 80 %, 10 % and 10 % of them.
     """
 
     def _info(self) -> tfds.core.DatasetInfo:

@@ -1,0 +1,177 @@
+"""The check itself, run in this process: what it says of spoilt exports. The fresh process is serving_validator's."""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from tensorflow_serving.apis import prediction_log_pb2
+
+from components import serving_check
+from perceiver_keras import saved_model
+from perceiver_keras.export import export_saved_model
+from perceiver_keras.saved_model import WARMUP_FILE
+from tests import tiny_task as tiny
+
+
+def logs_of(folder):
+    records = tf.data.TFRecordDataset(f"{folder}/{WARMUP_FILE}").as_numpy_iterator()
+    return [prediction_log_pb2.PredictionLog.FromString(record) for record in records]
+
+
+def write_records(folder, records):
+    with tf.io.TFRecordWriter(f"{folder}/{WARMUP_FILE}") as writer:
+        for record in records:
+            writer.write(record if isinstance(record, bytes) else record.SerializeToString())
+
+
+def cause_here(folder):
+    return serving_check.check(folder, 1e-5)["cause"]
+
+
+def test_a_good_export_is_fit(good) -> None:
+    verdict = serving_check.check(good, 1e-5)
+    assert verdict["cause"] is None and verdict["records"] == len(logs_of(good)) == 8
+    assert verdict["load_seconds"] > 0 and verdict["slowest_seconds"] > 0
+
+
+def test_it_knows_by_itself_what_our_package_says() -> None:
+    """It may import nothing of ours, so these are written there again."""
+    for name in ("SIGNATURES", "WARMUP_FILE"):
+        assert getattr(serving_check, name) == getattr(saved_model, name)
+    assert serving_check.MAX_RECORDS == saved_model.MAX_WARMUP_RECORDS
+
+
+# === TensorFlow Serving's six warm-up cases: no file, empty, bad format, too many, unparsable, run failure ===
+
+
+def test_no_warmup_file(copy):
+    os.remove(f"{copy}/{WARMUP_FILE}")
+    assert cause_here(copy) == f"there is no {WARMUP_FILE}, so there is nothing to try it with"
+
+
+def test_empty_warmup_file(copy):
+    write_records(copy, [])
+    assert (
+        "has no request for serving_default, serving_examples, serving_tensors, evaluate"
+        in cause_here(copy)
+    )
+
+
+def test_warmup_file_of_another_format(copy):
+    with open(f"{copy}/{WARMUP_FILE}", "wb") as file:
+        file.write(b'{"instances": [1, 2, 3]}, and some more text')
+    assert "is not a TFRecord file" in cause_here(copy)
+
+
+def test_too_many_records(copy, monkeypatch):
+    assert serving_check.MAX_RECORDS == 1000
+    monkeypatch.setattr(serving_check, "MAX_RECORDS", 8)
+    assert cause_here(copy) is None
+    write_records(copy, (logs_of(copy) * 2)[:9])
+    assert cause_here(copy).endswith("has more than 8 records")
+
+
+@pytest.mark.parametrize("record", [b"\xff\xff\xff", b"", b"\x0a\x00"])
+def test_unparsable_record(copy, record):
+    write_records(copy, [*logs_of(copy), record])
+    assert f"record 8 of {WARMUP_FILE} is not a PredictionLog" in cause_here(copy)
+
+
+def test_run_failure(copy):
+    logs = logs_of(copy)
+    logs[0].predict_log.request.inputs["image_bytes"].CopyFrom(
+        tf.make_tensor_proto([b"no picture"])
+    )
+    write_records(copy, logs)
+    assert cause_here(copy).startswith("serving_default fails on a warm-up request: ")
+
+
+# === Wrong answers, wrong graphs, wrong folders ===
+
+
+def test_one_signature_without_request(copy):
+    kept = [
+        log
+        for log in logs_of(copy)
+        if log.predict_log.request.model_spec.signature_name != "evaluate"
+    ]
+    write_records(copy, kept)
+    assert cause_here(copy) == f"{WARMUP_FILE} has no request for evaluate"
+
+
+def test_an_answer_unlike_the_trainers(copy):
+    good = logs_of(copy)
+
+    def with_answer(change):
+        logs = [
+            prediction_log_pb2.PredictionLog.FromString(log.SerializeToString()) for log in good
+        ]
+        outputs = logs[0].predict_log.response.outputs
+        outputs["probabilities"].CopyFrom(
+            tf.make_tensor_proto(change(tf.make_ndarray(outputs["probabilities"])))
+        )
+        write_records(copy, logs)
+        return cause_here(copy)
+
+    assert with_answer(lambda p: p * np.float32(1 + 1e-6)) is None
+    assert "differs by" in with_answer(lambda p: p * np.float32(1 + 1e-4))
+    assert "differs by" in with_answer(lambda p: p * np.float32("nan"))
+    assert "shape" in with_answer(lambda p: p[0])
+    assert "is float32, the trainer's was float64" in with_answer(lambda p: p.astype(np.float64))
+    logs = logs_of(copy)
+    logs[0] = good[0]
+    logs[0].predict_log.response.outputs["label"].CopyFrom(tf.make_tensor_proto([b"mauve"]))
+    write_records(copy, logs)
+    assert "label is [b'" in cause_here(copy) and "mauve" in cause_here(copy)
+    del logs[0].predict_log.response.outputs["label"]
+    write_records(copy, logs)
+    assert "serving_default answers ['label', 'probabilities'], the trainer" in cause_here(copy)
+
+
+def test_another_models_weights(copy, tmp_path):
+    other = export_saved_model(tiny.TASK, tiny.CONFIG, tiny.model(seed=1), str(tmp_path / "other"))
+    shutil.rmtree(f"{copy}/variables")
+    shutil.copytree(f"{other}/variables", f"{copy}/variables")
+    assert "the trainer's" in cause_here(
+        copy
+    )  # a label or a probability, whichever is looked at first
+
+
+def test_a_missing_signature(tmp_path) -> None:
+    module = tf.Module()
+    module.f = tf.function(lambda x: {"y": x}, input_signature=[tf.TensorSpec([None])])
+    tf.saved_model.save(module, str(tmp_path / "m"), signatures=module.f)
+    assert "lacks the signature serving_examples" in cause_here(str(tmp_path / "m"))
+
+
+def test_a_graph_that_is_garbage(copy) -> None:
+    with open(f"{copy}/saved_model.pb", "wb") as file:
+        file.write(b"\xff" * 64)
+    assert "doesn't load" in cause_here(copy)
+
+
+finite = hnp.arrays(np.float32, (2, 3), elements=st.floats(-1e3, 1e3, width=32))
+
+
+@given(finite, finite)
+def test_floats_may_differ_by_the_tolerance_of_themselves_and_of_the_largest(wanted, noise) -> None:
+    tolerance = 1e-3
+    got = (wanted + noise * 1e-3).astype(np.float32)
+    slack = tolerance * (np.abs(wanted.astype(np.float64)) + np.abs(wanted).max())
+    ratio = np.abs(got.astype(np.float64) - wanted) / np.where(slack, slack, 1e-300)
+    if not 0.999 < ratio.max() < 1.001:  # float32 rounds what lies on the border
+        assert (serving_check.compare(got, wanted, tolerance) is None) == (ratio.max() < 1)
+
+
+def test_what_is_not_finite_must_be_so_in_the_same_places() -> None:
+    wanted = np.array([1.0, np.nan, np.inf], np.float32)
+    assert serving_check.compare(wanted.copy(), wanted, 1e-5) is None
+    for got in ([np.nan, 1.0, np.inf], [1.0, np.nan, -np.inf], [1.0, 2.0, np.inf]):
+        assert "differs by" in serving_check.compare(np.array(got, np.float32), wanted, 1e-5)

@@ -1,0 +1,106 @@
+"""Pairs of folders in the benchmarks' own layouts, and the messages about other layouts."""
+
+from __future__ import annotations
+
+import pytest
+
+from perceiver_keras.data.flow import folders
+from perceiver_keras.errors import UsageError
+from tests.data.flow.flow_files import Maker
+
+
+def touch(root, *names):
+    for name in names:
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"")
+    return root
+
+
+def sintel_files(sequence, *numbers):
+    frames = [
+        f"training/{p}/{sequence}/frame_{n:04}.png" for p in ("clean", "final") for n in numbers
+    ]
+    flows = [f"training/flow/{sequence}/frame_{n:04}.flo" for n in numbers[:-1]]
+    return *frames, *flows
+
+
+def test_sintel_is_each_sequence_s_neighbours(tmp_path):
+    touch(tmp_path, *sintel_files("bamboo_1", 1, 2), *sintel_files("alley_1", *range(9, 12)))
+    touch(tmp_path, "training/occlusions/alley_1/frame_0009.png", "training/.DS_Store")
+    found = folders.sintel(tmp_path, "final")
+    assert [pair.name for pair in found] == [
+        *("alley_1/frame_0009", "alley_1/frame_0010", "bamboo_1/frame_0001")
+    ]
+    first = found[0]
+    training = tmp_path / "training"
+    assert first.group == "alley_1"
+    assert first.frame1 == training / "final/alley_1/frame_0009.png"
+    assert first.frame2 == training / "final/alley_1/frame_0010.png"
+    assert first.flow == training / "flow/alley_1/frame_0009.flo"
+    assert first.occluded == training / "occlusions/alley_1/frame_0009.png"
+    assert first.invalid is None and found[1].occluded is None
+    assert folders.sintel(training, "clean")[2].frame1 == training / "clean/bamboo_1/frame_0001.png"
+
+
+def test_kitti_is_frame_10_and_11(tmp_path):
+    for number in (0, 1):
+        names = [f"image_2/{number:06}_{i}.png" for i in (10, 11)]
+        touch(tmp_path / "training", *names, f"flow_occ/{number:06}_10.png")
+    touch(tmp_path, "training/flow_noc/000001_10.png", "testing/image_2/000000_10.png")
+    found = folders.kitti_2015(tmp_path)
+    assert [(p.name, p.group) for p in found] == [
+        ("000000_10", "kitti-2015"),
+        ("000001_10", "kitti-2015"),
+    ]
+    training = tmp_path / "training"
+    assert found[1].frame2 == training / "image_2/000001_11.png"
+    assert found[1].flow == training / "flow_occ/000001_10.png"
+    assert [p.visible for p in found] == [None, training / "flow_noc/000001_10.png"]
+
+
+def test_another_layout_is_said_with_what_was_found(tmp_path):
+    wrong = touch(tmp_path / "wrong", "a/b.png", "c.txt")
+    with pytest.raises(
+        UsageError, match=r"wrong: expected training/clean/SEQUENCE.*; found a/, c.txt\."
+    ):
+        folders.sintel(wrong, "clean")
+    with pytest.raises(UsageError, match=r"wrong: expected training/image_2.*; found a/, c.txt\."):
+        folders.kitti_2015(wrong)
+    with pytest.raises(UsageError, match="nowhere does not exist; expected a folder with training"):
+        folders.kitti_2015(tmp_path / "nowhere")
+    with pytest.raises(UsageError, match="c.txt is not a folder"):
+        folders.sintel(wrong / "c.txt", "clean")
+    (tmp_path / "empty/training/clean/a").mkdir(parents=True)
+    (tmp_path / "empty/training/flow").mkdir()
+    with pytest.raises(UsageError, match="clean/a has 0 frames, but a pair needs two"):
+        folders.sintel(tmp_path / "empty", "clean")
+
+
+def test_a_missing_file_is_named(tmp_path):
+    touch(tmp_path / "s", *sintel_files("alley_1", 1, 2, 3))
+    (tmp_path / "s/training/flow/alley_1/frame_0002.flo").unlink()
+    with pytest.raises(UsageError, match="flow/alley_1/frame_0002.flo is missing"):
+        folders.sintel(tmp_path / "s", "clean")
+    touch(tmp_path / "k/training", "image_2/000007_10.png", "flow_occ/000007_10.png")
+    with pytest.raises(UsageError, match="image_2/000007_11.png is missing for pair 7"):
+        folders.kitti_2015(tmp_path / "k")
+
+
+def test_what_a_folder_may_lack(tmp_path):
+    make = Maker(tmp_path)
+    make.picture("1.png")
+    with pytest.raises(UsageError, match="found 1.png"):
+        list(folders.pairs_of_folder(tmp_path))
+    make.flow("1.flo")
+    with pytest.raises(UsageError, match="1.flo lacks its two frames"):
+        list(folders.pairs_of_folder(tmp_path))
+    make.path("x/im0.png").write_bytes(b"")
+    with pytest.raises(UsageError, match="im1.png is missing"):
+        list(folders.autoflow(tmp_path))
+    with pytest.raises(UsageError, match="does not exist"):
+        list(folders.flying_things3d(tmp_path / "none", "clean", "TRAIN"))
+    (tmp_path / "s/training/clean/empty").mkdir(parents=True)
+    (tmp_path / "s/training/flow").mkdir()
+    with pytest.raises(UsageError, match="empty has 0 frames"):
+        folders.sintel(tmp_path / "s", "clean")

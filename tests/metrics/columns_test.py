@@ -1,0 +1,45 @@
+"""Metrics over columns: the same numbers from columns as from targets and outputs."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from perceiver_keras.metrics.columns import ColumnMetric, ColumnRatio, of_outputs
+
+
+def test_a_ratio_of_columns_is_the_ratio_of_their_sums():
+    rng = np.random.default_rng(0)
+    targets, outputs = rng.normal(size=(2, 7, 3)).astype(np.float32)
+
+    def columns(targets, outputs):
+        return tf.stack([tf.reduce_sum(tf.abs(targets - outputs), -1), tf.ones(len(targets))], -1)
+
+    (training,) = of_outputs([ColumnRatio(0, 1, "error")], columns)
+    tfma = ColumnRatio.from_config(training.get_config())
+    assert training.takes_outputs and not tfma.takes_outputs
+    assert float(training.result()) == 0.0
+    for part in (slice(0, 2), slice(2, 7)):
+        training.update_state(targets[part], outputs[part])
+        tfma.update_state(np.array([b"\x00\xff"] * 2), columns(targets[part], outputs[part]))
+    expected = np.abs(targets.astype(np.float64) - outputs).sum() / 7
+    np.testing.assert_allclose([training.result(), tfma.result()], expected, rtol=1e-6)
+
+
+def test_a_small_row_is_not_lost_among_millions():
+    """float32 would stay at 2^24: the next odd number is not one."""
+    metric = ColumnRatio(0, 1, "mean")
+    metric.update_state(None, [[2.0**24, 1.0]])
+    for _ in range(8):
+        metric.update_state(None, [[1.0, 0.0]])
+    assert float(metric.result()) == 2.0**24 + 8
+
+
+def test_a_metric_must_say_how_columns_are_added():
+    class Unfinished(ColumnMetric):
+        def result(self):
+            return 0.0
+
+    with pytest.raises(TypeError, match="Unfinished must say how columns are added"):
+        Unfinished(name="none").update_state(None, tf.zeros([1, 2]))

@@ -1,0 +1,68 @@
+"""Files of sound and videos in, answers and pictures out."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from perceiver_keras.data import audio
+from perceiver_keras.data.video.clips import to_mp4
+from perceiver_keras.tasks.audio_classification import predict
+from perceiver_keras.tasks.audio_classification.model import AudioClassifier
+from perceiver_keras.tasks.audio_classification.presets import TINY
+from tests.tasks.audio_classification.sounds import SEEING, wav
+
+
+@pytest.fixture(scope="module")
+def model():
+    return AudioClassifier.from_preset("tiny")
+
+
+def test_answers_from_files(model, tmp_path):
+    path = tmp_path / "a.wav"
+    path.write_bytes(wav(16_000, 16_000))
+    (asked,) = predict.requests([str(path)])
+    (answer,) = model.answer([asked.content], top=3)
+    assert model.classify([path], top=3) == [answer]
+    (tmp_path / "b.mp3").write_bytes(b"no sound")
+    (asked,) = predict.requests([str(tmp_path / "b.mp3")])
+    assert "ffmpeg can't read it" in asked.error
+    figure = predict.picture([wav()], [], [answer])
+    figure.canvas.draw()
+    assert answer[0]["label"] in figure.axes[0].get_title()
+
+
+def test_a_video_is_asked_about_by_its_sound_or_whole(tmp_path):
+    tone = 0.5 * np.sin(np.arange(8 * 1920) / 20)
+    path = tmp_path / "a.mp4"
+    path.write_bytes(to_mp4(np.full((8, 16, 16, 3), 0.5), tone, 48_000))
+    (asked,) = predict.requests([str(path)])
+    assert asked.error == "" and len(asked.content.frames) == 8
+    seen = predict.pack([asked.content, asked.content])
+    assert {name: value.shape for name, value in seen.items()} == {
+        "frames_bytes": (2, 8),
+        "audio_bytes": (2,),
+    }
+    heard = predict.pack([asked.content, wav()])  # not all of them have frames
+    assert heard.keys() == {"audio_bytes"} and heard["audio_bytes"][1] == wav()
+    back = audio.decode_whole(tf.constant(heard["audio_bytes"][0]), 48_000).numpy()
+    assert np.corrcoef(back[2000:9000], tone[2000:9000])[0, 1] > 0.9
+
+
+def test_the_report_of_a_model_that_takes_samples_shows_spectrograms():
+    model = AudioClassifier(SEEING.model).build_all()
+    inputs = {
+        "audio": tf.constant(np.random.default_rng(0).uniform(-1, 1, (2, 1280, 1)), tf.float32),
+        "image": tf.zeros([2, 4, 16, 16, 3]),
+    }
+    truth = tf.one_hot([1, 5], 8)
+    names = [f"kind {i}" for i in range(8)]
+    figures = predict.report(model, inputs, truth, SEEING, names)
+    sounds, scores = figures.values()
+    assert [axes.images[0].get_array().shape for axes in sounds.axes] == [
+        (64, 5)
+    ] * 2  # bins, windows
+    for axes, true in zip(sounds.axes, ("kind 1", "kind 5"), strict=True):
+        assert true in axes.get_title()
+    assert len(scores.axes[0].get_yticklabels()) == TINY.model.num_classes

@@ -1,0 +1,69 @@
+"""Which files a user's words name."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+
+from perceiver_keras.errors import UsageError
+from perceiver_keras.tasks.contract import requests
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name in ("b.png", "a.png", ".hidden", "c.txt"):
+        (tmp_path / name).write_bytes(name.encode())
+    (tmp_path / "inner").mkdir()
+    (tmp_path / "inner" / "d.png").write_bytes(b"d")
+    return tmp_path
+
+
+def names(found: list[str]) -> list[str]:
+    return [Path(name).name for name in found]
+
+
+def test_files_stay_in_order_and_folders_and_globs_are_sorted(folder: Path) -> None:
+    asked = [str(folder / "c.txt"), str(folder), str(folder / "*.png"), str(folder / "**/d.*")]
+    expected = ["c.txt", "a.png", "b.png", "c.txt", "a.png", "b.png", "d.png"]
+    assert names(requests.expand(asked)) == expected
+
+
+def test_a_file_whose_name_looks_like_a_glob_is_a_file(folder: Path) -> None:
+    (folder / "[1].png").write_bytes(b"x")
+    assert names(requests.expand([str(folder / "[1].png")])) == ["[1].png"]
+
+
+def test_a_missing_file_is_left_to_be_named_with_the_unreadable_ones(folder: Path) -> None:
+    [missing] = requests.expand([str(folder / "none.png")])
+    assert requests.read(missing) == requests.Request(missing, None, "No such file or directory")
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        (["https://example.org/a.png"], "curl -O https://example.org/a.png"),
+        (["gs://bucket/a.png"], "URL"),
+        (["{}/*.gif"], "matches no file"),
+        (["{}/void"], "has no files"),
+        (["-", "-"], "only once"),
+        ([], "at least one"),
+    ],
+)
+def test_what_names_nothing_is_an_error(folder: Path, asked: list[str], words: str) -> None:
+    (folder / "void").mkdir()
+    with pytest.raises(UsageError) as raised:
+        requests.expand([name.format(folder) for name in asked])
+    assert words in str(raised.value)
+
+
+def test_contents(folder: Path, monkeypatch) -> None:
+    assert requests.read(str(folder / "a.png")).content == b"a.png"
+    (folder / "empty").touch()
+    assert requests.read(str(folder / "empty")).error == "empty"
+    assert requests.read(str(folder / "inner")).error == "Is a directory"
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"\x00\xff")))
+    assert requests.read("-").content == b"\x00\xff"
+    monkeypatch.setattr(requests, "MOST_BYTES", 3)
+    assert "larger" in requests.read(str(folder / "a.png")).error

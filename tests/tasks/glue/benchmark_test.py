@@ -1,0 +1,48 @@
+"""The paper's values for GLUE: claimed averages, and development sets read from TFDS."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tensorflow_datasets as tfds
+
+from perceiver_keras import reproduce
+from perceiver_keras.config_tree import override
+from perceiver_keras.data.text.glue import task_named
+from perceiver_keras.errors import UsageError
+from perceiver_keras.tasks.glue import submission
+from perceiver_keras.tasks.glue.metrics import column_metrics
+from perceiver_keras.tasks.glue.presets import PRESETS
+from tests.tasks.glue.small import CONFIG, model_of
+
+
+def test_claimed_averages_are_the_means_of_the_claimed_values():
+    """MNLI's two count as one, as `glue_average` does it."""
+    for name, benchmark in reproduce.benchmarks().items():
+        if benchmark.task != "glue":
+            continue
+        config = PRESETS[benchmark.model].config
+        if len(benchmark.claimed) > 2:
+            claimed = dict(benchmark.claimed)
+            average = claimed.pop("glue_average")
+            mnli = [claimed.pop(key) for key in list(claimed) if key.startswith("mnli")]
+            assert np.mean([*claimed.values(), np.mean(mnli)]) == pytest.approx(average, abs=6e-5)
+            assert claimed.keys() <= {metric.name for metric in column_metrics(config)}
+        else:
+            task = name.removeprefix("glue-")
+            config = override(config, f'model.tasks=["{task}"]', "data.mismatched=true")
+            names = {metric.name for metric in column_metrics(config)}
+            assert benchmark.claimed.keys() <= names
+
+
+def test_a_benchmark_reads_tfds_s_development_sets(tmp_path, monkeypatch):
+    monkeypatch.setattr(submission.source, "open_builder", lambda name, _: tfds.builder(name))
+    with tfds.testing.mock_data(num_examples=2):
+        protocol = reproduce.get("glue-rte").open(tmp_path, {})
+        assert [protocol.group(key) for key in protocol.keys] == ["rte"] * len(protocol.keys)
+        config = override(CONFIG, 'model.tasks=["rte"]')
+        rows = protocol.rows(model_of(config), config, protocol.keys)
+    assert rows.shape == (len(protocol.keys), 4)
+    assert set(rows[:, 0]) == {task_named("rte").number}
+    with pytest.raises(UsageError, match="answer cola, but not rte"):
+        protocol.rows(None, override(CONFIG, 'model.tasks=["cola"]'), protocol.keys)

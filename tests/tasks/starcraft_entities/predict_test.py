@@ -1,0 +1,81 @@
+"""JSON files of sets in; targets and pictures out."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from perceiver_keras.config_tree import override
+from perceiver_keras.errors import UsageError
+from perceiver_keras.tasks.starcraft_entities import predict
+from perceiver_keras.tasks.starcraft_entities.model import EntityEncoder
+from perceiver_keras.tasks.starcraft_entities.presets import TINY
+
+RNG = np.random.default_rng(0)
+SETS = [RNG.uniform(size=(n, 9)).astype(np.float32) for n in (4, 7, 1)]
+
+
+@pytest.fixture(scope="module")
+def model():
+    return EntityEncoder.from_preset("tiny")
+
+
+def test_files_of_one_set_or_several(tmp_path, model):
+    one, several, bad = (tmp_path / f"{name}.json" for name in ("one", "several", "bad"))
+    one.write_text(json.dumps(SETS[0].tolist()))
+    sets = [{"entities": SETS[0].tolist()}, {"entities": SETS[1].tolist(), "mask": [1] * 6 + [0]}]
+    several.write_text(json.dumps([*sets, {"entities": []}]))
+    bad.write_text("{")
+    found = list(predict.requests([str(one), str(several), str(bad)]))
+    assert [request.name.split("/")[-1] for request in found] == [
+        *("one.json", "several.json#0", "several.json#1", "several.json#2", "bad.json")
+    ]
+    assert [len(r.content) for r in found[:3]] == [4, 4, 6]
+    assert "list of rows" in found[3].error and "not JSON" in found[4].error
+    answers = model.answer([r.content for r in found[:3]], top=2)
+    assert [set(a) for a in answers[0]] == [{"label", "score"}] * 2
+    outputs = {k: v[0] for k, v in model.serve_contents([SETS[0]]).items()}
+    figure = predict.picture([], [outputs], [])
+    figure.canvas.draw()
+    heights = [bar.get_height() for bar in figure.axes[0].patches]
+    np.testing.assert_allclose(heights, outputs["pointer"], rtol=1e-6)
+    assert figure.axes[0].get_title() == f"wins {outputs['winning']:.0%}"
+
+
+def test_sets_are_padded_to_the_largest():
+    packed = predict.pack(SETS)
+    assert packed["entities"].shape == (3, 7, 9)
+    assert packed["mask"].sum(1).tolist() == [4, 7, 1]
+    for row, one in enumerate(SETS):
+        np.testing.assert_array_equal(packed["entities"][row, : len(one)], one)
+        assert not packed["entities"][row, len(one) :].any()
+    with pytest.raises(UsageError, match="different numbers of columns"):
+        predict.pack([SETS[0], SETS[1][:, :5]])
+
+
+def test_answers_are_rows_by_their_chance_and_no_padding():
+    outputs = {"pointer": np.array([[0.1, 0.7, 0.2, 0.0]])}
+    assert predict.answers(outputs, None, 9) == [
+        [
+            {"label": "entity 1", "score": 0.7},
+            {"label": "entity 2", "score": 0.2},
+            {"label": "entity 0", "score": 0.1},
+        ]
+    ]
+
+
+def test_the_report_marks_right_and_wrong_targets(model):
+    inputs = {
+        "entities": tf.constant(SETS[1][None, :, :].repeat(2, 0)),
+        "mask": tf.ones([2, 7], tf.int64),
+    }
+    guess = int(model(inputs)["pointer"][0].numpy().argmax())
+    targets = {"target": tf.constant([guess, (guess + 1) % 7]), "won": tf.constant([1, 0])}
+    figures = predict.report(model, inputs, targets, TINY, None)
+    titles = [axes.get_title() for axes in figures["Battlefields"].axes]
+    assert titles == ["right", "wrong"]
+    unnamed = override(TINY, 'model.features=["a", "b", "c", "d", "e", "f", "g", "h", "i"]')
+    assert "Battlefields" not in predict.report(model, inputs, targets, unnamed, None)
