@@ -2,11 +2,11 @@
 
     import perceiver_keras as pk
 
-    model = pk.load("FOLDER")                                # a folder that training wrote
+    model = pk.load("FOLDER")                                # written by training
     model = pk.ImageClassifier.from_preset("imagenet_fourier_position_encoding")
     pk.list_presets("image_classification")
 
-Importing the package imports nothing heavy: TensorFlow comes with the first name that needs it.
+Importing the package is fast: TensorFlow is imported by the first name that needs it.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from perceiver_keras import moved
 
 __version__ = "0.1.0"
 
-# Google's libraries say so at every import; TFX 1.15 has no wheels for a newer Python.
+# Google's libraries repeat this warning at every import; TFX 1.15 has no wheels for a newer Python.
 warnings.filterwarnings("ignore", ".*non-supported Python version.*", FutureWarning)
 
 moved.install()
 
-# Public name -> (module, attribute); an attribute of None is the module itself.
+# Public name -> (module, attribute); if the attribute is None, the module itself.
 _LAZY = {
     "load": ("perceiver_keras.tasks.model", "load"),
     "list_presets": ("perceiver_keras.tasks.presets", "list_presets"),

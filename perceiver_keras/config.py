@@ -1,6 +1,6 @@
-"""Typed, frozen settings: the stages of the model, the data, the training and the gate.
+"""Typed, frozen settings: the stages of the model, the data, training, and the gate.
 
-A configuration is a tree of frozen dataclasses; `config_tree.py` turns it into JSON and back and changes it by dotted
+A configuration is a tree of frozen dataclasses; `config_tree.py` converts it to JSON and back and applies dotted
 overrides. Names follow the paper: `num_latents` N, `latent_dim` D, input channels C, query channels Q.
 """
 
@@ -22,7 +22,9 @@ class LearnedPosition:
 
     channels: int
     init_scale: float = 0.02
-    project_dim: int | None = None  # channels of a Linear after it, where the official code has one
+    project_dim: int | None = (
+        None  # channels of a Linear that follows, where the official code has one
+    )
 
 
 @frozen()
@@ -33,14 +35,14 @@ class FourierPosition:
     max_resolution: tuple[int, ...] | None = None  # None: the size of the grid itself
     concat_pos: bool = True
     sine_only: bool = False
-    arithmetic: Literal["exact", "official", "port"] = "exact"  # roundings: see layers/fourier.py
+    arithmetic: Literal["exact", "official", "port"] = "exact"  # of rounding: see layers/fourier.py
     project_dim: int | None = None
 
 
 Position = LearnedPosition | FourierPosition
 
 
-# === What turns a picture into [B, M, C] (docs/architecture.md, Preprocess) ===
+# === Stems: from a picture to [B, M, C] (docs/architecture.md, Preprocess) ===
 
 
 @frozen()
@@ -64,7 +66,7 @@ class ConvStem:
 
     channels: int = 64
     num_layers: int = 1
-    padding: Literal["same", "port"] = "same"  # the PyTorch port pads evenly, and pools without
+    padding: Literal["same", "port"] = "same"  # "port": symmetric, and no padding in the pooling
 
 
 @frozen()
@@ -84,7 +86,7 @@ Stem = PixelStem | Conv1x1Stem | ConvStem | PatchStem
 
 @frozen()
 class EncodeConfig:
-    """Cross-attention of the input array into N latents of D channels (paper, section 3.1)."""
+    """Cross-attention from N latents of D channels to the input array (paper, section 3.1)."""
 
     num_latents: int
     latent_dim: int
@@ -101,7 +103,7 @@ class EncodeConfig:
 
 @frozen()
 class ProcessConfig:
-    """Self-attention among the latents; the layers of one block are shared by all `num_blocks` blocks."""
+    """Self-attention among the latents; all `num_blocks` blocks share the layers of one block."""
 
     num_self_attention_layers: int
     num_self_attention_heads: int
@@ -115,7 +117,7 @@ class ProcessConfig:
 
 @frozen()
 class DecodeConfig:
-    """Cross-attention of queries into the latents, then a Linear to the output channels."""
+    """Cross-attention from the queries to the latents, then a Linear to the output channels."""
 
     num_cross_attention_heads: int = 1
     qk_dim: int | None = None
@@ -131,13 +133,15 @@ class DecodeConfig:
 
 @frozen()
 class PerceiverConfig:
-    """Encode, process, decode; every task's model configuration extends this."""
+    """Encode, process and decode; the model configuration of every task extends this class."""
 
     encode: EncodeConfig
     process: ProcessConfig
     decode: DecodeConfig
-    activation: Literal["gelu_tanh", "gelu"] = "gelu_tanh"  # official; "gelu": the port's exact one
-    attention_memory_mb: int = 256  # logits larger than this are computed in chunks
+    activation: Literal["gelu_tanh", "gelu"] = (
+        "gelu_tanh"  # the official form; "gelu": the port's exact form
+    )
+    attention_memory_mb: int = 256  # logits that need more are computed in chunks
 
 
 # === Around the model ===
@@ -145,18 +149,18 @@ class PerceiverConfig:
 
 @frozen()
 class DataConfig:
-    """Where examples come from and how they are batched."""
+    """Where the examples come from, and how they are batched."""
 
     dataset: str  # a TFDS name, `name/config:version`
-    data_dir: str | None = None  # None: TFDS's own default
+    data_dir: str | None = None  # None: see `source.data_folder`
     train_split: str = "train"
     validation_split: str = "validation"
     test_split: str = "test"
-    max_examples: int | None = None  # at most this many of each split
+    max_examples: int | None = None  # at most this many per split
     batch_size: int = 64
     shuffle_buffer: int = 10_000  # encoded examples, never decoded tensors
-    documents_per_example: int = 1  # stored examples that training joins into one, for texts
-    max_corrupt_share: float = 0.0  # more corrupt records than this share stop the run
+    documents_per_example: int = 1  # how many stored examples training joins into one, for texts
+    max_corrupt_share: float = 0.0  # the run stops if the share of corrupt records is larger
 
 
 @frozen()
@@ -165,42 +169,42 @@ class TrainConfig:
 
     steps: int
     learning_rate: float
-    init: str | None = None  # weights to start from, or "local": see warm_start.py
+    init: str | None = None  # weights to start from, or "local": see training/warm_start.py
     warmup_steps: int = 0
     schedule: Literal["cosine", "constant", "constant_then_cosine"] = "cosine"
     optimizer: Literal["lamb", "adamw"] = "lamb"
-    weight_decay: float = 0.0  # not on biases, norms
+    weight_decay: float = 0.0  # not applied to biases and norms
     beta_1: float = 0.9
     beta_2: float = 0.999
     epsilon: float = 1e-6
-    clip_norm: float | None = None  # global norm
+    clip_norm: float | None = None  # of the gradients' global norm
     ema_decay: float = 0.0  # 0: no moving average of the weights
     gradient_accumulation: int = 1
     label_smoothing: float = 0.0
     precision: Literal["float32", "mixed_bfloat16"] = "float32"
     jit_compile: Literal["auto", "on", "off"] = "auto"  # auto: XLA on GPU and TPU
     strategy: Literal["auto", "none", "mirrored", "multi_worker", "tpu"] = "auto"
-    deterministic: bool = False  # TensorFlow's op determinism: the same bits every time, slower
+    deterministic: bool = False  # TensorFlow's op determinism: the same bits every time, but slower
     seed: int = 0
     log_every: int = 50
     evaluate_every: int = 500
     checkpoint_every: int = 500
     keep_checkpoints: int = 3
-    search: dict[str, tuple[float, ...]] = field(default_factory=dict)  # pipeline/search.py
+    search: dict[str, tuple[float, ...]] = field(default_factory=dict)  # see pipeline/search.py
 
 
 @frozen()
 class EvaluateConfig:
-    """The gate: a model is blessed at or above every threshold and not worse than the last blessed one."""
+    """The gate: a model is blessed if it reaches every threshold and is not worse than the last blessed model."""
 
-    thresholds: dict[str, float] = field(default_factory=dict)  # metric -> least value
-    allowed_drop: float = 0.0  # against the last blessed model
+    thresholds: dict[str, float] = field(default_factory=dict)  # metric -> limit
+    allowed_drop: float = 0.0  # compared with the last blessed model
     batch_size: int = 64
 
 
 @frozen()
 class TaskConfig:
-    """All of one run. Each task narrows `model` (and `data` where it needs more) to its own type."""
+    """All settings of a run. Each task narrows `model`, and other fields where it needs more, to its own type."""
 
     data: DataConfig
     model: PerceiverConfig

@@ -1,7 +1,7 @@
-"""Trees of settings: to JSON and back, changed by dotted overrides, with unknown keys and wrong types refused.
+"""Trees of settings: to JSON and back, and dotted overrides; unknown keys and wrong types are errors.
 
-    override(config, "train.steps=500")      # a changed copy
-    from_json(type(config), to_json(config)) # the same again
+override(config, "train.steps=500")      # a changed copy
+from_json(type(config), to_json(config)) # an equal copy
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Config = TypeVar("Config")
 
 
 def to_dict(config: Any) -> dict[str, Any]:
-    """Plain containers. A field that may hold one of several classes carries its class name as `kind`."""
+    """As plain containers. If a field allows several classes, its dictionary has the class's name as `kind`."""
     hints = typing.get_type_hints(type(config))
     result = {}
     for f in dataclasses.fields(config):
@@ -39,7 +39,7 @@ def to_dict(config: Any) -> dict[str, Any]:
 
 
 def from_dict(cls: type[Config], values: Mapping[str, Any], *, path: str = "") -> Config:
-    """The inverse of `to_dict`; raises `UsageError` on an unknown or missing key or a wrong type."""
+    """The inverse of `to_dict`; raises `UsageError` for an unknown or missing key or a wrong type."""
     if not isinstance(values, Mapping):
         raise UsageError(f"{path or 'config'}: expected an object with keys, got {values!r}.")
     hints = typing.get_type_hints(cls)
@@ -60,20 +60,22 @@ def from_dict(cls: type[Config], values: Mapping[str, Any], *, path: str = "") -
 
 
 def tagged(config: Any) -> dict[str, Any]:
-    """`to_dict` of one of several possible classes, with its name as `kind`."""
+    """`to_dict` with the class's name as `kind`, for a field that allows several classes."""
     return {"kind": type(config).__name__} | to_dict(config)
 
 
 def untagged(hint: Any, value: Any, path: str) -> Any:
-    """The inverse of `tagged` for a union of dataclasses; a dataclass of the union passes through."""
+    """The inverse of `tagged`, for a union of dataclasses; an instance of one of them is returned as it is."""
     return _coerce(value, hint, path)
 
 
 def to_json(config: Any) -> str:
+    """JSON with sorted keys."""
     return json.dumps(to_dict(config), indent=2, sort_keys=True)
 
 
 def from_json(cls: type[Config], text: str) -> Config:
+    """The inverse of `to_json`; raises `UsageError` for invalid JSON, and as `from_dict`."""
     try:
         values = json.loads(text)
     except json.JSONDecodeError as error:
@@ -87,7 +89,10 @@ def from_json(cls: type[Config], text: str) -> Config:
 def override(config: Config, *assignments: str) -> Config:
     """A copy of `config` with dotted assignments applied, e.g. `override(c, "train.steps=500")`.
 
-    Values are JSON where they parse as JSON, plain strings otherwise; keys may be spelled with `-`.
+    Values are read as JSON if they are valid JSON, else as strings; keys may be spelled with `-`.
+
+    Raises:
+      UsageError: there is no such key, or the value has the wrong type.
     """
     for assignment in assignments:
         key, equals, text = assignment.partition("=")
@@ -104,7 +109,7 @@ def override(config: Config, *assignments: str) -> Config:
 
 
 def merge(config: Config, values: Mapping[str, Any]) -> Config:
-    """A copy of `config` with a (partial) tree of values, as `--config FILE` gives it, laid over it."""
+    """A copy of `config` with the values of a partial tree, such as `--config FILE` holds; raises as `from_dict`."""
     return from_dict(type(config), _merge_trees(to_dict(config), values))
 
 
@@ -146,7 +151,7 @@ def _dataclass_choices(hint: Any) -> list[type]:
 
 
 def _coerce(value: Any, hint: Any, path: str) -> Any:
-    """`value` as the annotated type, or a `UsageError` that names the field, the value and the type."""
+    """`value` as the annotated type; raises `UsageError` with the field, the value and the expected type."""
     if typing.get_origin(hint) in (Union, types.UnionType):
         return _coerce_union(value, hint, path)
     if dataclasses.is_dataclass(hint):
@@ -165,7 +170,7 @@ def _coerce(value: Any, hint: Any, path: str) -> Any:
         return {str(k): _coerce(v, item, f"{path}.{k}") for k, v in value.items()}
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
-    if type(value) is hint:  # not isinstance: true is no int
+    if type(value) is hint:  # not isinstance: True is an instance of int
         return value
     raise UsageError(f"{path}: expected {_spell(hint)}, got {value!r}.")
 

@@ -1,4 +1,4 @@
-"""Errors that a user can act on: one line that says what was wrong and what to do."""
+"""Errors that a user can act on: one line that says what is wrong and what to do."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 
 class PerceiverError(Exception):
-    """Something failed for a reason the user can mend. The command line exits with 1."""
+    """Something failed for a reason that the user can fix. The command line exits with 1."""
 
 
 class UsageError(PerceiverError):
@@ -15,7 +15,7 @@ class UsageError(PerceiverError):
 
 
 def nearest(name: str, options: Iterable[str]) -> str:
-    """A sentence that names the option closest to `name`, or lists a few, to end an error message."""
+    """A sentence to end an error message: the option closest to `name`, or else a few options; "" without options."""
     options = sorted(options)
     close = difflib.get_close_matches(name, options, n=1, cutoff=0.5)
     if close:

@@ -1,4 +1,4 @@
-"""The figures of a model on a finite dataset: the task's loss and metrics, each example counted once."""
+"""Evaluation: the task's loss and metrics of a model on a finite dataset, each example counted once."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from perceiver_keras.tasks.task import Task
 
 
 class Evaluator:
-    """Evaluates one model again and again without tracing again.
+    """Evaluates one model repeatedly without tracing again.
 
-    Its metrics are its own, so evaluating in the middle of training changes nothing there. It runs on one device,
-    in a distributed run on each worker by itself: sums over unequal last batches need no exchange.
+    It has its own metrics, so evaluating in the middle of training does not affect those of training. It runs on one
+    device; in a distributed run, each worker evaluates by itself, so that a smaller last batch needs no exchange.
     """
 
     def __init__(self, task: Task, config: TaskConfig, model: keras.Model):
@@ -28,7 +28,7 @@ class Evaluator:
         self._mean_loss = keras.metrics.Mean(name="loss")
 
     def __call__(self, dataset: tf.data.Dataset) -> dict[str, float]:
-        """dataset: finite, of (inputs, targets) batches -> {"loss": mean over examples, metric: value}.
+        """{"loss": the mean over examples, and each metric's value by name} on a finite dataset of (inputs, targets).
 
         Raises:
           PerceiverError: the dataset is empty.
@@ -59,5 +59,5 @@ class Evaluator:
 def evaluate(
     task: Task, config: TaskConfig, model: keras.Model, dataset: tf.data.Dataset
 ) -> dict[str, float]:
-    """{"loss", and the task's metrics by name: value} of `model` on a finite dataset of (inputs, targets)."""
+    """The loss and the task's metrics, by name, of `model` on a finite dataset of (inputs, targets) batches."""
     return Evaluator(task, config, model)(dataset)

@@ -1,9 +1,9 @@
-"""A trained model as a SavedModel that TensorFlow Serving runs: four signatures, warm-up requests, nothing else.
+"""A trained model as a SavedModel for TensorFlow Serving: four signatures and warm-up requests, nothing else.
 
-Signatures (docs/serving.md): `serving_default` takes raw bytes as users have them,
-`serving_examples` serialized tf.Examples without the label, `serving_tensors` what the model itself takes,
-`evaluate` examples with labels. The folder holds the weights that these four read: no optimizer, no moving
-averages, no Keras objects, so it loads where `perceiver_keras` is not installed.
+The signatures (docs/serving.md) are `serving_default`, which takes raw bytes as users have them, `serving_examples`
+(serialized tf.Examples without labels), `serving_tensors` (the model's own inputs), and `evaluate` (examples with
+labels). The folder contains the weights that these four read, but no optimizer, moving averages or Keras objects, so
+it loads where `perceiver_keras` is not installed.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from perceiver_keras.tasks.task import Task
 
 Tensors = Mapping[str, tf.Tensor]
 Transform = Callable[[Tensors], Tensors]
-WARMUP_BATCH = 8  # the larger of the two batch sizes that warm-up requests have; the other is 1
+WARMUP_BATCH = 8  # warm-up requests have two batch sizes, 1 and this one
 
 
 def export_saved_model(
@@ -39,32 +39,32 @@ def export_saved_model(
     requests: Mapping[str, Any] | None = None,
     preset: str | None = None,
 ) -> str:
-    """Writes the SavedModel aside and renames it to `folder`, so that it is there whole or not at all.
+    """Writes the SavedModel under a temporary name, then renames it to `folder`: it is there whole or not at all.
 
     Args:
       task: What the model does.
       config: Its settings.
       model: Built, with the weights to serve.
-      folder: Where to; a SavedModel that is there is replaced, anything else is an error.
+      folder: Where to write; an existing SavedModel is replaced, any other content is an error.
       labels: Names of the classes.
-      transform: Batched raw features to features (a `tft.TransformFeaturesLayer`, whose files go into the
+      transform: From batched raw features to features (a `tft.TransformFeaturesLayer`, whose files become part of the
         export); None: the task's own `transform`.
-      warmup: Serialized tf.Examples with labels. Requests of one and of at most eight of them are recorded
-        for every signature, each with the answer that the model gives here.
-      requests: Raw inputs {name: [B, ...]} to warm `serving_default` up with; None: the features of `warmup`
-        whose names are those of the inputs, with or without `_bytes`.
-      preset: The name under which people know the configuration; only recorded.
+      warmup: Serialized tf.Examples with labels. For every signature, a request with one of them and a request with up
+        to eight are recorded, together with the model's answers.
+      requests: Raw inputs {name: [B, ...]} to warm `serving_default` up with; None: the features of `warmup` that have
+        the inputs' names, with or without `_bytes`.
+      preset: The name by which people know the configuration; it is only recorded.
 
     Returns:
-      `folder`.
+      `folder`, without a trailing slash.
 
     Raises:
-      PerceiverError: the folder is taken, or `warmup` doesn't fit the task.
+      PerceiverError: the folder contains something else, or `warmup` does not fit the task.
     """
     folder = str(folder).rstrip("/")
     if tf.io.gfile.exists(folder) and not is_saved_model(folder) and tf.io.gfile.listdir(folder):
         raise PerceiverError(
-            f"{folder} holds something else than a SavedModel; choose another folder."
+            f"{folder} holds something other than a SavedModel; choose another folder."
         )
     served = _Served(task, config, model, labels, transform)
     functions = served.functions()
@@ -108,7 +108,9 @@ class _Served:
         self.task, self.config, self.model, self.labels = task, config, model, labels
         self.transform = transform or (lambda features: task.examples.transform(features, config))
         self.labelled_spec = dict(task.examples.spec(config))
-        self.plain_spec = {k: v for k, v in self.labelled_spec.items() if k != task.examples.label_key}
+        self.plain_spec = {
+            k: v for k, v in self.labelled_spec.items() if k != task.examples.label_key
+        }
         self.element = self._element_spec(self.plain_spec, with_targets=False)
         self.labelled_element = self._element_spec(self.labelled_spec, with_targets=True)
 
@@ -159,7 +161,7 @@ class _Served:
         return tf.map_fn(one, dict(features), fn_output_signature=spec)
 
     def _element_spec(self, feature_spec: Mapping[str, Any], with_targets: bool) -> Any:
-        """What `prepare` returns for one example, found by tracing it in a graph that is thrown away."""
+        """The spec of what `prepare` returns for one example, found by tracing it in a temporary graph."""
         found: list[Any] = []
 
         @tf.function
@@ -173,7 +175,7 @@ class _Served:
 
 
 def names_of(structure: Any, prefix: str = "") -> list[str]:
-    """A name for each tensor of a nested structure, in `tf.nest`'s order: `rgb`, `audio_left`, `inputs_0`."""
+    """A name for each tensor of a nested structure, in `tf.nest`'s order, such as `rgb`, `audio_left`, `inputs_0`."""
     if isinstance(structure, Mapping):
         parts = [(str(key), structure[key]) for key in sorted(structure)]
     elif isinstance(structure, (list, tuple)):
@@ -186,7 +188,7 @@ def names_of(structure: Any, prefix: str = "") -> list[str]:
 
 
 def _concrete(function: Callable[..., Tensors], specs: Mapping[str, tf.TensorSpec]) -> Any:
-    """`function` traced for the named inputs; half-precision outputs leave as float32, which JSON has."""
+    """`function` traced for the named inputs; half-precision outputs become float32, which JSON can carry."""
 
     def signature(**inputs: tf.Tensor) -> dict[str, tf.Tensor]:
         return {
@@ -211,8 +213,8 @@ def _module(functions: Mapping[str, Any], roots: Sequence[Any]) -> tf.Module:
     variables = {
         id(variable.handle): variable for f in functions.values() for variable in f.graph.variables
     }
-    # In the model's order, whatever is traced first: two exports of one model are alike.
-    # A variable that a strategy mirrors is one on each device; a graph reads one of them.
+    # In the model's order, whatever is traced first, so that two exports of one model are identical.
+    # A variable that a strategy mirrors has a copy on each device; a graph reads one of them.
     place = {
         id(part.handle): index
         for index, variable in enumerate(model.variables)
@@ -237,7 +239,7 @@ def _warmup_logs(
     warmup: Sequence[bytes],
     requests: Mapping[str, Any] | None,
 ) -> list[Any]:
-    """One PredictionLog a signature and batch size: the request, and the answer that is given here."""
+    """One PredictionLog per signature and batch size: the request, and the model's answer."""
     try:
         examples = tf.constant(list(warmup)[:WARMUP_BATCH], tf.string)
         tf.io.parse_example(examples, served.labelled_spec)
@@ -259,7 +261,7 @@ def _warmup_logs(
         size = min(int(value.shape[0]) for value in tensors.values())
         for batch in sorted({1, min(size, WARMUP_BATCH)}):
             request = {key: value[:batch] for key, value in tensors.items()}
-            # On the CPU, where the validator compares them: a GPU rounds matrix products otherwise.
+            # On the CPU, where the validator compares them: a GPU rounds matrix products differently.
             with tf.device("/CPU:0"):
                 answer = functions[name](**request)
             logs.append(_prediction_log(served.task.name, name, request, answer))
@@ -274,7 +276,7 @@ def _raw_inputs(served: _Served, examples: tf.Tensor) -> Tensors:
         feature = next((n for n in (name, name.removesuffix("_bytes")) if n in features), None)
         if feature is None:
             raise PerceiverError(
-                f"No feature of the warm-up examples is named as {name!r}, an input of serving_default; "
+                f"No feature of the warm-up examples has the name of {name!r}, an input of serving_default; "
                 f"pass requests={{{name!r}: ...}}.{nearest(name, features)}"
             )
         raw[name] = features[feature]
@@ -298,7 +300,7 @@ def _prediction_log(model: str, signature: str, request: Tensors, answer: Tensor
 
 
 def _replace(aside: str, folder: str) -> None:
-    """Renames; what is at `folder` (an older export, an empty folder) goes away first, by name."""
+    """Renames `aside` to `folder`; an older export or an empty folder there is renamed first, then removed."""
     old = f"{aside}.old"
     tf.io.gfile.makedirs(os.path.dirname(folder) or ".")
     if tf.io.gfile.exists(folder):

@@ -1,4 +1,4 @@
-"""Files that are whole or not there: written aside, flushed to the disk, then renamed."""
+"""Writing files atomically: under a temporary name, flushed to the disk, then renamed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 
 def write_whole(path: str | os.PathLike, content: str | bytes) -> None:
-    """Replaces `path` by `content` in one step; a kill leaves the old file or the new one."""
+    """Replaces the file at `path` in one step: after a kill, it has the old content or the new."""
     path = Path(path)
     aside = path.with_name(f"{path.name}.tmp-{os.getpid()}")
     data = content.encode() if isinstance(content, str) else content
@@ -21,4 +21,5 @@ def write_whole(path: str | os.PathLike, content: str | bytes) -> None:
 
 
 def write_json(path: str | os.PathLike, value: Any) -> None:
+    """`write_whole` of a value as indented JSON with sorted keys; raises TypeError for what JSON cannot hold."""
     write_whole(path, json.dumps(value, indent=2, sort_keys=True) + "\n")

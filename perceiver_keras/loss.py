@@ -1,4 +1,4 @@
-"""Losses that Keras lacks. Each is called as Keras's own: (targets, outputs) -> one value an example."""
+"""Losses that Keras lacks, called like Keras's own: (targets, outputs) -> one value per example."""
 
 from __future__ import annotations
 
@@ -46,10 +46,10 @@ class SparseCrossEntropy(keras.losses.Loss):
 
 @keras.saving.register_keras_serializable(package="perceiver_keras")
 class MaskedCrossEntropy(SparseCrossEntropy):
-    """`SparseCrossEntropy` over the places whose target is not negative: their mean over the whole batch, [].
+    """The mean of `SparseCrossEntropy` over all places of the batch whose target is not negative.
 
-    Call: targets integer [B, ...], below 0 where nothing is asked; logits [B, ..., C] -> float32 [], 0 where nothing
-    at all is asked.
+    Call: targets integer [B, ...], negative where no prediction is wanted; logits [B, ..., C] -> float32 [], 0 if no
+    prediction is wanted at all.
     """
 
     def __init__(
@@ -64,9 +64,9 @@ class MaskedCrossEntropy(SparseCrossEntropy):
 
 
 def mean_loss(loss: keras.losses.Loss, targets: Any, outputs: Any) -> tf.Tensor:
-    """The mean of the loss's own values, float32 [].
+    """The mean of the loss's values, float32 [].
 
-    `loss.call` and the mean, rather than `loss(...)`: Keras refuses its default reduction in a strategy's scope
-    outside of `Model.fit`. A loss that returns [] has taken its mean itself.
+    This uses `loss.call` and its own mean, not `loss(...)`, because Keras rejects its default reduction in a strategy's
+    scope outside `Model.fit`. A loss that returns [] has already taken its mean.
     """
     return tf.reduce_mean(tf.cast(loss.call(targets, outputs), tf.float32))

@@ -1,6 +1,6 @@
-"""Modules that moved, by the names under which `.keras` files saved with version 0.1 know them.
+"""Modules that have moved, by their names in `.keras` files that version 0.1 saved.
 
-Keras writes the module of every class into a `.keras` file and imports it when the file is loaded.
+Keras stores the module of every class in a `.keras` file and imports it when the file is loaded.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ MOVED = {
 
 
 class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Imports the new module under the old name, when somebody asks for it."""
+    """Provides the new module when the old name is imported."""
 
     def find_spec(self, name: str, path: Any, target: Any = None) -> Any:
         return importlib.machinery.ModuleSpec(name, self) if name in MOVED else None
@@ -35,11 +35,11 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         return None
 
     def exec_module(self, module: ModuleType) -> None:
-        # The import system takes what stands here as the module in the end.
+        # The import system returns the entry that it finds here afterwards.
         sys.modules[module.__name__] = importlib.import_module(MOVED[module.__name__])
 
 
 def install() -> None:
-    """Lets old names be imported; does nothing the second time."""
+    """Makes the old names importable; calling it again has no effect."""
     if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
         sys.meta_path.append(_Finder())

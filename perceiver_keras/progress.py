@@ -1,4 +1,4 @@
-"""A live line on a terminal, plain lines elsewhere: step, figures, speed, time left."""
+"""A live line on a terminal, plain lines elsewhere: step, values, speed, time left."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from typing import Any, TextIO
 
 
 class Progress:
-    """Shows how far something long is. Used as a context; imports no TensorFlow.
+    """Shows the progress of a long task. Used as a context manager; does not import TensorFlow.
 
         with Progress(total=3000, label="training") as progress:
             progress.update(50, loss=0.7, examples_per_second=900.0)
 
-    On a terminal one line is drawn again and again (rich); in a log file a line is printed at most every
-    `interval` seconds, and for the last step.
+    On a terminal, one line is updated (with rich); in a log file, a line is printed at most every `interval` seconds,
+    and for the last step.
 
     Args:
-      total: Steps until done.
+      total: Steps until the task is done.
       label: What is being done.
-      quiet: Print nothing at all.
-      stream: Where to; standard error by default, so that standard output stays for results.
+      quiet: Print nothing.
+      stream: Where to print; by default standard error, so that standard output only has results.
       interval: Seconds between plain lines.
-      clock: Seconds that only grow; for tests.
+      clock: A monotonic clock, in seconds; for tests.
     """
 
     def __init__(
@@ -55,21 +55,21 @@ class Progress:
             self._bar = None
 
     def start(self, step: int = 0) -> None:
-        """Counting begins here: what was done before (a resumed run) is no part of the speed."""
+        """Starts counting: steps done before (in a resumed run) do not count towards the speed."""
         self._first = (self._clock(), step)
         if self._bar is not None:
             self._bar.update(self._task, completed=step)
 
-    def update(self, step: int, **figures: float) -> None:
-        """`step` of `total` are done; figures are shown in the order given, by name."""
+    def update(self, step: int, **values: float) -> None:
+        """`step` of `total` steps are done; values are shown by name, in the order given."""
         if self._first is None:
             self.start(0)
         if self.quiet:
             return
-        text = "  ".join(_figure(name, value) for name, value in figures.items())
+        text = "  ".join(_value(name, value) for name, value in values.items())
         if self._bar is not None:
             self._bar.update(
-                self._task, completed=step, figures=text, left=_duration(self.seconds_left(step))
+                self._task, completed=step, values=text, left=_duration(self.seconds_left(step))
             )
             return
         now = self._clock()
@@ -80,7 +80,7 @@ class Progress:
             print("  ".join(filter(None, parts)), file=self._stream, flush=True)
 
     def note(self, message: str) -> None:
-        """A sentence of its own, above the live line."""
+        """Prints a separate line, above the live line."""
         if self.quiet:
             return
         if self._bar is not None:
@@ -89,7 +89,7 @@ class Progress:
             print(message, file=self._stream, flush=True)
 
     def seconds_left(self, step: int) -> float | None:
-        """At the mean speed since the start; None before the first step."""
+        """The time left at the mean speed since the start; None before the first step."""
         if self._first is None or step <= self._first[1]:
             return None
         started, first = self._first
@@ -103,16 +103,16 @@ class Progress:
             rich_progress.TextColumn("{task.description}", markup=False),
             rich_progress.BarColumn(bar_width=24),
             rich_progress.MofNCompleteColumn(),
-            rich_progress.TextColumn("{task.fields[figures]}", markup=False),
+            rich_progress.TextColumn("{task.fields[values]}", markup=False),
             rich_progress.TextColumn("{task.fields[left]} left", markup=False),
             console=Console(file=self._stream),
             refresh_per_second=4,
         )
         self._bar.start()
-        self._task = self._bar.add_task(self.label, total=self.total, figures="", left="-")
+        self._task = self._bar.add_task(self.label, total=self.total, values="", left="-")
 
 
-def _figure(name: str, value: float) -> str:
+def _value(name: str, value: float) -> str:
     if name == "examples_per_second":
         return f"{value:,.0f} examples/s"
     return f"{name} {value:.3g}" if abs(value) < 1e-2 else f"{name} {value:.4f}"

@@ -1,11 +1,11 @@
-"""Published figures measured anew: claimed against measured, over a user's own copy of the data.
+"""Published results measured again on the user's own copy of the data: claimed values against measured ones.
 
-`claims.json` beside this file is the table: a row for each benchmark, with its task, the claimed
-figures and where they stand, and the protocol that measures them ("module:function", a `Protocol`
-of (name, data folder, options)). A new row needs nothing else.
+The table is `claims.json`, next to this file. Each row is a benchmark, with its task, the claimed values and their
+source, and the protocol that measures them ("module:function", which makes a `Protocol` from the name, the data folder
+and the options). A new row needs nothing else.
 
-What was measured lies in a record (JSON), with the figures of every example, so that a stopped
-measurement goes on and its figures can be computed again.
+Measurements are stored in a record (JSON) with the columns of every example, so that an interrupted measurement can
+continue and its metrics can be recomputed.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 CLAIMS = Path(__file__).with_name("claims.json")
 PACKAGES = ("perceiver-keras", "tensorflow", "keras", "numpy")
-SAVE_SECONDS = 5.0  # a kill loses what was measured since
+SAVE_SECONDS = 5.0  # a kill loses at most the measurements of this time
 WEIGHTS = ("model.weights.h5", "model.safetensors", "pytorch_model.bin")  # of a folder
 
 
@@ -44,17 +44,17 @@ class Protocol(Interface):
 
     Attributes:
       keys: The examples' names, in the order in which they are measured.
-      at_once: How many are given to `rows` together.
+      at_once: How many of them are passed to `rows` together.
     """
 
     keys: Sequence[str]
     at_once: int
 
     def rows(self, model: Any, config: TaskConfig, keys: Sequence[str]) -> np.ndarray:
-        """What the task's figure metrics read of these examples: [len(keys), K]."""
+        """The columns of these examples, as the task's column metrics read them: [len(keys), K]."""
 
     def group(self, key: str) -> str:
-        """The part of the data that an example is of, such as a sequence; figures are given of each."""
+        """The part of the data that an example belongs to, such as a sequence; metrics are also given per part."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,14 +62,14 @@ class Benchmark:
     """A row of the table.
 
     Attributes:
-      task: Of the registry.
-      model: The released model's preset, which "deepmind" and "huggingface" mean.
+      task: Its name in the registry.
+      model: The preset of the released model, which the weights "deepmind" and "huggingface" stand for.
       protocol: "module:function" that opens a `Protocol`.
-      claimed: Figures by the names of the task's figure metrics.
+      claimed: Values by the names of the task's column metrics.
       source: Where they are claimed.
       data: What they are measured on.
-      note: What the source leaves open, and how it is taken here.
-      options: What the protocol takes, with the claim's own value.
+      note: What the source leaves open, and how we decided.
+      options: The options of the protocol, with the values behind the claim.
     """
 
     name: str
@@ -83,10 +83,10 @@ class Benchmark:
     options: Mapping[str, str] = field(default_factory=dict)
 
     def open(self, data: Path, options: Mapping[str, str]) -> Protocol:
-        """The protocol over a folder.
+        """The protocol for the data in a folder.
 
         Raises:
-          UsageError: the folder's layout is another, or there is no such option.
+          UsageError: the folder has another layout, or there is no such option.
         """
         for name in options:
             if name not in self.options:
@@ -97,13 +97,13 @@ class Benchmark:
 
 
 def benchmarks() -> dict[str, Benchmark]:
-    """The table, by name."""
+    """All benchmarks, by name."""
     rows = json.loads(CLAIMS.read_text(encoding="utf-8"))
     return {name: Benchmark(name=name, **row) for name, row in rows.items()}
 
 
 def get(name: str) -> Benchmark:
-    """Raises `UsageError` naming the nearest where there is no such benchmark."""
+    """The benchmark of that name; raises `UsageError` that offers the nearest if there is none."""
     table, key = benchmarks(), name.replace("_", "-")
     if key not in table:
         raise UsageError(f"There is no benchmark {name!r}.{nearest(key, table)}")
@@ -120,16 +120,19 @@ def reproduce(
     options: Mapping[str, str],
     progress: Progress | None = None,
 ) -> dict[str, Any]:
-    """Measures what the record lacks and returns the whole record.
+    """Measures the examples that the record lacks and returns the complete record.
 
     Args:
-      load: Gives (task, model, configuration), when its turn comes.
-      record: The file to go on with, or to begin.
-      weights: What identifies them, as `identify` says.
+      benchmark: A row of the table.
+      protocol: As `benchmark.open` returns it.
+      load: Returns (task, model, configuration); called once the record has been read.
+      record: The file to continue, or to create.
+      weights: As `identify` returns them.
       options: Of the protocol.
+      progress: Shows the measurement.
 
     Raises:
-      UsageError: the record is of another measurement.
+      UsageError: the record belongs to another measurement.
       PerceiverError: the record is damaged.
     """
     about = {
@@ -170,7 +173,7 @@ def reproduce(
 
 
 def metrics(task: Task, config: TaskConfig, rows: Sequence[Sequence[float]]) -> dict[str, float]:
-    """The task's metrics of all rows of columns."""
+    """The task's metrics over rows of columns."""
     return results_of(task.measures.column_metrics(config), [np.asarray(rows, np.float32)])
 
 
@@ -184,7 +187,7 @@ def _whole(
     model: Any,
     config: TaskConfig,
 ) -> dict[str, Any]:
-    """The record. It holds no times: a measurement that was stopped has the same as one that was not."""
+    """The record. It contains no times, so an interrupted measurement gives the same record as an uninterrupted one."""
     ordered = {key: rows[key] for key in protocol.keys if key in rows}
     groups: dict[str, list[Sequence[float]]] = {}
     for key, row in ordered.items():
@@ -206,30 +209,33 @@ def _whole(
 
 
 def _read_rows(record: Path, about: Mapping[str, Any]) -> dict[str, Sequence[float]]:
-    """The rows of a record that was begun, by example; none where there is none."""
+    """The rows of an existing record, by example; empty if there is no record."""
     if not record.is_file():
         return {}
-    again = "name another --record, or delete it to measure anew"
+    again = "name another --record, or delete it to start again"
     try:
         found = json.loads(record.read_text(encoding="utf-8"))
         rows = dict(found["examples"])
         other = [name for name, value in about.items() if found.get(name) != value]
     except (ValueError, KeyError, TypeError) as error:
         raise PerceiverError(
-            f"{record} is no record of a measurement ({error!r}); {again}."
+            f"{record} is not a record of a measurement ({error!r}); {again}."
         ) from None
     if other:
         said = ", ".join(f"{name} {found.get(name)!r}, now {about[name]!r}" for name in other)
-        raise UsageError(f"{record} is of another measurement ({said}); {again}.")
+        raise UsageError(f"{record} belongs to another measurement ({said}); {again}.")
     return rows
 
 
 def identify(weights: str, preset: str) -> dict[str, str]:
-    """What tells weights apart: {"given", "sha256"}; "deepmind" and "huggingface" are downloaded once.
+    """What identifies weights: {"given", "sha256"}; "deepmind" and "huggingface" are downloaded once.
 
     Args:
       weights: As `--weights` takes them.
-      preset: The released model that a source of official weights means.
+      preset: The released model whose weights "deepmind" and "huggingface" stand for.
+
+    Raises:
+      PerceiverError: there are no weights, or they cannot be read.
     """
     if weights in ("deepmind", "huggingface"):
         from perceiver_keras.convert.download import download, printed
@@ -249,7 +255,7 @@ def identify(weights: str, preset: str) -> dict[str, str]:
 
 
 def versions() -> dict[str, str]:
-    """Of what a measurement depends on."""
+    """The versions of Python and of the packages that a measurement depends on."""
     return {"python": platform.python_version()} | {
         name: packages.version(name) for name in PACKAGES if _is_installed(name)
     }

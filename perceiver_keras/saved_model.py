@@ -1,7 +1,7 @@
-"""What can be read of a SavedModel folder without loading it: version folders, ops, the task that it serves.
+"""What a SavedModel's folder tells without being loaded: its versions, its ops, the task that it serves.
 
-TensorFlow Serving's layout is `MODEL/<version>/saved_model.pb`, `variables/`, `assets/`, `assets.extra/`;
-a version is a folder whose name is a number, everything else is ignored.
+TensorFlow Serving's layout is `MODEL/<version>/saved_model.pb`, `variables/`, `assets/`, `assets.extra/`. A version is
+a folder whose name is a number; everything else is ignored.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from perceiver_keras.errors import PerceiverError
 SIGNATURES = ("serving_default", "serving_examples", "serving_tensors", "evaluate")
 TASK_FILE = "assets.extra/task.json"
 WARMUP_FILE = "assets.extra/tf_serving_warmup_requests"
-MAX_WARMUP_RECORDS = 1000  # TensorFlow Serving refuses a model that has more
+MAX_WARMUP_RECORDS = 1000  # TensorFlow Serving rejects models with more
 
 # TensorFlow Serving 2.15.1 is built with TF Text 2.12.1, whose SentencePiece ops are these.
 SENTENCEPIECE_OPS = frozenset(
@@ -33,18 +33,19 @@ SENTENCEPIECE_OPS = frozenset(
         "SentencepieceVocabSizeOp",
     )
 )
-# Registered in core TensorFlow, but they call back into the Python process that made them.
+# Registered in core TensorFlow, but they call back into the Python process that created them.
 PYTHON_OPS = frozenset(("PyFunc", "PyFuncStateless", "EagerPyFunc"))
 
 
 def is_saved_model(folder: str) -> bool:
+    """Whether `folder` has a saved_model.pb; `missing_files` tells whether it is complete."""
     return tf.io.gfile.exists(f"{folder}/saved_model.pb")
 
 
 def versions(folder: str) -> list[int]:
-    """The version numbers under `folder`, ascending; empty where there is no such folder.
+    """The version numbers under `folder`, ascending; empty if there is no such folder.
 
-    Names with leading zeros are left out: nobody could find them again from the number.
+    Names with leading zeros are ignored, because the number alone would not lead back to them.
     """
     if not tf.io.gfile.isdir(folder):
         return []
@@ -60,15 +61,15 @@ def versions(folder: str) -> list[int]:
 
 
 def latest_version(folder: str) -> str:
-    """`folder` itself where it is a SavedModel, else its newest version folder, as TF Serving picks it.
+    """`folder` itself if it is a SavedModel, else its newest version folder, which TensorFlow Serving would pick.
 
     Raises:
-      PerceiverError: there is neither, or the newest version is only half-written.
+      PerceiverError: it is neither, or the newest version is incomplete.
     """
     folder = str(folder).rstrip("/")
     if not tf.io.gfile.isdir(folder):
         raise PerceiverError(
-            f"{folder} is no folder; give that of a SavedModel or of its versions."
+            f"{folder} is not a folder; name the folder of a SavedModel or of its versions."
         )
     if not is_saved_model(folder) and (found := versions(folder)):
         folder += f"/{found[-1]}"
@@ -84,7 +85,7 @@ def latest_version(folder: str) -> str:
 
 
 def missing_files(folder: str) -> list[str]:
-    """Files without which the SavedModel in `folder` can't load; empty where it is whole."""
+    """Files that the SavedModel in `folder` lacks and needs to load; empty if it is complete."""
     missing = [] if is_saved_model(folder) else ["saved_model.pb"]
     variables = f"{folder}/variables"
     if not tf.io.gfile.exists(variables):
@@ -99,7 +100,7 @@ def missing_files(folder: str) -> list[str]:
 
 
 def read_task(folder: str) -> dict[str, Any]:
-    """`assets.extra/task.json` of an export of ours {"task", "preset", "config", "labels"}; else {}."""
+    """`assets.extra/task.json` of one of our exports, {"task", "preset", "config", "labels"}; {} for other models."""
     path = f"{folder}/{TASK_FILE}"
     if not tf.io.gfile.exists(path):
         return {}
@@ -108,7 +109,7 @@ def read_task(folder: str) -> dict[str, Any]:
 
 
 def graph_ops(folder: str) -> set[str]:
-    """The names of all ops in the graph and its functions, called or not.
+    """The names of all ops in the graph and its functions, whether they are called or not.
 
     Raises:
       PerceiverError: `folder` has no readable saved_model.pb.
@@ -131,10 +132,10 @@ def graph_ops(folder: str) -> set[str]:
 
 
 def disallowed_ops(folder: str) -> set[str]:
-    """Ops that TensorFlow Serving 2.15.1 lacks: all but core TensorFlow's and SentencePiece's.
+    """The graph's ops that TensorFlow Serving 2.15.1 lacks: all but those of core TensorFlow and SentencePiece.
 
-    `tf.raw_ops` is generated from core TensorFlow's own registry when it is built, so ops that a library
-    registers in this process (TF Addons, TF I/O, TF Text) are not in it.
+    `tf.raw_ops` is generated from core TensorFlow's registry when TensorFlow is built, so it does not contain ops that
+    libraries (TF Addons, TF I/O, TF Text) register in this process.
     """
     return {
         op
@@ -144,7 +145,7 @@ def disallowed_ops(folder: str) -> set[str]:
 
 
 def first_line(error: BaseException) -> str:
-    """The first line of an exception's words, without TensorFlow's node traces."""
+    """The first line of an exception's message, without TensorFlow's node traces; at most 300 characters."""
     text = getattr(error, "message", None) or str(error) or type(error).__name__
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     lines = [

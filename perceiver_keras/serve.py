@@ -1,6 +1,6 @@
-"""An exported model as a Python object: its signatures by name, and answers or errors in words.
+"""An exported model as a Python object: its signatures by name, with answers as arrays and readable errors.
 
-Needs the folder and TensorFlow, not the code that made it.
+It needs the folder and TensorFlow, but not the code that made the model.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from perceiver_keras.errors import PerceiverError, UsageError, nearest
-from perceiver_keras.saved_model import (  # noqa: F401 - latest_version: part of this module
+from perceiver_keras.saved_model import (
     SENTENCEPIECE_OPS,
     first_line,
     graph_ops,
@@ -24,7 +24,7 @@ from perceiver_keras.saved_model import (  # noqa: F401 - latest_version: part o
 
 @dataclass(frozen=True)
 class Signature:
-    """What one signature takes and gives: names to `tf.TensorSpec`s, first axis B (the batch)."""
+    """What a signature takes and returns: `tf.TensorSpec`s by name; the first axis is B, the batch."""
 
     inputs: Mapping[str, tf.TensorSpec]
     outputs: Mapping[str, tf.TensorSpec]
@@ -35,16 +35,16 @@ class Servable:
 
     Attributes:
       folder: The version folder that was loaded.
-      version: Its number, or None where the folder's name is none.
+      version: Its number; None if the folder's name is not a number.
       signatures: {name: Signature}.
-      task: What the export says of itself: {"task", "preset", "config", "labels"}; {} for a foreign model.
+      task: The export's own description, {"task", "preset", "config", "labels"}; {} for models of other origin.
     """
 
     def __init__(self, folder: str) -> None:
-        """Loads `folder`, a SavedModel or a folder of version folders (the newest is taken).
+        """Loads `folder`: a SavedModel, or a folder of version folders, of which the newest is loaded.
 
         Raises:
-          PerceiverError: there is no SavedModel, it is half-written, or TensorFlow can't load it.
+          PerceiverError: there is no SavedModel, it is incomplete, or TensorFlow cannot load it.
         """
         self.folder = latest_version(str(folder))
         name = self.folder.rsplit("/", 1)[-1]
@@ -54,7 +54,7 @@ class Servable:
         try:
             self._model = tf.saved_model.load(self.folder)
             self.task: dict[str, Any] = read_task(self.folder)
-        except Exception as error:  # whatever a damaged file makes TensorFlow raise
+        except Exception as error:  # TensorFlow raises many kinds for damaged files
             raise PerceiverError(
                 f"{self.folder} can't be loaded: {first_line(error)} Export or push the model again."
             ) from error
@@ -65,7 +65,7 @@ class Servable:
         }
 
     def signature(self, name: str) -> Signature:
-        """Raises `UsageError` naming the nearest where the model has no signature of that name."""
+        """The signature of that name; raises `UsageError` that offers the nearest if there is none."""
         if name not in self.signatures:
             raise UsageError(
                 f"The model in {self.folder} has no signature {name!r}.{nearest(name, self.signatures)}"
@@ -79,14 +79,14 @@ class Servable:
 
         Args:
           signature: Its name.
-          **inputs: What it takes by name: arrays, nested lists, or tensors [B, ...].
+          **inputs: Its inputs by name, as arrays, nested lists, or tensors [B, ...].
 
         Returns:
-          Its outputs by name, as NumPy arrays [B, ...] (bytes in object arrays for strings).
+          Its outputs by name, as NumPy arrays [B, ...]; strings are object arrays of bytes.
 
         Raises:
-          UsageError: unknown signature or input, a missing input, a wrong dtype or shape.
-          PerceiverError: the graph refused the values, e.g. bytes that are no image.
+          UsageError: an unknown signature or input, a missing input, or a wrong dtype or shape.
+          PerceiverError: the graph rejected the values, such as bytes that are not an image.
         """
         specs = self.signature(signature).inputs
         for name in inputs:
@@ -117,12 +117,12 @@ def _register_sentencepiece(folder: str) -> None:
 
 
 def _tensor(what: str, value: Any, spec: tf.TensorSpec) -> tf.Tensor:
-    """`value` as a tensor of `spec`; widening of numbers is allowed, loss of digits or meaning is not."""
+    """`value` as a tensor that matches `spec`; numbers may change their precision, but not their kind."""
     if isinstance(value, tf.Tensor):
         value = value.numpy()
     strings = spec.dtype == tf.string
     try:
-        # Bytes as objects: NumPy's own type for bytes drops NULs at their end.
+        # Bytes as objects: NumPy's own bytes type drops trailing NULs.
         as_objects = strings and not isinstance(value, np.ndarray)
         array = np.array(value, dtype=object) if as_objects else np.asarray(value)
     except ValueError as error:  # rows of different lengths

@@ -1,7 +1,7 @@
 """Training: Keras's model, losses, metrics and optimizers in a loop of our own that survives being killed.
 
-The loop exists for two reasons: the data's iterator must be in the checkpoint (Keras's `fit` starts its data anew
-after a restart), and many steps run inside one graph call, so that Python costs a small model nothing.
+There are two reasons for our own loop: the data's iterator must be in the checkpoint (Keras's `fit` restarts its data
+after an interruption), and one graph call runs many steps, so that Python does not slow small models down.
 """
 
 from __future__ import annotations
@@ -35,11 +35,10 @@ from perceiver_keras.training.strategy import Batches, Source, is_chief, make_st
 from perceiver_keras.training.warm_start import start_from
 
 TERMINATED = 143  # the exit code of a process that SIGTERM ended
-CALL_SECONDS = (
-    1.0  # about how long one graph call may take: SIGTERM and the progress line wait for it
-)
+# About how long one graph call may take: SIGTERM and the progress line wait for it.
+CALL_SECONDS = 1.0
 
-# What may differ between the run that made a checkpoint and the one that goes on from it.
+# Settings that may differ between the run that made a checkpoint and the run that continues from it.
 _FREE = {
     *("train.steps", "train.log_every", "train.evaluate_every", "train.checkpoint_every"),
     *("train.keep_checkpoints", "train.jit_compile", "train.strategy", "train.deterministic"),
@@ -50,16 +49,16 @@ _FREE = {
 
 @dataclass(frozen=True, kw_only=True)
 class Trained:
-    """What `fit` gives back.
+    """What `fit` returns.
 
     Attributes:
-      model: With the averaged weights in place, where `train.ema_decay` is set.
-      history: One row a logged step, ascending: `step`, `learning_rate`, `loss` and metrics over the batches since
-        the row before; `val_loss` and `val_...` where it was evaluated.
-      best: `{"step", "metric", "value"}` of the best evaluation, or None.
-      steps: Optimizer steps in all.
-      seconds: Of this call.
-      resumed_from: The step of the checkpoint that this call went on from, or None.
+      model: With the averaged weights if `train.ema_decay` is set.
+      history: One row per logged step, in order: `step`; `learning_rate`, `loss` and metrics over the batches since the
+        previous row; `val_loss` and `val_...` if the model was evaluated.
+      best: {"step", "metric", "value"} of the best evaluation, or None.
+      steps: Optimizer steps in total.
+      seconds: The duration of this call.
+      resumed_from: The step of the checkpoint from which this call continued, or None.
     """
 
     model: keras.Model
@@ -81,27 +80,28 @@ def fit(
     progress: Progress | None = None,
     labels: Sequence[str] | None = None,
 ) -> Trained:
-    """Trains `task` from the seed, or goes on from the newest whole checkpoint in `state_dir`.
+    """Trains `task` from the seed, or continues from the newest undamaged checkpoint in `state_dir`.
 
-    A step uses `gradient_accumulation` batches of `train`. On one device with `train.deterministic` the weights are
-    the same to the last bit however often the run was killed; call `fit` early in the process then, since
-    TensorFlow's op determinism holds for the operations after it.
+    A step uses `gradient_accumulation` batches of `train`. On one device with `train.deterministic`, the final weights
+    are bit for bit the same however often the run is killed. In that case call `fit` early in the process, because
+    TensorFlow's op determinism only applies to later operations.
 
     Args:
-      task: The contract; nothing here knows a task by its name.
-      config: All of the run.
-      train: Infinite dataset of (inputs, targets) batches, without stateful operations so that its iterator can
-        be saved; or a callable from the strategy to this process's part of it, batched for one replica.
+      task: The contract; nothing here depends on a task's name.
+      config: Of the whole run.
+      train: Infinite dataset of (inputs, targets) batches, without stateful operations, so that its iterator can be
+        saved; or a callable from the strategy to this process's part of such a dataset, batched for one replica.
       validation: Finite dataset of (inputs, targets) batches, or None.
-      state_dir: Stable folder of checkpoints; one run at a time.
-      log_dir: TensorBoard's files and `history.json`.
+      state_dir: The folder of checkpoints, the same after a restart; used by one run at a time.
+      log_dir: For TensorBoard's files and `history.json`.
       progress: Shows the run; its `total` should be `config.train.steps`.
-      labels: For the pictures of `task.asking.report`.
+      labels: Names of the classes, for the pictures of `task.asking.report`.
 
     Raises:
-      PerceiverError: the loss or a gradient is no longer finite; the folder can't be written; the checkpoint is of
-        other settings; another process trains in the folder.
-      SystemExit: 143, after a checkpoint, when the process got SIGTERM.
+      UsageError: `train.keep_checkpoints` is less than 3.
+      PerceiverError: the loss or a gradient is not finite; a folder is not writable; the checkpoint was made with other
+        settings; another process is training in the folder.
+      SystemExit: with 143, after a checkpoint, if the process receives SIGTERM.
     """
     if config.train.keep_checkpoints < 3:
         raise UsageError(
@@ -214,13 +214,13 @@ class _Run:
             values = self._evaluator(self._validation)
             if self._board:
                 self._board.scalars("validation", step, values)
-                self._board.figures(step, self._show)
+                self._board.pictures(step, self._show)
         history = self._told.values["history"]
         if not history or history[-1]["step"] != step:
             history.append({"step": step})
         history[-1] |= {f"val_{name}": value for name, value in values.items()}
 
-        # By the gate's first metric if there is one, else by the loss.
+        # Judged by the gate's first metric if there is one, else by the loss.
         metric = next((m for m in self._config.evaluate.thresholds if m in values), "loss")
         best = self._told.values["best"]
         sign = -1.0 if metric in ("loss", *self._task.measures.lower_is_better) else 1.0
@@ -266,10 +266,10 @@ class _Run:
 
 
 class _Pace:
-    """How many steps one graph call may take so that it lasts about `CALL_SECONDS`."""
+    """How many steps one graph call may run so that it takes about `CALL_SECONDS`."""
 
     def __init__(self) -> None:
-        self.steps = 1  # the first call traces, so it says nothing about speed
+        self.steps = 1  # the first call includes tracing, so its speed means nothing
         self.steps_per_second = 0.0
         self._calls = 0
 
@@ -308,7 +308,7 @@ def _precision(policy: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _sigterm() -> Iterator[threading.Event]:
-    """An event that SIGTERM sets. Only a main thread may catch signals; elsewhere it is never set."""
+    """An event that SIGTERM sets. Only the main thread can catch signals; in other threads it is never set."""
     event = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield event

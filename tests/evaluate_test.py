@@ -8,7 +8,7 @@ import pytest
 from perceiver_keras.config_tree import override
 from perceiver_keras.errors import PerceiverError
 from perceiver_keras.evaluate import Evaluator, evaluate
-from tests.training import CONFIG, TASK, points, validation_batches
+from tests.tiny_training import CONFIG, TASK, points, validation_batches
 
 
 def log_softmax(logits: np.ndarray) -> np.ndarray:

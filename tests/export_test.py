@@ -258,7 +258,7 @@ def test_an_older_export_is_replaced_other_files_are_not(folder, model, tmp_path
     assert os.listdir(tmp_path) == ["m"]
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.tex").write_text("years")
-    with pytest.raises(PerceiverError, match="something else"):
+    with pytest.raises(PerceiverError, match="something other than a SavedModel"):
         export.export_saved_model(tiny.TASK, tiny.CONFIG, model, str(tmp_path / "mine"))
 
 

@@ -103,7 +103,7 @@ def test_a_record_of_something_else_is_not_gone_on_with(tmp_path):
         measure(record, fewer)
     for damaged in ("{", "[]", '{"examples": 3}'):
         record.write_text(damaged)
-        with pytest.raises(PerceiverError, match="no record of a measurement"):
+        with pytest.raises(PerceiverError, match="not a record of a measurement"):
             measure(record, Numbers())
 
 

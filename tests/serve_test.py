@@ -138,7 +138,7 @@ def test_folders_that_cannot_serve_say_why(folder, tmp_path):
             Servable(str(tmp_path / name))
         assert "\n" not in str(caught.value)
 
-    refuse("nothing", "is no folder")
+    refuse("nothing", "is not a folder")
     (tmp_path / "empty").mkdir()
     refuse("empty", "not a SavedModel")
     data = "variables/variables.data-00000-of-00001"

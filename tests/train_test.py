@@ -19,8 +19,8 @@ import perceiver_keras.train
 from perceiver_keras.config_tree import override
 from perceiver_keras.errors import PerceiverError, UsageError
 from perceiver_keras.progress import Progress
-from tests import training
-from tests.training import CONFIG, TASK
+from tests import tiny_training as training
+from tests.tiny_training import CONFIG, TASK
 
 
 def start(*assignments: str, state: Path, out: Path) -> BaseProcess:

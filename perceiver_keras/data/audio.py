@@ -13,7 +13,7 @@ import wave
 import numpy as np
 import tensorflow as tf
 
-from perceiver_keras.data.video import ffmpeg
+from perceiver_keras.data import ffmpeg
 
 _SMALLEST = 1e-6  # added to a mel band's power, so that silence has a finite logarithm
 

@@ -1,1 +1,1 @@
-"""Metrics that Keras lacks. All of them read columns: a row of numbers per example that can be added up anywhere."""
+"""Metrics that Keras lacks. They read columns: one row of numbers per example, which can be added up anywhere."""

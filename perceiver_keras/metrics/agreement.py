@@ -1,8 +1,8 @@
-"""How far predictions agree with labels: accuracy, F1, Matthews, Pearson and Spearman over a whole set.
+"""How well predictions agree with labels: accuracy, F1, Matthews, Pearson and Spearman over a whole data set.
 
-None of these but accuracy is a mean over examples, so none may be averaged over batches. Each is computed at the end
-from *sums* that can be added in any order and from any number of machines, which is also how TFMA merges a Keras
-metric: it adds up the one array of state that a metric has.
+Except for accuracy, none of these is a mean over examples, so they must not be averaged over batches. Each is computed
+at the end from *sums*, which can be added in any order and over any number of machines. TFMA merges Keras metrics in
+the same way: it adds up the one array of state that a metric has.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ from tensorflow import keras
 from perceiver_keras.metrics.columns import ColumnMetric
 
 GROUP, LABEL, PREDICTION, PLACE = range(4)  # the columns that the metrics read
-NO_LABEL = -1.0  # what the test sets of GLUE have instead of an answer
+NO_LABEL = -1.0  # the label in GLUE's test sets, whose answers are not public
 CLASSES_MOST = 3
-PLACES_MOST = 8192  # STS-B has 5,749 examples to train on and 1,500 to be judged by
+PLACES_MOST = 8192  # STS-B has 5,749 training and 1,500 development examples
 
 
 @dataclass(frozen=True, kw_only=True)
 class Statistic:
-    """One figure of the examples of one group.
+    """One measure of agreement over the examples of one group.
 
     Attributes:
-      kind: "accuracy" and "matthews" of up to three classes, "f1" of class 1 against class 0, "pearson" and
-        "spearman" of numbers. Where scikit-learn or SciPy find a figure undefined (nothing of class 1, all numbers
-        alike) it is 0.
+      kind: "accuracy" and "matthews" for up to three classes, "f1" for class 1 against class 0, "pearson" and
+        "spearman" for numbers. Where scikit-learn or SciPy call a value undefined (no example of class 1, all numbers
+        equal), it is 0.
       group: Only rows with this number in the column `GROUP` count.
-      weight: In a mean of several.
+      weight: In a weighted mean of several statistics.
     """
 
     kind: Literal["accuracy", "f1", "matthews", "pearson", "spearman"]
@@ -40,11 +40,11 @@ class Statistic:
 
     @property
     def size(self) -> int:
-        """Numbers of state."""
+        """How many numbers the state has."""
         return {"pearson": 6, "spearman": 3 * PLACES_MOST + 1}.get(self.kind, CLASSES_MOST**2)
 
     def sums(self, columns: tf.Tensor) -> tf.Tensor:
-        """Rows [B, 4] to the state of these rows alone, float64 [size]; states of parts add up to that of the whole."""
+        """The state of these rows [B, 4] alone, float64 [size]; the states of parts add up to that of the whole."""
         columns = tf.cast(columns, tf.float64)
         label, prediction = columns[:, LABEL], columns[:, PREDICTION]
         counts = (columns[:, GROUP] == self.group) & (label > NO_LABEL)
@@ -68,13 +68,13 @@ class Statistic:
         return tf.math.unsorted_segment_sum(ones, tf.where(counts, cell, -1), self.size)
 
     def count(self, state: tf.Tensor) -> tf.Tensor:
-        """How many examples a state is of, float64 []."""
+        """How many examples a state counts, float64 []."""
         if self.kind == "pearson":
             return state[0]
         return tf.reduce_sum(state[:-1:3] if self.kind == "spearman" else state)
 
     def value(self, state: tf.Tensor) -> tf.Tensor:
-        """The figure, float64 []."""
+        """The value, float64 []."""
         if self.kind == "pearson":
             return _correlation(*tf.unstack(state))
         if self.kind == "spearman":
@@ -96,9 +96,9 @@ class Statistic:
 class Agreement(ColumnMetric):
     """A statistic over all examples, or the weighted mean of those that have examples.
 
-    Spearman's coefficient needs every value, for it needs their ranks. The state has a slot for each place in the
-    data set (the column `PLACE`), so it is exact, in any order and over any number of workers; an example that is
-    seen twice counts once, with the mean of its predictions. Beyond `PLACES_MOST` places it is NaN.
+    Spearman's coefficient depends on the ranks of all values. The state therefore has a slot for each place in the data
+    set (the column `PLACE`); the result is exact in any order and over any number of workers. An example that is seen
+    twice counts once, with the mean of its predictions. Beyond `PLACES_MOST` places the result is NaN.
 
     Args:
       statistics: What to compute, as `Statistic` or its dictionary.
@@ -135,7 +135,7 @@ class Agreement(ColumnMetric):
 
 
 def _correlation(n: Any, x: Any, y: Any, xx: Any, yy: Any, xy: Any) -> tf.Tensor:
-    """Pearson's coefficient from sums, float64: good to 1e-6 where a mean is below 1e4 deviations."""
+    """Pearson's coefficient from sums, float64: accurate to 1e-6 if a mean is below 1e4 standard deviations."""
     spread = (n * xx - x * x) * (n * yy - y * y)
     return tf.math.divide_no_nan(n * xy - x * y, tf.sqrt(tf.maximum(spread, 0.0)))
 
@@ -152,7 +152,7 @@ def _spearman(slots: tf.Tensor, lost: tf.Tensor) -> tf.Tensor:
 
 
 def _ranks(values: tf.Tensor, there: tf.Tensor) -> tf.Tensor:
-    """Ranks from 1 among those that are there, equal values sharing the mean of theirs."""
+    """Ranks from 1 among the slots in use; equal values share their mean rank."""
     values = tf.where(there, values, float("inf"))
     ordered = tf.sort(values)
     below = tf.searchsorted(ordered, values, side="left")

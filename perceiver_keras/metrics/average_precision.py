@@ -1,4 +1,4 @@
-"""The average precision of several labels at once, as AudioSet is judged by."""
+"""Mean average precision for several labels per example, the metric of AudioSet."""
 
 from __future__ import annotations
 
@@ -12,13 +12,15 @@ from perceiver_keras.metrics.columns import ColumnMetric
 
 @keras.saving.register_keras_serializable(package="perceiver_keras")
 class BinnedAveragePrecision(ColumnMetric):
-    """The mean over the classes of the average precision, for several labels at once (mAP of AudioSet).
+    """The mean over classes of the average precision, for several labels per example (AudioSet's mAP).
 
     The average precision of a class is the mean, over its positives, of the precision among all examples that score at
-    least as high. It needs all scores of the set, which no state of fixed size holds; here scores are logits
-    rounded to bins of 1/128 from -16 to 16, so the value is scikit-learn's of the rounded scores. That is
-    exact but for neighbours closer than a bin, and adds up over batches, workers and TFMA's shards. Classes
-    without a positive are left out; 0 where there is none at all. Columns are logits and then truths, [B, 2 C].
+    least as high. The exact value needs all scores of the data set, and no state of fixed size holds them. Here the
+    scores are logits rounded to bins of 1/128 from -16 to 16, so the value is scikit-learn's for the rounded scores:
+    exact unless neighbouring scores share a bin. The counts add up over batches, workers and TFMA's shards. Classes
+    without a positive are left out; the result is 0 if no class has one.
+
+    Columns: logits, then truths (0 or 1), [B, 2 C].
 
     Args:
       num_classes: C.
@@ -34,7 +36,8 @@ class BinnedAveragePrecision(ColumnMetric):
     ):
         super().__init__(name=name, dtype=dtype)
         self.num_classes = num_classes
-        self._counts = self.add_weight(  # of negatives and positives
+        # Of negatives and positives, per class and bin.
+        self._counts = self.add_weight(
             name="counts", shape=(num_classes, 2, self.BINS), initializer="zeros", dtype=tf.float32
         )
 

@@ -16,17 +16,17 @@ Columns = Callable[[Any, Any], tf.Tensor]  # (targets, outputs) -> [B, K]
 
 
 class ColumnMetric(keras.metrics.Metric):
-    """A metric whose second argument is columns, as TFMA calls it; the first is ignored.
+    """A metric whose second argument is columns, as TFMA calls it; the first argument is ignored.
 
-    After `of_outputs` it takes (targets, outputs), as Keras calls it, and makes the columns itself. A subclass adds
-    rows to its state in `add`.
+    After `of_outputs` it takes (targets, outputs), as Keras calls it, and makes the columns itself. A subclass
+    implements `add`.
     """
 
     make_columns: Columns | None = None
 
     @property
     def takes_outputs(self) -> bool:
-        """Whether it makes its columns itself, from all targets and outputs together."""
+        """Whether it makes its columns itself, from all targets and outputs."""
         return self.make_columns is not None
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
@@ -38,7 +38,7 @@ class ColumnMetric(keras.metrics.Metric):
 
 
 def of_outputs(metrics: Iterable[ColumnMetric], columns: Columns) -> list[ColumnMetric]:
-    """The same metrics, taking (targets, outputs) and making the columns themselves."""
+    """The same metrics, now taking (targets, outputs) and making the columns themselves."""
     made = list(metrics)
     for metric in made:
         metric.make_columns = columns
@@ -47,13 +47,14 @@ def of_outputs(metrics: Iterable[ColumnMetric], columns: Columns) -> list[Column
 
 @keras.saving.register_keras_serializable(package="perceiver_keras")
 class ColumnRatio(ColumnMetric):
-    """The sum of one column over the sum of another, over all examples: a mean over whatever the second counts.
+    """The sum of one column divided by the sum of another: a mean over whatever the second column counts.
 
-    Sums are float64, so that millions of pixels do not swallow a small one; 0 if nothing was counted.
+    Sums are float64, so that a small value is not lost among millions of pixels. The result is 0 if nothing was
+    counted.
 
     Args:
-      numerator: Index of the column whose sum is divided.
-      denominator: Index of the column whose sum divides.
+      numerator: Index of the column to sum.
+      denominator: Index of the column whose sum it is divided by.
     """
 
     def __init__(self, numerator: int, denominator: int, name: str, dtype: Any = None):

@@ -1,4 +1,4 @@
-"""The values of metrics, on the host."""
+"""The values of metrics, as Python numbers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from perceiver_keras.metrics.columns import ColumnMetric
 
 
 def results(metrics: Iterable[keras.metrics.Metric]) -> dict[str, float]:
-    """Values by name; a metric that gives several (a dict) has each under its own name."""
+    """Values by name; if a metric returns a dict, each of its values has its own name."""
     values: dict[str, float] = {}
     for metric in metrics:
         result = metric.result()
@@ -23,7 +23,7 @@ def results(metrics: Iterable[keras.metrics.Metric]) -> dict[str, float]:
 
 
 def results_of(metrics: Iterable[ColumnMetric], columns: Iterable[Any]) -> dict[str, float]:
-    """Values by name of new metrics over batches of columns [B, K]."""
+    """Adds batches of columns [B, K] to new metrics and returns their values by name."""
     metrics = list(metrics)
     for rows in columns:
         for metric in metrics:

@@ -1,1 +1,1 @@
-"""The tasks: one file each, one line each in `registry.py`."""
+"""The tasks: a folder each, and a row each in `registry.py`."""

@@ -1,4 +1,4 @@
-"""From records to a task's batches: the one way, for training and evaluation, with the pipeline and without."""
+"""From records to a task's batches, for training and evaluation, inside the pipeline and outside it."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def eval_batches(
       task: Whose `prepare` is used.
       config: Of the run.
       records: Serialized examples.
-      transform: Applied to raw features before `prepare`; None if the records are transformed already.
+      transform: Applied to raw features before `prepare`; None if the records have already been transformed.
     """
 
     def prepare(features: dict[str, tf.Tensor], seed: tf.Tensor) -> tuple[Any, Any]:
@@ -54,10 +54,10 @@ def eval_batches(
 
 
 class TaskData:
-    """The TFDS data set of a configuration, opened and checked against its task.
+    """The TFDS data set that a configuration names, opened and checked against its task.
 
     Attributes:
-      labels: The names of the classes, where there are classes with names.
+      labels: Names of the classes; None if the data set has none.
     """
 
     def __init__(self, task: Task, config: TaskConfig):
@@ -65,9 +65,8 @@ class TaskData:
         self._builder = source.open_builder(config.data.dataset, config.data.data_dir)
         self.labels = source.label_names(self._builder, task.examples.label_key)
         task.examples.check_dataset(self.labels, config)
-        task.examples.vocabulary.resources(
-            config
-        )  # trains a vocabulary, so that its errors come first
+        # Trains a vocabulary where one is needed, so that its errors come first.
+        task.examples.vocabulary.resources(config)
 
     def records(self, split: str) -> Records:
         """At most `data.max_examples` records of a TFDS split expression."""
@@ -84,7 +83,7 @@ class TaskData:
 
     @contextlib.contextmanager
     def explained(self, split: str) -> Iterator[None]:
-        """Turns tf.data's error on a damaged record of a split into a readable one that names the file."""
+        """Turns tf.data's error about a damaged record of `split` into a readable one that names the file."""
         try:
             yield
         except tf.errors.OpError as error:

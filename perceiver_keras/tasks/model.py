@@ -1,4 +1,4 @@
-"""The base of every task's model: Perceiver IO built from its configuration, which knows its preset and its labels."""
+"""The base of every task's model: Perceiver IO built from its configuration, with its preset and labels."""
 
 from __future__ import annotations
 
@@ -25,11 +25,10 @@ from perceiver_keras.tasks import official, preset_folder, registry
 
 
 class JointModel(Perceiver):
-    """A Keras model whose losses and metrics may judge several outputs, or several targets, together.
+    """A Keras model whose losses and metrics may take several outputs and targets together.
 
-    Keras itself distributes the parts of a structure, one loss to each. Here a loss of this package and its
-    `ColumnMetric`s get the targets and outputs whole; Keras's own, and lists or dicts of losses, are
-    distributed as always.
+    Keras assigns one loss to each part of a structure. Here, a loss of this package and its `ColumnMetric`s get all
+    targets and outputs as they are; Keras's own losses, and lists or dicts of losses, are assigned as usual.
     """
 
     _joint_loss: keras.metrics.Mean | None = None
@@ -43,7 +42,7 @@ class JointModel(Perceiver):
         joint = tuple(m for m in listed if _is_joint(m))
         rest = [m for m in listed if m not in joint] if joint else metrics
         super().compile(optimizer=optimizer, loss=loss, metrics=rest, **kwargs)
-        # Past Keras's attributes, which would make the metrics' counts weights of the model.
+        # Keras's own attribute setter would make the metrics' state part of the model's weights.
         object.__setattr__(self, "_joint_loss", keras.metrics.Mean(name="loss") if own else None)
         object.__setattr__(self, "_joint_metrics", joint)
 
@@ -75,13 +74,13 @@ class JointModel(Perceiver):
 class TaskModel(JointModel):
     """A Perceiver IO for one task, built from its model configuration alone.
 
-    Encode, process and decode are the same in all tasks; a subclass hands over what is its own, preprocess, query and
-    postprocess: `super().__init__(config, preprocess=…, query=…, postprocess=…)`.
+    Encode, process and decode are built alike in all tasks; a subclass supplies the other three stages:
+    `super().__init__(config, preprocess=…, query=…, postprocess=…)`.
 
     Attributes:
       config: The model's configuration; `get_config` returns it as plain JSON.
-      labels: Names of the classes where the task has classes and they are known, else None.
-      task_config: The whole configuration where the model came from a preset, else None.
+      labels: Names of the classes, if the task has classes and their names are known; else None.
+      task_config: The whole configuration if the model came from a preset, else None.
     """
 
     task_name: ClassVar[str]
@@ -101,9 +100,9 @@ class TaskModel(JointModel):
 
         Args:
           config: The model's configuration.
-          preprocess, query, postprocess: The task's own stages, named so.
-          decode: In place of `config.decode`, where the task decides the number of outputs.
-          **kwargs: Keras's own.
+          preprocess, query, postprocess: The task's own stages, as layers of these names.
+          decode: Used instead of `config.decode` if the task determines the output channels.
+          **kwargs: Passed to Keras.
         """
         shared = {
             "activation": config.activation,
@@ -130,28 +129,34 @@ class TaskModel(JointModel):
         return cls(from_dict(cls.config_class, config["config"]), name=config.get("name"))
 
     def build_all(self) -> TaskModel:
-        """Creates every weight by one symbolic call on the task's own inputs; returns itself."""
+        """Creates all weights with one symbolic call on the task's inputs; returns the model itself."""
         if not self.built:
             self(self.symbolic_inputs())
         return self
 
     def symbolic_inputs(self) -> Any:
-        """Keras inputs as the model takes them."""
+        """Keras inputs in the structure, shapes and types that the model takes."""
         raise TypeError(f"{type(self).__name__} must say what it takes.")
 
     def answer(self, contents: Sequence[Any], top: int = 5) -> list[Any]:
-        """Contents of requests, as users have them, to one answer per request, with Hugging Face's keys.
+        """One answer per request, with Hugging Face's keys.
+
+        Args:
+          contents: Of the requests, as users have them: the bytes of files, or texts.
+          top: How many labels to return, for tasks with labels.
 
         Raises:
-          UsageError: the model was not made from a preset, so how its inputs are prepared is unknown.
+          UsageError: the model does not come from a preset, so it is unknown how to prepare its inputs.
         """
         outputs = self.serve_contents(contents)
         return registry.get(self.task_name).asking.answers(outputs, self.labels, top)
 
     def serve_contents(self, contents: Sequence[Any]) -> dict[str, np.ndarray]:
-        """Contents of requests to what the served model returns, one row per request; raises as `answer`."""
+        """What the served model returns for these requests, one row per request; raises as `answer` does."""
         if self.task_config is None:
-            raise UsageError("Answers need a model from from_preset or load: they know the data.")
+            raise UsageError(
+                "Only a model from `from_preset` or `load` can answer: it knows how to prepare its inputs."
+            )
         task = registry.get(self.task_name)
         raw = task.asking.pack(contents)
         outputs = task.serving.serve(self, raw, self.task_config, self.labels)
@@ -161,19 +166,20 @@ class TaskModel(JointModel):
     def from_preset(
         cls, name_or_folder: str | os.PathLike, weights: str | None = None, **overrides: Any
     ) -> TaskModel:
-        """A model from a preset's name, or from a folder that `save_to_preset` wrote (with its weights).
+        """A model from a named preset, or from a folder that `save_to_preset` wrote (with its weights).
 
         Args:
-          name_or_folder: As `perceiver presets` lists them, or a folder.
-          weights: Weights to load: a preset folder or a `.weights.h5` file; "deepmind" or "huggingface"
-            (downloaded once); an official pickle, `.safetensors`, `.bin` or a repository's folder, told
-            apart by content: the model then has the file's sizes. None: the folder's own, or fresh ones
-            for a named preset.
-          overrides: Keys of the model's configuration, `num_classes=10`; nested ones with two
-            underscores, `encode__num_latents=32`.
+          name_or_folder: A name that `perceiver presets` lists, or a folder.
+          weights: Weights to load: a preset folder or a `.weights.h5` file; "deepmind" or "huggingface" (downloaded
+            once); an official pickle, `.safetensors` or `.bin` file, or a repository's folder. Official weights are
+            recognized by their content, and the model takes their sizes. None: the folder's own weights, or fresh
+            ones for a named preset.
+          overrides: Keys of the model's configuration, such as `num_classes=10`; nested ones with two underscores,
+            `encode__num_latents=32`.
 
         Raises:
-          UsageError: no such preset or key. PerceiverError: the folder or the weights do not fit.
+          UsageError: there is no such preset or key.
+          PerceiverError: the folder is damaged, or the weights do not fit.
         """
         folder = Path(name_or_folder)
         labels = None
@@ -208,13 +214,13 @@ class TaskModel(JointModel):
         preset: str = "custom",
         labels: list[str] | None = None,
     ) -> Path:
-        """Writes a preset folder, which is whole or absent at any time; returns it.
+        """Writes a preset folder and returns its path; a reader sees the folder whole or not at all.
 
         Args:
-          folder: Replaced if it is there.
-          task_config: How the model was trained; by default that of the preset it came from.
-          preset: The name under which people know the configuration.
-          labels: By default the model's own.
+          folder: Replaced if it exists.
+          task_config: How the model was trained; by default, the configuration of the preset it came from.
+          preset: The name by which people know the configuration.
+          labels: By default, the model's own.
         """
         folder = Path(folder)
         if task_config is None:
@@ -227,7 +233,16 @@ class TaskModel(JointModel):
 
 
 def load(folder_or_preset: str | os.PathLike, weights: str | None = None) -> TaskModel:
-    """The model in a preset folder, or `TASK/PRESET` by name; the task is found from it."""
+    """The model in a preset folder, or of a preset named as PRESET or TASK/PRESET.
+
+    Args:
+      folder_or_preset: The folder or the name; PRESET alone is enough if only one task has it.
+      weights: As `TaskModel.from_preset` takes them.
+
+    Raises:
+      UsageError: it is neither, or several tasks have a preset of that name.
+      PerceiverError: the folder is damaged, or the weights do not fit.
+    """
     folder, name = Path(folder_or_preset), str(folder_or_preset)
     if folder.is_dir():
         task, preset = registry.get(preset_folder.read(folder)[1]["task"]), name
@@ -236,11 +251,13 @@ def load(folder_or_preset: str | os.PathLike, weights: str | None = None) -> Tas
         task = registry.get(task_name)
     else:
         owners, preset = registry.having(name), name
-        if len(owners) != 1:
-            listed = ", ".join(task.name for task in owners)
+        if len(owners) > 1:
+            listed = ", ".join(f"{task.name}/{name}" for task in owners)
+            raise UsageError(f"Several tasks have a preset {name!r}; name one of {listed}.")
+        if not owners:
             raise UsageError(
-                f"{name!r} is not a folder and {f'a preset of {listed}' if owners else 'not a preset'}; "
-                "name a preset folder, or TASK/PRESET as `perceiver presets` lists them."
+                f"{name!r} is neither a folder nor a preset; name a preset folder, or TASK/PRESET as "
+                "`perceiver presets` lists them."
             )
         (task,) = owners
     return task.model.from_preset(preset, weights=weights)

@@ -29,12 +29,13 @@ if TYPE_CHECKING:
 
 
 def load_deepmind(path: str | os.PathLike[str], **overrides: Any) -> TaskModel:
-    """The model in one of DeepMind's released pickles; the file tells which, and its sizes.
+    """The model in one of DeepMind's released pickles; the file determines which model it is, and its sizes.
 
     Args:
         path: the pickle. It is untrusted: nothing in it is run.
-        overrides: keys of the model's configuration that no file tells, such as `image_size=(64, 64)`
-            with Fourier positions; nested ones with two underscores, `process__num_blocks=2`.
+        overrides: keys of the model's configuration that the file does not determine, such as
+            `image_size=(64, 64)` with Fourier positions; nested ones with two underscores,
+            `process__num_blocks=2`.
 
     Raises:
         PerceiverError: not such a pickle, or tensors are missing, extra or misshapen (all listed).
@@ -43,16 +44,16 @@ def load_deepmind(path: str | os.PathLike[str], **overrides: Any) -> TaskModel:
 
 
 def load_huggingface(path: str | os.PathLike[str], **overrides: Any) -> TaskModel:
-    """The model in a Hugging Face repository's folder, or in its `.safetensors` or `.bin` alone.
+    """The model in a Hugging Face repository's folder, or in its `.safetensors` or `.bin` file alone.
 
-    As `load_deepmind`. The model has the exact GELU, as the port has; blocks and heads are those of
-    the `config.json` beside the weights, else the released ones.
+    Arguments and errors are those of `load_deepmind`. The model has the exact GELU, like the PyTorch port; the numbers
+    of blocks and heads come from the `config.json` next to the weights, else they are the released ones.
     """
     return model_of(read_huggingface(path), **overrides)
 
 
 def load_official(path: str | os.PathLike[str], **overrides: Any) -> TaskModel:
-    """`load_deepmind` or `load_huggingface`, told by the content of the file."""
+    """`load_deepmind` or `load_huggingface`, depending on the content of the file."""
     return model_of(read_official(path), **overrides)
 
 
@@ -63,9 +64,9 @@ def read_official(path: str | os.PathLike[str]) -> Checkpoint:
 
 
 def read_weights(weights: str | os.PathLike[str], preset: str) -> Checkpoint | None:
-    """What `from_preset(preset, weights=...)` means, or None if the weights are a file or folder of ours.
+    """The official weights that `from_preset(preset, weights=...)` means; None if they are a file or folder of ours.
 
-    "deepmind" and "huggingface" are downloaded, once, with progress on standard error.
+    "deepmind" and "huggingface" are downloaded once, with progress on standard error.
     """
     if weights in ("deepmind", "huggingface"):
         return read_official(
@@ -75,7 +76,7 @@ def read_weights(weights: str | os.PathLike[str], preset: str) -> Checkpoint | N
 
 
 def is_official(path: str | os.PathLike[str]) -> bool:
-    """Whether a path is official weights, by content, and not a file or folder of ours, or nothing."""
+    """Whether a path holds official weights, judged by content; False for files and folders of ours, and for none."""
     path = Path(path)
     if path.is_dir():
         return any((path / name).is_file() for name in WEIGHTS)
@@ -83,7 +84,7 @@ def is_official(path: str | os.PathLike[str]) -> bool:
 
 
 def model_of(checkpoint: Checkpoint, **overrides: Any) -> TaskModel:
-    """A model of the checkpoint's kind and sizes, with its weights."""
+    """A model of the checkpoint's kind and sizes, with its weights; overrides as in `load_deepmind`."""
     task = _home(checkpoint.model)
     config = config_of(checkpoint, task.presets[checkpoint.model].config, **overrides)
     return _with_weights(task.model, config, checkpoint)
@@ -92,7 +93,7 @@ def model_of(checkpoint: Checkpoint, **overrides: Any) -> TaskModel:
 def model_from(
     model_class: type[TaskModel], preset: TaskConfig, checkpoint: Checkpoint, **overrides: Any
 ) -> TaskModel:
-    """A model of `model_class` with the checkpoint's sizes; what no file says comes from `preset`.
+    """A model of `model_class` with the checkpoint's sizes; what the file does not determine comes from `preset`.
 
     Raises:
         UsageError: the checkpoint is of another kind of model.
@@ -125,7 +126,7 @@ def _with_weights(
 
 
 def _released_labels(model: str) -> list[str] | None:
-    """ImageNet's names, which the pickles lack and TFDS ships in the same order; None for other models."""
+    """ImageNet's class names, which the pickles lack and TFDS ships in the same order; None for other models."""
     if not model.startswith("imagenet"):
         return None
     from tensorflow_datasets.datasets.siscore.labels import IMAGENET_LABELS_LIST
@@ -134,14 +135,16 @@ def _released_labels(model: str) -> list[str] | None:
 
 
 def _fit_positions(checkpoint: Checkpoint, model: TaskModel) -> Checkpoint:
-    """Learned positions of a square picture, interpolated (bicubic) to the model's size if that is another."""
+    """Learned positions of a square picture, interpolated (bicubic) to the model's size if it differs."""
     name = "preprocess/position/embeddings"
     places = checkpoint.sizes.get("places")
     if places is None or places == math.prod(model.config.image_size):
         return checkpoint
     side = math.isqrt(places)
     if side * side != places:
-        raise UsageError(f"{checkpoint.path}: {places} learned positions are no square to resize.")
+        raise UsageError(
+            f"{checkpoint.path}: {places} learned positions are not a square grid to resize."
+        )
     grid = checkpoint.tensors[name].reshape(1, side, side, -1)
     resized = tf.image.resize(grid, model.config.image_size, method="bicubic")[0]
     positions = resized.numpy().reshape(-1, grid.shape[-1])
@@ -165,8 +168,8 @@ def assignments(overrides: Mapping[str, Any]) -> list[str]:
 def save_deepmind(model: TaskModel, path: str | os.PathLike[str]) -> None:
     """Writes a pickle of the Haiku tree that the official code takes.
 
-    The official code has GELU's tanh form only: a model with the exact one, from the port's
-    weights, computes slightly different numbers there.
+    The official code only has the tanh form of GELU: a model with the exact form, loaded from the port's weights,
+    computes slightly different numbers there.
     """
     write_deepmind(from_model(model), path)
 

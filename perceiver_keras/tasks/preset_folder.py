@@ -1,7 +1,7 @@
-"""A preset folder: a trained model with all that is needed to make it again.
+"""A preset folder: a trained model with everything needed to build it again.
 
 `config.json` (the whole TaskConfig), `task.json` (task, preset, labels), `model.weights.h5`, `README.md` (a model
-card), and the file of a vocabulary where the task has one.
+card), and the vocabulary's file if the task has one.
 """
 
 from __future__ import annotations
@@ -27,7 +27,15 @@ CONFIG, TASK, WEIGHTS = FILES = ("config.json", "task.json", "model.weights.h5")
 def write(
     folder: Path, model: TaskModel, config: TaskConfig, preset: str, labels: list[str] | None
 ) -> None:
-    """Writes the files next to `folder` and renames: at any time it is whole or absent."""
+    """Writes the files next to `folder`, then renames: a reader sees the folder whole or not at all.
+
+    Args:
+      folder: Replaced if it exists.
+      model: Whose weights are saved.
+      config: The whole configuration.
+      preset: The name by which people know the configuration.
+      labels: Names of the classes, or None.
+    """
     aside = folder.with_name(f"{folder.name}.tmp-{os.getpid()}")
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir(parents=True)
@@ -43,6 +51,7 @@ def write(
 
 
 def is_preset_folder(folder: Path) -> bool:
+    """Whether `folder` looks like a preset folder; `read` tells whether it is complete."""
     return (folder / CONFIG).is_file() and (folder / TASK).is_file()
 
 
@@ -68,10 +77,10 @@ def read(folder: Path) -> tuple[TaskConfig, dict[str, Any]]:
 
 
 def load_weights(model: TaskModel, weights: str | os.PathLike) -> None:
-    """Loads the weights of a preset folder or of a `.weights.h5` file.
+    """Loads the weights in a preset folder or a `.weights.h5` file into `model`.
 
     Raises:
-      PerceiverError: the file is missing, damaged, or of another architecture.
+      PerceiverError: the file is missing, damaged, or from another architecture.
     """
     path = Path(weights)
     if path.is_dir():

@@ -1,4 +1,4 @@
-"""Presets: named configurations, with where their numbers come from, and all of them as rows for people."""
+"""Presets: named configurations with the source of their numbers, and a list of all of them for people."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from perceiver_keras.tasks import registry
 
 @dataclass(frozen=True, kw_only=True)
 class Preset:
-    """A named configuration and where its numbers come from (paper table, release, or ours)."""
+    """A named configuration and the source of its numbers (a table of the paper, a release, or ours)."""
 
     config: TaskConfig
     source: str

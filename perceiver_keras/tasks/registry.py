@@ -1,4 +1,4 @@
-"""The table of tasks. A new task is its module next to this one and its row here; nothing else names it."""
+"""The table of tasks. A new task is a folder (or a file) next to this one and a row here; nothing else names it."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
 
 class Row(NamedTuple):
-    """One task: its name, the class that users call, and what it does. Reading rows imports nothing."""
+    """One task: its name, the class that users call, and what it does. Reading the rows imports no task."""
 
-    name: str  # also the module in perceiver_keras.tasks: a file, or a folder
+    name: str  # also of the module in perceiver_keras.tasks: a file or a folder
     model_class: str
     summary: str
 
@@ -57,5 +57,5 @@ def get(name: str) -> Task:
 
 
 def having(preset: str) -> list[Task]:
-    """The tasks that have a preset of that name."""
+    """All tasks that have a preset of that name."""
     return [task for task in map(get, names()) if preset in task.presets]

@@ -1,7 +1,7 @@
 """What a task is: a model, its presets, and the contract in four parts that everything around the model reads.
 
-A task is a folder of plain functions in the order in which the data goes: `data.py`, `model.py`, `metrics.py`,
-`serve.py`, `predict.py`. Letters of shapes: B examples in a batch.
+A task is a folder of plain functions, in the order in which data passes through them: `data.py`, `model.py`,
+`metrics.py`, `serve.py`, `predict.py`. In shapes, B is the number of examples in a batch.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from perceiver_keras.tasks.presets import Preset
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """All that `train`, `evaluate`, `export`, the pipeline and the command line know of a task.
+    """All that `train`, `evaluate`, `export`, the pipeline and the command line know about a task.
 
     Attributes:
       name: As in the registry.
       summary: One line for people.
       model: The class of the Keras model, a `TaskModel`.
       presets: By name; `tiny` trains on two CPU cores in minutes.
-      examples, measures, serving, asking: The contract, each part in `tasks/contract/`.
+      examples, measures, serving, asking: The four parts of the contract; see `tasks/contract/`.
     """
 
     name: str
@@ -49,7 +49,7 @@ class Task:
         return type(next(iter(self.presets.values())).config)
 
     def preset(self, name: str) -> Preset:
-        """Raises `UsageError` naming the nearest preset where there is none of that name."""
+        """The preset of that name; raises `UsageError` that offers the nearest if there is none."""
         if name not in self.presets:
             raise UsageError(f"{self.name} has no preset {name!r}.{nearest(name, self.presets)}")
         return self.presets[name]
@@ -61,16 +61,17 @@ class Task:
         overrides: Sequence[str] = (),
         seed: int | None = None,
     ) -> TaskConfig:
-        """A preset, then trees of settings in order, then overrides in order, then the seed: the last wins.
+        """Starts from a preset and applies layers, then overrides, then the seed; later ones win.
 
         Args:
           preset: Its name.
-          layers: (where it comes from, a partial tree of settings) each.
-          overrides: "key=value" each; keys may be spelled with `-`.
-          seed: The run's seed.
+          layers: Pairs of (where it comes from, for error messages; a partial tree of settings).
+          overrides: "key=value" strings; keys may be spelled with `-`.
+          seed: Of the run; None keeps the configuration's own.
 
         Raises:
-          UsageError: no such preset, key or value; the message says where it stands.
+          UsageError: there is no such preset or key, or a value has the wrong type; the message says where it came
+            from.
         """
         config = self.preset(preset).config
         for source, values in layers:

@@ -1,4 +1,4 @@
-"""TensorBoard: scalars of training and validation, prediction pictures, hyper-parameters, the configuration."""
+"""TensorBoard: scalars of training and validation, pictures of predictions, hyperparameters, the configuration."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from perceiver_keras.config_tree import to_dict, to_json
 
 
 class Board:
-    """Writes event files into `log_dir`/train and `log_dir`/validation, as Keras's own callback does.
+    """Writes event files to `log_dir`/train and `log_dir`/validation, as Keras's own callback does.
 
-    A picture or a full disk must not end a training: what fails is said once and left out.
+    A failing picture or a full disk must not stop training: each failure is reported once and skipped.
     """
 
     def __init__(self, log_dir: str | os.PathLike[str], say: Callable[[str], None]):
@@ -26,7 +26,7 @@ class Board:
         self._said: set[str] = set()
 
     def settings(self, config: TaskConfig) -> None:
-        """The configuration as text, and as hyper-parameters to compare runs by."""
+        """The configuration as text, and as hyperparameters by which runs can be compared."""
 
         def write() -> None:
             from tensorboard.plugins.hparams import api as hparams
@@ -37,7 +37,7 @@ class Board:
         self._write("train", write)
 
     def scalars(self, group: str, step: int, values: Mapping[str, float]) -> None:
-        """group: `train` or `validation`."""
+        """Values by name at a step; `group` is "train" or "validation"."""
 
         def write() -> None:
             for name, value in values.items():
@@ -45,8 +45,8 @@ class Board:
 
         self._write(group, write)
 
-    def figures(self, step: int, make: Callable[[], Mapping[str, Any]]) -> None:
-        """make: () -> {title: matplotlib figure}; called here, so that its failure is only a note."""
+    def pictures(self, step: int, make: Callable[[], Mapping[str, Any]]) -> None:
+        """make: () -> {title: Matplotlib figure}; called here, so that its failure does not stop training."""
 
         def write() -> None:
             for title, figure in make().items():
@@ -66,7 +66,7 @@ class Board:
             with self._writers[group].as_default():
                 write()
                 self._writers[group].flush()
-        except Exception as error:  # any: the task's own drawing code runs here
+        except Exception as error:  # of any kind: the task's own drawing code runs here
             message = f"TensorBoard: {write.__qualname__.split('.')[1]} left out ({error})."
             if message not in self._said:
                 self._said.add(message)
@@ -74,7 +74,7 @@ class Board:
 
 
 def _picture(figure: Any) -> tf.Tensor:
-    """A matplotlib figure -> uint8 [1, H, W, 4]; the figure is closed."""
+    """A Matplotlib figure -> uint8 [1, H, W, 4]; closes the figure."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=80)
     from matplotlib import pyplot
@@ -84,7 +84,7 @@ def _picture(figure: Any) -> tf.Tensor:
 
 
 def flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """{"a": {"b": 1}} -> {"a.b": 1}; values as TensorBoard takes them: numbers, booleans, text."""
+    """{"a": {"b": 1}} -> {"a.b": 1}, with values that TensorBoard accepts: numbers, booleans, text."""
     values: dict[str, Any] = {}
     for key, value in tree.items():
         if isinstance(value, Mapping):

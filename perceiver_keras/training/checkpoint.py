@@ -1,9 +1,9 @@
-"""Training state that survives: our own rules on top of `tf.train.CheckpointManager`.
+"""Training state that survives a kill: our own rules on top of `tf.train.CheckpointManager`.
 
-Keras's BackupAndRestore keeps one checkpoint, forgets where the data was and stops at the first damaged file. Here
-one checkpoint holds all of the run (weights, optimizer, average, metrics, the data's iterator, history, best
-value), several are kept, and the newest one that can be read whole is taken. TensorFlow's `checkpoint` file is
-never trusted: the folder itself is listed, and the file written anew.
+Keras's BackupAndRestore keeps one checkpoint, forgets its place in the data and fails at the first damaged file. Here,
+a checkpoint holds the whole run (weights, optimizer, average, metrics, the data's iterator, history, best value),
+several are kept, and the newest undamaged one is used. TensorFlow's own list, the file `checkpoint`, is never trusted:
+it is rebuilt from the files in the folder.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _FORBIDDEN = (tf.errors.PermissionDeniedError, PermissionError)
 
 
 class Record(tf.train.experimental.PythonState):
-    """What is no tensor, as JSON inside the checkpoint, so that it can't be newer or older than the weights."""
+    """What is not a tensor, as JSON inside the checkpoint, so that it is never newer or older than the weights."""
 
     def __init__(self, **values: Any):
         self.values = values
@@ -46,15 +46,15 @@ class Checkpoints:
     """The checkpoints of one run in one folder.
 
     Args:
-      folder: Stable across restarts of the run; made if missing.
-      parts: What to save, by name; trackable objects of TensorFlow.
-      settings: JSON values that must be the same when a run goes on, e.g. of the model and the optimizer.
-      keep: How many to keep.
-      writes: False where another process of the same run writes (workers that aren't the chief).
-      say: Called with sentences for the user.
+      folder: The same after a restart of the run; created if missing.
+      parts: What to save, by name: trackable TensorFlow objects.
+      settings: JSON values that must be the same when a run continues, such as those of the model and the optimizer.
+      keep: How many checkpoints to keep.
+      writes: False in workers other than the chief, which writes for all.
+      say: Called with messages for the user.
 
     Raises:
-      PerceiverError: the folder can't be written.
+      PerceiverError: the folder is not writable.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class Checkpoints:
         self._checkpoint = tf.train.Checkpoint(record=self._record, **parts)
         self._writes = writes
         if writes:
-            with _in_words(self.folder):
+            with _readable_errors(self.folder):
                 tf.io.gfile.makedirs(self.folder)
                 self._remove_leftovers()
         self._keep = keep
@@ -82,45 +82,48 @@ class Checkpoints:
 
     @property
     def latest(self) -> str | None:
-        """The newest checkpoint's path without suffix, or None."""
+        """The path of the newest checkpoint without its suffix, or None."""
         steps = self.steps()
         return self._path(steps[-1]) if steps else None
 
     def steps(self) -> list[int]:
-        """The steps that have an index file, ascending. Read from the folder each time."""
+        """The steps that have an index file, ascending; the folder is listed at every call."""
         names = tf.io.gfile.listdir(self.folder) if tf.io.gfile.isdir(self.folder) else []
         return sorted(int(m[1]) for name in names if (m := _INDEX.match(name)))
 
     def save(self, step: int) -> str:
-        """Writes a checkpoint and removes the oldest beyond `keep`.
+        """Writes a checkpoint, removes the oldest beyond `keep`, and returns the new one's path.
 
-        A kill at any moment leaves either no `ckpt-STEP.index`, or one that `restore` finds damaged, or a whole
-        checkpoint: TensorFlow writes data files aside, renames them, and writes the index last.
+        A kill at any moment leaves either no `ckpt-STEP.index`, or one that `restore` recognizes as damaged, or a
+        complete checkpoint: TensorFlow writes data files under temporary names, renames them, and writes the index
+        last.
 
         Raises:
           PerceiverError: the disk is full or the folder read-only.
         """
-        with _in_words(self.folder):
+        with _readable_errors(self.folder):
             if self._manager is None:
                 self._manager = self._make_manager()
             return self._manager.save(checkpoint_number=step)
 
     def restore(self) -> int | None:
-        """Fills the parts from the newest whole checkpoint; its step, or None where there is none.
+        """Restores the parts from the newest undamaged checkpoint and returns its step; None if there is none.
 
-        A damaged one is reported, set aside under `damaged-…`, and the one before is taken.
+        Damaged checkpoints are reported and renamed to `damaged-…`; then the one before is tried.
 
         Raises:
-          PerceiverError: the checkpoint was made with other settings, or does not fit the parts.
+          PerceiverError: the checkpoint may not be read, was made with other settings, or does not fit the parts.
         """
-        self._manager = None  # it would count what is set aside here
+        self._manager = None  # a new one will not count the files renamed here
         tried = self.steps()[::-1]
         for step in tried:
             path = self._path(step)
             try:
                 settings = _read_whole(path)
             except _FORBIDDEN as error:
-                raise PerceiverError(f"{path}: may not be read ({_first_line(error)}).") from None
+                raise PerceiverError(
+                    f"{path}: no permission to read it ({_first_line(error)})."
+                ) from None
             except _DAMAGE as error:
                 self._say(f"Checkpoint {path} is damaged ({_first_line(error)}); set aside.")
                 self._set_aside(step)
@@ -143,9 +146,8 @@ class Checkpoints:
                 f"{path}: is whole, but not of this model and optimizer ({_first_line(error)}). "
                 "Use another state folder, or the configuration that made it."
             ) from error
-        self._record.values = {
-            "settings": self._settings
-        }  # what may change (e.g. steps) is as of now
+        # Settings that may change, such as the number of steps, are the present ones.
+        self._record.values = {"settings": self._settings}
 
     def _compare(self, old: Mapping[str, Any], path: str) -> None:
         for key in sorted(old.keys() | self._settings.keys()):
@@ -168,7 +170,7 @@ class Checkpoints:
                 tf.io.gfile.rename(source, target, overwrite=True)
 
     def _remove_leftovers(self) -> None:
-        """What killed saves and killed deletions left: temporary files, data without index."""
+        """Removes what killed saves and deletions left: temporary files, data without an index."""
         names = [name.rstrip("/") for name in tf.io.gfile.listdir(self.folder)]
         steps = set(self.steps())
         for name in names:
@@ -181,7 +183,7 @@ class Checkpoints:
 
     def _make_manager(self) -> tf.train.CheckpointManager:
         if not self._writes:
-            # All workers must take part in a save; this one's share is thrown away.
+            # All workers must take part in a save; what this one writes is discarded.
             folder = tempfile.mkdtemp(prefix="perceiver_worker_")
             return tf.train.CheckpointManager(self._checkpoint, folder, max_to_keep=1)
         self._write_state_file()
@@ -190,8 +192,11 @@ class Checkpoints:
         )
 
     def _write_state_file(self) -> None:
-        """TensorFlow's own list, from what is there: its manager fails on an empty one, and never deletes what
-        isn't in it or has no time later than the last preserved."""
+        """Rebuilds TensorFlow's checkpoint list from the folder.
+
+        CheckpointManager fails on an empty list, and only deletes entries whose timestamp is later than the last
+        preserved one.
+        """
         paths = [self._path(step) for step in self.steps()]
         state = os.path.join(self.folder, "checkpoint")
         if paths:
@@ -207,7 +212,7 @@ class Checkpoints:
 
 
 def _read_whole(path: str) -> Mapping[str, Any]:
-    """Reads every tensor, which checks its CRC, and returns the settings; touches no variable."""
+    """Reads every tensor, which checks its CRC, and returns the settings; changes no variable."""
     reader = tf.train.load_checkpoint(path)
     settings = None
     for key, dtype in reader.get_variable_to_dtype_map().items():
@@ -217,22 +222,22 @@ def _read_whole(path: str) -> Mapping[str, Any]:
         if key.startswith("record/"):
             settings = json.loads(value.numpy())["settings"]
     if settings is None:
-        raise ValueError("it holds no record of this library")
+        raise ValueError("it was not written by this library")
     return settings
 
 
 @contextlib.contextmanager
 def lock(folder: str | os.PathLike[str]) -> Iterator[None]:
-    """One run at a time in a folder; a killed holder's lock is gone with it.
+    """Allows one run at a time in a folder; the lock of a killed process disappears with it.
 
     Raises:
-      PerceiverError: another process holds it, or the folder can't be written.
+      PerceiverError: another process holds the lock, or the folder is not writable.
     """
     folder = os.fspath(folder)
-    if "://" in folder:  # no locks in object stores; whoever starts the runs must see to it
+    if "://" in folder:  # object stores have no locks; whoever starts the runs must ensure it
         yield
         return
-    with _in_words(folder):
+    with _readable_errors(folder):
         os.makedirs(folder, exist_ok=True)
         handle = open(os.path.join(folder, "lock"), "a")  # noqa: SIM115 - held to the end of the run
     with handle:
@@ -248,7 +253,7 @@ def lock(folder: str | os.PathLike[str]) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _in_words(folder: str) -> Iterator[None]:
+def _readable_errors(folder: str) -> Iterator[None]:
     try:
         yield
     except (OSError, tf.errors.OpError) as error:

@@ -1,7 +1,7 @@
-"""From a `TrainConfig` to what moves the weights: schedule, optimizer, moving average, accumulation.
+"""What updates the weights, from a `TrainConfig`: schedule, optimizer, moving average, accumulation.
 
-Step counts are optimizer steps; step 0 is the first update. Variables are made in the scope of the strategy that
-is current, so build these where the model was built.
+Steps are optimizer steps; step 0 is the first update. Variables are created in the scope of the current strategy, so
+build these objects in the scope in which the model was built.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from tensorflow import keras
 
 from perceiver_keras.config import TrainConfig
 
-# Biases and norms are not decayed; position embeddings and latents are (as in the official training code).
+# As in the official training code, biases and norms are not decayed; position embeddings and latents are.
 NOT_DECAYED = (r"(^|/)(bias|scale|offset|gamma|beta)(_\d+)?(/replica_\d+)?:\d+$",)
 _NOTHING = (r"(?!)",)  # an empty list would make TensorFlow Addons reuse the decay's list
 
@@ -27,9 +27,9 @@ class WarmUpThen(keras.optimizers.schedules.LearningRateSchedule):
 
     Attributes:
       peak: The highest learning rate.
-      steps: All steps of the run; a cosine is 0 there.
-      warmup_steps: Steps of the linear rise, counted in `steps`.
-      schedule: `cosine`, `constant`, or `constant_then_cosine` (constant up to half of `steps`).
+      steps: Of the whole run; a cosine reaches 0 there.
+      warmup_steps: Of the linear rise, included in `steps`.
+      schedule: "cosine", "constant", or "constant_then_cosine" (constant up to half of `steps`).
     """
 
     def __init__(self, peak: float, steps: int, warmup_steps: int = 0, schedule: str = "cosine"):
@@ -66,9 +66,9 @@ def make_schedule(train: TrainConfig) -> WarmUpThen:
 def make_optimizer(train: TrainConfig) -> Any:
     """LAMB (TensorFlow Addons, a legacy Keras optimizer) or AdamW (Keras), with its schedule and clipping.
 
-    Weight decay is decoupled: added to Adam's scaled update, for LAMB before the trust ratio (arXiv 1904.00962).
-    As in the official training code every variable gets a trust ratio, biases and norms too. Gradients are
-    clipped by their global norm after replicas are summed.
+    Weight decay is decoupled: it is added to Adam's scaled update, in LAMB before the trust ratio (arXiv 1904.00962).
+    As in the official training code, every variable gets a trust ratio, including biases and norms. Gradients are
+    clipped by their global norm after they are summed over replicas.
     """
     common = {
         "learning_rate": make_schedule(train),
@@ -83,9 +83,8 @@ def make_optimizer(train: TrainConfig) -> Any:
         optimizer.exclude_from_weight_decay(var_names=list(NOT_DECAYED))
         return optimizer
     with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore"
-        )  # "TensorFlow Addons has entered a minimal maintenance mode"
+        # "TensorFlow Addons has entered a minimal maintenance mode"
+        warnings.simplefilter("ignore")
         import tensorflow_addons as tfa
     return tfa.optimizers.LAMB(
         **common,
@@ -95,7 +94,7 @@ def make_optimizer(train: TrainConfig) -> Any:
 
 
 def build_optimizer(optimizer: Any, variables: Sequence[tf.Variable]) -> None:
-    """Makes the optimizer's variables now, so that a checkpoint has something to fill."""
+    """Creates the optimizer's variables now, so that a checkpoint can be restored into them."""
     if hasattr(optimizer, "_create_all_weights"):  # the legacy base
         optimizer._create_all_weights(variables)
     else:
@@ -103,11 +102,10 @@ def build_optimizer(optimizer: Any, variables: Sequence[tf.Variable]) -> None:
 
 
 class MovingAverage:
-    """An exponential moving average of weights, kept beside the model and swapped in to evaluate.
+    """An exponential moving average of the weights, kept next to the model and swapped in for evaluation.
 
-    The decay of step t is min(decay, (1 + t) / (10 + t)), as in `tf.train.ExponentialMovingAverage`, so that the
-    average forgets the initial weights in a short run too. With decay 0 there are no variables and nothing
-    happens.
+    The decay at step t is min(decay, (1 + t) / (10 + t)), as in `tf.train.ExponentialMovingAverage`, so that even in a
+    short run the average forgets the initial weights. With decay 0 there are no variables, and all methods do nothing.
     """
 
     def __init__(self, variables: Sequence[tf.Variable], decay: float):
@@ -125,12 +123,12 @@ class MovingAverage:
         ]
 
     def restart(self) -> None:
-        """From the weights as they are now."""
+        """Sets the averages to the present weights."""
         for average, variable in zip(self.averages, self._model_variables, strict=True):
             average.assign(variable)
 
     def update(self, step: tf.Tensor) -> None:
-        """After the update that made `step` steps; in replica context."""
+        """To be called after the update that completed `step` steps, in replica context."""
         if not self.averages:
             return
         step = tf.cast(step, tf.float32)
@@ -140,7 +138,7 @@ class MovingAverage:
 
     @tf.function
     def swap(self) -> None:
-        """Exchanges weights and averages, to the last bit; twice is nothing."""
+        """Exchanges weights and averages exactly; a second call restores both."""
         for average, variable in zip(self.averages, self._model_variables, strict=True):
             value = tf.identity(variable)
             variable.assign(tf.identity(average))
@@ -148,7 +146,7 @@ class MovingAverage:
 
 
 class Accumulator:
-    """Sums gradients of several micro-batches into one; empty between steps, so no checkpoint holds it."""
+    """Sums the gradients of several micro-batches; it is empty between steps, so checkpoints do not contain it."""
 
     def __init__(self, variables: Sequence[tf.Variable]):
         self._sums = [
@@ -161,7 +159,7 @@ class Accumulator:
             )
             for i, v in enumerate(variables)
         ]
-        self._used: set[int] = set()  # found while tracing: the others have no gradient at all
+        self._used: set[int] = set()  # found while tracing: the other variables have no gradient
 
     def add(self, gradients: Sequence[tf.Tensor | None]) -> None:
         for i, (total, gradient) in enumerate(zip(self._sums, gradients, strict=True)):
@@ -170,7 +168,7 @@ class Accumulator:
                 total.assign_add(gradient)
 
     def take(self) -> list[tf.Tensor | None]:
-        """The sums, None where no `add` gave a gradient; starts again from zero."""
+        """Returns the sums, None for variables without a gradient, and resets them to zero."""
         values = [tf.identity(total) for total in self._sums]
         for total, value in zip(self._sums, values, strict=True):
             total.assign(tf.zeros_like(value))

@@ -1,4 +1,4 @@
-"""The training step as a graph: gradients, accumulation, update, average; many steps in one call."""
+"""The training step as a graph: gradients, accumulation, update, average; one call runs many steps."""
 
 from __future__ import annotations
 
@@ -20,7 +20,14 @@ from perceiver_keras.training.strategy import uses_xla
 
 
 class TrainStep:
-    """The graph of training steps, and all variables it moves."""
+    """The graph of the training steps, with all variables that it changes.
+
+    Attributes:
+      metrics: The mean loss, then the task's metrics, over the batches since they were last reset.
+      average: Of the weights.
+      bad: The first step whose loss or gradient was not finite, or -1.
+      saved: What a checkpoint must hold, by name.
+    """
 
     def __init__(self, task: Task, config: TaskConfig, model: keras.Model, strategy: Any):
         train = config.train
@@ -32,7 +39,7 @@ class TrainStep:
         self._optimizer = make_optimizer(train)
         build_optimizer(self._optimizer, self._variables)
         self.average = MovingAverage(self._variables, train.ema_decay)
-        self.bad = tf.Variable(  # the first step whose loss or gradient was not finite, or -1
+        self.bad = tf.Variable(
             tf.constant(-1, tf.int64),
             trainable=False,
             synchronization=tf.VariableSynchronization.ON_READ,
@@ -53,7 +60,7 @@ class TrainStep:
 
     @tf.function
     def run(self, batches: Any, count: tf.Tensor) -> None:
-        """count: int32 [] optimizer steps, each from `gradient_accumulation` batches."""
+        """Runs `count` (int32 []) optimizer steps, each on `gradient_accumulation` batches of the iterator."""
         for _ in tf.range(count):
             if self._accumulator is None:
                 self._strategy.run(self._whole, args=next(batches))
@@ -72,7 +79,7 @@ class TrainStep:
         self._update(self._accumulator.take())
 
     def _gradients(self, inputs: Any, targets: Any) -> list[tf.Tensor | None]:
-        """This replica's share: the sum over replicas and micro-batches is the gradient of the whole mean."""
+        """This replica's share: summed over replicas and micro-batches, the gradient of the mean over all examples."""
         with tf.GradientTape() as tape:
             outputs = self._model(inputs, training=True)
             loss = mean_loss(self._loss, targets, outputs)
@@ -93,5 +100,5 @@ class TrainStep:
 
 
 def build_model(model: keras.Model, spec: Any) -> None:
-    """Makes the weights from the spec of a batch of inputs, without computing anything."""
+    """Creates the weights from the spec of a batch of inputs, without computing outputs."""
     tf.function(lambda inputs: model(inputs, training=False)).get_concrete_function(spec)

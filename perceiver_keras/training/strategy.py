@@ -1,4 +1,4 @@
-"""Where the steps run: one device, all GPUs of a machine, several machines, a TPU."""
+"""Where training runs: on one device, all GPUs of a machine, several machines, or a TPU."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ Source = tf.data.Dataset | Callable[[tf.distribute.Strategy], tf.data.Dataset]
 
 
 def make_strategy(train: TrainConfig) -> tf.distribute.Strategy:
-    """The strategy of `train.strategy`; `auto` mirrors where there are several GPUs.
+    """The strategy that `train.strategy` names; "auto" mirrors the model if there are several GPUs.
 
-    `multi_worker` reads TF_CONFIG and must come before any other TensorFlow operation of the process.
+    "multi_worker" reads TF_CONFIG and must precede all other TensorFlow operations of the process.
 
     Raises:
-      PerceiverError: there is no TPU.
+      PerceiverError: "tpu" was requested, but there is none.
     """
     kind = train.strategy
     if kind == "auto":
@@ -39,7 +39,10 @@ def make_strategy(train: TrainConfig) -> tf.distribute.Strategy:
 
 
 def uses_xla(train: TrainConfig) -> bool:
-    """`auto`: on a GPU. On the CPU XLA is slower and its compilation long; a TPU always compiles."""
+    """Whether to compile steps with XLA; "auto" means on GPUs only.
+
+    On a CPU, XLA is slower and takes long to compile; on a TPU, everything is compiled anyway.
+    """
     if train.jit_compile != "auto":
         return train.jit_compile == "on"
     return train.strategy != "tpu" and bool(tf.config.list_logical_devices("GPU"))
@@ -60,9 +63,18 @@ def is_chief(strategy: tf.distribute.Strategy) -> bool:
 class Batches:
     """The training data on its way to the replicas, and how a resumed run finds its place in it.
 
-    A dataset has global batches, which replicas share; a callable gives this process's own part, batched for one
-    replica. On one replica the iterator itself goes into the checkpoint; a distributed one can't, so there the
-    batches that were used are skipped: as exact, but it takes the time of reading them.
+    With one replica, the iterator itself is saved in the checkpoint. A distributed iterator cannot be saved, so the
+    batches used so far are skipped instead: this is just as exact, but takes the time of reading them.
+
+    Args:
+      source: A dataset of global batches, which replicas share, or a callable that returns this process's own part,
+        batched for one replica.
+      strategy: Whose replicas get the batches.
+
+    Attributes:
+      spec: Of one batch, (inputs, targets).
+      iterator: Of batches; with several replicas, only after `go_to`.
+      saved: What a checkpoint must hold, by name.
     """
 
     def __init__(self, source: Source, strategy: tf.distribute.Strategy):
@@ -75,7 +87,7 @@ class Batches:
         self.saved = {"batches": self.iterator} if self._one_replica else {}
 
     def go_to(self, count: int) -> None:
-        """After `count` batches were used; to be called once, after the checkpoint was restored."""
+        """Continues after `count` used batches; to be called once, after the checkpoint has been restored."""
         if self._one_replica:
             return
         dataset = self._dataset.skip(count)

@@ -1,4 +1,4 @@
-"""Starting from the weights of another model that shares stages: fine-tuning after masked language modelling."""
+"""Starting from the weights of a model with some of the same stages: fine-tuning after masked language modelling."""
 
 from __future__ import annotations
 
@@ -16,24 +16,26 @@ from perceiver_keras.tasks.model import TaskModel, load
 from perceiver_keras.tasks.official import load_official
 from perceiver_keras.training.local_start import start_local
 
-SHARED = ("preprocess", "encode", "process")  # must fit whole
-OPTIONAL = ("decode",)  # is taken if it fits whole: its queries and outputs are the task's own
+SHARED = ("preprocess", "encode", "process")  # every array must fit
+OPTIONAL = (
+    "decode",
+)  # copied if every array fits: its sizes depend on the task's queries and outputs
 SOURCES = ("deepmind", "huggingface")
 LOCAL = "local"  # no weights of another model: see local_start.py
 _MOST_LISTED = 8
 
 
 def start_from(model: TaskModel, init: str) -> str:
-    """Copies the stages that `model` shares with the one that `init` names; says in words what was copied.
+    """Copies the stages that `model` shares with the model that `init` names; returns a sentence that lists them.
 
     Args:
-      model: Built. What it has beside the other's weights (tokens of tasks, queries, heads) stays as it is.
-      init: `train.init`: a preset folder of ours, an official file or folder, SOURCE/PRESET with SOURCE
-        "deepmind" or "huggingface" (downloaded once), or "local" for `local_start.start_local`.
+      model: Built. What the other model lacks (tokens of tasks, queries, heads) stays as it is.
+      init: `train.init`: a preset folder of ours, an official file or folder, SOURCE/PRESET where SOURCE is "deepmind"
+        or "huggingface" (downloaded once), or "local" for `local_start.start_local`.
 
     Raises:
-      UsageError: the models differ in their activation.
-      PerceiverError: nothing is there, or the stages don't fit; every difference is named.
+      UsageError: the models have different activations.
+      PerceiverError: there is nothing at `init`, or the stages do not fit; the message lists the differences.
     """
     if init == LOCAL and not os.path.exists(init):
         return start_local(model)
@@ -86,9 +88,10 @@ def read(init: str) -> keras.Model:
 
 
 def fingerprint(init: str | None) -> str | None:
-    """SHA-256 of the files that `train.init` names, in hex: other weights under the same name are another run.
+    """The first 16 hex digits of the SHA-256 of the files that `train.init` names; None if it names nothing.
 
-    Of SOURCE/PRESET the name is enough: what was released doesn't change. None where nothing is named.
+    Other weights under the same name make another run. SOURCE/PRESET is its own fingerprint: released weights do not
+    change.
     """
     if init is None:
         return None

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from perceiver_keras.data import audio
-from perceiver_keras.data.video import ffmpeg
+from perceiver_keras.data import audio, ffmpeg
 from perceiver_keras.errors import PerceiverError
 
 

@@ -7,6 +7,7 @@ import runpy
 from pathlib import Path
 
 import pytest
+import tensorflow as tf
 
 from perceiver_keras.tasks import registry
 
@@ -28,9 +29,19 @@ def test_every_task_has_an_example(repository: Path) -> None:
     assert scripts == set(registry.names()) == set(ANSWERS)
 
 
+@pytest.fixture
+def eager():
+    """Two steps do not pay for the graphs: their tracing takes half of the time. Other tests train in graphs."""
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
+@pytest.mark.filterwarnings("ignore:Even though the `tf.config")
 @pytest.mark.parametrize("name", sorted(ANSWERS))
 def test_an_example_runs(
     name: str,
+    eager: None,
     repository: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,

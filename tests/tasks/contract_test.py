@@ -231,11 +231,6 @@ def test_columns_give_the_metrics_of_training(subject):
         np.testing.assert_allclose(metric.result(), other.result(), rtol=1e-6)
 
 
-def test_lower_is_better_names_metrics(subject):
-    names = {m.name for m in subject.task.measures.column_metrics(subject.config)}
-    assert set(subject.task.measures.lower_is_better) <= names
-
-
 def test_baseline_has_the_gate_s_metrics(subject):
     dataset = tf.data.Dataset.from_tensors((subject.inputs, subject.targets))
     values = subject.task.measures.baseline(dataset, subject.config)
@@ -258,7 +253,7 @@ def test_the_report_has_pictures(subject):
 
 
 def test_loading_what_is_not_there_is_a_readable_error(subject, tmp_path):
-    with pytest.raises(UsageError, match="is not a folder and not a preset"):
+    with pytest.raises(UsageError, match="is neither a folder nor a preset"):
         pk.load(str(tmp_path / "nothing"))
     with pytest.raises(PerceiverError, match="is not a preset folder: it lacks config.json"):
         pk.load(tmp_path)

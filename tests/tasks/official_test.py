@@ -169,7 +169,9 @@ def test_from_preset_takes_official_files_by_their_content(kind, activation, tmp
 
 def test_weights_of_another_model_are_refused(tmp_path):
     path = _pickle_of("optical_flow", tmp_path)
-    with pytest.raises(UsageError, match="weights of optical_flow, which is a OpticalFlow and not a ImageCl"):
+    with pytest.raises(
+        UsageError, match="weights of optical_flow, which is a OpticalFlow and not a ImageCl"
+    ):
         ImageClassifier.from_preset(FOURIER, weights=path)
 
 

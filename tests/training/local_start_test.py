@@ -1,4 +1,4 @@
-"""Before anything is learned, a model that starts local sees near places, and each query the latents of its place."""
+"""Before training, a model that starts local attends to near positions, and each query to the latents near it."""
 
 from __future__ import annotations
 
@@ -86,5 +86,5 @@ def test_models_without_it_are_told_why():
         start_local(small("language_mlm", "model.channels=64", "model.query_dim=64"))
     task = registry.get("image_classification")
     model = task.build(task.presets["tiny"].config).build_all()
-    with pytest.raises(PerceiverError, match="tokens in places; the model has no preprocess/embed"):
+    with pytest.raises(PerceiverError, match="sequences of tokens; the model has no preprocess/embed"):
         start_local(model)

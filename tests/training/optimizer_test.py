@@ -28,9 +28,7 @@ DECAYED = (True, False, False, True)
 
 def rates(**changes) -> np.ndarray:
     train = dataclasses.replace(TRAIN, learning_rate=2.0, **changes)
-    return np.array(
-        [make_schedule(train)(step).numpy() for step in range(train.steps + 1)]
-    )
+    return np.array([make_schedule(train)(step).numpy() for step in range(train.steps + 1)])
 
 
 def test_cosine_rises_linearly_and_ends_at_zero():

@@ -1,11 +1,10 @@
-"""Records to batches: the same numbers for the same seed, whatever the parallelism or a restart.
+"""From records to batches: the same seed gives the same numbers, whatever the parallelism and however often restarted.
 
-Nothing here keeps a random state. The order of an epoch is a function of (seed, epoch), what
-happens to an example a function of (seed, epoch, index). So an iterator saved by
-`tf.train.Checkpoint` goes on exactly where it was, and a map may run on any number of threads.
-A saved iterator holds what was read ahead: the shuffle buffer, in which examples are still encoded,
-and two ready batches. tf.data's "symbolic" checkpoints would hold positions only, but TensorFlow
-2.15 crashes (segmentation fault) when such an iterator is thrown away, so they are not used.
+Nothing here keeps a random state. The order of an epoch is a function of (seed, epoch), and what happens to an example
+is a function of (seed, epoch, index). Therefore an iterator saved by `tf.train.Checkpoint` continues exactly where it
+was, and maps may run on any number of threads. A saved iterator contains what was read ahead: the shuffle buffer, with
+examples that are still encoded, and two finished batches. tf.data's "symbolic" checkpoints would contain only
+positions, but TensorFlow 2.15 crashes (segmentation fault) when such an iterator is deleted, so they are not used.
 """
 
 from __future__ import annotations
@@ -22,14 +21,14 @@ from perceiver_keras.errors import UsageError
 
 Prepare = Callable[[dict[str, tf.Tensor], tf.Tensor], tuple[Any, Any]]
 
-# What training features have beside the example's own: see `train_batches`.
+# Features that training adds to those of the example: see `train_batches`.
 SEEN, EPOCH = "examples_seen", "epoch"
 
-# Files read at once and records taken from each in turn. Both are part of the order of examples,
-# so they are fixed numbers and not tuned.
+# How many files are read at once, and how many records are taken from each in turn. Both affect the order of examples,
+# so they are fixed and not tuned automatically.
 _CYCLE, _BLOCK = 16, 16
 _EPOCHS = 1 << 40
-_RAM_BUDGET = 2 << 30  # bytes that tf.data may fill with buffers; by itself it takes half the RAM
+_RAM_BUDGET = 2 << 30  # bytes that tf.data's buffers may use; its own default is half the RAM
 
 
 def train_batches(
@@ -45,26 +44,26 @@ def train_batches(
     shard_index: int = 0,
     joined: int = 1,
 ) -> tf.data.Dataset:
-    """Endless full batches (inputs, targets), each epoch in an order of its own.
+    """Endless full batches (inputs, targets), with a new order in every epoch.
 
     Args:
-      records: What to read; every epoch has each of its examples once (of this worker's part).
-      prepare: (features of one example, seed int32 [2]) -> (inputs, targets); stateless. The features
-        have two more, int64 []: `SEEN`, how many examples the run has had before this one, for what
-        changes in the course of it, and `EPOCH`, how often this one has come before.
+      records: What to read; every epoch contains each example once (of this worker's part).
+      prepare: (features of one example, seed int32 [2]) -> (inputs, targets); stateless. There are two additional
+        features, int64 []: `SEEN`, how many examples the run has used before this one, for schedules, and `EPOCH`, how
+        often this example has been used before.
       feature_spec: What `tf.io.parse_single_example` reads.
       batch_size: Of this worker.
       seed: Of the run.
-      shuffle_buffer: Encoded examples among which the next is drawn. At `num_examples` or more
-        the shuffle is perfect. A saved iterator holds the buffer.
-      num_parallel_calls: Threads for `prepare`; no influence on the batches.
-      num_shards: Workers that share an epoch, by files where there are enough, else by examples.
-      shard_index: Which of them this is, from 0.
-      joined: Stored examples that make one: with more than one, `prepare` gets each feature of that many
-        neighbours in the shuffled order, [joined, ...], and the seed of the first.
+      shuffle_buffer: How many encoded examples the next one is drawn from. With `num_examples` or more, the shuffle is
+        perfect. A saved iterator contains the buffer.
+      num_parallel_calls: Threads for `prepare`; they do not affect the batches.
+      num_shards: How many workers share an epoch: by files if there are enough, else by examples.
+      shard_index: The number of this worker, from 0.
+      joined: How many stored examples make one. If more than 1, `prepare` gets each feature of that many neighbours in
+        the shuffled order, [joined, ...], and the seed of the first.
 
     Raises:
-      UsageError: No example in all, or fewer examples than workers.
+      UsageError: there are no examples, or fewer examples than workers.
     """
     if not 0 <= shard_index < num_shards:
         raise UsageError(f"shard_index is {shard_index}; expected 0 to {num_shards - 1}.")
@@ -124,10 +123,9 @@ def eval_batches(
     batch_size: int,
     num_parallel_calls: int = tf.data.AUTOTUNE,
 ) -> tf.data.Dataset:
-    """Each example once, in the order of the records; the last batch holds what is left.
+    """Each example once, in the order of the records; the last batch may be smaller.
 
-    An example's seed depends on its index alone, so that tasks which mask at random are judged on
-    the same masks every time.
+    An example's seed depends only on its index, so that tasks with random masks are always evaluated on the same masks.
     """
     root = seed_pair(0)
     order = tf.range(len(records.shards))
@@ -157,7 +155,7 @@ def _shard_tensors(records: Records) -> dict[str, tf.Tensor]:
 def _interleave(
     shards: dict[str, tf.Tensor], order: tf.Tensor, compression: str, cycle: int = _CYCLE
 ) -> tf.data.Dataset:
-    """(index int64 [], serialized example []) of the shards in `order`, several files in turn."""
+    """(index int64 [], serialized example []) from the shards in `order`, taking turns among several files."""
 
     def read(shard: dict[str, tf.Tensor]) -> tf.data.Dataset:
         examples = tf.data.TFRecordDataset(shard["path"], compression_type=compression)
@@ -177,11 +175,10 @@ def _interleave(
 
 
 def _shuffle(dataset: tf.data.Dataset, buffer: int, seed: tf.Tensor) -> tf.data.Dataset:
-    """`dataset.shuffle` with a seed that is a tensor.
+    """`dataset.shuffle` with a tensor as its seed.
 
-    `Dataset.shuffle` inside a `flat_map` makes an operation with a state of its own
-    (`DummySeedGenerator`), with which no iterator can be saved; the first version of the same
-    operation takes its two seeds as plain inputs.
+    `Dataset.shuffle` inside a `flat_map` creates an operation with its own state (`DummySeedGenerator`), which prevents
+    saving the iterator. The first version of the operation takes its two seeds as plain inputs.
     """
     if buffer <= 1:
         return dataset
@@ -202,8 +199,8 @@ def _options() -> tf.data.Options:
     options = tf.data.Options()
     options.deterministic = True
     options.autotune.ram_budget = _RAM_BUDGET
-    # SentencePiece's operations say that they have a state, and have none; the tasks' own contract test
-    # shows that `prepare` depends on its seed alone.
+    # SentencePiece's operations are declared stateful but are not; the tasks' contract test shows that
+    # `prepare` depends only on its seed.
     options.experimental_external_state_policy = tf.data.experimental.ExternalStatePolicy.IGNORE
     # Files are shared by `num_shards` and `shard_index` above, not by tf.distribute's guess.
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF

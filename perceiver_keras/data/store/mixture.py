@@ -1,4 +1,4 @@
-"""Several data sets as one, by weight: `c4/en@0.7+wikipedia/20230601.en@0.3` wherever a data set's name is expected."""
+"""Several data sets as one, by weight: `c4/en@0.7+wikipedia/20230601.en@0.3` in place of a data set's name."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from perceiver_keras.errors import UsageError
 
 
 def is_mixture(dataset: str) -> bool:
+    """Whether a data set's name is that of a mixture."""
     return "@" in dataset
 
 
@@ -19,7 +20,7 @@ def parse(dataset: str) -> list[tuple[str, float]]:
     """[(name, share of the examples), ...]; the shares sum to 1.
 
     Raises:
-      UsageError: a part without a weight, or a weight that is no positive number.
+      UsageError: a part has no weight, or its weight is not a positive number.
     """
     parts = []
     for part in dataset.split("+"):
@@ -39,11 +40,11 @@ def parse(dataset: str) -> list[tuple[str, float]]:
 
 
 class Mixture:
-    """Stands where a TFDS builder does, for what `data/` and TfdsExampleGen ask of one.
+    """Takes the place of a TFDS builder, with the attributes that `data/` and TfdsExampleGen use.
 
-    A split takes from each part as many examples as its weight allows, the part that runs out first whole; they are
-    then one list of shards, which training interleaves and shuffles as it does any other's. So an epoch has the
-    weights exactly (but for rounding), and a part that is too large for them is cut at its end.
+    A split takes as many examples from each part as its weight allows, and the part that runs out first as a whole.
+    Together they are one list of shards, which training interleaves and shuffles like any other. So an epoch has
+    exactly the given weights (except for rounding), and a part that is too large for its weight is cut at the end.
     """
 
     def __init__(self, dataset: str, open_one: Callable[[str], Any]):
@@ -57,11 +58,12 @@ class Mixture:
         )
 
     def counts(self, split: str) -> list[int]:
-        """How many examples of each part a split has."""
+        """How many examples a split takes from each part."""
         sizes = [builder.info.splits[split].num_examples for builder in self.parts]
         return shares(sizes, self.weights)
 
     def records(self, split: str) -> Records:
+        """The shards of all parts; raises as `builder_records` does."""
         counts = self.counts(split)
         found = [
             builder_records(builder, split).limit(count)
@@ -70,11 +72,12 @@ class Mixture:
         return Records(sum((part.shards for part in found), ()), "", sum(counts))
 
     def examples(self, split: str) -> Iterator[bytes]:
+        """The serialized examples of all parts, one part after another."""
         for builder, count in zip(self.parts, self.counts(split), strict=True):
             yield from itertools.islice(serialized_examples(builder, split), count)
 
 
 def shares(sizes: list[int], weights: list[float]) -> list[int]:
-    """How many to take of lists of these sizes so that the weights hold and as many as can be are taken."""
+    """How many to take from lists of these sizes: as many as possible, in proportion to the weights."""
     total = min(size / weight for size, weight in zip(sizes, weights, strict=True))
     return [min(size, round(total * weight)) for size, weight in zip(sizes, weights, strict=True)]

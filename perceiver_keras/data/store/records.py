@@ -1,9 +1,8 @@
 """Stored examples: TFRecord shards of serialized `tf.train.Example`, whole or in part.
 
-`Records` names bytes on disk and nothing else. Three things make one: a prepared TFDS builder
-(`builder_records`: its own shards, sub-splits as skip and take, nothing copied), a list of files
-(`file_records`: what TFX components wrote), and `write_records` (for builders that are not stored
-as TFRecord).
+`Records` only says where the bytes are. They come from a prepared TFDS builder (`builder_records`: its own shards,
+sub-splits as skip and take, nothing is copied) or from a list of files (`file_records`: what TFX components wrote).
+`write_records` writes such a file, for builders that are not stored as TFRecord.
 """
 
 from __future__ import annotations
@@ -21,13 +20,13 @@ import tensorflow as tf
 
 from perceiver_keras.errors import PerceiverError, UsageError, nearest
 
-# Words in what TensorFlow says of an example that cannot be parsed or a picture that is none.
+# Words in TensorFlow's messages about examples that cannot be parsed and bytes that are not a picture.
 _UNREADABLE = ("xample", "Key: ", "Feature: ", "image", "decode", "JPEG", "PNG", "GIF", "BMP")
 
 
 @dataclass(frozen=True)
 class Shard:
-    """`take` records of a file after the first `skip`."""
+    """`take` records of a file, after the first `skip`."""
 
     path: str
     skip: int
@@ -40,8 +39,8 @@ class Records:
 
     Attributes:
       shards: What to read.
-      compression: "" or "GZIP", as `tf.data.TFRecordDataset` has it.
-      num_examples: The sum of what the shards take.
+      compression: "" or "GZIP", as in `tf.data.TFRecordDataset`.
+      num_examples: The sum over the shards' `take`.
     """
 
     shards: tuple[Shard, ...]
@@ -62,7 +61,7 @@ class Records:
 
 
 def stored_as_tfrecord(builder: Any, split: str) -> bool:
-    """Whether the split of a TFDS builder lies on disk as TFRecord, ready to stream."""
+    """Whether the split of a TFDS builder is on disk as TFRecord, so that it can be streamed."""
     if parts := getattr(builder, "parts", None):  # a mixture
         return all(stored_as_tfrecord(part, split) for part in parts)
     instructions = _instructions(builder, split)
@@ -108,14 +107,14 @@ def builder_records(builder: Any, split: str) -> Records:
 
 
 def file_records(patterns: str | Sequence[str], compression: str = "GZIP") -> Records:
-    """The files that match, sorted by name, each counted by reading it once.
+    """The files that match, sorted by name; each is read once to count its records.
 
     Args:
       patterns: Globs or paths of TFRecord files.
       compression: "GZIP" (as TFX writes) or "".
 
     Raises:
-      PerceiverError: Nothing matches, or a file is corrupt (named).
+      PerceiverError: Nothing matches, or a file is corrupt; the message names it.
     """
     patterns = [patterns] if isinstance(patterns, str) else list(patterns)
     paths = sorted({path for pattern in patterns for path in tf.io.gfile.glob(pattern)})
@@ -132,8 +131,8 @@ def read_serialized(shard: Shard, compression: str = "") -> Iterator[bytes]:
     """The shard's records, one at a time, as stored.
 
     Raises:
-      PerceiverError: A corrupt or truncated record, with the file and the record's number, or a
-        file that holds fewer records than it should.
+      PerceiverError: A record is corrupt or truncated (the message has the file and the record's number), or the file
+        has fewer records than it should.
     """
     dataset = tf.data.TFRecordDataset(shard.path, compression_type=compression)
     found = 0
@@ -153,7 +152,7 @@ def read_serialized(shard: Shard, compression: str = "") -> Iterator[bytes]:
 
 
 def take(records: Records, count: int) -> list[bytes]:
-    """The first `count` examples as stored, or all where there are fewer."""
+    """The first `count` examples as stored, or all if there are fewer."""
     stored = (
         example
         for shard in records.shards
@@ -163,10 +162,10 @@ def take(records: Records, count: int) -> list[bytes]:
 
 
 def serialized_examples(builder: Any, split: str) -> Iterator[bytes]:
-    """The split's examples as tf.Example, whatever the builder is stored in; images stay encoded.
+    """The split's examples as serialized tf.Examples, whatever format they are stored in; images stay encoded.
 
-    What is stored as TFRecord streams byte for byte. Anything else (array_record, parquet, and
-    `tfds.testing.mock_data`) is read through the builder and serialized by its own features.
+    TFRecord files are streamed byte by byte. Anything else (array_record, parquet, and `tfds.testing.mock_data`) is
+    read through the builder and serialized by its own features.
     """
     if stored_as_tfrecord(builder, split):
         for shard in builder_records(builder, split).shards:
@@ -198,12 +197,12 @@ def serialized_examples(builder: Any, split: str) -> Iterator[bytes]:
                 for key, value in example.items()
             }
         )
-        # TFDS leaves the order of the features to chance; the same example must be the same bytes.
+        # TFDS writes features in random order; here, the same example must have the same bytes.
         yield tf.train.Example.FromString(stored).SerializeToString(deterministic=True)
 
 
 def write_records(examples: Iterable[bytes], path: str, compression: str = "GZIP") -> int:
-    """Writes one TFRecord file aside, renames it, and returns the number of its records."""
+    """Writes a TFRecord file under a temporary name, renames it, and returns the number of records."""
     aside, count = f"{path}.tmp-{os.getpid()}", 0
     tf.io.gfile.makedirs(os.path.dirname(path))
     try:
@@ -219,10 +218,10 @@ def write_records(examples: Iterable[bytes], path: str, compression: str = "GZIP
 
 
 def explain(error: Exception, records: Records | None = None) -> PerceiverError | None:
-    """What an error out of a tf.data iterator means to its user; None where it is no data error.
+    """A readable form of an error from a tf.data iterator; None if it is not about the data.
 
-    tf.data raises `tf.errors.DataLossError` for a flipped or missing byte and names no file. With
-    `records`, the files are read through to find which one it is.
+    For a flipped or missing byte, tf.data raises `tf.errors.DataLossError`, which does not name the file. With
+    `records`, all files are read to find the corrupt one.
     """
     if isinstance(error, PerceiverError):
         return error

@@ -1,8 +1,8 @@
-"""Reading on after a corrupt TFRecord: the frame tells where the next record begins.
+"""Reading on after a corrupt record of a TFRecord file: its frame tells where the next record begins.
 
-TensorFlow's reader stops at the first wrong checksum and gives up the rest of the file. A record
-is framed as length (uint64), checksum of the length, data, checksum of the data; while the length
-and its checksum are good, only that one record is lost.
+TensorFlow's reader stops at the first wrong checksum and gives up the rest of the file. A record is framed as length
+(uint64), checksum of the length, data, checksum of the data. As long as the length and its checksum are intact, only
+that one record is lost.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ _HEADER, _FOOTER = 12, 4
 
 
 def salvage(shard: Shard) -> Iterator[tuple[int, bytes, str | None]]:
-    """(number within the file, record, None), or (number, b"", reason) where its checksum is wrong.
+    """Yields (number within the file, record, None), or (number, b"", reason) if the record's checksum is wrong.
 
-    For uncompressed files, as TFDS writes them. It reads as fast as TensorFlow until something is
-    wrong; then the rest of the file is copied behind the bad record and read on from there.
+    For uncompressed files, as TFDS writes them. It reads as fast as TensorFlow until it finds an error; then it copies
+    the part of the file after the bad record and continues there.
 
     Raises:
-      PerceiverError: Naming the file: it is cut off, or a length is wrong, so that the records
-        behind it cannot be found.
+      PerceiverError: the file, which the message names, is cut off, or a length is wrong, so that the records after it
+        cannot be found.
     """
     number, end = shard.skip, shard.skip + shard.take
     part = shard
@@ -45,7 +45,7 @@ def salvage(shard: Shard) -> Iterator[tuple[int, bytes, str | None]]:
                     if part is shard:
                         raise
                     raise PerceiverError(
-                        f"{shard.path} is corrupt at record {number}, and the records behind it "
+                        f"{shard.path} is corrupt at record {number}, and the records after it "
                         "cannot be found. Restore the file from its source, or remove its folder "
                         "and prepare the data set again."
                     ) from error
@@ -65,7 +65,7 @@ def _tail(path: str, offset: int, scratch: str) -> str:
 
 
 def _offset(path: str, number: int) -> int | None:
-    """Where record `number` begins, from the lengths of those before it; None if one is wrong."""
+    """Where record `number` begins, from the lengths of the records before it; None if a length is wrong."""
     offset, size = 0, tf.io.gfile.stat(path).length
     with tf.io.gfile.GFile(path, "rb") as file:
         for _ in range(number):
@@ -93,7 +93,7 @@ _TABLE = _crc_table()
 
 
 def _masked_crc32c(data: bytes) -> int:
-    """CRC-32C (Castagnoli), rotated and shifted as the TFRecord format masks it."""
+    """CRC-32C (Castagnoli), masked (rotated and offset) as in the TFRecord format."""
     crc = 0xFFFFFFFF
     for byte in data:
         crc = (crc >> 8) ^ _TABLE[(crc ^ byte) & 0xFF]

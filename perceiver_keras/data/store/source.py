@@ -1,6 +1,6 @@
-"""A TFDS builder by name to its records: opening, preparing, fingerprint, labels.
+"""From the name of a TFDS data set to its records: opening, preparing, fingerprint, labels.
 
-The one door for ours and the catalogue's: `open_builder(name)`, `builder_records(builder, split)`,
+Our data sets and those of TFDS's catalogue are used alike: `open_builder(name)`, `builder_records(builder, split)`,
 then `train_batches` or `eval_batches`.
 """
 
@@ -61,12 +61,12 @@ _MIB = 1 << 20
 
 
 def embedded_names() -> list[str]:
-    """The data sets that come with this package, one folder each in `data/builders/`."""
+    """The data sets that come with this package; each is a folder in `data/builders/`."""
     return sorted(item.name for item in pkgutil.iter_modules(builders.__path__) if item.ispkg)
 
 
 def data_folder(data_dir: str | None = None) -> str:
-    """Where data sets lie: the argument, else PERCEIVER_DATA_DIR, TFDS_DATA_DIR, TFDS's default."""
+    """Where data sets are: the argument, else PERCEIVER_DATA_DIR, else TFDS_DATA_DIR, else TFDS's default."""
     for folder in (
         data_dir,
         os.environ.get("PERCEIVER_DATA_DIR"),
@@ -80,10 +80,9 @@ def data_folder(data_dir: str | None = None) -> str:
 def open_builder(dataset: str, data_dir: str | None = None) -> Any:
     """A prepared TFDS builder.
 
-    Our own data sets are prepared on first use, safely if two processes do it at once; those made
-    of files of the user's, from `PERCEIVER_MANUAL_DIR`, `manual/NAME` in the data folder, or TFDS's
-    `downloads/manual`. A catalogue set is never downloaded unasked: it has to lie in the data folder
-    already.
+    Our own data sets are prepared on first use, even if two processes do so at the same time. Those made from the
+    user's files look for them in `PERCEIVER_MANUAL_DIR`, `manual/NAME` in the data folder, and TFDS's
+    `downloads/manual`. Data sets of the catalogue are never downloaded: they must already be in the data folder.
 
     Args:
       dataset: A TFDS name, `name`, `name/config`, `name:version`; or several with weights,
@@ -91,8 +90,8 @@ def open_builder(dataset: str, data_dir: str | None = None) -> Any:
       data_dir: See `data_folder`.
 
     Raises:
-      UsageError: TFDS knows no data set of that name (the nearest is named).
-      PerceiverError: It is not on disk, or the folder is missing or cannot be written.
+      UsageError: TFDS has no data set of that name; the message offers the nearest.
+      PerceiverError: The data set is not on disk, or the folder is missing or not writable.
     """
     if is_mixture(dataset):
         return Mixture(dataset, lambda name: open_builder(name, data_dir))
@@ -120,7 +119,7 @@ def open_builder(dataset: str, data_dir: str | None = None) -> Any:
 
 
 def label_names(builder: Any, feature: str | None = "label") -> list[str] | None:
-    """The names of a ClassLabel feature, or of a sequence of them; None without such a feature, or without names."""
+    """The names of a ClassLabel feature, or of a sequence of them; None if there is no such feature or no names."""
     features = builder.info.features
     if not isinstance(features, tfds.features.FeaturesDict) or feature not in features:
         return None
@@ -136,11 +135,11 @@ def label_names(builder: Any, feature: str | None = "label") -> list[str] | None
 
 
 def fingerprint(builder: Any, splits: Mapping[str, str] | Sequence[str]) -> str:
-    """SHA-256, in hex, of what the splits hold: change one byte on disk and it changes.
+    """SHA-256, in hex, of the splits' contents: it changes if one byte on disk changes.
 
-    Up to 1 GiB in all, every byte of every shard counts. Beyond it, hashing would cost more than
-    the run it saves: each shard counts by its size, its time of change in nanoseconds, and its
-    first and last MiB, so a byte changed in the middle shows by the time of change.
+    Up to 1 GiB in total, it covers every byte of every shard. Beyond that, hashing would cost more than the run it may
+    save: each shard then contributes its size, its modification time in nanoseconds, and its first and last MiB, so
+    that a byte changed in the middle shows through the modification time.
 
     Args:
       builder: As `open_builder` returns it.
@@ -178,7 +177,7 @@ def fingerprint(builder: Any, splits: Mapping[str, str] | Sequence[str]) -> str:
 
 
 def _feed(digest: Any, content: bytes) -> None:
-    # The length first, so that two neighbours cannot trade bytes unnoticed.
+    # The length first, so that bytes moved from one content to the next change the digest.
     digest.update(len(content).to_bytes(8, "big"))
     digest.update(content)
 
@@ -186,14 +185,14 @@ def _feed(digest: Any, content: bytes) -> None:
 def _absent(dataset: str, folder: str) -> PerceiverError:
     where = folder if tf.io.gfile.exists(folder) else f"{folder}, a folder that does not exist"
     return PerceiverError(
-        f"Data set {dataset!r} was looked for in {where}, and is not there. Get it with "
+        f"Data set {dataset!r} is not in {where}. Get it with "
         f"`tfds build {dataset} --data_dir={folder}`, or name its folder with data.data_dir, "
         "PERCEIVER_DATA_DIR or TFDS_DATA_DIR."
     )
 
 
 def _prepare(builder: Any, folder: str) -> None:
-    """Prepares one of our own data sets; a second process waits and finds it done."""
+    """Prepares one of our own data sets; a second process waits until it is ready."""
     try:
         tf.io.gfile.makedirs(folder)
         with _locked(folder, builder.name):
@@ -212,10 +211,10 @@ def _prepare(builder: Any, folder: str) -> None:
 
 
 def _manual_folder(builder: Any, folder: str) -> str | None:
-    """Where the user's own files lie, for a data set that is made of such.
+    """The folder with the user's files, for data sets made from such files; None for others.
 
     Raises:
-      PerceiverError: They lie nowhere where they may; it says where they should.
+      PerceiverError: The files are in none of the expected folders, which the message lists.
     """
     if not builder.MANUAL_DOWNLOAD_INSTRUCTIONS:
         return None
@@ -236,8 +235,8 @@ def _manual_folder(builder: Any, folder: str) -> str | None:
 
 @contextlib.contextmanager
 def _locked(folder: str, name: str) -> Iterator[None]:
-    """One process at a time on this machine; the system frees the lock of a killed process."""
-    if "://" in folder:  # object stores have no locks; TFDS's rename at the end decides there
+    """One process at a time on this machine; the system releases the lock of a killed process."""
+    if "://" in folder:  # object stores have no locks; there, TFDS's final rename decides
         yield
         return
     with open(os.path.join(folder, f".{name}.lock"), "w") as file:
@@ -246,14 +245,14 @@ def _locked(folder: str, name: str) -> Iterator[None]:
 
 
 def _remove_leftovers(final: Path) -> None:
-    """Drops the `incomplete.XXXXXX_<version>` folders of killed processes; call under the lock."""
+    """Removes the `incomplete.XXXXXX_<version>` folders of killed processes; to be called while holding the lock."""
     for folder in final.parent.glob(f"incomplete.*_{final.name}"):
         shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """TFDS prints its progress to standard output, where our `--json` promises one object."""
+    """Silences TFDS, which prints its progress to standard output, where `--json` promises a single object."""
     tfds.disable_progress_bar()
     try:
         with contextlib.redirect_stdout(io.StringIO()):

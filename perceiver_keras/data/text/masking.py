@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import tensorflow as tf
 
-from perceiver_keras.data.store.batches import fold_in
+from perceiver_keras.data.seeds import fold_in
 from perceiver_keras.data.text.byte_tokenizer import MASK, fit
 
 Masking = Literal["tokens", "words"]

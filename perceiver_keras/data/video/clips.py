@@ -15,8 +15,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from perceiver_keras.data import audio, image
-from perceiver_keras.data.video import ffmpeg
+from perceiver_keras.data import audio, ffmpeg, image
 from perceiver_keras.errors import PerceiverError
 
 FRAMES_PER_SECOND = 25  # of the paper's clips; every video is converted to it

@@ -1,1 +1,1 @@
-"""What a task promises, in four parts: its examples, how it is measured, how it serves, how people ask it."""
+"""What a task promises, in four parts: its examples, how it is measured, how it serves, and how people query it."""

@@ -1,4 +1,4 @@
-"""How people ask a model, and how they see what it answers: `perceiver predict`, Python calls, the report."""
+"""How people query a model and see its answers: `perceiver predict`, calls from Python, the report."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Arrays = Mapping[str, np.ndarray]
 
 
 def answer_grid(contents: Sequence[Any], outputs: Sequence[Arrays], answers: Sequence[Any]) -> Any:
-    """The pictures that were asked about, each with bars of its labels."""
+    """The pictures of the requests, each with bars for its most likely labels."""
     from perceiver_keras.show import answers as drawn
 
     return drawn.answer_grid(contents, answers)
@@ -23,20 +23,20 @@ def answer_grid(contents: Sequence[Any], outputs: Sequence[Arrays], answers: Seq
 
 @dataclass(frozen=True, kw_only=True)
 class Asking:
-    """From the words of a command line to answers and pictures.
+    """From the arguments of a command line to answers and pictures.
 
     Attributes:
-      requests: Words of the command line -> `Request`s, one at a time; by default each file is one.
-      at_once: How many requests `predict` gives to the model together.
+      requests: Arguments of the command line -> `Request`s, one at a time; by default, each file is a request.
+      at_once: How many requests `predict` passes to the model together.
       pack: Contents of requests -> raw inputs for `serve`, one row per request, all of one shape.
       answers: (outputs of `serve` as NumPy, labels, top) -> one entry per request, with Hugging Face's keys.
-      picture: (contents, outputs, answers), each a list with one entry per request -> matplotlib figure.
-      formats: File suffix -> outputs of one request -> the bytes of that file; what `predict --save` writes in
-        addition to .npz and .json.
-      streams: File suffix -> path -> a writer of all requests in turn, with `add(content, outputs)` and `close()`, for
-        files that `predict -o` writes as it goes, such as videos.
-      report: (model, batch of inputs, targets, config, labels) -> {title: matplotlib figure} for the report; a
-        figure's label, if it has one, is its caption.
+      picture: (contents, outputs, answers), each a list with one entry per request -> a Matplotlib figure.
+      formats: {file suffix: (outputs of one request) -> the file's bytes}; what `predict --save` writes besides .npz
+        and .json.
+      streams: {file suffix: (path) -> a writer}, for files such as videos that `predict -o` writes request by request;
+        the writer has `add(content, outputs)` and `close()`.
+      report: (model, batch of inputs, targets, config, labels) -> {title: Matplotlib figure}, the pictures of the
+        report; a figure's label, if set, becomes its caption.
     """
 
     requests: Callable[[Sequence[str]], Iterable[Request]] = from_files

@@ -1,6 +1,6 @@
-"""The data of a task: from a stored example to what the model takes and what it should answer.
+"""The data of a task: from a stored example to the model's inputs and targets.
 
-Shapes: "one example" has no batch axis.
+"One example" has no batch axis.
 """
 
 from __future__ import annotations
@@ -18,43 +18,51 @@ Tensors = Mapping[str, tf.Tensor]
 Labels = Sequence[str]
 
 
+def _no_files(config: TaskConfig) -> tuple[TaskConfig, dict[str, bytes]]:
+    return config, {}
+
+
+def unchanged(features: Tensors, config: TaskConfig) -> dict[str, Any]:
+    """The features as they are, in a new dictionary."""
+    return dict(features)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Vocabulary:
-    """A tokenizer that may be learned from the data, and whose file travels with the model. By default there is none.
+    """A tokenizer that may be learned from the data and whose file travels with the model. By default, there is none.
 
     Attributes:
-      resources: config -> modules whose tables and files the graphs read; they go into exports.
+      resources: config -> modules with the tables and files that the graphs read; exports include them.
       words: (batch of raw features, config) -> strings [n] (valid UTF-8, non-empty, no line breaks) whose
-        frequencies Transform counts over the training split; None if no vocabulary is to be learned.
-      learn: ({word: frequency}, config, folder) -> the configuration with a vocabulary learned from these words, whose
-        file is in `folder`; the Trainer calls it before training.
-      portable: config -> the configuration as it travels, and the files that it names, {name: content}.
-      located: (a configuration that `portable` made, the folder it was read from) -> with its files found there.
+        frequencies Transform counts over the training split; None if no vocabulary is needed.
+      learn: ({word: frequency}, config, folder) -> the configuration with a vocabulary learned from these words and
+        written to `folder`; the Trainer calls it before training.
+      portable: config -> (the configuration with file names instead of paths, {file name: content}), to be saved
+        together.
+      located: (a configuration from `portable`, the folder it was read from) -> the configuration with the paths of
+        its files there.
     """
 
     resources: Callable[[TaskConfig], Sequence[tf.Module]] = lambda config: ()
     words: Callable[[Tensors, TaskConfig], tf.Tensor | None] = lambda features, config: None
     learn: Callable[[Mapping[bytes, int], TaskConfig, str], TaskConfig] | None = None
-    portable: Callable[[TaskConfig], tuple[TaskConfig, dict[str, bytes]]] = lambda config: (
-        config,
-        {},
-    )
+    portable: Callable[[TaskConfig], tuple[TaskConfig, dict[str, bytes]]] = _no_files
     located: Callable[[TaskConfig, Path], TaskConfig] = lambda config, folder: config
 
 
 @dataclass(frozen=True, kw_only=True)
 class Examples:
-    """What is stored, what of it is usable, and how it becomes inputs and targets.
+    """What is stored, which examples are usable, and how they become inputs and targets.
 
     Attributes:
       spec: config -> what `tf.io.parse_example` reads from a stored example, labels included.
-      label_key: The feature that holds the answer, of any type; serving examples lack it. None if there is none.
+      label_key: The feature that holds the label, of any type; examples to be served lack it. None if there is none.
       check: (features of one example as Python values, config) -> why it is corrupt, or None.
-      check_dataset: (labels of the data set or None, config) -> None; raises `UsageError` where they do not fit.
+      check_dataset: (the data set's labels or None, config) -> None; raises `UsageError` if they do not fit.
         Called first, before any data is read; must be cheap.
       prepare: (features of one example, config, training, stateless seed int32 [2]) -> (inputs, targets).
       transform: (batch of raw features, config) -> features; runs in TFX Transform, in training and in serving.
-      vocabulary: The tokenizer, for tasks on text that have one in a file.
+      vocabulary: The tokenizer, for text tasks that keep one in a file.
     """
 
     spec: Callable[[TaskConfig], dict[str, Any]]
@@ -62,7 +70,5 @@ class Examples:
     check: Callable[[Mapping[str, Any], TaskConfig], str | None]
     check_dataset: Callable[[Labels | None, TaskConfig], None]
     prepare: Callable[[Tensors, TaskConfig, bool, tf.Tensor], tuple[Any, Any]]
-    transform: Callable[[Tensors, TaskConfig], dict[str, Any]] = lambda features, config: dict(
-        features
-    )
+    transform: Callable[[Tensors, TaskConfig], dict[str, Any]] = unchanged
     vocabulary: Vocabulary = Vocabulary()

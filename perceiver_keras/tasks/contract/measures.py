@@ -14,19 +14,20 @@ from perceiver_keras.config import TaskConfig
 
 @dataclass(frozen=True, kw_only=True)
 class Measures:
-    """The loss, and the metrics in two forms that give the same numbers.
+    """The loss, and the metrics in two forms that give the same values.
 
-    A dense output (flow, video) is too large for TensorFlow Model Analysis to move, so the graph reduces each example
+    Dense outputs (flow, video) are too large for TensorFlow Model Analysis to move, so the graph reduces each example
     to a row of *columns*, and `column_metrics` add the rows up.
 
     Attributes:
       loss: config -> Keras loss of (targets, outputs).
       metrics: config -> new Keras metrics of (targets, outputs).
       columns: (targets, outputs) -> one row per example, float32 [B, K]; what the `evaluate` signature returns.
-      column_metrics: config -> new Keras metrics of (the stored feature `label_key`, columns), by the same names.
+      column_metrics: config -> new Keras metrics of (the stored feature `label_key`, columns): those of `metrics`, by
+        the same names, and perhaps more.
       key: What the columns are called in the `evaluate` signature.
       baseline: (finite dataset of (inputs, targets), config) -> metrics of the trivial guess.
-      lower_is_better: Names of metrics whose small values are good.
+      lower_is_better: Names of the metrics of which smaller values are better.
     """
 
     loss: Callable[[TaskConfig], keras.losses.Loss]

@@ -1,4 +1,4 @@
-"""What a user hands to `predict`: words of the command line as requests, read one by one, bad ones named."""
+"""The arguments of `perceiver predict` as requests, read one at a time; unreadable ones carry a reason."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from typing import Any, NamedTuple
 
 from perceiver_keras.errors import UsageError
 
-MOST_BYTES = 1 << 30  # of one file: more is no picture, sentence or clip
+MOST_BYTES = 1 << 30  # of one file: no picture, sentence or clip is larger
 
 
 class Request(NamedTuple):
-    """One input: its name, and its content (what `Task.read` takes) or why there is none."""
+    """One input: its name, and its content (as `Asking.pack` takes it), or the reason why it has none."""
 
     name: str
     content: Any
@@ -23,15 +23,15 @@ class Request(NamedTuple):
 
 
 def from_files(names: Sequence[str]) -> Iterator[Request]:
-    """Each file that `names` mean is a request of its bytes; read when its turn comes."""
+    """One request per file that `names` stand for, with its bytes; each file is read when its turn comes."""
     yield from map(read, expand(names))
 
 
 def expand(names: Sequence[str]) -> list[str]:
-    """Files in the order given; a folder's own files by name, hidden ones left out.
+    """Paths in the order given; a folder stands for the files in it, sorted by name, without hidden ones.
 
     Raises:
-      UsageError: a URL, a glob without a match, an empty folder, nothing at all, `-` twice.
+      UsageError: for a URL, a glob that matches nothing, an empty folder, no names at all, or `-` twice.
     """
     found: list[str] = []
     for name in names:
@@ -55,7 +55,7 @@ def expand(names: Sequence[str]) -> list[str]:
                 raise UsageError(f"{name} matches no file.")
             found += matches
         else:
-            found.append(name)  # named with the others that can't be read
+            found.append(name)  # `read` reports it, as it does other unreadable files
     if not found:
         raise UsageError("Name at least one file, folder or glob, or - for standard input.")
     if found.count("-") > 1:
@@ -64,7 +64,7 @@ def expand(names: Sequence[str]) -> list[str]:
 
 
 def read(name: str) -> Request:
-    """The content of a file, or of standard input for `-`."""
+    """The content of a file, or of standard input for `-`, up to 1 GiB."""
     try:
         if name == "-":
             content = sys.stdin.buffer.read(MOST_BYTES + 1)

@@ -1,4 +1,4 @@
-"""What an exported model takes and returns. Only operations of TensorFlow's core: a server has nothing else."""
+"""What an exported model takes and returns. Use only core TensorFlow operations: a server has no others."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from perceiver_keras.tasks.contract.examples import Labels, Tensors
 
 @dataclass(frozen=True, kw_only=True)
 class Serving:
-    """From raw bytes, as users have them, to named tensors.
+    """From raw bytes, as users have them, to named output tensors.
 
     Attributes:
       spec: config -> what `serving_default` takes, by name; the first axis is B.
-      serve: (model, raw inputs, config, labels) -> what `serving_default` returns.
+      serve: (model, raw inputs, config, labels) -> what `serving_default` returns, by name.
       respond: (the model's inputs, its outputs, config, labels) -> the same named tensors.
-      warmup: raw inputs that are features of stored examples -> raw inputs worth warming a server up with.
+      warmup: raw inputs taken from stored examples -> raw inputs to warm a server up with.
     """
 
     spec: Callable[[TaskConfig], dict[str, tf.TensorSpec]]

@@ -13,19 +13,14 @@ from tensorflow import keras
 
 from perceiver_keras.data import image
 from perceiver_keras.data.flow import formats
-from perceiver_keras.data.video.clips import PICTURES, by_number
+from perceiver_keras.data.video.clips import PICTURES, by_number, is_video
 from perceiver_keras.errors import UsageError
 from perceiver_keras.tasks.contract.asking import Asking
 from perceiver_keras.tasks.contract.examples import Labels
 from perceiver_keras.tasks.contract.requests import Request, expand, read
 from perceiver_keras.tasks.optical_flow.frames import different_sizes, pixels_of
 from perceiver_keras.tasks.optical_flow.presets import OpticalFlowConfig
-from perceiver_keras.tasks.optical_flow.videos import (
-    FRAMES_PER_SECOND,
-    VIDEOS,
-    FlowVideo,
-    frames_of,
-)
+from perceiver_keras.tasks.optical_flow.videos import FRAMES_PER_SECOND, FlowVideo, frames_of
 
 # === Words of the command line to pairs ===
 
@@ -48,7 +43,7 @@ def requests(words: Sequence[str]) -> Iterator[Request]:
       PerceiverError: a video that can't be read.
     """
     folders = [word for word in words if Path(word).is_dir()]
-    videos = [word for word in words if Path(word).suffix.lower() in VIDEOS]
+    videos = [word for word in words if is_video(word)]
     if (folders or videos) and len(words) > 1:
         raise UsageError(
             f"{(folders + videos)[0]} is a sequence of its own: name one folder or one video at a time, "

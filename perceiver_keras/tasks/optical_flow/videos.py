@@ -15,8 +15,6 @@ from perceiver_keras.errors import PerceiverError, UsageError
 from perceiver_keras.tasks.contract.requests import Request
 
 FRAMES_PER_SECOND = 25.0  # of a video of flow whose frames did not come from a video
-# Suffixes of files that hold many frames.
-VIDEOS = {".mp4", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".m4v", ".gif"}
 _SCALE_SHARE = 99.5  # per cent of the pixels of the fastest frame that are not darkened
 
 

@@ -5,8 +5,7 @@ import socket
 import numpy as np
 import pytest
 
-from perceiver_keras.data import audio
-from perceiver_keras.data.video import ffmpeg
+from perceiver_keras.data import audio, ffmpeg
 from perceiver_keras.errors import PerceiverError
 
 SAMPLES = np.arange(-50, 50, dtype="<i2")

@@ -162,4 +162,4 @@ def run(state_dir: str, out: str, *assignments: str) -> None:
 
 # A process that has imported TensorFlow once, and runs nothing, gives birth to those that tests kill.
 processes = multiprocessing.get_context("forkserver")
-processes.set_forkserver_preload(["tests.training"])
+processes.set_forkserver_preload(["tests.tiny_training"])

@@ -1,0 +1,126 @@
+"""The base of every task's model: losses over several outputs, answers, and loading by name or folder."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorflow import keras
+
+import perceiver_keras as pk
+from perceiver_keras.errors import UsageError
+from perceiver_keras.metrics.results import results
+from perceiver_keras.tasks import registry
+from perceiver_keras.tasks.model import TaskModel
+from tests.tiny_task import CONFIG
+
+COUNT = 7
+
+
+@pytest.fixture(scope="module")
+def battle():
+    """(task, config, model, inputs, targets): several outputs and two targets, which the loss reads together."""
+    task = registry.get("starcraft_entities")
+    config = task.presets["tiny"].config
+    m, rng = config.model, np.random.default_rng(0)
+    entities = rng.normal(size=(COUNT, m.max_entities, len(m.features))).astype(np.float32)
+    inputs = {"entities": entities, "mask": np.ones((COUNT, m.max_entities), np.int64)}
+    targets = {
+        "target": rng.integers(0, m.max_entities, COUNT),
+        "won": rng.integers(0, 2, COUNT),
+    }
+    keras.utils.set_random_seed(2)
+    return task, config, task.build(config).build_all(), inputs, targets
+
+
+def test_keras_gives_the_loss_and_the_metrics_of_all_outputs_together(battle):
+    task, config, model, inputs, targets = battle
+    model.compile(loss=task.measures.loss(config), metrics=task.measures.metrics(config))
+    found = model.evaluate(inputs, targets, batch_size=3, return_dict=True, verbose=0)
+    outputs = {name: value.numpy() for name, value in model(inputs).items()}
+    chosen = outputs["pointer"][np.arange(COUNT), targets["target"]]
+    sign = 2.0 * targets["won"] - 1
+    outcome = np.log1p(np.exp(-sign * outputs["winning"]))
+    expected = config.train.winner_weight * outcome - np.log(chosen + 1e-9)
+    metrics = task.measures.column_metrics(config)
+    for metric in metrics:
+        metric.update_state(None, task.measures.columns(targets, outputs))
+    assert found == pytest.approx({"loss": expected.mean()} | results(metrics), rel=1e-5)
+
+
+def test_weights_of_examples_reach_the_loss(battle):
+    task, config, model, inputs, targets = battle
+    model.compile(loss=task.measures.loss(config))
+    weight = np.zeros(COUNT, np.float32)
+    weight[4] = 2.0
+    found = model.evaluate(inputs, targets, sample_weight=weight, batch_size=COUNT, verbose=0)
+    each = task.measures.loss(config).call(targets, model(inputs))
+    assert found == pytest.approx(2.0 * float(each[4]) / COUNT, rel=1e-5)
+
+
+def test_keras_s_own_losses_are_distributed_as_always(battle):
+    _, _, model, inputs, targets = battle
+    loss = {"winning": keras.losses.BinaryCrossentropy(from_logits=True)}
+    model.compile(loss=loss, metrics={"winning": keras.metrics.BinaryAccuracy(threshold=0.0)})
+    won = targets["won"].astype(np.float32)
+    found = model.evaluate(inputs, {"winning": won}, return_dict=True, verbose=0)
+    logits = model(inputs)["winning"].numpy()
+    assert found["loss"] == pytest.approx(
+        np.log1p(np.exp(-(2 * won - 1) * logits)).mean(), rel=1e-5
+    )
+    accuracy = next(value for name, value in found.items() if "accuracy" in name)
+    assert accuracy == pytest.approx(((logits > 0) == (won > 0)).mean())
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return pk.ImageClassifier.from_preset("tiny", encode__num_latents=2)
+
+
+def test_answers_are_those_of_the_served_model(digits):
+    pictures = np.random.default_rng(1).integers(0, 256, (3, 8, 8, 1), np.uint8)
+    contents = [tf.io.encode_png(picture).numpy() for picture in pictures]
+    answers = digits.answer(contents, top=2)
+    config = digits.task_config
+    normal = (pictures.astype(np.float32) - config.data.mean) / config.data.std
+    shares = tf.nn.softmax(digits(normal)).numpy()
+    assert [len(answer) for answer in answers] == [2, 2, 2]
+    for answer, share in zip(answers, shares, strict=True):
+        assert answer[0]["score"] == pytest.approx(share.max(), rel=1e-4)
+
+
+def test_overrides_and_a_folder_from_which_all_comes_back(digits, tmp_path):
+    assert digits.config.encode.num_latents == 2
+    assert digits.task_config.model == digits.config
+    names = [f"digit {i}" for i in range(10)]
+    folder = digits.save_to_preset(tmp_path / "digits", labels=names)
+    again = pk.load(folder)
+    assert again.labels == names and again.task_config == digits.task_config
+    for one, other in zip(again.get_weights(), digits.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_a_model_without_a_preset_can_not_answer(digits):
+    bare = type(digits)(digits.config)
+    with pytest.raises(UsageError, match="Only a model from `from_preset` or `load` can answer"):
+        bare.answer([b""])
+
+
+def test_a_name_that_several_tasks_have_is_not_enough():
+    with pytest.raises(UsageError, match="Several tasks have a preset 'tiny'; name one of image_class"):
+        pk.load("tiny")
+    assert pk.load("image-classification/tiny").task_name == "image_classification"
+    with pytest.raises(UsageError, match="Unknown task 'image_clasification'"):
+        pk.load("image_clasification/tiny")
+    with pytest.raises(UsageError, match="neither a folder nor a preset of image_class.*'tiny'"):
+        pk.ImageClassifier.from_preset("tinny")
+
+
+def test_a_subclass_must_say_what_it_takes():
+    class Unfinished(TaskModel):
+        def __init__(self, config):
+            layer = keras.layers.Layer
+            super().__init__(config, preprocess=layer(), query=layer(), postprocess=layer())
+
+    with pytest.raises(TypeError, match="Unfinished must say what it takes"):
+        Unfinished(CONFIG.model).build_all()
