@@ -32,7 +32,7 @@ def main() -> None:
     # Data: log-mel spectrograms [B, 40, 32, 1], and which of 8 sounds are in them: [B, 8], 0 or 1.
     data = TaskData(task, config)
 
-    # Train. Run the script again and it goes on from the newest checkpoint in the folder.
+    # Train. Run the script again to resume from the newest checkpoint in the folder.
     with Progress(total=config.train.steps, label="sounds") as progress:
         trained = fit(
             task,

@@ -34,7 +34,7 @@ def main() -> None:
     # Data: all tasks in one TFDS data set. `perceiver_glue/glue` is the real GLUE, from TFDS's glue/*.
     data = TaskData(task, config)
 
-    # Train. Run the script again and it goes on from the newest checkpoint in the folder.
+    # Train. Run the script again to resume from the newest checkpoint in the folder.
     with Progress(total=config.train.steps, label="glue") as progress:
         trained = fit(
             task,

@@ -33,7 +33,7 @@ def main() -> None:
     # Data: a TFDS builder's records, then batches of (pictures [B, 8, 8, 1], classes [B]).
     data = TaskData(task, config)
 
-    # Train. Run the script again and it goes on from the newest checkpoint in the folder.
+    # Train. Run the script again to resume from the newest checkpoint in the folder.
     with Progress(total=config.train.steps, label="digits") as progress:
         trained = fit(
             task,

@@ -30,7 +30,7 @@ def main() -> None:
     # Data: texts as bytes [B, 64], some of them masked. `data.dataset=text_folder` would read your own files.
     data = TaskData(task, config)
 
-    # Train. Run the script again and it goes on from the newest checkpoint in the folder.
+    # Train. Run the script again to resume from the newest checkpoint in the folder.
     with Progress(total=config.train.steps, label="language") as progress:
         trained = fit(
             task,

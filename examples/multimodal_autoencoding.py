@@ -34,7 +34,7 @@ def main() -> None:
     # Data: clips [B, 4, 16, 16, 3] with sound [B, 1280, 1]; in training, also the output points to decode.
     data = TaskData(task, config)
 
-    # Train. Run the script again and it goes on from the newest checkpoint in the folder.
+    # Train. Run the script again to resume from the newest checkpoint in the folder.
     with Progress(total=config.train.steps, label="clips") as progress:
         trained = fit(
             task,

@@ -34,7 +34,7 @@ def main() -> None:
     # Data: pairs of frames [B, 2, 16, 24, 3] and their flow with masks [B, 16, 24, 4].
     data = TaskData(task, config)
 
-    # Train. Run the script again and it goes on from the newest checkpoint in the folder.
+    # Train. Run the script again to resume from the newest checkpoint in the folder.
     with Progress(total=config.train.steps, label="flow") as progress:
         trained = fit(
             task,

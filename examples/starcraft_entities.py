@@ -32,7 +32,7 @@ def main() -> None:
     # Data: units [B, 10, 9] with their mask, the target's row, and whether the acting side wins.
     data = TaskData(task, config)
 
-    # Train. Run the script again and it goes on from the newest checkpoint in the folder.
+    # Train. Run the script again to resume from the newest checkpoint in the folder.
     with Progress(total=config.train.steps, label="battles") as progress:
         trained = fit(
             task,

@@ -1,4 +1,4 @@
-"""Train a model that tags each byte of Python's source code as Python's tokenizer does, save it, and ask it.
+"""Train a model that tags each byte of Python's source code as Python's tokenizer does, save it, and tag a line.
 
 python examples/token_classification.py                 # minutes on two CPU cores
 python examples/token_classification.py --steps 20      # a quick look
@@ -29,7 +29,7 @@ def main() -> None:
     # Data: texts as bytes [B, 64] and a tag for each byte.
     data = TaskData(task, config)
 
-    # Train. Run the script again and it goes on from the newest checkpoint in the folder.
+    # Train. Run the script again to resume from the newest checkpoint in the folder.
     with Progress(total=config.train.steps, label="tokens") as progress:
         trained = fit(
             task,

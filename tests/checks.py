@@ -2,8 +2,8 @@
 
     check_layer(lambda: Linear(5), np.ones((2, 3, 4), np.float32))
 
-Conformance says that a layer is a good Keras layer, not that it computes the right thing: the test
-beside each layer does that.
+Conformance says that a layer is a good Keras layer, not that it computes the right thing: that is up to
+the layer's own test.
 """
 
 from __future__ import annotations

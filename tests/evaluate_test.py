@@ -19,12 +19,12 @@ def log_softmax(logits: np.ndarray) -> np.ndarray:
 def test_each_example_counts_once_whatever_the_batches():
     model = TASK.build(CONFIG)
     inputs, labels = points(50)  # batches of 16, 16, 16 and 2
-    figures = evaluate(TASK, CONFIG, model, validation_batches(50))
+    values = evaluate(TASK, CONFIG, model, validation_batches(50))
     logits = model(inputs, training=False).numpy()
     want = -log_softmax(logits)[np.arange(50), labels].mean()
-    assert figures.keys() == {"loss", "accuracy"}
-    assert figures["loss"] == pytest.approx(want, rel=1e-5)
-    assert figures["accuracy"] == pytest.approx((logits.argmax(-1) == labels).mean())
+    assert values.keys() == {"loss", "accuracy"}
+    assert values["loss"] == pytest.approx(want, rel=1e-5)
+    assert values["accuracy"] == pytest.approx((logits.argmax(-1) == labels).mean())
 
 
 def test_a_second_evaluation_starts_from_zero_and_sees_new_weights():
@@ -36,7 +36,7 @@ def test_a_second_evaluation_starts_from_zero_and_sees_new_weights():
     assert evaluator(validation_batches())["loss"] != first["loss"]
 
 
-def test_nothing_to_evaluate_on_is_an_error_in_words():
+def test_nothing_to_evaluate_on_is_a_readable_error():
     with pytest.raises(PerceiverError, match="no example to evaluate on"):
         evaluate(TASK, CONFIG, TASK.build(CONFIG), validation_batches().take(0))
 

@@ -262,7 +262,7 @@ def test_an_older_export_is_replaced_other_files_are_not(folder, model, tmp_path
         export.export_saved_model(tiny.TASK, tiny.CONFIG, model, str(tmp_path / "mine"))
 
 
-def test_warmup_that_does_not_fit_is_refused_in_words(model, tmp_path):
+def test_warmup_that_does_not_fit_is_a_readable_error(model, tmp_path):
     def make(warmup, task=tiny.TASK):
         export.export_saved_model(task, tiny.CONFIG, model, str(tmp_path / "m"), warmup=warmup)
 

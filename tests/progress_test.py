@@ -44,7 +44,7 @@ def test_time_left_counts_from_where_a_resumed_run_began():
     assert progress.seconds_left(1000) == 0
 
 
-def test_hours_and_small_figures():
+def test_hours_and_small_values():
     clock, stream = Clock(), io.StringIO()
     with Progress(3_000, stream=stream, clock=clock) as progress:
         progress.start(0)

@@ -124,7 +124,7 @@ def test_every_claim_names_a_task_its_metrics_and_a_source():
         assert row.claimed and row.source and row.data, name
         task = registry.get(row.task)
         assert row.model in task.presets
-        # Of any preset: a benchmark may set which of GLUE's tasks the model is asked for.
+        # Of any preset: a benchmark may choose among GLUE's tasks.
         configs = [preset.config for preset in task.presets.values()]
         metrics = {m.name for config in configs for m in task.measures.column_metrics(config)}
         assert row.claimed.keys() <= metrics, name

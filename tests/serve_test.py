@@ -1,4 +1,4 @@
-"""Servable: loads without the code that made the model, answers by name, and says in words what is wrong."""
+"""Servable: loads without the code that made the model, answers by name, and says what is wrong."""
 
 import os
 import shutil
@@ -123,7 +123,7 @@ def test_bytes_keep_the_nuls_at_their_end(tmp_path):
     assert servable.predict(text=np.zeros([0, 2], object))["lengths"].shape == (0, 2)
 
 
-def test_bytes_that_are_no_image_are_an_error_in_words(servable):
+def test_bytes_that_are_not_an_image_are_a_readable_error(servable):
     with pytest.raises(PerceiverError, match="serving_default can't answer this input") as caught:
         servable.predict("serving_default", image_bytes=[b"not a png"])
     assert "\n" not in str(caught.value)

@@ -96,7 +96,7 @@ def test_sigterm_saves_and_exits_143(tmp_path):
 
 
 def test_learns_logs_and_continues(tmp_path):
-    """One run in one process: the figures, TensorBoard's files, and a second call that goes on."""
+    """One run in one process: the history, TensorBoard's files, and a second call that continues."""
     config = override(CONFIG, "train.steps=30", "train.deterministic=false")
     trained = training.train(config, tmp_path / "state", log_dir=tmp_path / "log")
     assert trained.steps == 30 and trained.resumed_from is None
@@ -203,7 +203,7 @@ def test_two_replicas_train_as_one(tmp_path):
     assert process.exitcode == 0
 
 
-def test_a_loss_that_is_not_finite_stops_in_words(tmp_path):
+def test_a_loss_that_is_not_finite_is_a_readable_error(tmp_path):
     config = override(CONFIG, "train.steps=20", "train.deterministic=false")
 
     def poison(number, batch):

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from perceiver_keras.tasks import registry
+
 FOLLOW_THE_PAGE = """
 import importlib.machinery, importlib.util, sys
 import pytest
@@ -25,10 +27,33 @@ sys.exit(pytest.main(["-q", "-p", "no:cacheprovider", "tests/tasks/contract_test
 """
 
 
+@pytest.fixture(scope="module")
+def page(repository: Path) -> str:
+    return (repository / "docs" / "add_a_task.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def blocks(page: str) -> list[str]:
+    """The page's Python: the task's file, and its row."""
+    return re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+
+
+def test_sections_of_the_file_are_the_files_of_a_folder(
+    repository: Path, page: str, blocks: list[str]
+) -> None:
+    sections = re.findall(r"^# === (\w+): ", blocks[0], re.M)
+    files = re.findall(r"^\| `(\w+\.py)` \|", page, re.M)
+    assert files == ["__init__.py", *(f"{name}.py" for name in sections)]
+    for task in registry.names():
+        folder = repository / "perceiver_keras" / "tasks" / task
+        assert set(files) <= {path.name for path in folder.iterdir()}
+
+
 @pytest.mark.slow
-def test_the_page_makes_a_task_that_keeps_the_contract(repository: Path, tmp_path: Path) -> None:
-    page = (repository / "docs" / "add_a_task.md").read_text(encoding="utf-8")
-    code, row = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+def test_the_page_makes_a_task_that_keeps_the_contract(
+    repository: Path, blocks: list[str], tmp_path: Path
+) -> None:
+    code, row = blocks
     path = tmp_path / "digit_value.py"
     path.write_text(code, encoding="utf-8")
     done = subprocess.run(

@@ -62,7 +62,7 @@ def test_correlations_as_scipy_has_them(ties):
     spearman = scipy.stats.spearmanr(labels, guesses)[0]
     assert value_of("pearson", columns) == pytest.approx(pearson, abs=1e-6)
     assert value_of("spearman", columns) == pytest.approx(spearman, abs=1e-6)
-    # And it is no mean over batches.
+    # And it is not a mean over batches.
     parts = [scipy.stats.spearmanr(labels[i::40], guesses[i::40])[0] for i in range(40)]
     assert abs(np.mean(parts) - spearman) > 1e-4
 
@@ -118,7 +118,7 @@ def test_an_example_seen_twice_counts_once_with_its_mean_prediction():
     assert value_of("spearman", both) == pytest.approx(expected, abs=1e-6)
 
 
-def test_a_place_without_a_slot_makes_no_false_figure():
+def test_a_place_without_a_slot_makes_no_false_value():
     labels, guesses = numbers(10, False)
     columns = rows(labels, guesses, places=np.arange(10) + PLACES_MOST - 9)
     assert np.isnan(value_of("spearman", columns))

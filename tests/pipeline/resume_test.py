@@ -1,18 +1,14 @@
 """`perceiver run`, killed with -9 in several components and started again, ends with exactly the same weights."""
 
 import json
-import os
 import re
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
 
+from tests.forked_run import run_until
 from tests.pipeline.local_runner_test import SMALL
 
 pytestmark = [pytest.mark.tfx, pytest.mark.slow]
@@ -26,36 +22,6 @@ OVERRIDES = (
     "train.deterministic=true",
     "model.encode.dropout=0.1",
 )
-
-
-def start(folder: Path) -> subprocess.Popen:
-    arguments = ["image_classification", "--run-dir", str(folder)]
-    for assignment in OVERRIDES:
-        arguments += ["--set", assignment]
-    return subprocess.Popen(
-        [sys.executable, "-m", "perceiver_keras.cli", "run", *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        bufsize=1,
-        start_new_session=True,
-    )
-
-
-def run_until(folder: Path, line: str | None, file: str | None = None) -> str:
-    """Runs to the end, or kills with -9 after `line` was printed and `file` exists; returns the output."""
-    process, said = start(folder), ""
-    for said_now in process.stdout:
-        said += said_now
-        if line and line in said_now:
-            while file and process.poll() is None and not list(folder.glob(file)):
-                time.sleep(0.02)
-            os.killpg(process.pid, signal.SIGKILL)
-            break
-    said += process.stdout.read()
-    process.wait()
-    assert process.returncode == (-signal.SIGKILL if line else 0), said
-    return said
 
 
 def weights(folder: Path) -> dict[str, bytes]:
@@ -72,16 +38,16 @@ def weights(folder: Path) -> dict[str, bytes]:
 
 
 def test_killed_in_three_components_the_weights_are_the_same_to_the_last_bit(tmp_path):
-    run_until(tmp_path / "whole", None)
+    run_until(tmp_path / "whole", OVERRIDES, None)
 
     killed = tmp_path / "killed"
-    run_until(killed, "Transform …")
-    said = run_until(killed, "Trainer …", "training/**/ckpt-20.index")
+    run_until(killed, OVERRIDES, "Transform …")
+    said = run_until(killed, OVERRIDES, "Trainer …", "training/**/ckpt-20.index")
     assert "Resuming the run that was stopped" in said
-    said = run_until(killed, "Evaluator …")
+    said = run_until(killed, OVERRIDES, "Evaluator …")
     step = int(re.search(r"Going on from step (\d+) of 200", said)[1])
     assert 20 <= step < 200
-    said = run_until(killed, None)
+    said = run_until(killed, OVERRIDES, None)
     assert "Trainer: done before the run was stopped" in said
 
     expected, found = weights(tmp_path / "whole"), weights(killed)

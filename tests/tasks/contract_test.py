@@ -243,10 +243,10 @@ def test_the_report_has_pictures(subject):
         subject.model, subject.inputs, subject.targets, subject.config, subject.labels
     )
     assert pictures
-    for title, figure in pictures.items():
+    for title, picture in pictures.items():
         assert title
-        figure.canvas.draw()
-        assert np.asarray(figure.canvas.buffer_rgba()).std() > 0
+        picture.canvas.draw()
+        assert np.asarray(picture.canvas.buffer_rgba()).std() > 0
 
 
 # === Errors ===

@@ -58,7 +58,7 @@ def test_weights_of_examples_reach_the_loss(battle):
     assert found == pytest.approx(2.0 * float(each[4]) / COUNT, rel=1e-5)
 
 
-def test_keras_s_own_losses_are_distributed_as_always(battle):
+def test_keras_s_own_losses_are_assigned_as_usual(battle):
     _, _, model, inputs, targets = battle
     loss = {"winning": keras.losses.BinaryCrossentropy(from_logits=True)}
     model.compile(loss=loss, metrics={"winning": keras.metrics.BinaryAccuracy(threshold=0.0)})
@@ -107,7 +107,9 @@ def test_a_model_without_a_preset_can_not_answer(digits):
 
 
 def test_a_name_that_several_tasks_have_is_not_enough():
-    with pytest.raises(UsageError, match="Several tasks have a preset 'tiny'; name one of image_class"):
+    with pytest.raises(
+        UsageError, match="Several tasks have a preset 'tiny'; name one of image_class"
+    ):
         pk.load("tiny")
     assert pk.load("image-classification/tiny").task_name == "image_classification"
     with pytest.raises(UsageError, match="Unknown task 'image_clasification'"):

@@ -170,4 +170,6 @@ def test_the_label_is_hidden_at_inference():
     assert_close(model(other), model(CLIP))
     points = {"image": tf.constant([0]), "audio": tf.constant([0])}
     trained = [model(CLIP, points=points, training=True)["label"] for _ in range(8)]
-    assert any(np.abs(t - trained[0]).max() > 1e-4 for t in trained)  # at times seen, at times not
+    assert any(
+        np.abs(t - trained[0]).max() > 1e-4 for t in trained
+    )  # sometimes seen, sometimes not

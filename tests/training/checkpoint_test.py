@@ -161,14 +161,14 @@ def test_another_model_with_the_same_settings_is_refused(tmp_path):
         other.restore()
 
 
-def test_a_checkpoint_of_other_software_is_no_checkpoint_of_ours(tmp_path):
+def test_a_checkpoint_of_other_software_is_set_aside(tmp_path):
     tf.train.Checkpoint(weight=tf.Variable(tf.ones([1000]))).write(str(tmp_path / "ckpt-7"))
     run = Run(tmp_path)
     assert run.checkpoints.restore() is None
-    assert "no record of this library" in run.said[0]
+    assert "not written by this library" in run.said[0]
 
 
-def test_a_folder_that_cannot_be_made_is_an_error_in_words(tmp_path):
+def test_a_folder_that_cannot_be_made_is_a_readable_error(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(PerceiverError, match="can't write the training state"):
         Run(tmp_path / "file" / "state")
@@ -179,12 +179,11 @@ def test_a_folder_that_cannot_be_made_is_an_error_in_words(tmp_path):
         pass
 
 
-def test_a_full_disk_is_an_error_in_words_and_loses_nothing(tmp_path):
+def test_a_full_disk_is_a_readable_error_and_loses_nothing(tmp_path):
     run = Run(tmp_path).train(10)
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(
-        resource.RLIMIT_FSIZE, (2000, limits[1])
-    )  # bytes a file, as a full disk does
+    # At most so many bytes per file: writing fails as on a full disk.
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2000, limits[1]))
     try:
         with pytest.raises(PerceiverError, match="the disk has room"):
             run.train(20)
@@ -215,7 +214,7 @@ def test_a_folder_has_one_holder_until_it_dies(tmp_path):
         assert os.path.exists(tmp_path / "lock")
 
 
-def test_a_worker_that_is_no_chief_reads_but_never_writes_there(tmp_path):
+def test_a_worker_other_than_the_chief_reads_but_never_writes_there(tmp_path):
     Run(tmp_path).train(10)
     before = sorted(path.name for path in tmp_path.iterdir())
     weight = tf.Variable(tf.zeros([1000]))

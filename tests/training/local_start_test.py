@@ -86,5 +86,7 @@ def test_models_without_it_are_told_why():
         start_local(small("language_mlm", "model.channels=64", "model.query_dim=64"))
     task = registry.get("image_classification")
     model = task.build(task.presets["tiny"].config).build_all()
-    with pytest.raises(PerceiverError, match="sequences of tokens; the model has no preprocess/embed"):
+    with pytest.raises(
+        PerceiverError, match="sequences of tokens; the model has no preprocess/embed"
+    ):
         start_local(model)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import os
 import re
 import sys
 from collections.abc import Iterator, Sequence
@@ -25,6 +26,32 @@ class Request(NamedTuple):
 def from_files(names: Sequence[str]) -> Iterator[Request]:
     """One request per file that `names` stand for, with its bytes; each file is read when its turn comes."""
     yield from map(read, expand(names))
+
+
+def from_texts(words: Sequence[str], hint: str, by_line: bool = False) -> Iterator[Request]:
+    """Each word is a text itself, or a file (- for standard input) that holds one.
+
+    Args:
+      words: Of the command line.
+      hint: What to name, for the error if nothing is named.
+      by_line: Whether a file holds one text per line; empty lines are skipped. Line 3 of a.txt is named "a.txt:3".
+
+    Raises:
+      UsageError: there are no words.
+    """
+    if not words:
+        raise UsageError(hint)
+    for word in words:
+        if word != "-" and not os.path.isfile(word):  # False for a text too long for a file name
+            yield Request(word, word.encode("utf-8", "surrogateescape"))
+            continue
+        found = read(word)
+        if found.error or not by_line:
+            yield found
+            continue
+        for number, line in enumerate(found.content.splitlines(), 1):
+            if line.strip():
+                yield Request(f"{word}:{number}", line)
 
 
 def expand(names: Sequence[str]) -> list[str]:

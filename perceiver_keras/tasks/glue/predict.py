@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -12,11 +11,11 @@ from tensorflow import keras
 
 from perceiver_keras.data.text.byte_tokenizer import SEP
 from perceiver_keras.data.text.glue import TASKS
-from perceiver_keras.errors import UsageError, nearest
+from perceiver_keras.errors import nearest
 from perceiver_keras.metrics.results import results_of
 from perceiver_keras.tasks.contract.asking import Asking
 from perceiver_keras.tasks.contract.examples import Labels
-from perceiver_keras.tasks.contract.requests import Request, read
+from perceiver_keras.tasks.contract.requests import Request, from_texts
 from perceiver_keras.tasks.glue.metrics import baseline, column_metrics, columns
 from perceiver_keras.tasks.glue.presets import GlueTaskConfig
 from perceiver_keras.tasks.glue.serve import respond
@@ -28,21 +27,9 @@ FORM = f"write 'TASK: sentence', or 'TASK: sentence {BETWEEN} sentence'"
 
 def requests(words: Sequence[str]) -> Iterator[Request]:
     """Each word is `cola: sentence` or `rte: sentence ||| sentence`, or `-` or a file with one request per line."""
-    if not words:
-        raise UsageError(
-            f"Name what to answer: {FORM}; a file of such lines; or - for standard input."
-        )
-    for word in words:
-        if word == "-" or os.path.isfile(word):  # False for a text too long for a file name
-            found = read(word)
-            if found.error:
-                yield found
-                continue
-            for number, line in enumerate(found.content.splitlines(), 1):
-                if line.strip():
-                    yield _request(f"{word}:{number}", line)
-        else:
-            yield _request(word, word.encode("utf-8", "surrogateescape"))
+    hint = f"Name what to answer: {FORM}; a file of such lines; or - for standard input."
+    for given in from_texts(words, hint, by_line=True):
+        yield given if given.error else _request(given.name, given.content)
 
 
 def _request(name: str, text: bytes) -> Request:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -12,10 +11,9 @@ from tensorflow import keras
 
 from perceiver_keras.data.text import masking
 from perceiver_keras.data.text.byte_tokenizer import MASK, MASK_TEXT
-from perceiver_keras.errors import UsageError
 from perceiver_keras.tasks.contract.asking import Asking
 from perceiver_keras.tasks.contract.examples import Labels
-from perceiver_keras.tasks.contract.requests import Request, read
+from perceiver_keras.tasks.contract.requests import Request, from_texts
 from perceiver_keras.tasks.language_mlm import fill
 from perceiver_keras.tasks.language_mlm.presets import LanguageMLMConfig
 from perceiver_keras.tasks.shared.tokens import tokenizer_of
@@ -23,20 +21,8 @@ from perceiver_keras.tasks.shared.tokens import tokenizer_of
 
 def requests(words: Sequence[str]) -> Iterator[Request]:
     """Each word is a text itself, or `-` or a file with one text per line; empty lines are skipped."""
-    if not words:
-        raise UsageError(
-            f"Name a text with {MASK_TEXT} in it, a file of such texts, or - for standard input."
-        )
-    for word in words:
-        if word != "-" and not os.path.isfile(word):  # False for a text too long for a file name
-            yield Request(word, word.encode("utf-8", "surrogateescape"))
-            continue
-        found = read(word)
-        if found.error:
-            yield found
-        for number, line in enumerate((found.content or b"").splitlines(), 1):
-            if line.strip():
-                yield Request(f"{word}:{number}", line)
+    hint = f"Name a text with {MASK_TEXT} in it, a file of such texts, or - for standard input."
+    yield from from_texts(words, hint, by_line=True)
 
 
 def pack(contents: Sequence[bytes]) -> dict[str, Any]:

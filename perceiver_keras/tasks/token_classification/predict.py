@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
@@ -12,22 +11,15 @@ import tensorflow as tf
 from tensorflow import keras
 
 from perceiver_keras.data.text.byte_tokenizer import ByteTokenizer
-from perceiver_keras.errors import UsageError
 from perceiver_keras.tasks.contract.asking import Asking
 from perceiver_keras.tasks.contract.examples import Labels
-from perceiver_keras.tasks.contract.requests import Request, read
+from perceiver_keras.tasks.contract.requests import Request, from_texts
 from perceiver_keras.tasks.token_classification.presets import TokenClassificationConfig
 
 
 def requests(words: Sequence[str]) -> Iterator[Request]:
     """Each word is a text itself, or a file (- for standard input) whose content is the text."""
-    if not words:
-        raise UsageError("Name a text, a file, or - for standard input.")
-    for word in words:
-        if word == "-" or os.path.isfile(word):  # False for a text too long for a file name
-            yield read(word)
-        else:
-            yield Request(word, word.encode("utf-8", "surrogateescape"))
+    yield from from_texts(words, "Name a text, a file, or - for standard input.")
 
 
 def pack(contents: Sequence[bytes]) -> dict[str, Any]:

@@ -55,7 +55,7 @@ def test_a_mixture_is_one_data_set_to_everything_else(mixed):
 
 
 @pytest.mark.parametrize("wrong", ["a@0.7+b", "a@x", "@1", "a@-1", "a@0.5+@0.5"])
-def test_what_is_no_mixture_is_told(wrong):
+def test_what_is_not_a_mixture_is_an_error(wrong):
     with pytest.raises(UsageError, match="NAME@WEIGHT"):
         source.open_builder(wrong)
 

@@ -36,8 +36,7 @@ def test_salvage_loses_the_corrupt_records_alone(tmp_path_factory, bad, skip, ta
     take = min(take, 20 - skip)
     found = list(salvage(Shard(path, skip, take)))
     assert [number for number, _, _ in found] == list(range(skip, skip + take))
-    # TensorFlow passes over skipped records without a look at their data or with one: either way
-    # those asked for come out right.
+    # TensorFlow may or may not check the data of records that it skips; the others are right either way.
     for number, record, reason in found:
         if number in bad:
             assert "checksum" in reason

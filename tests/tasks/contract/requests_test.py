@@ -67,3 +67,26 @@ def test_contents(folder: Path, monkeypatch) -> None:
     assert requests.read("-").content == b"\x00\xff"
     monkeypatch.setattr(requests, "MOST_BYTES", 3)
     assert "larger" in requests.read(str(folder / "a.png")).error
+
+
+def test_a_word_is_a_text_or_a_file_that_holds_one(tmp_path: Path) -> None:
+    file = tmp_path / "a.txt"
+    file.write_bytes(b"one\n\n two\r\n")
+    words = [str(file), "three", "x" * 5000]
+    whole = list(requests.from_texts(words, "Name a text."))
+    assert whole == [
+        requests.Request(str(file), b"one\n\n two\r\n"),
+        requests.Request("three", b"three"),
+        requests.Request("x" * 5000, b"x" * 5000),
+    ]
+    lines = list(requests.from_texts(words[:2], "Name a text.", by_line=True))
+    assert lines == [
+        requests.Request(f"{file}:1", b"one"),
+        requests.Request(f"{file}:3", b" two"),
+        requests.Request("three", b"three"),
+    ]
+    (tmp_path / "empty.txt").touch()
+    [unreadable] = requests.from_texts([str(tmp_path / "empty.txt")], "", by_line=True)
+    assert unreadable.error == "empty"
+    with pytest.raises(UsageError, match="Name a text."):
+        list(requests.from_texts([], "Name a text."))
