@@ -14,6 +14,17 @@ class UsageError(PerceiverError):
     """The request itself was wrong: an unknown name, key or value. The command line exits with 2."""
 
 
+def first_line(error: BaseException) -> str:
+    """The first line of an exception's message, at most 300 characters, without TensorFlow's notes on graph nodes."""
+    text = getattr(error, "message", None) or str(error)
+    lines = [line.strip() for line in text.splitlines()]
+    notes = ("Graph execution error", "Detected at", "<stack traces")
+    telling = [line for line in lines if line and not line.startswith(notes)]
+    if not telling:
+        return type(error).__name__
+    return telling[0].split("}} ")[-1].split(" [Op:")[0][:300]
+
+
 def nearest(name: str, options: Iterable[str]) -> str:
     """A sentence to end an error message: the option closest to `name`, or else a few options; "" without options."""
     options = sorted(options)

@@ -14,7 +14,7 @@ import tensorflow as tf
 from google.protobuf.message import DecodeError
 from tensorflow.core.protobuf import saved_model_pb2
 
-from perceiver_keras.errors import PerceiverError
+from perceiver_keras.errors import PerceiverError, first_line
 
 SIGNATURES = ("serving_default", "serving_examples", "serving_tensors", "evaluate")
 TASK_FILE = "assets.extra/task.json"
@@ -142,15 +142,3 @@ def disallowed_ops(folder: str) -> set[str]:
         for op in graph_ops(folder)
         if op in PYTHON_OPS or not (hasattr(tf.raw_ops, op) or op in SENTENCEPIECE_OPS)
     }
-
-
-def first_line(error: BaseException) -> str:
-    """The first line of an exception's message, without TensorFlow's node traces; at most 300 characters."""
-    text = getattr(error, "message", None) or str(error) or type(error).__name__
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    lines = [
-        line
-        for line in lines
-        if not line.startswith(("Graph execution error", "Detected at", "<stack traces"))
-    ]
-    return (lines[0] if lines else type(error).__name__)[:300]

@@ -12,10 +12,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from perceiver_keras.errors import PerceiverError, UsageError, nearest
+from perceiver_keras.errors import PerceiverError, UsageError, first_line, nearest
 from perceiver_keras.saved_model import (
     SENTENCEPIECE_OPS,
-    first_line,
     graph_ops,
     latest_version,
     read_task,

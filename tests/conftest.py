@@ -25,9 +25,8 @@ def _isolate() -> str:
     # Data sets are prepared once for all workers of xdist, in the home of the process that started them.
     data = os.environ.get("TFDS_DATA_DIR") if "PYTEST_XDIST_WORKER" in os.environ else None
     ours = [key for key in os.environ if key.startswith(("PERCEIVER_", "TFDS_", "BEAM_"))]
-    for key in set(ours) - {
-        "PERCEIVER_PARITY_DIR"
-    }:  # which fixtures to test is the caller's choice
+    # Which fixtures to test is the caller's choice.
+    for key in set(ours) - {"PERCEIVER_PARITY_DIR"}:
         del os.environ[key]
     os.environ.update(
         HOME=home,
@@ -53,13 +52,23 @@ os.environ.update(
 warnings.filterwarnings("ignore", category=FutureWarning, module=r"google\.")
 
 
-# The files that take longest go first: a worker that began one of them last would finish minutes after the other.
-LONGEST = ("tests/pipeline/resume_test.py", "tests/pipeline/local_runner_test.py", "tests/tasks/")
+# The files that take longest go first: a worker that started one of them last would finish minutes after the other.
+LONGEST = (
+    "tests/pipeline/resume_test.py",
+    "tests/pipeline/local_runner_test.py",
+    "tests/tasks/contract_test.py",
+    "tests/export_test.py",
+    "tests/docs/examples_test.py",
+    "tests/parity/parity_test.py",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    places = {item: item.path.relative_to(ROOT).as_posix() for item in items}
-    items.sort(key=lambda item: not places[item].startswith(LONGEST))
+    def place(item: pytest.Item) -> int:
+        path = item.path.relative_to(ROOT).as_posix()
+        return LONGEST.index(path) if path in LONGEST else len(LONGEST)
+
+    items.sort(key=place)
 
 
 def pytest_unconfigure() -> None:

@@ -12,7 +12,6 @@ import tensorflow as tf
 from perceiver_keras.export import export_saved_model
 from perceiver_keras.saved_model import (
     disallowed_ops,
-    first_line,
     graph_ops,
     latest_version,
     missing_files,
@@ -89,11 +88,3 @@ def test_ops_of_tf_text_other_than_sentencepiece_are_refused(tmp_path):
     tf.saved_model.save(Text(), str(tmp_path / "text"))
     refused = disallowed_ops(str(tmp_path / "text"))
     assert refused and all(op.startswith("TFText>") for op in refused)
-
-
-def test_an_error_s_first_line_is_what_the_graph_said():
-    said = (
-        "Graph execution error:\n\nDetected at node a/Assert defined at (most recent call last):\n"
-        "<stack traces unavailable>\nassertion failed: [frames of one size]\n\t [[{{node a/Assert}}]]"
-    )
-    assert first_line(RuntimeError(said)) == "assertion failed: [frames of one size]"

@@ -13,8 +13,7 @@ from perceiver_keras.tasks.contract.asking import Asking
 from perceiver_keras.tasks.contract.examples import Examples
 from perceiver_keras.tasks.contract.measures import Measures
 from perceiver_keras.tasks.contract.serving import Serving
-from perceiver_keras.tasks.presets import Preset
-from perceiver_keras.tasks.task import Task
+from perceiver_keras.tasks.task import Preset, Task
 
 LABELS = ["red", "green", "blue"]
 CONFIG = c.TaskConfig(

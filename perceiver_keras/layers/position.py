@@ -199,11 +199,6 @@ class FourierPositionEncoding(_PositionEncoding):
         """Features of the grid spanned by each axis's positions (float64 [n]): [M, channels]."""
         return self._over_grid(self._exact_tables(axes, grid), grid)
 
-    def at(self, positions: tf.Tensor, grid: Sequence[Size]) -> tf.Tensor:
-        """Features of arbitrary positions: float64 [P, d] -> [P, channels]; `grid` is the default resolution."""
-        axes = tf.unstack(positions, num=len(grid), axis=-1)
-        return self._project(self._join(self._exact_tables(axes, grid), lambda table, axis: table))
-
     def _is_rounded(self, grid: Sequence[Size]) -> bool:
         return self.arithmetic != "exact" and all(isinstance(size, int) for size in grid)
 

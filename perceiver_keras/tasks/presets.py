@@ -1,20 +1,10 @@
-"""Presets: named configurations with the source of their numbers, and a list of all of them for people."""
+"""The presets of all tasks, listed for people."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
-from perceiver_keras.config import TaskConfig
 from perceiver_keras.tasks import registry
-
-
-@dataclass(frozen=True, kw_only=True)
-class Preset:
-    """A named configuration and the source of its numbers (a table of the paper, a release, or ours)."""
-
-    config: TaskConfig
-    source: str
 
 
 def list_presets(task: str | None = None) -> list[dict[str, Any]]:

@@ -19,7 +19,14 @@ from perceiver_keras.tasks.contract.asking import Asking
 from perceiver_keras.tasks.contract.examples import Examples
 from perceiver_keras.tasks.contract.measures import Measures
 from perceiver_keras.tasks.contract.serving import Serving
-from perceiver_keras.tasks.presets import Preset
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preset:
+    """A named configuration and the source of its numbers (a table of the paper, a release, or ours)."""
+
+    config: TaskConfig
+    source: str
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,7 +19,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from perceiver_keras.errors import PerceiverError
+from perceiver_keras.errors import PerceiverError, first_line
 
 _PREFIX = "ckpt"
 _INDEX = re.compile(rf"^{_PREFIX}-(\d+)\.index$")
@@ -122,10 +122,10 @@ class Checkpoints:
                 settings = _read_whole(path)
             except _FORBIDDEN as error:
                 raise PerceiverError(
-                    f"{path}: no permission to read it ({_first_line(error)})."
+                    f"{path}: no permission to read it ({first_line(error)})."
                 ) from None
             except _DAMAGE as error:
-                self._say(f"Checkpoint {path} is damaged ({_first_line(error)}); set aside.")
+                self._say(f"Checkpoint {path} is damaged ({first_line(error)}); set aside.")
                 self._set_aside(step)
                 continue
             self._compare(settings, path)
@@ -143,7 +143,7 @@ class Checkpoints:
             self._checkpoint.restore(path).assert_existing_objects_matched()
         except (AssertionError, *_DAMAGE) as error:
             raise PerceiverError(
-                f"{path}: is whole, but not of this model and optimizer ({_first_line(error)}). "
+                f"{path}: is whole, but not of this model and optimizer ({first_line(error)}). "
                 "Use another state folder, or the configuration that made it."
             ) from error
         # Settings that may change, such as the number of steps, are the present ones.
@@ -258,11 +258,6 @@ def _readable_errors(folder: str) -> Iterator[None]:
         yield
     except (OSError, tf.errors.OpError) as error:
         raise PerceiverError(
-            f"{folder}: can't write the training state ({_first_line(error)}). "
+            f"{folder}: can't write the training state ({first_line(error)}). "
             "Check that the folder may be written and the disk has room; a rerun goes on from the last checkpoint."
         ) from error
-
-
-def _first_line(error: BaseException) -> str:
-    text = getattr(error, "message", None) or str(error) or type(error).__name__
-    return " ".join(str(text).split())[:200]

@@ -13,23 +13,30 @@ from perceiver_keras.layers.position import (
 )
 
 
-def fourier(grid, bands, resolution, concat_pos=True, sine_only=False):
-    """[positions, sines dimension-major, cosines dimension-major] of each point, one by one."""
-    sides = [np.linspace(-1, 1, n) for n in grid]
+def features(points, bands, resolution, concat_pos=True, sine_only=False):
+    """[positions, sines dimension-major, cosines dimension-major] of each point [P, d], one by one."""
     rows = []
-    for index in np.ndindex(*grid):
-        p = [side[i] for side, i in zip(sides, index, strict=True)]
+    for p in points:
         angles = [
             np.pi * f * x
             for x, r in zip(p, resolution, strict=True)
             for f in np.linspace(1, r / 2, bands)
         ]
         rows.append(
-            (p if concat_pos else [])
+            (list(p) if concat_pos else [])
             + [np.sin(a) for a in angles]
             + ([] if sine_only else [np.cos(a) for a in angles])
         )
     return np.array(rows)
+
+
+def fourier(grid, bands, resolution, **kwargs):
+    """The features of all places of a grid, row by row."""
+    sides = [np.linspace(-1, 1, n) for n in grid]
+    places = [
+        [side[i] for side, i in zip(sides, index, strict=True)] for index in np.ndindex(*grid)
+    ]
+    return features(places, bands, resolution, **kwargs)
 
 
 @pytest.mark.parametrize("grid", [(7,), (3, 5), (2, 3, 4)], ids=str)
@@ -41,7 +48,7 @@ def test_fourier_grid(grid, flags):
         num_bands=4, max_resolution=resolution, concat_pos=concat_pos, sine_only=sine_only
     )
     found = layer(tf.zeros((2, *grid, 3)))
-    expected = fourier(grid, 4, resolution, concat_pos, sine_only)
+    expected = fourier(grid, 4, resolution, concat_pos=concat_pos, sine_only=sine_only)
     assert found.shape[-1] == layer.num_channels(len(grid))
     np.testing.assert_allclose(found, expected, atol=1e-6)
 
@@ -77,16 +84,7 @@ def test_positions_of_points_do_not_reach_one():
     indices = np.array([(0, 0), (0, 1), (1, 1), (2, 3)])
     expected = -1 + 2 * indices / [3, 4]
     found = layer.of_points(tf.constant([0, 1, 5, 11]), (3, 4))
-    np.testing.assert_allclose(found[:, :2], expected, atol=1e-6)
-    np.testing.assert_allclose(found, layer.at(tf.constant(expected), (3, 4)), atol=1e-6)
-
-
-def test_fourier_at_grid_points_equals_grid():
-    layer = FourierPositionEncoding(num_bands=3, max_resolution=(9, 8))
-    grid = layer(tf.zeros((1, 4, 6, 2)))
-    rows, columns = np.meshgrid(np.linspace(-1, 1, 4), np.linspace(-1, 1, 6), indexing="ij")
-    positions = tf.constant(np.stack([rows.ravel(), columns.ravel()], -1))
-    np.testing.assert_allclose(layer.at(positions, (4, 6)), grid, atol=1e-6)
+    np.testing.assert_allclose(found, features(expected, 2, (9, 8)), atol=1e-6)
 
 
 def test_fourier_refuses_another_number_of_dimensions():

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from perceiver_keras.errors import PerceiverError, UsageError, nearest
+from perceiver_keras.errors import PerceiverError, UsageError, first_line, nearest
 
 # Words in TensorFlow's messages about examples that cannot be parsed and bytes that are not a picture.
 _UNREADABLE = ("xample", "Key: ", "Feature: ", "image", "decode", "JPEG", "PNG", "GIF", "BMP")
@@ -232,14 +232,14 @@ def explain(error: Exception, records: Records | None = None) -> PerceiverError 
                     pass
             except PerceiverError as found:
                 return found
-        return PerceiverError(f"A data file is corrupt: {_first_line(error)}")
+        return PerceiverError(f"A data file is corrupt: {first_line(error)}")
     if isinstance(error, tf.errors.NotFoundError) and "No such file" in error.message:
-        return PerceiverError(f"A data file is missing: {_first_line(error)}")
+        return PerceiverError(f"A data file is missing: {first_line(error)}")
     if isinstance(error, tf.errors.InvalidArgumentError) and any(
         word in error.message for word in _UNREADABLE
     ):
         return PerceiverError(
-            f"An example cannot be read: {_first_line(error)}. Corrupt examples can be skipped "
+            f"An example cannot be read: {first_line(error)}. Corrupt examples can be skipped "
             "with a count: set data.max_corrupt_share and run the pipeline."
         )
     return None
@@ -274,12 +274,6 @@ def _count(path: str, compression: str) -> int:
 def _corrupt(path: str, number: int | None, error: Exception) -> str:
     at = "" if number is None else f" at record {number}"
     return (
-        f"{path} is corrupt{at}: {_first_line(error)}. "
+        f"{path} is corrupt{at}: {first_line(error)}. "
         "Restore the file from its source, or remove its folder and prepare the data set again."
     )
-
-
-def _first_line(error: Exception) -> str:
-    text = getattr(error, "message", None) or str(error)
-    text = text.split("}} ")[-1].split(" [Op:")[0].splitlines()
-    return text[0].strip() if text else type(error).__name__

@@ -36,7 +36,7 @@ from perceiver_keras.data.store.records import (
     stored_as_tfrecord,
     take,
 )
-from perceiver_keras.errors import PerceiverError, UsageError, nearest
+from perceiver_keras.errors import PerceiverError, UsageError, first_line, nearest
 
 __all__ = [
     "Records",
@@ -107,7 +107,7 @@ def open_builder(dataset: str, data_dir: str | None = None) -> Any:
             raise _absent(dataset, folder) from error
         raise UsageError(f"TFDS has no data set {name!r}.{nearest(name, known)}") from error
     except (ValueError, AssertionError, RuntimeError) as error:
-        raise UsageError(f"Data set {dataset!r}: {_first_line(error)}") from error
+        raise UsageError(f"Data set {dataset!r}: {first_line(error).rstrip('.')}.") from error
     except PermissionError as error:
         raise PerceiverError(f"{folder} cannot be read: {error.strerror}.") from error
     if builder.is_prepared():
@@ -203,7 +203,7 @@ def _prepare(builder: Any, folder: str) -> None:
                 with _quiet():
                     builder.download_and_prepare(file_format="tfrecord", download_config=config)
     except (OSError, tf.errors.OpError) as error:
-        reason = getattr(error, "strerror", None) or _first_line(error)
+        reason = getattr(error, "strerror", None) or first_line(error).rstrip(".")
         raise PerceiverError(
             f"Data set {builder.name!r} could not be written to {folder}: {reason}. Name a folder "
             "that can be written with data.data_dir or PERCEIVER_DATA_DIR."
@@ -259,7 +259,3 @@ def _quiet() -> Iterator[None]:
             yield
     finally:
         tfds.enable_progress_bar()
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".") + "."

@@ -7,8 +7,8 @@ from typing import Literal
 
 from perceiver_keras import config as c
 from perceiver_keras.data.text.glue import EIGHT
-from perceiver_keras.tasks.presets import Preset
 from perceiver_keras.tasks.shared import text_sizes
+from perceiver_keras.tasks.task import Preset
 
 Readout = Literal["query", "shared_token", "task_tokens"]
 

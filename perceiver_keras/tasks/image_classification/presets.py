@@ -7,7 +7,7 @@ from typing import Literal
 
 from perceiver_keras import config as c
 from perceiver_keras.data import image
-from perceiver_keras.tasks.presets import Preset
+from perceiver_keras.tasks.task import Preset
 
 # === What can be set ===
 

@@ -7,8 +7,8 @@ import dataclasses
 from perceiver_keras import config as c
 from perceiver_keras.config_tree import override
 from perceiver_keras.data.text.masking import Masking
-from perceiver_keras.tasks.presets import Preset
 from perceiver_keras.tasks.shared import text_sizes
+from perceiver_keras.tasks.task import Preset
 
 # === Configuration ===
 

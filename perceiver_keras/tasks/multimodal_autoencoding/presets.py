@@ -15,7 +15,7 @@ from perceiver_keras.config import (
     TrainConfig,
     frozen,
 )
-from perceiver_keras.tasks.presets import Preset
+from perceiver_keras.tasks.task import Preset
 
 # === What can be set ===
 

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from perceiver_keras import config as c
 from perceiver_keras.data.flow.augment import FlowAugmentation
-from perceiver_keras.tasks.presets import Preset
+from perceiver_keras.tasks.task import Preset
 
 # === Configuration ===
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from perceiver_keras import config as c
-from perceiver_keras.tasks.presets import Preset
+from perceiver_keras.tasks.task import Preset
 
 # === What can be set ===
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 
 from perceiver_keras import config as c
-from perceiver_keras.tasks.presets import Preset
 from perceiver_keras.tasks.shared import text_sizes
+from perceiver_keras.tasks.task import Preset
 
 # === Configuration ===
 

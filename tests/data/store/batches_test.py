@@ -14,7 +14,7 @@ from perceiver_keras.data.store import batches
 from perceiver_keras.data.store.records import Records, Shard, file_records
 from perceiver_keras.errors import UsageError
 
-SPEC = {
+FEATURES = {
     "number": tf.io.FixedLenFeature([], tf.int64),
     "bytes": tf.io.FixedLenFeature([], tf.string),
 }
@@ -52,7 +52,7 @@ def _prepare(features, seed):
 
 def _train(records, **options):
     settings = {"batch_size": 5, "seed": 3, "shuffle_buffer": 16} | options
-    return batches.train_batches(records, _prepare, SPEC, **settings)
+    return batches.train_batches(records, _prepare, FEATURES, **settings)
 
 
 def _numbers(dataset, count):
@@ -61,7 +61,7 @@ def _numbers(dataset, count):
 
 def test_each_example_has_its_place_as_index(records):
     assert records.num_examples == 49
-    found = [int(n) for n, _ in batches.eval_batches(records, _prepare, SPEC, batch_size=1)]
+    found = [int(n) for n, _ in batches.eval_batches(records, _prepare, FEATURES, batch_size=1)]
     assert found == list(range(49))
 
 
@@ -115,7 +115,7 @@ def test_an_example_knows_how_many_came_before(records, tmp_path):
 
     def dataset(**options):
         settings = {"batch_size": 7, "seed": 3, "shuffle_buffer": 16} | options
-        return batches.train_batches(records, counted, SPEC, **settings)
+        return batches.train_batches(records, counted, FEATURES, **settings)
 
     def seen(batches_of, count):
         return [int(n) for _, numbers in batches_of.take(count) for n in numbers]
@@ -154,7 +154,9 @@ def test_what_is_saved_is_encoded(records, tmp_path):
     def picture(features, seed):
         return tf.random.stateless_uniform([64, 64, 3], seed), features["number"]
 
-    dataset = batches.train_batches(records, picture, SPEC, batch_size=2, seed=0, shuffle_buffer=49)
+    dataset = batches.train_batches(
+        records, picture, FEATURES, batch_size=2, seed=0, shuffle_buffer=49
+    )
     iterator = iter(dataset)
     next(iterator)
     path = tf.train.Checkpoint(iterator=iterator).write(str(tmp_path / "saved"))
@@ -183,7 +185,7 @@ def test_more_workers_than_examples_are_refused(records):
 
 
 def test_eval_batches_end_with_what_is_left(records):
-    dataset = batches.eval_batches(records, _prepare, SPEC, batch_size=20)
+    dataset = batches.eval_batches(records, _prepare, FEATURES, batch_size=20)
     assert dataset.cardinality() == 3
     first, second = list(dataset), list(dataset)
     assert [len(numbers) for numbers, _ in first] == [20, 20, 9]
@@ -211,7 +213,7 @@ def test_any_cut_of_the_files_is_read_whole(folder, parts, buffer, seed):
         expected += range(starts[file] + skip, starts[file] + skip + take)
     cut = Records(tuple(shards), "GZIP", len(expected))
     dataset = batches.train_batches(
-        cut, _prepare, SPEC, batch_size=1, seed=seed, shuffle_buffer=buffer
+        cut, _prepare, FEATURES, batch_size=1, seed=seed, shuffle_buffer=buffer
     )
     numbers = _numbers(dataset, 2 * len(expected))
     assert sorted(numbers[: len(expected)]) == sorted(expected)
