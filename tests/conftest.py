@@ -54,7 +54,6 @@ warnings.filterwarnings("ignore", category=FutureWarning, module=r"google\.")
 
 # The files that take longest go first: a worker that started one of them last would finish minutes after the other.
 LONGEST = (
-    "tests/pipeline/resume_test.py",
     "tests/pipeline/local_runner_test.py",
     "tests/tasks/contract_test.py",
     "tests/export_test.py",

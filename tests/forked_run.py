@@ -18,7 +18,8 @@ import pipeline.local_runner  # noqa: F401 - in the parent of all runs
 from perceiver_keras import cli
 
 processes = multiprocessing.get_context("forkserver")
-processes.set_forkserver_preload(["tests.forked_run"])
+# tiny_training too: a process has one such parent, and train_test may come after.
+processes.set_forkserver_preload(["tests.forked_run", "tests.tiny_training"])
 
 
 def command(arguments: Sequence[str], output: str) -> None:

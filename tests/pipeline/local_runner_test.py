@@ -2,10 +2,12 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -19,6 +21,7 @@ from perceiver_keras.serve import Servable
 from pipeline.local_runner import run
 from pipeline.run_folder import only_one_run
 from pipeline.settings import PipelineSettings
+from tests.forked_run import run_until
 
 pytestmark = [pytest.mark.tfx, pytest.mark.slow]
 
@@ -26,13 +29,17 @@ SMALL = (
     "model.encode.num_latents=8",
     "model.encode.latent_dim=16",
     "model.process.num_self_attention_layers=1",
-    "train.steps=40",
+    "model.encode.dropout=0.1",
+    "train.steps=200",  # after the first checkpoint, at step 20, there is enough time to kill the run
     "train.warmup_steps=5",
-    "train.evaluate_every=20",
+    "train.evaluate_every=100",
     "train.checkpoint_every=20",
+    "train.deterministic=true",
     "evaluate.thresholds.accuracy=0.01",
     "evaluate.allowed_drop=1.0",
 )
+# What trains in this process, where determinism could never be switched off again.
+HERE = ("train.deterministic=false", "train.steps=40")
 COMPONENTS = [
     "TfdsExampleGen",
     "StatisticsGen",
@@ -58,18 +65,30 @@ def versions(folder: Path) -> list[str]:
     return sorted(path.name for path in (folder / "pushed").iterdir() if path.name.isdigit())
 
 
+def weights(record: dict) -> dict[str, bytes]:
+    """The bytes of every array of the model that a run trained."""
+    (model,) = record["artifacts"]["Trainer"]["model"]
+    found = {}
+    with h5py.File(Path(model) / "preset" / "model.weights.h5") as file:
+        file.visititems(
+            lambda name, item: found.update(
+                {name: np.asarray(item).tobytes()} if isinstance(item, h5py.Dataset) else {}
+            )
+        )
+    return found
+
+
 @pytest.fixture(scope="module")
-def first(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("run")
-    lines = []
-    return folder, run(settings(folder), lines.append), lines
+def first(tmp_path_factory) -> tuple[Path, dict, str]:
+    """`perceiver run`, never stopped: its folder, its record, and what it printed."""
+    folder = tmp_path_factory.mktemp("runs") / "first"
+    said = run_until(folder, SMALL, None)
+    return folder, json.loads((folder / "run.json").read_text()), said
 
 
 def test_a_run_ends_with_a_pushed_model_and_a_record(first):
-    folder, result, lines = first
-    record = json.loads((folder / "run.json").read_text())
-    assert record == json.loads(json.dumps(result.record))
-    assert result.exit_code == 0 and record["blessed"] and record["refused_because"] == []
+    folder, record, said = first
+    assert record["blessed"] and record["refused_because"] == []
     assert record["task"] == "image_classification" and record["preset"] == "tiny"
     assert record["overrides"] == list(SMALL) and record["seed"] == 0
     assert record["thresholds"] == {"accuracy": 0.01}
@@ -82,14 +101,35 @@ def test_a_run_ends_with_a_pushed_model_and_a_record(first):
         os.listdir(folder)
     )
     assert not (folder / "unfinished.json").exists()
-    assert [line for line in lines if "Trainer" in line]
+    assert re.search(r"Trainer: \d+\.\d s", said) and record["pushed_model"] in said
     for uris in record["artifacts"].values():
         for uri in (uri for some in uris.values() for uri in some):
             assert os.path.exists(uri), uri
 
 
+def test_killed_in_three_components_the_weights_are_the_same_to_the_last_bit(first, tmp_path):
+    _, whole, _ = first
+    killed = tmp_path / "killed"
+    run_until(killed, SMALL, "Transform …")
+    said = run_until(killed, SMALL, "Trainer …", "training/**/ckpt-20.index")
+    assert "Resuming the run that was stopped" in said
+    said = run_until(killed, SMALL, "Evaluator …")
+    step = int(re.search(r"Going on from step (\d+) of 200", said)[1])
+    assert 20 <= step < 200
+    said = run_until(killed, SMALL, None)
+    assert "Trainer: done before the run was stopped" in said
+
+    resumed = json.loads((killed / "run.json").read_text())
+    expected, found = weights(whole), weights(resumed)
+    assert expected and found.keys() == expected.keys()
+    assert [name for name in expected if found[name] != expected[name]] == []
+    # TFMA adds float32 numbers in the order in which Beam's bundles arrive.
+    assert resumed["metrics"] == pytest.approx(whole["metrics"], rel=1e-6)
+    assert whole["blessed"] and resumed["blessed"]
+
+
 def test_metrics_are_those_of_the_pushed_model_on_the_test_split(first):
-    _, result, _ = first
+    _, record, _ = first
     config = settings("unused").config
     task = settings("unused").task
     builder = source.open_builder(config.data.dataset)
@@ -97,35 +137,34 @@ def test_metrics_are_those_of_the_pushed_model_on_the_test_split(first):
     examples = [
         tf.io.parse_single_example(e, task.examples.spec(config)) for e in source.take(records, 999)
     ]
-    answers = Servable(result.record["pushed_model"]).predict(
+    answers = Servable(record["pushed_model"]).predict(
         "serving_default", image_bytes=np.array([e["image"].numpy() for e in examples])
     )
     truth = np.array([int(e["label"]) for e in examples])
     accuracy = np.mean(answers["probabilities"].argmax(-1) == truth)
-    assert accuracy == pytest.approx(result.record["metrics"]["accuracy"], abs=1e-6)
+    assert accuracy == pytest.approx(record["metrics"]["accuracy"], abs=1e-6)
     assert [int(label) for label in answers["label"]] == list(answers["probabilities"].argmax(-1))
     of_truth = answers["probabilities"][np.arange(len(truth)), truth]
-    assert -np.log(of_truth).mean() == pytest.approx(
-        result.record["metrics"]["cross_entropy"], rel=1e-4
-    )
+    cross_entropy = -np.log(of_truth).mean()
+    assert cross_entropy == pytest.approx(record["metrics"]["cross_entropy"], rel=1e-4)
 
 
 def test_the_trained_model_is_also_a_preset_folder(first):
-    _, result, _ = first
-    (model_uri,) = result.record["artifacts"]["Trainer"]["model"]
+    _, record, _ = first
+    (model_uri,) = record["artifacts"]["Trainer"]["model"]
     model = pk.load(os.path.join(model_uri, "preset"))
     assert model.labels == [str(digit) for digit in range(10)]
     assert model.config == settings("unused").config.model
 
 
 def test_the_same_run_again_is_served_from_the_cache(first):
-    folder, result, _ = first
+    folder, record, _ = first
     again = run(settings(folder), lambda line: None)
-    executed = (
-        set(COMPONENTS) - set(again.record["cached"]) - {"baseline"}
-    )  # a resolver is never cached
-    assert executed == set()
-    assert again.record["pushed_model"] == result.record["pushed_model"]
+    assert again.exit_code == 0
+    assert json.loads((folder / "run.json").read_text()) == json.loads(json.dumps(again.record))
+    # A resolver is never cached.
+    assert set(COMPONENTS) - set(again.record["cached"]) - {"baseline"} == set()
+    assert again.record["pushed_model"] == record["pushed_model"]
     assert len(versions(folder)) == 1
 
 
@@ -145,7 +184,7 @@ def test_another_threshold_runs_the_gate_alone_and_a_missed_one_pushes_nothing(f
 def test_a_model_worse_than_the_last_blessed_is_not_pushed_unless_the_baseline_is_reset(first):
     folder, _, _ = first
     before = versions(folder)
-    bad = ("train.learning_rate=1e-9", "evaluate.allowed_drop=0.0")
+    bad = (*HERE, "train.learning_rate=1e-9", "evaluate.allowed_drop=0.0")
     refused = run(settings(folder, *bad), lambda line: None)
     assert refused.exit_code == 3
     assert "worse than the last blessed" in " ".join(refused.record["refused_because"])
@@ -169,7 +208,10 @@ def test_every_execution_in_the_store_is_closed(first):
 def test_a_failing_component_is_named_and_a_good_run_follows(first):
     folder, _, _ = first
     with pytest.raises(PerceiverError, match="Trainer: .*not finite.*learning_rate"):
-        run(settings(folder, "train.learning_rate=1e30", "train.clip_norm=null"), lambda line: None)
+        run(
+            settings(folder, *HERE, "train.learning_rate=1e30", "train.clip_norm=null"),
+            lambda line: None,
+        )
     assert not (folder / "unfinished.json").exists()
     assert run(settings(folder), lambda line: None).exit_code in (0, 3)
 
