@@ -1,7 +1,11 @@
-"""One small classifier of digits, trained and exported once per process by the commands themselves."""
+"""One small classifier of digits, trained and exported once for all workers by the commands themselves."""
 
 from __future__ import annotations
 
+import fcntl
+import json
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,18 +16,34 @@ from sklearn.datasets import load_digits
 from tests.commands.command_line import SMALL, TASK, settings, told
 
 
+def once(name: str, make: Callable[[Path], dict]) -> dict:
+    """What `make(folder)` answered, made by the first worker that asks; the others wait and read it."""
+    folder = Path(os.environ["TFDS_DATA_DIR"]).with_name(
+        f"shared_{name}"
+    )  # the workers' common home
+    folder.mkdir(parents=True, exist_ok=True)
+    answer = folder / "answer.json"
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not answer.exists():
+            answer.write_text(json.dumps(make(folder)))
+    return json.loads(answer.read_text())
+
+
 @pytest.fixture(scope="session")
-def trained(tmp_path_factory) -> dict:
+def trained() -> dict:
     """What `perceiver train` answered; its `run_dir` is `Path(trained["model"]).parent`. Read only."""
-    run_dir = tmp_path_factory.mktemp("train")
-    return told("train", TASK, *settings(*SMALL), "--seed", "5", "--run-dir", run_dir)
+    arguments = ("train", TASK, *settings(*SMALL), "--seed", "5", "--run-dir")
+    return once("train", lambda folder: told(*arguments, folder / "run"))
 
 
 @pytest.fixture(scope="session")
-def export(trained: dict, tmp_path_factory) -> dict:
+def export(trained: dict) -> dict:
     """What `perceiver export` answered for that model."""
-    out = tmp_path_factory.mktemp("served")
-    return told("export", trained["model"], out, "--version", "3", "--warmup", "2")
+    arguments = ("--version", "3", "--warmup", "2")
+    return once(
+        "export", lambda folder: told("export", trained["model"], folder / "served", *arguments)
+    )
 
 
 @pytest.fixture(scope="session")
