@@ -166,3 +166,30 @@ def test_importing_is_light(module: str) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == []
+
+
+def with_helpers(test: Path) -> set[str]:
+    """What a test imports, and what the helpers import that it imports."""
+    found, todo = set(), [test]
+    while todo:
+        for name in imported(todo.pop()) - found:
+            found.add(name)
+            helper = Path(*name.split(".")).with_suffix(".py")
+            if helper.parts[0] == "tests" and (ROOT / helper).is_file():
+                todo.append(helper)
+    return found
+
+
+def test_tests_import_what_their_row_of_build_grants() -> None:
+    """Under Bazel a test has the libraries of its row alone; helpers of tests come along."""
+    home = {modules_of(path): name for name, paths in members().items() for path in paths}
+    wrong = []
+    for patterns, granted, *_ in build_constant("TESTS"):
+        reached = {"perceiver_keras"}.union(*(reachable(name) for name in granted))
+        for path in (path.relative_to(ROOT) for pattern in patterns for path in ROOT.glob(pattern)):
+            wrong += [
+                f"{path} imports {name} ({home[name]})"
+                for name in sorted(with_helpers(path) & home.keys() - {"perceiver_keras"})
+                if home[name] not in reached
+            ]
+    assert wrong == []
