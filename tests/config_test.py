@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from perceiver_keras import config
+import perceiver_keras.config as config
 from perceiver_keras.config_tree import from_dict, to_dict
 
 CLASSES = [
