@@ -51,7 +51,7 @@ stopped can be run again.
 )
 @click.option(
     "--preset",
-    help="Which released model, with --weights deepmind or huggingface.  [default: the task's first]",
+    help="Which released model, with --weights deepmind or huggingface.  [default: the task's first released one]",
 )
 @click.option(
     "--top",

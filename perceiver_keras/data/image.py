@@ -72,7 +72,7 @@ def resize(
 def central_crop(image: tf.Tensor, size: int, margin: int = 32) -> tf.Tensor:
     """The middle square, size / (size + margin) of the short side, resized to `size` (bicubic).
 
-    The official ImageNet test recipe: 224/256 for the default (docs/architecture.md, Training recipes).
+    The official ImageNet test recipe: 224/256 for the default (docs/architecture.md, Evaluation).
 
     Returns:
       float32 [size, size, C].

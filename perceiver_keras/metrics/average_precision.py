@@ -65,3 +65,8 @@ class BinnedAveragePrecision(ColumnMetric):
 
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | {"num_classes": self.num_classes}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> BinnedAveragePrecision:
+        # Version 0.1 had a form that took (truths, logits), and said here which one it was.
+        return cls(**{name: value for name, value in config.items() if name != "columns"})

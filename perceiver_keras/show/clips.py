@@ -40,14 +40,14 @@ def reconstructions(rows: Sequence[Row]) -> Figure:
                     axes.imshow(np.clip(frames[frame], 0, 1))
                     style.bare(axes)
                     if column == 0:
-                        axes.set_ylabel(("original", "reconstruction")[line], fontsize=8)
+                        axes.set_ylabel(("input", "output")[line], fontsize=8)
             _waves(figure.add_subplot(grid[2 * number : 2 * number + 2, columns]), row)
     return figure
 
 
 def _waves(axes: object, row: Row) -> None:
-    axes.plot(row.sound, color=style.GREY, linewidth=0.8, label="original")
-    axes.plot(row.sound_back, color=style.BLUE, linewidth=0.8, alpha=0.8, label="reconstruction")
+    axes.plot(row.sound, color=style.GREY, linewidth=0.8, label="input")
+    axes.plot(row.sound_back, color=style.BLUE, linewidth=0.8, alpha=0.8, label="output")
     axes.set_title(row.title or " ", fontsize=8)
     axes.tick_params(labelsize=7)
     axes.legend(fontsize=7, loc="upper right")

@@ -26,7 +26,7 @@ def test_frames_from_first_to_last_above_their_reconstructions() -> None:
         np.testing.assert_array_equal(above.images[0].get_array(), given.frames[frame])
         np.testing.assert_array_equal(below.images[0].get_array(), given.frames_back[frame])
         assert above.get_position().y0 > below.get_position().y0
-    assert [axes.get_ylabel() for axes in pictures[:3]] == ["original", "reconstruction", ""]
+    assert [axes.get_ylabel() for axes in pictures[:3]] == ["input", "output", ""]
 
 
 def test_both_sounds_share_one_panel() -> None:
@@ -34,9 +34,9 @@ def test_both_sounds_share_one_panel() -> None:
     *pictures, waves = clips.reconstructions([given]).axes
     assert len(pictures) == 2 * 3
     lines = {line.get_label(): line.get_ydata() for line in waves.lines}
-    assert lines.keys() == {"original", "reconstruction"}
-    np.testing.assert_array_equal(lines["original"], given.sound)
-    np.testing.assert_array_equal(lines["reconstruction"], given.sound_back)
+    assert lines.keys() == {"input", "output"}
+    np.testing.assert_array_equal(lines["input"], given.sound)
+    np.testing.assert_array_equal(lines["output"], given.sound_back)
     assert waves.get_title() == "a title"
 
 

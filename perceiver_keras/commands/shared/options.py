@@ -123,7 +123,7 @@ def load_weights(
     Args:
       weights: A preset folder; an official pickle, `.safetensors`, `.bin` or repository folder; "deepmind" or
         "huggingface".
-      preset: Which released model to download; None: the task's first.
+      preset: Which released model to download; None: the task's first released one.
 
     Raises:
       UsageError: the weights belong to another task, or the task has no released model.

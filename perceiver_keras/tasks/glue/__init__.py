@@ -6,12 +6,14 @@ example's place in the data set.
 """
 
 from perceiver_keras.tasks.glue.data import EXAMPLES
-from perceiver_keras.tasks.glue.metrics import MEASURES
+from perceiver_keras.tasks.glue.metrics import MEASURES, GlueLoss
 from perceiver_keras.tasks.glue.model import GlueModel
 from perceiver_keras.tasks.glue.predict import ASKING
 from perceiver_keras.tasks.glue.presets import PRESETS
 from perceiver_keras.tasks.glue.serve import SERVING
 from perceiver_keras.tasks.task import Task
+
+__all__ = ["TASK", "GlueLoss", "GlueModel"]
 
 TASK = Task(
     name="glue",

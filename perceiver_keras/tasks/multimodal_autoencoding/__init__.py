@@ -6,12 +6,14 @@ logits [B, classes] in outputs and class numbers [B] in targets.
 """
 
 from perceiver_keras.tasks.multimodal_autoencoding.data import EXAMPLES
-from perceiver_keras.tasks.multimodal_autoencoding.metrics import MEASURES
+from perceiver_keras.tasks.multimodal_autoencoding.metrics import MEASURES, ClipLoss
 from perceiver_keras.tasks.multimodal_autoencoding.model import MultimodalAutoencoder
 from perceiver_keras.tasks.multimodal_autoencoding.predict import ASKING
 from perceiver_keras.tasks.multimodal_autoencoding.presets import PRESETS
 from perceiver_keras.tasks.multimodal_autoencoding.serve import SERVING
 from perceiver_keras.tasks.task import Task
+
+__all__ = ["TASK", "ClipLoss", "MultimodalAutoencoder"]
 
 TASK = Task(
     name="multimodal_autoencoding",

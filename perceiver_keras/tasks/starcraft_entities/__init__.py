@@ -6,12 +6,14 @@ from the loss of the whole agent; here it learns to predict the target that was 
 """
 
 from perceiver_keras.tasks.starcraft_entities.data import EXAMPLES
-from perceiver_keras.tasks.starcraft_entities.metrics import MEASURES
+from perceiver_keras.tasks.starcraft_entities.metrics import MEASURES, BattleLoss
 from perceiver_keras.tasks.starcraft_entities.model import EntityEncoder
 from perceiver_keras.tasks.starcraft_entities.predict import ASKING
 from perceiver_keras.tasks.starcraft_entities.presets import PRESETS
 from perceiver_keras.tasks.starcraft_entities.serve import SERVING
 from perceiver_keras.tasks.task import Task
+
+__all__ = ["TASK", "BattleLoss", "EntityEncoder"]
 
 TASK = Task(
     name="starcraft_entities",
