@@ -22,9 +22,8 @@ class LearnedPosition:
 
     channels: int
     init_scale: float = 0.02
-    project_dim: int | None = (
-        None  # channels of a Linear that follows, where the official code has one
-    )
+    # Channels of a Linear that follows, where the official code has one.
+    project_dim: int | None = None
 
 
 @frozen()
@@ -138,9 +137,8 @@ class PerceiverConfig:
     encode: EncodeConfig
     process: ProcessConfig
     decode: DecodeConfig
-    activation: Literal["gelu_tanh", "gelu"] = (
-        "gelu_tanh"  # the official form; "gelu": the port's exact form
-    )
+    # The official form; "gelu": the port's exact form.
+    activation: Literal["gelu_tanh", "gelu"] = "gelu_tanh"
     attention_memory_mb: int = 256  # logits that need more are computed in chunks
 
 
