@@ -13,7 +13,6 @@ and every object is charged to a budget that grows with the file's size.
 
 from __future__ import annotations
 
-import io
 import os
 import pickletools
 import struct
@@ -55,11 +54,6 @@ def load_pickle(path: str | os.PathLike[str]) -> Any:
     """
     with open(path, "rb") as file:
         return read_pickle(file, os.fstat(file.fileno()).st_size, source=os.fspath(path))
-
-
-def loads_pickle(data: bytes, *, source: str = "pickle") -> Any:
-    """`load_pickle` for bytes in memory."""
-    return read_pickle(io.BytesIO(data), len(data), source=source)
 
 
 def read_pickle(

@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from perceiver_keras.convert.pickles import OVERHEAD_BYTES, load_pickle, loads_pickle
+from perceiver_keras.convert.pickles import OVERHEAD_BYTES, load_pickle
 from perceiver_keras.errors import PerceiverError
 from tests.convert import attacks
+from tests.convert.trees import loads_pickle
 
 DATA = Path(__file__).parent / "data"
 PICKLES = attacks.pickles()

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as st_numpy
 
 from perceiver_keras.convert import stand_ins
-from perceiver_keras.convert.pickles import loads_pickle
 from perceiver_keras.convert.stand_ins import NUMPY_AND_JAX, LongText, Refused
+from tests.convert.trees import loads_pickle
 
 ARRAY = np.arange(6, dtype=np.float32).reshape(2, 3)
 

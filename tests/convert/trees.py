@@ -1,13 +1,20 @@
-"""Trees of arrays compared bit for bit, and the fixtures of either source by task."""
+"""Trees of arrays read from pickles in memory and compared bit for bit, and the fixtures of either source by task."""
 
 from __future__ import annotations
 
+import io
 from typing import Any
 
+from perceiver_keras.convert.pickles import read_pickle
 from tests.parity.fixtures import fixtures
 
 DEEPMIND = [task for source, task in fixtures() if source == "deepmind"]
 HUGGINGFACE = [task for source, task in fixtures() if source == "huggingface"]
+
+
+def loads_pickle(data: bytes) -> Any:
+    """What a pickle in memory describes."""
+    return read_pickle(io.BytesIO(data), len(data), source="pickle")
 
 
 def flat(tree: Any, prefix: tuple[str, ...] = ()) -> dict[tuple[str, ...], Any]:
