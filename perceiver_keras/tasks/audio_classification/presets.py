@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-from perceiver_keras.config import (
-    DataConfig,
-    DecodeConfig,
-    EncodeConfig,
-    EvaluateConfig,
-    PerceiverConfig,
-    ProcessConfig,
-    TaskConfig,
-    TrainConfig,
-    frozen,
-)
+from perceiver_keras import config as c
 from perceiver_keras.tasks.task import Preset
 
 # === What can be set ===
 
 
-@frozen()
+@c.frozen()
 class RawSound:
     """The elements are patches of samples."""
 
@@ -26,7 +16,7 @@ class RawSound:
     bands: int  # frequencies of the positions of patches
 
 
-@frozen()
+@c.frozen()
 class MelSound:
     """The elements are square patches of a log-mel spectrogram."""
 
@@ -37,7 +27,7 @@ class MelSound:
     bands: int
 
 
-@frozen()
+@c.frozen()
 class Film:
     """The frames that go with the sound, 25 per second."""
 
@@ -48,8 +38,8 @@ class Film:
     bands: int
 
 
-@frozen()
-class AudioClassifierConfig(PerceiverConfig):
+@c.frozen()
+class AudioClassifierConfig(c.PerceiverConfig):
     num_samples: int
     sample_rate: int
     sound: RawSound | MelSound
@@ -59,8 +49,8 @@ class AudioClassifierConfig(PerceiverConfig):
     input_padding: int = 4  # each input modality is padded by at least this many channels
 
 
-@frozen()
-class AudioData(DataConfig):
+@c.frozen()
+class AudioData(c.DataConfig):
     """What is stored, and in how many windows a long sound is served."""
 
     max_labels: int  # of a stored example; unused places hold -1
@@ -70,8 +60,8 @@ class AudioData(DataConfig):
     windows: int = 1
 
 
-@frozen()
-class AudioClassificationConfig(TaskConfig):
+@c.frozen()
+class AudioClassificationConfig(c.TaskConfig):
     data: AudioData
     model: AudioClassifierConfig
 
@@ -87,13 +77,13 @@ TINY = AudioClassificationConfig(
         sound=MelSound(bins=32, window=256, hop=128, patch=4, bands=8),
         num_classes=8,
         query_dim=64,
-        encode=EncodeConfig(
+        encode=c.EncodeConfig(
             num_latents=16, latent_dim=64, num_cross_attention_heads=4, qk_dim=64, v_dim=64
         ),
-        process=ProcessConfig(num_self_attention_layers=3, num_self_attention_heads=4),
-        decode=DecodeConfig(),
+        process=c.ProcessConfig(num_self_attention_layers=3, num_self_attention_heads=4),
+        decode=c.DecodeConfig(),
     ),
-    train=TrainConfig(
+    train=c.TrainConfig(
         steps=500,
         learning_rate=4e-3,
         warmup_steps=100,
@@ -102,7 +92,7 @@ TINY = AudioClassificationConfig(
         ema_decay=0.99,
         evaluate_every=250,
     ),
-    evaluate=EvaluateConfig(thresholds={"mean_average_precision": 0.9}, batch_size=200),
+    evaluate=c.EvaluateConfig(thresholds={"mean_average_precision": 0.9}, batch_size=200),
 )
 
 
@@ -121,11 +111,11 @@ def _audioset(
             num_classes=527,
             query_dim=1024,
             # As wide as the latents: this gives the paper's 25.0M and 88.2M parameters.
-            encode=EncodeConfig(num_latents=512, latent_dim=latent_dim, shape_for_attention="q"),
-            process=ProcessConfig(num_self_attention_layers=12, num_self_attention_heads=8),
-            decode=DecodeConfig(),
+            encode=c.EncodeConfig(num_latents=512, latent_dim=latent_dim, shape_for_attention="q"),
+            process=c.ProcessConfig(num_self_attention_layers=12, num_self_attention_heads=8),
+            decode=c.DecodeConfig(),
         ),
-        train=TrainConfig(
+        train=c.TrainConfig(
             steps=400_000,
             learning_rate=1e-3,
             clip_norm=10.0,
@@ -135,7 +125,7 @@ def _audioset(
             evaluate_every=5000,
             checkpoint_every=1000,
         ),
-        evaluate=EvaluateConfig(thresholds={"mean_average_precision": least}, batch_size=64),
+        evaluate=c.EvaluateConfig(thresholds={"mean_average_precision": least}, batch_size=64),
     )
 
 

@@ -4,24 +4,14 @@ from __future__ import annotations
 
 from typing import Literal
 
-from perceiver_keras.config import (
-    DataConfig,
-    DecodeConfig,
-    EncodeConfig,
-    EvaluateConfig,
-    PerceiverConfig,
-    ProcessConfig,
-    TaskConfig,
-    TrainConfig,
-    frozen,
-)
+from perceiver_keras import config as c
 from perceiver_keras.tasks.task import Preset
 
 # === What can be set ===
 
 
-@frozen()
-class MultimodalAutoencoderConfig(PerceiverConfig):
+@c.frozen()
+class MultimodalAutoencoderConfig(c.PerceiverConfig):
     """The model: the sizes of a clip, of its patches and of the queries."""
 
     num_frames: int
@@ -42,16 +32,16 @@ class MultimodalAutoencoderConfig(PerceiverConfig):
     inference_mask_probs: dict[str, float]
 
 
-@frozen()
-class ClipData(DataConfig):
+@c.frozen()
+class ClipData(c.DataConfig):
     """How many outputs of an example training asks for, drawn anew each time; None: all."""
 
     image_points: int | None = None  # pixels
     audio_points: int | None = None  # patches of sound
 
 
-@frozen()
-class ClipTrain(TrainConfig):
+@c.frozen()
+class ClipTrain(c.TrainConfig):
     """Weights of the three errors in the loss (paper, App. I)."""
 
     image_weight: float = 0.03  # mean absolute error of pixels
@@ -59,8 +49,8 @@ class ClipTrain(TrainConfig):
     label_weight: float = 0.0001  # cross-entropy, nats
 
 
-@frozen()
-class MultimodalAutoencodingConfig(TaskConfig):
+@c.frozen()
+class MultimodalAutoencodingConfig(c.TaskConfig):
     data: ClipData
     model: MultimodalAutoencoderConfig
     train: ClipTrain
@@ -87,11 +77,11 @@ TINY = MultimodalAutoencodingConfig(
         label_query_dim=32,
         mask_probs={"label": 0.5},
         inference_mask_probs={"label": 1.0},
-        encode=EncodeConfig(
+        encode=c.EncodeConfig(
             num_latents=32, latent_dim=64, num_cross_attention_heads=4, qk_dim=64, v_dim=64
         ),
-        process=ProcessConfig(num_self_attention_layers=3, num_self_attention_heads=4),
-        decode=DecodeConfig(num_cross_attention_heads=4, qk_dim=64, v_dim=64, output_dim=64),
+        process=c.ProcessConfig(num_self_attention_layers=3, num_self_attention_heads=4),
+        decode=c.DecodeConfig(num_cross_attention_heads=4, qk_dim=64, v_dim=64, output_dim=64),
     ),
     train=ClipTrain(
         steps=1200,
@@ -103,7 +93,7 @@ TINY = MultimodalAutoencodingConfig(
         image_weight=3.0,
         label_weight=0.1,
     ),
-    evaluate=EvaluateConfig(
+    evaluate=c.EvaluateConfig(
         thresholds={"video_psnr": 17.0, "audio_psnr": 22.0, "accuracy": 0.9}, batch_size=100
     ),
 )
@@ -124,9 +114,9 @@ PRESETS = {
                 num_classes=700,
                 mask_probs={"label": 0.5},
                 inference_mask_probs={"label": 1.0},
-                encode=EncodeConfig(num_latents=784, latent_dim=512),
-                process=ProcessConfig(num_self_attention_layers=8, num_self_attention_heads=8),
-                decode=DecodeConfig(output_dim=512),
+                encode=c.EncodeConfig(num_latents=784, latent_dim=512),
+                process=c.ProcessConfig(num_self_attention_layers=8, num_self_attention_heads=8),
+                decode=c.DecodeConfig(output_dim=512),
             ),
             train=ClipTrain(
                 steps=500_000,  # ours: the paper does not say
@@ -135,7 +125,7 @@ PRESETS = {
                 evaluate_every=5000,
                 checkpoint_every=1000,
             ),
-            evaluate=EvaluateConfig(thresholds={"video_psnr": 20.0}, batch_size=1),
+            evaluate=c.EvaluateConfig(thresholds={"video_psnr": 20.0}, batch_size=1),
         ),
         source="released; paper Tab. 4: audio 26.97, video 24.37 dB PSNR, 10.2 % top-1",
     ),
