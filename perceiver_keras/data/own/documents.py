@@ -1,0 +1,160 @@
+"""Plain text to learn a language from: any folder, file or table of texts, from a single file on."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import tensorflow_datasets as tfds
+
+from perceiver_keras.data.own import tables, texts
+from perceiver_keras.data.own.files import Listing, listing
+from perceiver_keras.data.own.found import Draft, Found, Item, Place, check_splits, to_items
+from perceiver_keras.data.own.splits import split_named
+from perceiver_keras.data.text import documents
+from perceiver_keras.data.text.encodings import as_utf8
+from perceiver_keras.errors import PerceiverError, UsageError
+
+SUFFIXES = (
+    *(".txt", ".text", ".md", ".rst", ".tex", ".html", ".htm", ".xml", ".log", ".srt"),
+    *(
+        ".py",
+        ".js",
+        ".ts",
+        ".java",
+        ".c",
+        ".h",
+        ".cc",
+        ".cpp",
+        ".rs",
+        ".go",
+        ".sh",
+        ".sql",
+        ".toml",
+        ".yaml",
+    ),
+)
+FEW = 20  # with fewer files the pieces of each are distributed, not whole files
+LEAST = 3  # pieces, one for each split
+
+
+def look(place: Place) -> Found:
+    """Text files in any folders, or tables with a column of texts; folders or files named by splits are kept to.
+
+    Raises:
+      UsageError: there is no text.
+      PerceiverError: a single named file is not text.
+    """
+    if place.root.is_file():
+        listed = Listing(place.root.parent, [PurePosixPath(place.root.name)])
+        if not tables.is_table(place.root):
+            _as_text(place.root)  # its reason is the answer, whatever its suffix
+    else:
+        listed = listing(place.root)
+        listed.files = listed.keep(
+            lambda path: path.suffix.lower() in SUFFIXES or tables.is_table(Path(path)), "not texts"
+        )
+    if not listed.files:
+        raise UsageError(
+            f"{place.given} holds no texts; expected files such as {', '.join(SUFFIXES[:5])}, or tables "
+            f"({', '.join(tables.SUFFIXES)})."
+        )
+    drafts, broken = _drafts(place, listed)
+    items = to_items(drafts)
+    check_splits(items, place.given, "pieces of text")
+    size = sum(len(item.source) for item in items if isinstance(item.source, bytes))
+    files = len(listed.files)
+    return Found(
+        kind="documents",
+        place=place,
+        layout=f"{files:,} file{'s' if files > 1 else ''} of text",
+        items=items,
+        labels=None,
+        features={"text": tfds.features.Text(), "file": tfds.features.Text()},
+        read=read,
+        passed=listed.passed,
+        measured={"bytes": size, "commonest": _commonest(items)},
+        facts=[("text", f"{size:,} bytes in pieces of at most {documents.LONGEST:,}")],
+        notes=[f"{broken} files are not text; see what was left out."] if broken else [],
+    )
+
+
+def read(item: Item) -> Iterator[dict[str, Any]]:
+    if isinstance(item.source, PerceiverError):
+        raise item.source
+    yield {"text": item.source, "file": item.name}
+
+
+def _drafts(place: Place, listed: Listing) -> tuple[list[Draft], int]:
+    """The pieces of all files, and how many files are not text; those are one draft each, whose reading fails."""
+    drafts: list[Draft] = []
+    broken = 0
+    few = len(listed.files) < FEW
+    for path in listed.files:
+        split = split_named(path.parts[0]) if len(path.parts) > 1 else split_named(Path(path).stem)
+        try:
+            pieces = list(_pieces(place, listed.root / path))
+        except UsageError:
+            raise
+        except (PerceiverError, OSError) as error:
+            broken += 1
+            reason = PerceiverError(str(error))
+            drafts.append(
+                Draft(name=str(path), source=reason, content=str(path).encode(), split="train")
+            )
+            continue
+        if few and split is None:
+            # A single file has to fill three splits.
+            pieces = [part for piece in pieces for part in _shorter(piece, len(pieces))]
+        whole = b"".join(pieces) if not few else b""
+        for number, piece in enumerate(pieces):
+            drafts.append(
+                Draft(
+                    name=f"{path}#{number:06}",
+                    source=piece,
+                    content=whole or piece,
+                    split=split,
+                )
+            )
+    return drafts, broken
+
+
+def _pieces(place: Place, path: Path) -> Iterator[bytes]:
+    if not tables.is_table(path):
+        yield from documents.split(_as_text(path))
+        return
+    table = tables.read(path)
+    column = tables.find_column(
+        table, "data.text", place.options.get("text"), texts.TEXTS, texts.is_text
+    )
+    if column is None:
+        raise UsageError(
+            f"{path}: which column is the text? Add --set data.text=NAME. Its columns are {', '.join(table.columns)}."
+        )
+    for cell in table.column(column):
+        if cell:
+            yield from documents.split(str(cell).encode("utf-8", "replace"))
+
+
+def _as_text(path: Path) -> bytes:
+    try:
+        return as_utf8(path.read_bytes())
+    except PerceiverError as error:
+        raise PerceiverError(f"{path}: {error}.") from error
+
+
+def _shorter(piece: bytes, pieces: int) -> list[bytes]:
+    """The piece in parts, so that a few pieces of text become enough for three splits."""
+    wanted = max(1, 4 * FEW // pieces)
+    return documents.split(piece, max(documents.SHORTEST, len(piece) // wanted))
+
+
+def _commonest(items: tuple[Item, ...]) -> float:
+    """The share of the commonest byte: what a model reaches that always names it."""
+    counts: Counter[int] = Counter()
+    for item in items:
+        if isinstance(item.source, bytes):
+            counts.update(item.source)
+    return max(counts.values()) / counts.total() if counts else 0.0

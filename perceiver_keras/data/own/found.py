@@ -1,0 +1,209 @@
+"""What a look at the user's data found: its layout, examples, labels and splits, in a form that people can read."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from perceiver_keras.data.own import digests
+from perceiver_keras.data.own.splits import SPLITS, assign
+from perceiver_keras.errors import UsageError
+
+Label = str | tuple[str, ...] | float | None  # a class, several classes, a number, nothing
+_MOST_LISTED = 12
+_VERSION = 1  # a change of how files become examples makes a new data set
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where to look.
+
+    Attributes:
+      given: The path as the user named it.
+      root: The file or folder where the data begins; see `files.root_of`.
+      store: The folder for what is kept: unpacked archives, remembered digests.
+      options: Settings of the data that say how to read it, such as the columns of a table.
+    """
+
+    given: Path
+    root: Path
+    store: Path
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def memory(self) -> Path:
+        """The file that remembers the digests of this place's files."""
+        name = hashlib.sha256(str(self.root.resolve()).encode("utf-8", "surrogateescape"))
+        return self.store / "digests" / f"{name.hexdigest()[:16]}.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Draft:
+    """An example before its split is known.
+
+    Attributes:
+      name: Unique and readable: the file relative to the data, or the table and its line.
+      source: What the kind's `read` takes: a path, or a row.
+      content: The bytes that the split is determined by; None: those of the file `source`.
+      label: As the data has it.
+      split: One of `SPLITS`, or None if the data does not say.
+    """
+
+    name: str
+    source: Any
+    content: bytes | None = None
+    label: Label = None
+    split: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Item:
+    """An example: a `Draft` with its split and the SHA-256 of its content."""
+
+    name: str
+    source: Any
+    digest: str
+    label: Label
+    split: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """What lies at a place. `str(found)` is a short table for people.
+
+    Attributes:
+      kind: What the examples are, e.g. "pictures"; part of the data set's name.
+      place: Where.
+      layout: How it is arranged, e.g. "one folder per class".
+      items: The examples.
+      labels: Names of the classes, in their order; None if there are none.
+      features: TFDS features of a stored example, by name.
+      read: (item) -> the stored examples made of it, usually one; raises `PerceiverError` if it is corrupt.
+      passed: Reason -> how many files were passed over for it.
+      measured: What the kind measured, for the model's settings: sizes, rates, lengths.
+      facts: (what, text) rows for people about the same.
+      notes: What the user should know, each a sentence.
+      dataset: The name that `source.open_builder` takes.
+    """
+
+    kind: str
+    place: Place
+    layout: str
+    items: tuple[Item, ...]
+    labels: tuple[str, ...] | None
+    features: Mapping[str, Any]
+    read: Callable[[Item], Iterator[dict[str, Any]]]
+    passed: Mapping[str, int] = field(default_factory=dict)
+    measured: Mapping[str, Any] = field(default_factory=dict)
+    facts: Sequence[tuple[str, str]] = ()
+    notes: Sequence[str] = ()
+
+    @property
+    def dataset(self) -> str:
+        digest = hashlib.sha256()
+        about = [_VERSION, self.kind, self.labels, sorted(self.features), dict(self.place.options)]
+        digest.update(json.dumps(about, sort_keys=True, default=str).encode())
+        for item in sorted(self.items, key=lambda item: item.name):
+            row = [item.name, item.digest, item.label, item.split]
+            digest.update(json.dumps(row).encode("utf-8", "surrogatepass"))
+        return f"own_data/{self.kind}-{digest.hexdigest()[:16]}"
+
+    def in_split(self, split: str) -> list[Item]:
+        return [item for item in self.items if item.split == split]
+
+    def counts(self, split: str | None = None) -> Counter[str]:
+        """How many examples have each class."""
+        chosen = self.items if split is None else self.in_split(split)
+        many = (label if isinstance(label, tuple) else (label,) for label in _labels(chosen))
+        return Counter(name for names in many for name in names if isinstance(name, str))
+
+    def rows(self) -> list[tuple[str, str]]:
+        """(what, text) rows of the table."""
+        sizes = ", ".join(f"{len(self.in_split(split)):,} {split}" for split in SPLITS)
+        rows = [("data", str(self.place.given)), ("layout", self.layout)]
+        rows.append(("examples", f"{len(self.items):,}: {sizes}"))
+        if self.labels is not None:
+            counts = self.counts()
+            listed = [f"{name} {counts[name]:,}" for name in self.labels[:_MOST_LISTED]]
+            more = len(self.labels) - _MOST_LISTED
+            listed += [f"and {more:,} more"] if more > 0 else []
+            rows.append(("classes", f"{len(self.labels):,}: {', '.join(listed)}"))
+        rows += self.facts
+        if self.passed:
+            many = ", ".join(f"{count:,} {why}" for why, count in sorted(self.passed.items()))
+            rows.append(("passed over", many))
+        return [*rows, *(("note", note) for note in self.notes)]
+
+    def __str__(self) -> str:
+        return "\n".join(f"  {what:<12} {text}" for what, text in self.rows())
+
+
+def _labels(items: Sequence[Item]) -> Iterator[Label]:
+    return (item.label for item in items)
+
+
+def to_items(drafts: Sequence[Draft], memory: Path | None = None) -> tuple[Item, ...]:
+    """The drafts with their splits, stratified by label.
+
+    Args:
+      drafts: At least one.
+      memory: See `digests.of_files`.
+    """
+    paths = [draft.source for draft in drafts if draft.content is None]
+    of_paths = iter(digests.of_files(paths, memory))
+    hashes = [
+        next(of_paths) if draft.content is None else hashlib.sha256(draft.content).hexdigest()
+        for draft in drafts
+    ]
+    strata = [None if isinstance(draft.label, float) else draft.label for draft in drafts]
+    splits = assign(hashes, strata, [draft.split for draft in drafts])
+    return tuple(
+        Item(name=d.name, source=d.source, digest=digest, label=d.label, split=split)
+        for d, digest, split in zip(drafts, hashes, splits, strict=True)
+    )
+
+
+def class_order(names: Sequence[str]) -> tuple[str, ...]:
+    """The classes in the order of their numbers: 2 before 10 if all end in numbers, else as strings sort."""
+    return tuple(sorted(set(names), key=_natural))
+
+
+def _natural(name: str) -> list[tuple[int, Any]]:
+    parts = re.split(r"(\d+)", name)
+    return [(0, int(part)) if part.isdecimal() else (1, part) for part in parts if part]
+
+
+def check_splits(items: Sequence[Item], where: Path, what: str = "examples") -> None:
+    """Raises `UsageError` if a split is empty; the message says what to do."""
+    for split in SPLITS:
+        if not any(item.split == split for item in items):
+            raise UsageError(
+                f"{where}: {len(items)} {what} are too few to train, validate and test: {split} has none. "
+                f"Add some until there are at least 3 different ones per class, or give the splits yourself as "
+                f"folders (or in a column) named {', '.join(SPLITS)}."
+            )
+
+
+def class_notes(items: Sequence[Item], labels: Sequence[str]) -> list[str]:
+    """What to know about classes that a split lacks."""
+    notes = []
+    for split in SPLITS:
+        held = {name for i in items if i.split == split for name in _names(i.label)}
+        if lacking := [name for name in labels if name not in held]:
+            many = ", ".join(lacking[:_MOST_LISTED]) + (
+                ", …" if len(lacking) > _MOST_LISTED else ""
+            )
+            notes.append(
+                f"{split} has no example of {many}; a class needs 3 different examples for all three splits."
+            )
+    return notes
+
+
+def _names(label: Label) -> tuple[Any, ...]:
+    return label if isinstance(label, tuple) else (label,)

@@ -1,0 +1,86 @@
+"""Which examples train, validate and test: as the data's own folders and columns say, else by a hash of the content."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Hashable, Sequence
+
+SPLITS = ("train", "validation", "test")
+# The shares of the splits that are made, in the order of the hash's range; the rest trains.
+SHARES = {"test": 0.15, "validation": 0.10}
+_NAMES = {
+    **dict.fromkeys(("train", "training", "trn", "train_set", "trainset"), "train"),
+    **dict.fromkeys(("validation", "valid", "val", "dev", "eval", "development"), "validation"),
+    **dict.fromkeys(("test", "testing", "tst", "test_set", "testset"), "test"),
+}
+
+
+def split_named(name: str) -> str | None:
+    """The split that a folder, file stem or cell of this name means; None if it is not a usual name of one."""
+    return _NAMES.get(name.strip().lower().replace("-", "_").replace(" ", "_"))
+
+
+def place_of(digest: str) -> float:
+    """A hexadecimal SHA-256 as a number in [0, 1)."""
+    return int(digest[:13], 16) / 16**13
+
+
+def assign(
+    digests: Sequence[str], labels: Sequence[Hashable], given: Sequence[str | None]
+) -> list[str]:
+    """The split of each example.
+
+    Given splits stay. Those that no example has are filled from the training examples by the hash of their content, so
+    that examples with the same bytes are in one split, and that examples stay where they are when others are added.
+    A class that the hash leaves without a split although it has three contents or more gets one there: the content
+    with the lowest hash that is not needed elsewhere.
+
+    Args:
+      digests: SHA-256 of each example's content, in hex.
+      labels: The class of each example; None if there are no classes.
+      given: The split that the data names for each example, or None.
+
+    Returns:
+      One of `SPLITS` for each example.
+    """
+    absent = [split for split in SHARES if split not in given]
+    found = [split or "train" for split in given]
+    if not absent:
+        return found
+    # Content that a given split holds as well must not train or be made into another split.
+    kept = {d: s for d, s in zip(digests, given, strict=True) if s in SHARES}
+    made: dict[str, str] = {}
+    contents: dict[Hashable, set[str]] = defaultdict(set)
+    for digest, label, split in zip(digests, labels, found, strict=True):
+        if split == "train" and digest not in kept:
+            made.setdefault(digest, _by_hash(digest, absent))
+            contents[label].add(digest)
+    for label in sorted(contents, key=repr):
+        _fill(made, contents[label], absent)
+    return [
+        made.get(digest, kept.get(digest, split)) if split == "train" else split
+        for digest, split in zip(digests, found, strict=True)
+    ]
+
+
+def _by_hash(digest: str, absent: Sequence[str]) -> str:
+    place = place_of(digest)
+    for split in absent:
+        if place < SHARES[split]:
+            return split
+        place -= SHARES[split]
+    return "train"
+
+
+def _fill(made: dict[str, str], contents: set[str], absent: Sequence[str]) -> None:
+    """Gives every split at least one of a class's contents, if there are enough of them."""
+    wanted = (*absent, "train")
+    if len(contents) < len(wanted):
+        return
+    for split in wanted:
+        held = {name: [d for d in contents if made[d] == name] for name in wanted}
+        if held[split]:
+            continue
+        # From the split with the most of them, so that none is emptied.
+        largest = max(wanted, key=lambda name: len(held[name]))
+        made[min(held[largest])] = split

@@ -1,0 +1,227 @@
+"""Tables of examples: CSV, TSV, JSON, JSON Lines and Parquet as rows of named cells; finding the columns that matter."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from perceiver_keras.data.text.encodings import decode_text
+from perceiver_keras.errors import PerceiverError, UsageError, first_line, nearest
+
+SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet")
+_SAMPLE = 64 << 10  # characters from which the delimiter is guessed
+Cell = str | float | int | bool | list | dict | bytes | None
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table's columns, in order, and its rows.
+
+    Attributes:
+      path: Of the file.
+      columns: Their names.
+      rows: The cells of each row by column; missing ones are None.
+      lines: The number of each row for people, from 1 (in CSV the line where it begins).
+    """
+
+    path: Path
+    columns: tuple[str, ...]
+    rows: tuple[Mapping[str, Cell], ...]
+    lines: tuple[int, ...]
+
+    def column(self, name: str) -> list[Cell]:
+        return [row[name] for row in self.rows]
+
+
+def is_table(path: Path) -> bool:
+    return path.suffix.lower() in SUFFIXES
+
+
+def read(path: Path) -> Table:
+    """The whole table.
+
+    Raises:
+      PerceiverError: the file is damaged, not what its name says, or holds no rows; the message has the line.
+    """
+    reader = {
+        ".csv": _csv,
+        ".tsv": _csv,
+        ".jsonl": _json_lines,
+        ".ndjson": _json_lines,
+        ".json": _json,
+        ".parquet": _parquet,
+    }[path.suffix.lower()]
+    try:
+        numbered = [
+            (line, row) for line, row in reader(path) if any(_filled(v) for v in row.values())
+        ]
+    except OSError as error:
+        raise PerceiverError(f"{path} can't be read: {error.strerror or error}.") from error
+    if not numbered:
+        raise PerceiverError(f"{path} holds no rows.")
+    columns = tuple(dict.fromkeys(key for _, row in numbered for key in row))
+    rows = tuple({name: row.get(name) for name in columns} for _, row in numbered)
+    return Table(path, columns, rows, tuple(line for line, _ in numbered))
+
+
+def _filled(value: Cell) -> bool:
+    return (
+        value is not None and value != "" and not (isinstance(value, float) and math.isnan(value))
+    )
+
+
+def _text(path: Path) -> str:
+    try:
+        return decode_text(path.read_bytes())
+    except PerceiverError as error:
+        raise PerceiverError(f"{path}: {error}") from error
+
+
+def _csv(path: Path) -> Iterator[tuple[int, dict[str, Cell]]]:
+    text = _text(path)
+    csv.field_size_limit(1 << 30)  # a cell may be a whole document
+    delimiter = "\t" if path.suffix.lower() == ".tsv" else _delimiter(text)
+    rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    try:
+        head = [name.strip() for name in next(rows, [])]
+        if len(set(head)) < len(head) or not all(head):
+            raise PerceiverError(
+                f"{path}: line 1 must name the columns, each once; it is {', '.join(map(repr, head[:8]))}."
+            )
+        begin = rows.line_num + 1
+        for row in rows:
+            if row and len(row) != len(head):
+                raise PerceiverError(
+                    f"{path}, line {begin}: {len(row)} cells, but line 1 names {len(head)} columns; "
+                    "put cells that hold the delimiter into double quotes."
+                )
+            if row:
+                yield begin, dict(zip(head, row, strict=True))
+            begin = rows.line_num + 1
+    except csv.Error as error:
+        raise PerceiverError(f"{path}, line {rows.line_num}: {error}.") from error
+
+
+def _delimiter(text: str) -> str:
+    """The most frequent of the usual delimiters in the line of the names; a comma if none is there."""
+    head = text[:_SAMPLE].splitlines()[0] if text.strip() else ""
+    return max(",;\t|", key=lambda mark: (head.count(mark), mark == ","))
+
+
+def _json_lines(path: Path) -> Iterator[tuple[int, dict[str, Cell]]]:
+    for number, line in enumerate(_text(path).split("\n"), 1):
+        if line.strip():
+            yield number, _record(path, f"line {number}", line)
+
+
+def _json(path: Path) -> Iterator[tuple[int, dict[str, Cell]]]:
+    try:
+        values = json.loads(_text(path))
+    except ValueError as error:
+        if "Extra data" in str(error):  # one object per line, under the wrong suffix
+            yield from _json_lines(path)
+            return
+        raise PerceiverError(f"{path} is not valid JSON: {error}.") from error
+    if isinstance(values, dict) and values and all(isinstance(v, list) for v in values.values()):
+        lists = [value for value in values.values() if value and isinstance(value[0], dict)]
+        if len(lists) == 1:  # {"data": [rows]}
+            values = lists[0]
+        elif len({len(v) for v in values.values()}) == 1:  # columns
+            values = [
+                dict(zip(values, row, strict=True)) for row in zip(*values.values(), strict=True)
+            ]
+    if not isinstance(values, list) or not all(isinstance(value, dict) for value in values):
+        raise PerceiverError(f"{path}: expected a list of objects, one per example.")
+    yield from enumerate(values, 1)
+
+
+def _record(path: Path, where: str, text: str) -> dict[str, Cell]:
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        raise PerceiverError(f"{path}, {where}: not valid JSON: {error}.") from error
+    if not isinstance(value, dict):
+        raise PerceiverError(f"{path}, {where}: expected an object, got {str(value)[:60]!r}.")
+    return value
+
+
+def _parquet(path: Path) -> Iterator[tuple[int, dict[str, Cell]]]:
+    import pyarrow
+    import pyarrow.parquet
+
+    try:
+        yield from enumerate(pyarrow.parquet.read_table(path).to_pylist(), 1)
+    except (pyarrow.ArrowException, ValueError) as error:
+        raise PerceiverError(
+            f"{path} is not a readable Parquet file: {first_line(error)}."
+        ) from error
+
+
+# === Finding columns ===
+
+
+def find_column(
+    table: Table,
+    setting: str,
+    wanted: str | None,
+    usual: Sequence[str],
+    fits: Callable[[list[Cell]], bool],
+    taken: Sequence[str] = (),
+) -> str | None:
+    """The column that holds something: as a setting says, else by its usual names, else the only one that fits.
+
+    Args:
+      table: Where to look.
+      setting: The key of the setting, for error messages.
+      wanted: Its value; None if it is not set.
+      usual: Names to look for, in lower case, the likeliest first.
+      fits: Whether these cells can be it.
+      taken: Columns that are something else.
+
+    Returns:
+      The column's name, or None if none fits, or several do.
+
+    Raises:
+      UsageError: there is no column `wanted`.
+    """
+    if wanted is not None:
+        if wanted not in table.columns:
+            raise UsageError(
+                f"{setting}: {table.path.name} has no column {wanted!r}.{nearest(wanted, table.columns)}"
+            )
+        return wanted
+    free = [name for name in table.columns if name not in taken]
+    by_name = {name.lower(): name for name in reversed(free)}
+    for name in usual:
+        if name in by_name and fits(table.column(by_name[name])):
+            return by_name[name]
+    fitting = [name for name in free if fits(table.column(name))]
+    return fitting[0] if len(fitting) == 1 else None
+
+
+def number(cell: Cell) -> float | None:
+    """The cell as a finite number, or None."""
+    if isinstance(cell, bool) or cell is None:
+        return None
+    try:
+        value = float(cell) if isinstance(cell, (str, int, float)) else math.nan
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None
+
+
+def class_name(cell: Cell) -> str | None:
+    """The cell as the name of a class: 3.0 as "3", True as "true", text without spaces around it; None if empty."""
+    if isinstance(cell, bool):
+        return str(cell).lower()
+    if isinstance(cell, float):
+        return None if math.isnan(cell) else f"{cell:g}"
+    if isinstance(cell, bytes):
+        cell = cell.decode("utf-8", "replace")
+    return str(cell).strip() or None if isinstance(cell, (str, int)) else None

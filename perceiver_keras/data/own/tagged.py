@@ -1,0 +1,201 @@
+"""Texts whose tokens have tags: CoNLL columns, or JSON Lines of tokens and tags; stored as one tag per byte."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path, PurePosixPath
+from typing import Any, NamedTuple
+
+import tensorflow_datasets as tfds
+
+from perceiver_keras.data.own import tables
+from perceiver_keras.data.own.files import Listing, listing
+from perceiver_keras.data.own.found import (
+    Draft,
+    Found,
+    Item,
+    Place,
+    check_splits,
+    class_order,
+    to_items,
+)
+from perceiver_keras.data.own.splits import split_named
+from perceiver_keras.data.text.encodings import decode_text
+from perceiver_keras.errors import PerceiverError, UsageError
+
+COLUMNS = (".conll", ".iob", ".iob2", ".bio", ".conllu", ".txt", ".tsv")
+TOKENS = ("tokens", "words", "token", "text")
+TAGS = ("tags", "ner_tags", "labels", "tag", "ner", "pos_tags", "entities")
+OUTSIDE = "O"  # the tag of the spaces between tokens, and of tokens that are nothing
+FIRST = ord("0")  # the byte of tag 0 in a stored example
+MOST_TAGS = 200
+
+
+class Sentence(NamedTuple):
+    """Tokens and their tags, of one length."""
+
+    tokens: tuple[str, ...]
+    tags: tuple[str, ...]
+
+
+def look(place: Place) -> Found:
+    """Files of CoNLL columns (token first, tag last, an empty line after each sentence), or JSON Lines.
+
+    Raises:
+      UsageError: there are no such files, or too many tags.
+      PerceiverError: a file is damaged; the message has the line.
+    """
+    listed = (
+        Listing(place.root.parent, [PurePosixPath(place.root.name)])
+        if place.root.is_file()
+        else listing(place.root)
+    )
+    usual = (*COLUMNS, *tables.SUFFIXES)
+    paths = listed.keep(
+        lambda path: path.suffix.lower() in usual or len(listed.files) == 1, "not tagged texts"
+    )
+    drafts: list[Draft] = []
+    for path in paths:
+        split = split_named(path.parts[0]) if len(path.parts) > 1 else split_named(Path(path).stem)
+        for line, sentence in read_sentences(listed.root / path):
+            content = "\0".join((*sentence.tokens, *sentence.tags)).encode("utf-8", "surrogatepass")
+            drafts.append(
+                Draft(name=f"{path}:{line}", source=sentence, content=content, split=split)
+            )
+    if not drafts:
+        raise UsageError(
+            f"{place.given} holds no tagged texts: files of CoNLL columns ({', '.join(COLUMNS[:5])}), or JSON Lines "
+            'such as {"tokens": ["a", "b"], "tags": ["O", "X"]}.'
+        )
+    counts = Counter(tag for draft in drafts for tag in draft.source.tags)
+    labels = (OUTSIDE, *class_order([tag for tag in counts if tag != OUTSIDE]))
+    if not 2 <= len(labels) <= MOST_TAGS:
+        raise UsageError(
+            f"{place.given} has {len(counts)} different tags; expected 2 to {MOST_TAGS}. The first are "
+            f"{', '.join(list(counts)[:5])}: is the last column the tag?"
+        )
+    items = to_items(drafts)
+    check_splits(items, place.given, "texts")
+    lengths = sorted(len(joined(item.source)[0]) for item in items)
+    listed_tags = ", ".join(f"{tag} {counts[tag]:,}" for tag in labels[:12])
+    return Found(
+        kind="tagged",
+        place=place,
+        layout="CoNLL columns"
+        if paths[0].suffix.lower() in COLUMNS
+        else "JSON Lines of tokens and tags",
+        items=items,
+        labels=None,
+        features={
+            "text": tfds.features.Text(),
+            "tags": tfds.features.Text(),
+            "file": tfds.features.Text(),
+        },
+        read=_reader(labels),
+        passed=listed.passed,
+        measured={
+            "tags": labels,
+            "most_bytes": lengths[int(0.95 * (len(lengths) - 1))],
+            "commonest": _commonest(items, labels),
+        },
+        facts=[
+            (
+                "tags",
+                f"{len(labels)}: {listed_tags}{', …' if len(labels) > 12 else ''} (of tokens)",
+            ),
+            (
+                "texts",
+                f"{lengths[0]:,} to {lengths[-1]:,} bytes, half up to {lengths[len(lengths) // 2]:,}",
+            ),
+        ],
+    )
+
+
+def read_sentences(path: Path) -> Iterator[tuple[int, Sentence]]:
+    """(line where it begins, sentence) of a file, whichever form it has.
+
+    Raises:
+      PerceiverError: a line lacks its tag, or tokens and tags differ in number.
+    """
+    if tables.is_table(path) and path.suffix.lower() not in (".tsv", ".csv"):
+        yield from _of_table(path)
+        return
+    try:
+        text = decode_text(path.read_bytes())
+    except PerceiverError as error:
+        raise PerceiverError(f"{path}: {error}.") from error
+    tokens: list[str] = []
+    tags: list[str] = []
+    begin = 1
+    for number, line in enumerate([*text.splitlines(), ""], 1):
+        parts = line.split("\t") if "\t" in line else line.split()
+        if line.startswith("#") and len(parts) != 2 or (parts and parts[0] == "-DOCSTART-"):
+            continue  # comments of CoNLL-U, and the marks between documents of CoNLL 2003
+        if not line.strip():
+            if tokens:
+                yield begin, Sentence(tuple(tokens), tuple(tags))
+            tokens, tags, begin = [], [], number + 1
+            continue
+        if len(parts) < 2 or not parts[0].strip() or not parts[-1].strip():
+            raise PerceiverError(
+                f"{path}, line {number}: {line.strip()[:60]!r} is not a token and its tag, separated by a tab or "
+                "spaces."
+            )
+        tokens.append(parts[0].strip())
+        tags.append(parts[-1].strip())
+
+
+def _of_table(path: Path) -> Iterator[tuple[int, Sentence]]:
+    table = tables.read(path)
+    lists = [name for name in table.columns if all(isinstance(c, list) for c in table.column(name))]
+    named = {name.lower(): name for name in lists}
+    tokens = next((named[name] for name in TOKENS if name in named), None)
+    tags = next((named[name] for name in TAGS if name in named), None)
+    if tokens is None or tags is None:
+        raise PerceiverError(
+            f"{path}: expected two lists per line, such as tokens and tags; its columns are {', '.join(table.columns)}."
+        )
+    for line, row in zip(table.lines, table.rows, strict=True):
+        if len(row[tokens]) != len(row[tags]):
+            raise PerceiverError(
+                f"{path}, line {line}: {len(row[tokens])} tokens but {len(row[tags])} tags."
+            )
+        if row[tokens]:
+            yield line, Sentence(tuple(map(str, row[tokens])), tuple(map(str, row[tags])))
+
+
+def joined(sentence: Sentence) -> tuple[bytes, list[tuple[int, str]]]:
+    """The text with a space between tokens, in UTF-8, and (number of bytes, tag) runs that cover it."""
+    runs: list[tuple[int, str]] = []
+    words = [token.encode("utf-8", "replace") for token in sentence.tokens]
+    for number, (word, tag) in enumerate(zip(words, sentence.tags, strict=True)):
+        if number:
+            # A space within an entity belongs to it.
+            inside = tag.startswith("I-") or (
+                tag == sentence.tags[number - 1] and not tag.startswith("B-")
+            )
+            runs.append((1, tag if inside else OUTSIDE))
+        runs.append((len(word), tag))
+    return b" ".join(words), runs
+
+
+def _reader(labels: Sequence[str]) -> Any:
+    places = {tag: number for number, tag in enumerate(labels)}
+
+    def read(item: Item) -> Iterator[dict[str, Any]]:
+        text, runs = joined(item.source)
+        tags = b"".join(bytes([FIRST + places[tag]]) * count for count, tag in runs)
+        yield {"text": text, "tags": tags, "file": item.name}
+
+    return read
+
+
+def _commonest(items: Sequence[Item], labels: Sequence[str]) -> float:
+    """The share of bytes of the test split that have its commonest tag."""
+    counts: Counter[str] = Counter()
+    for item in items:
+        if item.split == "test":
+            for count, tag in joined(item.source)[1]:
+                counts[tag] += count
+    return max(counts.values()) / counts.total() if counts else 0.0

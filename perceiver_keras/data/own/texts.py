@@ -1,0 +1,290 @@
+"""Texts with a class or a number: a table with a column for each, or one folder of text files per class."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow_datasets as tfds
+
+from perceiver_keras.data.own import labelled, tables
+from perceiver_keras.data.own.files import listing
+from perceiver_keras.data.own.found import (
+    Draft,
+    Found,
+    Item,
+    Label,
+    Place,
+    check_splits,
+    class_notes,
+    class_order,
+    to_items,
+)
+from perceiver_keras.data.own.splits import split_named
+from perceiver_keras.data.text.encodings import decode_text
+from perceiver_keras.errors import PerceiverError, UsageError
+
+SUFFIXES = (".txt", ".md", ".rst", ".text")
+PAIRS = (
+    *(("text", "text2"), ("text1", "text2"), ("text_a", "text_b"), ("sentence1", "sentence2")),
+    *(("premise", "hypothesis"), ("question1", "question2"), ("question", "sentence")),
+    *(("question", "answer"), ("question", "passage"), ("query", "document"), ("query", "passage")),
+)
+TEXTS = ("text", "sentence", "review", "content", "body", "comment", "message", "document", "tweet", "utterance",
+         "description", "title", "headline", "question", "text1", "sentence1")  # fmt: skip
+LABELS = (*labelled.LABELS, "sentiment", "intent", "topic", "emotion", "score", "rating", "stars", "star_rating",
+          "polarity", "similarity")  # fmt: skip
+MOST_CLASSES = 30  # whole numbers with more different values are numbers, not classes
+_LONGEST = 1 << 20  # bytes of a text
+
+
+def look(place: Place) -> Found:
+    """A table, tables named by their splits, or `CLASS/*.txt`.
+
+    `place.options` may name the columns: "text", "text2", "label"; "label_type": "float32" makes numbers of classes.
+
+    Raises:
+      UsageError: there are no texts, or the columns can't be told; the message says which there are.
+      PerceiverError: a file is damaged.
+    """
+    options, passed = place.options, Counter()
+    chosen = _tables(place, passed)
+    if chosen:
+        drafts, layout = _from_tables(place, chosen, passed), _layout(place, chosen)
+    else:
+        files = labelled.look(place, "texts", SUFFIXES)
+        drafts, layout, passed = list(files.drafts), files.layout, files.passed
+    numbers = [tables.number(draft.label) for draft in drafts]
+    regression = _is_number(numbers, options.get("label_type"))
+    if regression:
+        kept = [(d, n) for d, n in zip(drafts, numbers, strict=True) if n is not None]
+        if len(kept) < len(drafts):
+            passed["rows whose label is not a number"] += len(drafts) - len(kept)
+        drafts = [_with_label(draft, number) for draft, number in kept]
+    else:
+        drafts = [_with_label(draft, str(draft.label)) for draft in drafts]
+    items = to_items(drafts, place.memory)
+    check_splits(items, place.given, "texts")
+    labels = None if regression else class_order([item.label for item in items])
+    if labels is not None and len(labels) < 2:
+        raise UsageError(
+            f"{place.given}: all texts have the label {labels[0]!r}; there is nothing to learn."
+        )
+    pairs = any(_texts(item.source)[1] is not None for item in items)
+    measured = _measure(items, regression) | {"pairs": pairs}
+    features: dict[str, Any] = {"text": tfds.features.Text(), "file": tfds.features.Text()}
+    if pairs:
+        features["text2"] = tfds.features.Text()
+    features["label"] = np.float32 if regression else tfds.features.ClassLabel(names=labels)
+    low, middle, high = measured["bytes"]
+    facts = [
+        ("texts", f"{'pairs, ' if pairs else ''}{low:,} to {high:,} bytes, half up to {middle:,}")
+    ]
+    if regression:
+        spread = f"{measured['mean']:.4g} ± {measured['std']:.4g}"
+        facts.append(("numbers", f"{measured['least']:.4g} to {measured['most']:.4g}, {spread}"))
+    return Found(
+        kind="texts",
+        place=place,
+        layout=layout,
+        items=items,
+        labels=labels,
+        features=features,
+        read=_reader(pairs),
+        passed=passed,
+        measured=measured,
+        facts=facts,
+        notes=class_notes(items, labels) if labels else [],
+    )
+
+
+def _with_label(draft: Draft, label: Label) -> Draft:
+    return Draft(
+        name=draft.name, source=draft.source, content=draft.content, label=label, split=draft.split
+    )
+
+
+def _is_number(numbers: Sequence[float | None], label_type: str | None) -> bool:
+    """Whether the labels are numbers to predict: fractions, or more whole numbers than classes would have."""
+    known = [number for number in numbers if number is not None]
+    if label_type == "float32" and known:
+        return True
+    if len(known) < 0.99 * len(numbers):
+        return False
+    return any(n != int(n) for n in known) or len(set(known)) > MOST_CLASSES
+
+
+# === Tables ===
+
+
+def _tables(place: Place, passed: Counter[str]) -> list[tuple[tables.Table, str | None]]:
+    """The tables with texts and labels, and the splits that their names mean; none if there are folders of texts."""
+    if place.root.is_file():
+        if not tables.is_table(place.root):
+            raise UsageError(
+                f"{place.given} is not a table ({', '.join(tables.SUFFIXES)}); name one, or a folder with one folder "
+                "of texts per class."
+            )
+        return [(tables.read(place.root), None)]
+    found = listing(place.root)
+    paths = [path for path in found.files if tables.is_table(path) and len(path.parts) <= 2]
+    if not paths:
+        return []
+    named = {path: split_named(path.stem) or split_named(path.parts[0]) for path in paths}
+    if "train" in named.values():  # others are samples of a submission, notes and the like
+        paths = [path for path in paths if named[path]]
+    passed.update(found.passed)
+    if len(found.files) > len(paths):
+        passed["not tables of texts"] += len(found.files) - len(paths)
+    chosen = [(tables.read(found.root / path), named[path]) for path in paths]
+    with_label = [(table, split) for table, split in chosen if _label_column(place, table)]
+    # Tests of competitions come without labels.
+    if with_label and len(with_label) < len(chosen):
+        passed["tables without a label"] += len(chosen) - len(with_label)
+    return with_label or chosen
+
+
+def _layout(place: Place, chosen: Sequence[tuple[tables.Table, str | None]]) -> str:
+    columns = _columns(place, chosen[0][0])
+    named = ", ".join(f"{key} = {name!r}" for key, name in columns.items() if name)
+    return f"table {', '.join(table.path.name for table, _ in chosen[:3])}: {named}"
+
+
+def _columns(place: Place, table: tables.Table) -> dict[str, str | None]:
+    """The columns of "text", "text2" (None for single texts) and "label"."""
+    options = place.options
+    has = f"Its columns are {', '.join(table.columns)}."
+    label = _label_column(place, table)
+    if label is None:
+        raise UsageError(
+            f"{table.path}: which column is the label? Add --set data.label=NAME. {has}"
+        )
+    taken = [label, *(n for n in table.columns if n.lower() in labelled.SPLIT_COLUMNS)]
+    if not options.get("text"):
+        by_name = {name.lower(): name for name in table.columns if name not in taken}
+        for first, second in PAIRS:
+            if first in by_name and second in by_name:
+                return {"text": by_name[first], "text2": by_name[second], "label": label}
+    text = tables.find_column(table, "data.text", options.get("text"), TEXTS, is_text, taken)
+    if text is None:
+        raise UsageError(f"{table.path}: which column is the text? Add --set data.text=NAME. {has}")
+    second = options.get("text2")
+    if second is not None:
+        tables.find_column(table, "data.text2", second, (), is_text)
+    return {"text": text, "text2": second, "label": label}
+
+
+def _label_column(place: Place, table: tables.Table) -> str | None:
+    wanted = place.options.get("label")
+    taken = [name for name in table.columns if name.lower() in labelled.SPLIT_COLUMNS]
+    taken += [name for name in table.columns if name.lower() in ("id", "idx", "index", "")]
+    named = tables.find_column(table, "data.label", wanted, LABELS, _is_label, taken)
+    free = [name for name in table.columns if name not in taken]
+    if named is None and len(free) == 2:  # the shorter of two columns
+        shorter = min(free, key=lambda name: _mean_length(table.column(name)))
+        return shorter if _is_label(table.column(shorter)) else None
+    return named
+
+
+def _is_label(cells: list[tables.Cell]) -> bool:
+    names = {name for cell in cells if (name := tables.class_name(cell))}
+    numeric = all(tables.number(name) is not None for name in names)
+    return len(names) > 1 and (numeric or len(names) <= max(2, len(cells) // 2))
+
+
+def is_text(cells: list[tables.Cell]) -> bool:
+    words = [cell for cell in cells if isinstance(cell, (str, bytes)) and cell]
+    return len(words) > len(cells) / 2 and any(tables.number(word) is None for word in words)
+
+
+def _mean_length(cells: list[tables.Cell]) -> float:
+    return statistics.fmean(len(str(cell)) for cell in cells)
+
+
+def _from_tables(
+    place: Place, chosen: Sequence[tuple[tables.Table, str | None]], passed: Counter[str]
+) -> list[Draft]:
+    drafts = []
+    for table, split in chosen:
+        columns = _columns(place, table)
+        split_column = next((n for n in table.columns if n.lower() in labelled.SPLIT_COLUMNS), None)
+        for line, row in zip(table.lines, table.rows, strict=True):
+            texts = [
+                _cell(row[columns[key]]) if columns[key] else None for key in ("text", "text2")
+            ]
+            label = tables.class_name(row[columns["label"]])
+            if not (texts[0] or texts[1]) or label is None:
+                passed["rows without a text or label"] += 1
+                continue
+            own = split_named(str(row[split_column])) if split_column else None
+            drafts.append(
+                Draft(
+                    name=f"{table.path.name}:{line}",
+                    source=(
+                        texts[0] or "",
+                        texts[1] if columns["text2"] is None else texts[1] or "",
+                    ),
+                    content="\0".join(text or "" for text in texts).encode(
+                        "utf-8", "surrogatepass"
+                    ),
+                    label=label,
+                    split=own or split,
+                )
+            )
+    if not drafts:
+        raise UsageError(f"{place.given}: no row has a text and a label.")
+    return drafts
+
+
+def _cell(cell: tables.Cell) -> str:
+    if isinstance(cell, bytes):
+        return cell.decode("utf-8", "replace")
+    return "" if cell is None or (isinstance(cell, float) and math.isnan(cell)) else str(cell)
+
+
+# === Examples ===
+
+
+def _texts(source: Path | tuple[str, str | None]) -> tuple[str, str | None]:
+    if isinstance(source, tuple):
+        return source
+    content = source.read_bytes()
+    if len(content) > _LONGEST:
+        raise PerceiverError(f"{len(content):,} bytes; a text may have {_LONGEST:,}")
+    return decode_text(content), None
+
+
+def _reader(pairs: bool) -> Any:
+    def read(item: Item) -> Iterator[dict[str, Any]]:
+        first, second = _texts(item.source)
+        if not (first.strip() or (second or "").strip()):
+            raise PerceiverError("holds only white space")
+        example: dict[str, Any] = {"text": first, "file": item.name, "label": item.label}
+        yield example | ({"text2": second or ""} if pairs else {})
+
+    return read
+
+
+def _measure(items: Sequence[Item], regression: bool) -> dict[str, Any]:
+    """Lengths in bytes (shortest, median, longest), their 95th percentile, and of numbers mean, spread and range."""
+    lengths = sorted(_length(item.source) for item in items)
+    found: dict[str, Any] = {
+        "bytes": (lengths[0], lengths[len(lengths) // 2], lengths[-1]),
+        "most_bytes": lengths[int(0.95 * (len(lengths) - 1))],
+    }
+    if regression:
+        values = [item.label for item in items if item.split == "train"]
+        found |= {"mean": statistics.fmean(values), "std": statistics.pstdev(values)}
+        found |= {"least": min(values), "most": max(values)}
+    return found
+
+
+def _length(source: Path | tuple[str, str | None]) -> int:
+    if isinstance(source, tuple):
+        return sum(len(text.encode("utf-8", "surrogatepass")) for text in source if text)
+    return source.stat().st_size

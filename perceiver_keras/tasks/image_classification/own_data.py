@@ -1,0 +1,73 @@
+"""The user's own pictures: what lies there, and the settings that fit it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from perceiver_keras import config as c
+from perceiver_keras.data.own import catalogue, pictures
+from perceiver_keras.data.store import source
+from perceiver_keras.data.store.mixture import is_mixture
+from perceiver_keras.errors import PerceiverError, UsageError
+from perceiver_keras.tasks.contract.own_data import OwnData
+from perceiver_keras.tasks.image_classification.presets import ImageClassificationConfig
+from perceiver_keras.tasks.shared.labels import trivial_accuracy
+
+MOST_PIXELS = 64  # a side of what a small model sees
+MOST_ELEMENTS = 256  # that its stem makes of a picture
+
+
+def settings(found: Any, config: ImageClassificationConfig) -> dict[str, Any]:
+    """Classes and threshold; for a small model also size, channels and the values' mean and spread.
+
+    A preset of ImageNet's recipe crops pictures of any size to its own, which its positions and weights belong to.
+    """
+    tree: dict[str, Any] = {
+        "model": {"num_classes": len(found.labels)},
+        "evaluate": {"thresholds": {"accuracy": trivial_accuracy(found)}},
+    }
+    if config.data.augment == "inception":
+        return tree
+    measured = found.measured
+    height, width = measured["median"]
+    scale = min(1.0, MOST_PIXELS / max(height, width))
+    stem, channels = config.model.stem, measured["channels"]
+    size = (max(1, round(height * scale)), max(1, round(width * scale)))
+    if isinstance(stem, c.PatchStem):
+        patch = stem.spatial_downsample
+        while -(-size[0] // patch) * -(-size[1] // patch) > MOST_ELEMENTS:
+            patch *= 2
+        size = tuple(max(2, round(side / patch)) * patch for side in size)
+        tree["model"]["stem"] = {"kind": "PatchStem", "spatial_downsample": patch}
+    tree["model"] |= {"image_size": size, "channels": channels}
+    shift = config.data.shift * min(size) / min(config.model.image_size)
+    mean = tuple(round(value, 2) for value in measured["mean"][:channels])
+    std = tuple(round(max(value, 1.0), 2) for value in measured["std"][:channels])
+    tree["data"] = {"mean": mean, "std": std, "shift": round(shift, 2)}
+    return tree
+
+
+def settings_of(config: ImageClassificationConfig) -> dict[str, Any]:
+    """What a TFDS data set determines: its splits, and the same as of the user's own pictures.
+
+    Nothing if it is not on this machine, or if it is not made of pictures with one label.
+
+    Raises:
+      UsageError: TFDS has no data set of that name, or it has nothing to train on.
+    """
+    name, data_dir = config.data.dataset, config.data.data_dir
+    if is_mixture(name) or name.startswith(source.OWN):
+        return {}
+    try:
+        found = catalogue.look(name, data_dir, "label", pictures.measure_examples)
+    except UsageError:
+        raise
+    except PerceiverError:
+        return {}  # it is looked for again, and missed, when it is read
+    if not found.labels:
+        return {}
+    tree = settings(found, config)
+    return tree | {"data": tree.get("data", {}) | catalogue.split_settings(found.splits)}
+
+
+OWN_DATA = OwnData(look=pictures.look, settings=settings, measure=pictures.measure_examples)

@@ -1,0 +1,82 @@
+"""What was found has a name that is determined by its content, and a table that people can read."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from perceiver_keras.data.own import found as f
+from perceiver_keras.errors import UsageError
+
+
+def _found(tmp_path: Path, contents: dict[str, bytes], **kwargs) -> f.Found:
+    drafts = [
+        f.Draft(name=name, source=None, content=content, label=name[0])
+        for name, content in contents.items()
+    ]
+    place = f.Place(given=tmp_path, root=tmp_path, store=tmp_path)
+    values = {"kind": "pictures", "place": place, "layout": "a folder", "items": f.to_items(drafts)}
+    values |= {"labels": ("a", "b"), "features": {"image": None}, "read": iter}
+    return f.Found(**values | kwargs)
+
+
+CONTENTS = {f"{'ab'[n % 2]}{n}": bytes([n]) for n in range(40)}
+
+
+def test_the_name_follows_contents_labels_and_splits_but_not_the_place(tmp_path: Path) -> None:
+    found = _found(tmp_path, CONTENTS)
+    assert found.dataset == _found(tmp_path / "moved", CONTENTS).dataset
+    assert found.dataset == _found(tmp_path, dict(reversed(CONTENTS.items()))).dataset
+    first, *rest = found.items
+    others = {
+        _found(tmp_path, CONTENTS | {"a0": b"changed"}).dataset,
+        _found(tmp_path, CONTENTS | {"a99": b"new"}).dataset,
+        _found(tmp_path, CONTENTS, labels=("b", "a")).dataset,
+        dataclasses.replace(found, items=(dataclasses.replace(first, label="b"), *rest)).dataset,
+        dataclasses.replace(found, items=(dataclasses.replace(first, name="x"), *rest)).dataset,
+    }
+    assert len(others) == 5 and found.dataset not in others
+
+
+def test_files_and_contents_are_hashed_alike(tmp_path: Path) -> None:
+    (tmp_path / "x").write_bytes(b"same")
+    items = f.to_items(
+        [
+            f.Draft(name="file", source=tmp_path / "x", label="a"),
+            f.Draft(name="row", source=3, content=b"same", label="a"),
+        ]
+    )
+    assert items[0].digest == items[1].digest and items[0].split == items[1].split
+
+
+def test_the_table_has_counts_and_what_was_passed_over(tmp_path: Path) -> None:
+    found = _found(tmp_path, CONTENTS, passed={"hidden": 3}, notes=["a note."])
+    rows = dict(found.rows())
+    splits = {split: len(found.in_split(split)) for split in ("train", "validation", "test")}
+    assert sum(splits.values()) == 40
+    assert rows["examples"] == "40: " + ", ".join(f"{n} {split}" for split, n in splits.items())
+    assert rows["classes"] == "2: a 20, b 20" and rows["passed over"] == "3 hidden"
+    assert found.counts()["a"] == 20 and found.counts("test").total() == splits["test"]
+    assert all(text in str(found) for _, text in found.rows())
+
+
+def test_many_classes_are_summarised(tmp_path: Path) -> None:
+    found = _found(tmp_path, CONTENTS, labels=tuple(f"class {n}" for n in range(1000)))
+    assert "and 988 more" in dict(found.rows())["classes"]
+
+
+def test_classes_are_in_the_order_of_their_numbers() -> None:
+    assert f.class_order(["10", "9", "b", "a", "9"]) == ("9", "10", "a", "b")
+    assert f.class_order(["class 10", "class 2"]) == ("class 2", "class 10")
+    assert f.class_order(["²", "x"]) == ("x", "²")  # a digit that is no decimal
+
+
+def test_too_few_examples_say_what_to_do(tmp_path: Path) -> None:
+    few = _found(tmp_path, {"a1": b"1", "b1": b"2"}).items
+    with pytest.raises(UsageError, match="2 pictures are too few .* at least 3 different"):
+        f.check_splits(few, tmp_path, "pictures")
+    rare = _found(tmp_path, CONTENTS | {"c1": b"c"}).items
+    notes = f.class_notes(rare, ["a", "b", "c"])
+    assert len(notes) == 2 and all("no example of c" in note for note in notes)

@@ -1,0 +1,148 @@
+"""Folders of classes, folders of splits and tables give the same files with the same labels."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from perceiver_keras.data.own import labelled
+from perceiver_keras.data.own.found import Place
+from perceiver_keras.errors import UsageError
+
+
+def _files(root: Path, *names: str) -> None:
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(name.encode())
+
+
+def _look(root: Path, **kwargs) -> labelled.Labelled:
+    place = Place(given=root, root=root, store=root.parent / "store")
+    return labelled.look(place, "pictures", (".png", ".jpg"), **kwargs)
+
+
+def _triples(found: labelled.Labelled) -> set:
+    return {(draft.name, draft.label, draft.split) for draft in found.drafts}
+
+
+def test_one_folder_per_class(tmp_path: Path) -> None:
+    root = tmp_path / "mine"
+    _files(root, "cat/1.png", "cat/deep/2.JPG", "dog/1.png", "dog/notes.txt", "loose.png")
+    found = _look(root)
+    assert _triples(found) == {
+        ("cat/1.png", "cat", None),
+        ("cat/deep/2.JPG", "cat", None),
+        ("dog/1.png", "dog", None),
+    }
+    assert found.passed == {"not pictures": 1, "in no folder of a class": 1}
+
+
+@pytest.mark.parametrize("val", ["val", "valid", "validation", "Dev"])
+def test_folders_of_splits(tmp_path: Path, val: str) -> None:
+    root = tmp_path / "mine"
+    _files(
+        root,
+        "train/cat/1.png",
+        "train/dog/2.png",
+        f"{val}/cat/3.png",
+        "test/dog/4.png",
+        "extra/5.png",
+    )
+    found = _look(root)
+    assert _triples(found) == {
+        ("train/cat/1.png", "cat", "train"),
+        ("train/dog/2.png", "dog", "train"),
+        (f"{val}/cat/3.png", "cat", "validation"),
+        ("test/dog/4.png", "dog", "test"),
+    }
+    assert found.passed == {"in no folder of a split": 1}
+
+
+def test_a_class_may_be_named_like_a_split(tmp_path: Path) -> None:
+    root = tmp_path / "mine"
+    _files(root, "test/1.png", "control/2.png")
+    assert {draft.label for draft in _look(root).drafts} == {"test", "control"}
+
+
+def test_a_table_names_paths_and_labels(tmp_path: Path) -> None:
+    root = tmp_path / "mine"
+    _files(root, "a/1.png", "a/2.png", "images/3.png", "4.jpg", "5.png")
+    rows = "filename,label,split\na/1.png,cat,train\na\\2.png,dog,val\n3,cat,test\n4,dog,\nnone.png,cat,\n5.png,,\n"
+    (root / "labels.csv").write_text(rows)
+    want = {
+        ("a/1.png", "cat", "train"),
+        ("a/2.png", "dog", "validation"),
+        ("images/3.png", "cat", "test"),
+        ("4.jpg", "dog", None),
+    }
+    for path in (root, root / "labels.csv"):
+        found = _look(path)
+        assert _triples(found) == want
+        assert found.passed == {"rows whose file does not exist": 1, "rows without a label": 1}
+
+
+def test_tables_named_by_their_split(tmp_path: Path) -> None:
+    root = tmp_path / "mine"
+    _files(root, "x/1.png", "x/2.png", "x/3.png", "x/4.png")
+    rows = [{"file_name": f"x/{n}.png", "label": n % 2} for n in (1, 2)]
+    (root / "train.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    (root / "test.tsv").write_text("path\tclass\nx/3.png\t0\nx/4.png\t1\n")
+    assert _triples(_look(root)) == {
+        ("x/1.png", "1", "train"),
+        ("x/2.png", "0", "train"),
+        ("x/3.png", "0", "test"),
+        ("x/4.png", "1", "test"),
+    }
+
+
+def test_several_labels_per_file(tmp_path: Path) -> None:
+    root = tmp_path / "mine"
+    _files(root, "1.png", "2.png", "3.png")
+    (root / "labels.csv").write_text(
+        "path,labels\n1.png,dog; rain\n2.png,rain\n3.png,dog|cat|dog\n"
+    )
+    labels = {draft.name: draft.label for draft in _look(root, several=True).drafts}
+    assert labels == {"1.png": ("dog", "rain"), "2.png": ("rain",), "3.png": ("dog", "cat")}
+
+
+def test_a_table_without_labels_does_not_hide_the_folders(tmp_path: Path) -> None:
+    root = tmp_path / "mine"
+    _files(root, "cat/1.png", "dog/2.png")
+    (root / "sizes.csv").write_text("name,width\na,3\nb,4\n")
+    assert {draft.label for draft in _look(root).drafts} == {"cat", "dog"}
+
+
+def test_files_without_classes_are_taken_where_that_is_allowed(tmp_path: Path) -> None:
+    root = tmp_path / "mine"
+    _files(root, "1.png", "2.png")
+    assert {draft.label for draft in _look(root, unlabelled=True).drafts} == {None}
+    _files(root, "cat/3.png", "dog/4.png")
+    with pytest.raises(UsageError, match="1.png"):
+        _look(root, unlabelled=True)
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        ((), "It is empty"),
+        (("a/1.webm", "a/2.webm"), "It holds 2 .webm"),
+        (("1.png", "2.png"), "CLASS/FILE"),
+        (("a/1.png", "a/2.png"), "only one folder of a class"),
+    ],
+)
+def test_what_has_no_layout_is_refused_with_the_layouts(tmp_path, names, words) -> None:
+    root = tmp_path / "mine"
+    root.mkdir()
+    _files(root, *names)
+    with pytest.raises(UsageError, match=words):
+        _look(root)
+
+
+def test_a_file_with_two_rows_is_refused(tmp_path: Path) -> None:
+    root = tmp_path / "mine"
+    _files(root, "1.png", "2.png")
+    (root / "labels.csv").write_text("path,label\n1.png,a\n1.png,b\n2.png,a\n")
+    with pytest.raises(UsageError, match="2 rows"):
+        _look(root)

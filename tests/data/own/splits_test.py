@@ -1,0 +1,93 @@
+"""Splits are stable, stratified, free of duplicates across them, and never empty where that can be."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from perceiver_keras.data.own.splits import SHARES, SPLITS, assign, place_of, split_named
+
+
+def _digests(count: int, salt: str = "") -> list[str]:
+    return [hashlib.sha256(f"{salt}{number}".encode()).hexdigest() for number in range(count)]
+
+
+examples = st.lists(st.tuples(st.integers(0, 40), st.sampled_from("abc")), min_size=1, max_size=80)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    examples,
+    st.lists(st.sampled_from([None, "train", "validation", "test"]), min_size=80, max_size=80),
+)
+def test_the_promises_hold_for_any_data(drawn, splits) -> None:
+    table = _digests(41)
+    digests, labels = [table[n] for n, _ in drawn], [label for _, label in drawn]
+    given_splits = splits[: len(drawn)]
+    found = assign(digests, labels, given_splits)
+    assert found == assign(digests, labels, given_splits)
+    for given_split, split in zip(given_splits, found, strict=True):
+        assert split in SPLITS
+        if given_split in SHARES:
+            assert split == given_split
+    # No content that is in a made split trains as well.
+    made = [s for s in SHARES if s not in given_splits]
+    where: dict[str, set[str]] = {}
+    for digest, given_split, split in zip(digests, given_splits, found, strict=True):
+        if given_split not in SHARES:
+            where.setdefault(digest, set()).add(split)
+    assert all(len(held) == 1 for held in where.values())
+    if set(given_splits) == {None}:
+        for label in set(labels):
+            contents = {d for d, other in zip(digests, labels, strict=True) if other == label}
+            only = all(
+                other == label for d, other in zip(digests, labels, strict=True) if d in contents
+            )
+            held = {s for d, s in zip(digests, found, strict=True) if d in contents}
+            if len(contents) >= 3 and only:
+                assert held == set(SPLITS)
+    assert made == [] or set(made) <= set(SHARES)
+
+
+def test_examples_stay_where_they_are_when_others_are_added() -> None:
+    digests = _digests(3000)
+    labels = [str(number % 10) for number in range(3000)]
+    before = assign(digests[:2000], labels[:2000], [None] * 2000)
+    after = assign(digests, labels, [None] * 3000)
+    assert after[:2000] == before
+
+
+def test_the_shares_are_those_stated_in_every_class() -> None:
+    digests = _digests(20_000)
+    labels = [str(number % 4) for number in range(20_000)]
+    found = assign(digests, labels, [None] * 20_000)
+    for label in "0123":
+        counts = Counter(s for s, other in zip(found, labels, strict=True) if other == label)
+        assert abs(counts["test"] / 5000 - SHARES["test"]) < 0.02
+        assert abs(counts["validation"] / 5000 - SHARES["validation"]) < 0.02
+
+
+def test_three_examples_of_each_class_fill_all_splits() -> None:
+    for salt in "abcdef":
+        digests = _digests(30, salt)
+        labels = [str(number // 3) for number in range(30)]
+        found = assign(digests, labels, [None] * 30)
+        for number in range(0, 30, 3):
+            assert sorted(found[number : number + 3]) == sorted(SPLITS)
+
+
+def test_a_missing_split_is_made_from_training_examples_without_touching_the_given() -> None:
+    digests = _digests(200)
+    found = assign(digests, ["a"] * 200, ["train"] * 150 + ["test"] * 50)
+    assert found[150:] == ["test"] * 50
+    assert Counter(found[:150]).keys() == {"train", "validation"}
+    assert all(place_of(d) < 0.10 for d, s in zip(digests, found, strict=True) if s == "validation")
+
+
+def test_usual_names_of_splits() -> None:
+    names = {"Train": "train", "val": "validation", "DEV": "validation", "valid": "validation"}
+    assert {name: split_named(name) for name in names} == names
+    assert split_named("testing") == "test" and split_named("cats") is None

@@ -1,0 +1,110 @@
+"""Tables of every format hold the same rows, and damaged ones are named with their line."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from perceiver_keras.data.own import tables
+from perceiver_keras.errors import PerceiverError, UsageError
+
+ROWS = [
+    {"text": "good, really", "label": "pos"},
+    {"text": 'two\nlines "quoted"', "label": "neg"},
+    {"text": "grüße 日本", "label": "pos"},
+]
+
+
+def _write_csv(path: Path, delimiter: str = ",", encoding: str = "utf-8") -> None:
+    with open(path, "w", newline="", encoding=encoding) as file:
+        writer = csv.DictWriter(file, ["text", "label"], delimiter=delimiter)
+        writer.writeheader()
+        writer.writerows(ROWS)
+
+
+def test_every_format_gives_the_same_rows(tmp_path: Path) -> None:
+    import pandas
+
+    _write_csv(tmp_path / "a.csv")
+    _write_csv(tmp_path / "bom.csv", encoding="utf-8-sig")
+    _write_csv(tmp_path / "utf16.CSV", encoding="utf-16")
+    _write_csv(tmp_path / "semicolon.csv", ";")
+    _write_csv(tmp_path / "tab.tsv", "\t")
+    lines = "\n".join(json.dumps(row) for row in ROWS)
+    (tmp_path / "b.jsonl").write_text(f"{lines}\n\n")
+    (tmp_path / "lines.json").write_text(lines)
+    (tmp_path / "list.json").write_text(json.dumps(ROWS))
+    (tmp_path / "data.json").write_text(json.dumps({"version": [], "data": ROWS}))
+    columns = {key: [row[key] for row in ROWS] for key in ROWS[0]}
+    (tmp_path / "columns.json").write_text(json.dumps(columns))
+    pandas.DataFrame(ROWS).to_parquet(tmp_path / "c.parquet")
+    for path in tmp_path.iterdir():
+        table = tables.read(path)
+        assert list(map(dict, table.rows)) == ROWS, path.name
+        assert table.columns == ("text", "label")
+    assert tables.read(tmp_path / "a.csv").lines == (2, 3, 5)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.tuples(st.text("ab,;|\t\"'\n é", min_size=1), st.sampled_from("xy")), min_size=1)
+)
+def test_csv_written_by_the_library_is_read_back(tmp_path_factory, rows) -> None:
+    path = tmp_path_factory.mktemp("csv") / "a.csv"
+    buffer = io.StringIO(newline="")
+    csv.writer(buffer).writerows([("text", "label"), *rows])
+    path.write_text(buffer.getvalue(), newline="")
+    assert [(row["text"], row["label"]) for row in tables.read(path).rows] == rows
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("a.csv", "text,label\nx,y\nx,y,z\n", "line 3: 3 cells, but line 1 names 2 columns"),
+        ("a.csv", 'text,label\n"x,y\n', "line"),
+        ("a.csv", "text,text\na,b\n", "each once"),
+        ("a.csv", "text,label\n", "no rows"),
+        ("a.jsonl", '{"a": 1}\n{"a": \n', "line 2: not valid JSON"),
+        ("a.jsonl", "[1]\n", "expected an object"),
+        ("a.json", "{", "not valid JSON"),
+        ("a.json", '{"a": 1}', "list of objects"),
+        ("a.parquet", "hello", "not a readable Parquet file"),
+    ],
+)
+def test_a_damaged_table_is_named_with_its_line(tmp_path, name, content, words) -> None:
+    (tmp_path / name).write_text(content)
+    with pytest.raises(PerceiverError) as raised:
+        tables.read(tmp_path / name)
+    assert name in str(raised.value) and words in str(raised.value)
+
+
+def test_columns_are_found_by_setting_then_name_then_fit(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("id,Review,stars\n1,good,5\n2,bad,1\n")
+    table = tables.read(tmp_path / "a.csv")
+    words = lambda cells: all(tables.number(cell) is None for cell in cells)  # noqa: E731
+    assert tables.find_column(table, "data.text", None, ("review",), words) == "Review"
+    assert tables.find_column(table, "data.text", None, ("text",), words) == "Review"
+    assert tables.find_column(table, "data.text", "id", ("review",), words) == "id"
+    assert tables.find_column(table, "data.label", None, (), lambda cells: True) is None
+    with pytest.raises(UsageError, match="no column 'reviw'. Did you mean 'Review'"):
+        tables.find_column(table, "data.text", "reviw", (), words)
+
+
+def test_cells_as_numbers_and_names() -> None:
+    assert tables.number("3.5") == 3.5 and tables.number(2) == 2.0
+    assert (
+        tables.number("nan")
+        is tables.number("x")
+        is tables.number(None)
+        is tables.number(True)
+        is None
+    )
+    names = {3.0: "3", "  a b ": "a b", "": None, None: None, True: "true", 0: "0"}
+    assert all(tables.class_name(cell) == name for cell, name in names.items() if cell is not True)
+    assert tables.class_name(True) == "true"

@@ -1,0 +1,155 @@
+"""Texts of tables and folders, with classes or numbers: the right columns, rows, labels and splits."""
+
+from __future__ import annotations
+
+import csv
+import json
+import random
+from pathlib import Path
+
+import pytest
+import tensorflow as tf
+
+from perceiver_keras.data.own import texts
+from perceiver_keras.data.own.found import Place
+from perceiver_keras.data.own.prepare import prepare
+from perceiver_keras.data.store import source
+from perceiver_keras.errors import UsageError
+
+WORDS = "apple river stone cloud window grüße 日本 seven music table".split()
+
+
+def _rows(count: int = 60, **columns) -> list[dict]:
+    rng = random.Random(0)
+    return [
+        {"id": n, "review": " ".join(rng.choices(WORDS, k=8)), "sentiment": ["neg", "pos"][n % 2]}
+        | {name: value(n, rng) for name, value in columns.items()}
+        for n in range(count)
+    ]
+
+
+def _csv(path: Path, rows: list[dict]) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    return path
+
+
+def _look(path: Path, **options):
+    return texts.look(Place(given=path, root=path, store=path.parent / "store", options=options))
+
+
+def _stored(found, tmp_path: Path) -> list[dict]:
+    data_dir = str(tmp_path / "data")
+    prepare(found, data_dir)
+    builder = source.open_builder(found.dataset, data_dir)
+    rows = []
+    for split in ("train", "validation", "test"):
+        for example in source.serialized_examples(builder, split):
+            features = tf.train.Example.FromString(example).features.feature
+            row = {key: getattr(f, f.WhichOneof("kind")).value[0] for key, f in features.items()}
+            rows.append({k: v.decode() if isinstance(v, bytes) else v for k, v in row.items()})
+    return rows
+
+
+def test_a_table_of_texts_and_classes_is_stored_as_it_is(tmp_path: Path) -> None:
+    rows = _rows()
+    found = _look(_csv(tmp_path / "mine.csv", rows))
+    assert "text = 'review', label = 'sentiment'" in found.layout
+    assert found.labels == ("neg", "pos") and not found.measured["pairs"]
+    stored = {
+        row["file"]: (row["text"], found.labels[row["label"]]) for row in _stored(found, tmp_path)
+    }
+    assert stored == {
+        f"mine.csv:{n + 2}": (r["review"], r["sentiment"]) for n, r in enumerate(rows)
+    }
+
+
+def test_pairs_are_found_by_their_names_or_settings(tmp_path: Path) -> None:
+    rows = [
+        {"premise": r["review"], "hypothesis": r["review"][:9], "label": r["id"] % 3}
+        for r in _rows()
+    ]
+    found = _look(_csv(tmp_path / "pairs.csv", rows))
+    assert found.measured["pairs"] and found.labels == ("0", "1", "2")
+    assert {(r["text"], r["text2"]) for r in _stored(found, tmp_path)} == {
+        (r["premise"], r["hypothesis"]) for r in rows
+    }
+    same = _look(tmp_path / "pairs.csv", text="hypothesis", text2="premise")
+    assert same.items[0].source == (rows[0]["hypothesis"], rows[0]["premise"])
+    assert not _look(tmp_path / "pairs.csv", text="premise").measured["pairs"]
+
+
+def test_fractions_and_many_numbers_are_predicted_as_numbers(tmp_path: Path) -> None:
+    rows = [{"text": r["review"], "score": f"{r['id'] / 7:.3f}"} for r in _rows()]
+    found = _look(_csv(tmp_path / "mine.csv", rows))
+    assert found.labels is None and found.measured["most"] <= 59 / 7
+    stored = {row["text"]: row["label"] for row in _stored(found, tmp_path)}
+    assert all(abs(stored[r["text"]] - float(r["score"])) < 1e-6 for r in rows)
+    stars = [{"text": r["review"], "stars": r["id"] % 5 + 1} for r in _rows()]
+    path = _csv(tmp_path / "stars.csv", stars)
+    assert _look(path).labels == ("1", "2", "3", "4", "5")
+    assert _look(path, label_type="float32").labels is None
+    prices = [{"text": r["review"], "label": r["id"]} for r in _rows()]
+    assert _look(_csv(tmp_path / "prices.csv", prices)).labels is None
+
+
+def test_tables_named_by_splits_and_a_column_of_splits(tmp_path: Path) -> None:
+    rows = _rows(split=lambda n, rng: ["train", "dev", "test"][n % 3])
+    by_column = _look(_csv(tmp_path / "one.csv", rows))
+    assert [item.split for item in by_column.items][:3] == ["train", "validation", "test"]
+    folder, rows = tmp_path / "mine", _rows()
+    _csv(folder / "train.csv", rows[:40])
+    _csv(folder / "val.csv", rows[40:50])
+    _csv(folder / "test.csv", [{"id": r["id"], "review": r["review"]} for r in rows[50:]])
+    (folder / "notes.txt").write_text("x")
+    found = _look(folder)
+    assert {i.split for i in found.items if i.name.startswith("val.csv")} == {"validation"}
+    assert {i.split for i in found.items if i.name.startswith("train.csv")} == {"train", "test"}
+    assert found.passed == {"not tables of texts": 1, "tables without a label": 1}
+
+
+def test_one_folder_per_class(tmp_path: Path) -> None:
+    root = tmp_path / "mine"
+    for number in range(12):
+        path = root / "ab"[number % 2] / f"{number}.TXT"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"text grüße {number}", encoding="utf-16")
+    (root / "a/folder.txt").mkdir()
+    found = _look(root)
+    assert found.labels == ("a", "b") and len(found.items) == 12
+    assert {row["text"] for row in _stored(found, tmp_path)} == {
+        f"text grüße {n}" for n in range(12)
+    }
+
+
+def test_json_lines_without_text_or_label_are_counted(tmp_path: Path) -> None:
+    rows = [{"text": r["review"], "label": r["sentiment"]} for r in _rows()]
+    rows += [{"text": "", "label": "pos"}, {"text": "x", "label": None}]
+    path = tmp_path / "a.jsonl"
+    path.write_text("\n".join(map(json.dumps, rows)))
+    found = _look(path)
+    assert len(found.items) == 60 and found.passed == {"rows without a text or label": 2}
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        (
+            [{"a": "x y", "b": "z w", "c": "1"}] * 9,
+            "which column is the label? Add --set data.label=NAME",
+        ),
+        (
+            [{"a": f"x{n}", "b": f"y{n}", "label": n % 2} for n in range(9)],
+            "which column is the text",
+        ),
+        ([{"text": f"x{n}", "label": "same"} for n in range(9)], "label"),
+        ([{"text": "one", "label": "a"}, {"text": "two", "label": "b"}], "too few"),
+    ],
+)
+def test_what_can_not_be_told_is_asked_for(tmp_path: Path, rows, words) -> None:
+    with pytest.raises(UsageError) as raised:
+        _look(_csv(tmp_path / "a.csv", rows))
+    assert words in str(raised.value)
