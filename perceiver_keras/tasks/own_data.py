@@ -21,13 +21,16 @@ from perceiver_keras.tasks.task import Task
 MAX_CORRUPT_SHARE = 0.1
 
 
-def look(task: Task, config: TaskConfig, data: str | os.PathLike) -> Found | Catalogued:
+def look(
+    task: Task, config: TaskConfig, data: str | os.PathLike, model: Any = None
+) -> Found | Catalogued:
     """What lies at a path, or the TFDS data set of that name, as the task sees it. Nothing is prepared.
 
     Args:
       task: Which examples it takes.
       config: Says where data sets are kept (`data.data_dir`), and which columns a table has.
       data: A folder, an archive, a table or another file; or a TFDS name if there is no such file.
+      model: The trained model that is to be judged on the data; it has the classes. None: one is to be trained.
 
     Raises:
       UsageError: there is neither; or what is there is not what the task takes.
@@ -35,7 +38,9 @@ def look(task: Task, config: TaskConfig, data: str | os.PathLike) -> Found | Cat
     """
     own = task.examples.own_data
     if own is None:
-        raise UsageError(f"{task.name} takes no --data; name a TFDS data set with --set data.dataset=NAME.")
+        raise UsageError(
+            f"{task.name} takes no --data; name a TFDS data set with --set data.dataset=NAME."
+        )
     path = Path(os.path.expanduser(data))
     if not path.exists():
         return _in_catalogue(task, config, str(data))
@@ -44,7 +49,9 @@ def look(task: Task, config: TaskConfig, data: str | os.PathLike) -> Found | Cat
         given=path,
         root=files.root_of(path, store / "unpacked"),
         store=store,
-        options={key: value for key in own.options if (value := getattr(config.data, key)) is not None},
+        options={key: value for key, value in own.options(config).items() if value is not None},
+        labels=tuple(model.labels) if model is not None and model.labels else None,
+        judging=model is not None,
     )
     return own.look(place)
 
@@ -52,7 +59,10 @@ def look(task: Task, config: TaskConfig, data: str | os.PathLike) -> Found | Cat
 def _in_catalogue(task: Task, config: TaskConfig, name: str) -> Catalogued:
     try:
         return catalogue.look(
-            name, config.data.data_dir, task.examples.label_of(config), task.examples.own_data.measure
+            name,
+            config.data.data_dir,
+            task.examples.label_of(config),
+            task.examples.own_data.measure,
         )
     except UsageError as error:
         if os.sep in name and not name.replace("/", "").isidentifier():
@@ -62,12 +72,17 @@ def _in_catalogue(task: Task, config: TaskConfig, name: str) -> Catalogued:
 
 def settings(task: Task, config: TaskConfig, found: Found | Catalogued) -> dict[str, Any]:
     """The tree of settings that what was found determines, for `Task.configure`."""
-    splits = getattr(found, "splits", {split: split for split in SPLITS})
-    data = {"dataset": found.dataset, **catalogue.split_settings(splits)}
+    tree = task.examples.own_data.settings(found, config)
+    data = data_settings(found)
     if isinstance(found, Found):
         data["max_corrupt_share"] = max(MAX_CORRUPT_SHARE, config.data.max_corrupt_share)
-    tree = task.examples.own_data.settings(found, config)
     return {**tree, "data": {**tree.get("data", {}), **data}}
+
+
+def data_settings(found: Found | Catalogued) -> dict[str, Any]:
+    """The settings that name the data set and its splits."""
+    splits = getattr(found, "splits", {split: split for split in SPLITS})
+    return {"dataset": found.dataset, **catalogue.split_settings(splits)}
 
 
 def open(
@@ -103,7 +118,9 @@ def open(
 
 
 def make(
-    config: TaskConfig, found: Found | Catalogued, progress: Callable[[int], None] = lambda count: None
+    config: TaskConfig,
+    found: Found | Catalogued,
+    progress: Callable[[int], None] = lambda count: None,
 ) -> dict[str, str]:
     """Prepares the data set unless it is there; returns {file: reason} of the files that were left out."""
     if isinstance(found, Catalogued):

@@ -11,7 +11,7 @@ import tensorflow_datasets as tfds
 
 from perceiver_keras.data.own import tables, texts
 from perceiver_keras.data.own.files import Listing, listing
-from perceiver_keras.data.own.found import Draft, Found, Item, Place, check_splits, to_items
+from perceiver_keras.data.own.found import Draft, Found, Item, Place, to_items
 from perceiver_keras.data.own.splits import split_named
 from perceiver_keras.data.text import documents
 from perceiver_keras.data.text.encodings import as_utf8
@@ -62,8 +62,7 @@ def look(place: Place) -> Found:
             f"({', '.join(tables.SUFFIXES)})."
         )
     drafts, broken = _drafts(place, listed)
-    items = to_items(drafts)
-    check_splits(items, place.given, "pieces of text")
+    items = to_items(drafts, place, "pieces of text")
     size = sum(len(item.source) for item in items if isinstance(item.source, bytes))
     files = len(listed.files)
     return Found(

@@ -6,14 +6,14 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from perceiver_keras.data.own import digests
 from perceiver_keras.data.own.splits import SPLITS, assign
-from perceiver_keras.errors import UsageError
+from perceiver_keras.errors import UsageError, nearest
 
 Label = str | tuple[str, ...] | float | None  # a class, several classes, a number, nothing
 _MOST_LISTED = 12
@@ -29,12 +29,16 @@ class Place:
       root: The file or folder where the data begins; see `files.root_of`.
       store: The folder for what is kept: unpacked archives, remembered digests.
       options: Settings of the data that say how to read it, such as the columns of a table.
+      labels: The classes of a trained model, which the data's must be among; None: the data determines them.
+      judging: Whether a model is to be judged on the data, all of it unless it has a test split of its own.
     """
 
     given: Path
     root: Path
     store: Path
     options: Mapping[str, Any] = field(default_factory=dict)
+    labels: tuple[str, ...] | None = None
+    judging: bool = False
 
     @property
     def memory(self) -> Path:
@@ -125,7 +129,9 @@ class Found:
 
     def rows(self) -> list[tuple[str, str]]:
         """(what, text) rows of the table."""
-        sizes = ", ".join(f"{len(self.in_split(split)):,} {split}" for split in SPLITS)
+        sizes = ", ".join(
+            f"{count:,} {split}" for split in SPLITS if (count := len(self.in_split(split)))
+        )
         rows = [("data", str(self.place.given)), ("layout", self.layout)]
         rows.append(("examples", f"{len(self.items):,}: {sizes}"))
         if self.labels is not None:
@@ -148,28 +154,64 @@ def _labels(items: Sequence[Item]) -> Iterator[Label]:
     return (item.label for item in items)
 
 
-def to_items(drafts: Sequence[Draft], memory: Path | None = None) -> tuple[Item, ...]:
+def to_items(drafts: Sequence[Draft], place: Place, what: str) -> tuple[Item, ...]:
     """The drafts with their splits, stratified by label.
 
     Args:
       drafts: At least one.
-      memory: See `digests.of_files`.
+      place: Where they are from.
+      what: The word for them, in the plural.
+
+    Raises:
+      UsageError: a split would be empty; the message says what to do.
+      PerceiverError: a file can't be read.
     """
     paths = [draft.source for draft in drafts if draft.content is None]
-    of_paths = iter(digests.of_files(paths, memory))
+    of_paths = iter(digests.of_files(paths, place.memory) if paths else ())
     hashes = [
         next(of_paths) if draft.content is None else hashlib.sha256(draft.content).hexdigest()
         for draft in drafts
     ]
-    strata = [None if isinstance(draft.label, float) else draft.label for draft in drafts]
-    splits = assign(hashes, strata, [draft.split for draft in drafts])
+    given = [draft.split for draft in drafts]
+    if place.judging:
+        splits = [split or "train" for split in given] if "test" in given else ["test"] * len(given)
+    else:
+        strata = [None if isinstance(draft.label, float) else draft.label for draft in drafts]
+        splits = assign(hashes, strata, given)
+        _check(splits, place, what)
     return tuple(
         Item(name=d.name, source=d.source, digest=digest, label=d.label, split=split)
         for d, digest, split in zip(drafts, hashes, splits, strict=True)
     )
 
 
-def class_order(names: Sequence[str]) -> tuple[str, ...]:
+def _check(splits: Sequence[str], place: Place, what: str) -> None:
+    for split in SPLITS:
+        if split not in splits:
+            raise UsageError(
+                f"{place.given}: {len(splits)} {what} are too few to train, validate and test: {split} has none. "
+                "Add some until there are at least 3 different ones per class, or give the splits yourself as folders "
+                f"(or in a column) named {', '.join(SPLITS)}."
+            )
+
+
+def classes(names: Iterable[str], place: Place) -> tuple[str, ...]:
+    """The classes of the examples in their order, or those of the model that is judged.
+
+    Raises:
+      UsageError: the data has classes that the model lacks.
+    """
+    found = class_order(names)
+    if place.labels is None:
+        return found
+    if unknown := [name for name in found if name not in place.labels]:
+        raise UsageError(
+            f"{place.given}: the model has no class {unknown[0]!r}.{nearest(unknown[0], place.labels)}"
+        )
+    return place.labels
+
+
+def class_order(names: Iterable[str]) -> tuple[str, ...]:
     """The classes in the order of their numbers: 2 before 10 if all end in numbers, else as strings sort."""
     return tuple(sorted(set(names), key=_natural))
 
@@ -179,29 +221,16 @@ def _natural(name: str) -> list[tuple[int, Any]]:
     return [(0, int(part)) if part.isdecimal() else (1, part) for part in parts if part]
 
 
-def check_splits(items: Sequence[Item], where: Path, what: str = "examples") -> None:
-    """Raises `UsageError` if a split is empty; the message says what to do."""
-    for split in SPLITS:
-        if not any(item.split == split for item in items):
-            raise UsageError(
-                f"{where}: {len(items)} {what} are too few to train, validate and test: {split} has none. "
-                f"Add some until there are at least 3 different ones per class, or give the splits yourself as "
-                f"folders (or in a column) named {', '.join(SPLITS)}."
-            )
-
-
 def class_notes(items: Sequence[Item], labels: Sequence[str]) -> list[str]:
     """What to know about classes that a split lacks."""
     notes = []
-    for split in SPLITS:
+    for split in dict.fromkeys(item.split for item in items):
         held = {name for i in items if i.split == split for name in _names(i.label)}
         if lacking := [name for name in labels if name not in held]:
             many = ", ".join(lacking[:_MOST_LISTED]) + (
                 ", …" if len(lacking) > _MOST_LISTED else ""
             )
-            notes.append(
-                f"{split} has no example of {many}; a class needs 3 different examples for all three splits."
-            )
+            notes.append(f"{split} has no example of {many}.")
     return notes
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -19,7 +19,7 @@ PATHS = ("path", "file", "filename", "file_name", "filepath", "file_path", "imag
          "video", "clip", "image_path", "audio_path", "video_path", "name", "id", "fname")  # fmt: skip
 LABELS = ("label", "labels", "class", "class_name", "category", "target", "tags", "tag", "y", "species", "genre",
           "label_name")  # fmt: skip
-_FOLDERS = ("images", "pictures", "audio", "sounds", "clips", "videos", "files", "data")
+_KINETICS = ("youtube_id", "time_start", "time_end")
 SPLIT_COLUMNS = ("split", "set", "subset", "partition", "fold")
 
 
@@ -60,7 +60,8 @@ def look(
     """
     if place.root.is_file():
         if tables.is_table(place.root):
-            return _from_tables(place, [(place.root, None)], kind, suffixes, several, Counter())
+            files = _Files(place.root.parent, suffixes)
+            return _from_tables(place, [(place.root, None)], kind, files, several, Counter())
         if not (unlabelled and _has(place.root, suffixes)):
             raise UsageError(
                 f"{place.given} is a single file; name a folder of {kind}, an archive of one, or a table of paths "
@@ -69,8 +70,9 @@ def look(
         found = Listing(place.root.parent, [PurePosixPath(place.root.name)])
     else:
         found = listing(place.root)
-    if chosen := _tables_of(found, suffixes):
-        return _from_tables(place, chosen, kind, suffixes, several, found.passed)
+    named = _Files(found.root, suffixes)
+    if place.root.is_dir() and (chosen := _tables_of(found, named)):
+        return _from_tables(place, chosen, kind, named, several, found.passed)
     files = found.keep(lambda path: _has(path, suffixes), f"not {kind}")
     if not files:
         raise UsageError(f"{place.given} holds no {kind} ({', '.join(suffixes)}).{_hint(found)}")
@@ -141,28 +143,46 @@ def _from_folders(
 # === Tables ===
 
 
-def _tables_of(found: Listing, suffixes: Sequence[str]) -> list[tuple[Path, str | None]]:
+def _tables_of(found: Listing, files: _Files) -> list[tuple[Path, str | None]]:
     """The tables that describe a folder, with the splits that their names mean; empty if folders describe it.
 
-    Tables stand at the top, or in the folders of splits, as Hugging Face's metadata.csv does.
+    Tables stand at the top, in the folders of splits, as Hugging Face's metadata.csv does, or in annotations/, as those
+    of Kinetics do.
     """
     chosen: list[tuple[Path, str | None]] = []
     for path in found.files:
         if not tables.is_table(path) or len(path.parts) > 2 or path.suffix.lower() == ".json":
             continue
-        split = split_named(path.parts[0]) if len(path.parts) == 2 else split_named(path.stem)
+        split = split_named(path.stem) or split_named(path.parts[0])
         if len(path.parts) == 2 and split is None:
             continue
-        table = tables.read(found.root / path)
-        if _path_column(table, suffixes) and _label_column(table, None):
+        table = _read(found.root / path)
+        if _path_column(table, files) and _label_column(table, None):
             chosen.append((found.root / path, split))
     return chosen
 
 
-def _path_column(table: tables.Table, suffixes: Sequence[str]) -> str | None:
+def _read(path: Path) -> tables.Table:
+    """The table; of Kinetics's, which name a video by its id and times, with the file's name as `path`."""
+    table = tables.read(path)
+    if not all(name in table.columns for name in _KINETICS):
+        return table
+    rows = tuple({**row, "path": _kinetics_name(row)} for row in table.rows)
+    return replace(table, columns=(*table.columns, "path"), rows=rows)
+
+
+def _kinetics_name(row: Mapping[str, tables.Cell]) -> str:
+    key, start, end = (row[name] for name in _KINETICS)
+    try:
+        return f"{key}_{int(float(start)):06d}_{int(float(end)):06d}"
+    except (TypeError, ValueError):
+        return str(key)
+
+
+def _path_column(table: tables.Table, files: _Files) -> str | None:
     def fits(cells: list[tables.Cell]) -> bool:
-        near = [cell for cell in cells[:50] if isinstance(cell, str)]
-        return bool(near) and any(_find(table.path, cell, suffixes) for cell in near)
+        near = [str(cell) for cell in cells if isinstance(cell, (str, int)) and cell != ""]
+        return any(files.find(table.path, cell) for cell in near[:1000])
 
     return tables.find_column(table, "", None, PATHS, fits)
 
@@ -176,30 +196,42 @@ def _label_column(table: tables.Table, path_column: str | None) -> str | None:
     return tables.find_column(table, "data.label", None, LABELS, fits, taken)
 
 
-def _find(table: Path, cell: str, suffixes: Sequence[str]) -> Path | None:
-    """The file that a cell names, relative to the table or to a folder next to it; its suffix may be missing."""
-    name = cell.replace("\\", "/").strip()
-    for folder in (table.parent, table.parent / table.stem, *(table.parent / f for f in _FOLDERS)):
-        for suffix in ("", *suffixes):
+class _Files:
+    """The files that cells of a table may name."""
+
+    def __init__(self, root: Path, suffixes: Sequence[str]):
+        self._suffixes = suffixes
+        self._by_name: dict[str, Path | None] = {}
+        for path in listing(root).files:
+            for name in {path.name, path.stem} if _has(path, suffixes) else ():
+                self._by_name[name] = None if name in self._by_name else root / path
+
+    def find(self, table: Path, cell: str) -> Path | None:
+        """The file that a cell names: relative to the table, or else the only one of that name anywhere below.
+
+        The suffix may be missing.
+        """
+        name = cell.replace("\\", "/").strip()
+        for suffix in ("", *self._suffixes):
             try:
-                if (path := folder / f"{name}{suffix}").is_file():
+                if (path := table.parent / f"{name}{suffix}").is_file():
                     return path
             except (OSError, ValueError):  # too long for a name, or with a zero byte
                 return None
-    return None
+        return self._by_name.get(name.rsplit("/", 1)[-1])
 
 
 def _from_tables(
     place: Place,
     chosen: Sequence[tuple[Path, str | None]],
     kind: str,
-    suffixes: Sequence[str],
+    files: _Files,
     several: bool,
     passed: Counter[str],
 ) -> Labelled:
     drafts: list[Draft] = []
     for path, split in chosen:
-        drafts += _rows(tables.read(path), split, kind, suffixes, several, passed)
+        drafts += _rows(_read(path), split, kind, files, several, passed)
     names = Counter(draft.source for draft in drafts)
     twice = [source for source, count in names.items() if count > 1]
     if twice:
@@ -219,11 +251,11 @@ def _rows(
     table: tables.Table,
     split: str | None,
     kind: str,
-    suffixes: Sequence[str],
+    files: _Files,
     several: bool,
     passed: Counter[str],
 ) -> Iterator[Draft]:
-    path_column = _path_column(table, suffixes)
+    path_column = _path_column(table, files)
     if path_column is None:
         raise UsageError(
             f"{table.path}: no column names {kind} that exist; its columns are {', '.join(table.columns)}. "
@@ -236,8 +268,8 @@ def _rows(
             f"Its columns are {', '.join(table.columns)}."
         )
     split_column = next((name for name in table.columns if name.lower() in SPLIT_COLUMNS), None)
-    for line, row in zip(table.lines, table.rows, strict=True):
-        path = _find(table.path, str(row[path_column] or ""), suffixes)
+    for row in table.rows:
+        path = files.find(table.path, str(row[path_column] or ""))
         if path is None or left_over(path.name):
             passed["rows whose file does not exist"] += 1
             continue
@@ -260,14 +292,3 @@ def _several(cell: tables.Cell) -> tuple[str, ...]:
         mark = next((mark for mark in ";|," if mark in text), ";")
         parts = text.split(mark)
     return tuple(dict.fromkeys(name for part in parts if (name := tables.class_name(part))))
-
-
-def file_reader(
-    read: Callable[[bytes], dict[str, Any]],
-) -> Callable[[Any], Iterator[dict[str, Any]]]:
-    """A `Found.read` for items that are one file and one example."""
-
-    def of_item(item: Any) -> Iterator[dict[str, Any]]:
-        yield read(item.source.read_bytes())
-
-    return of_item

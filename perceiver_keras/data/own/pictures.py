@@ -16,9 +16,8 @@ from perceiver_keras.data.own.found import (
     Found,
     Item,
     Place,
-    check_splits,
     class_notes,
-    class_order,
+    classes,
     to_items,
 )
 from perceiver_keras.errors import PerceiverError
@@ -44,9 +43,8 @@ _SAMPLED = 200  # pictures that are measured
 def look(place: Place) -> Found:
     """One folder per class, folders of splits, or a table of paths and labels; raises as `labelled.look`."""
     files = labelled.look(place, "pictures", SUFFIXES)
-    items = to_items(files.drafts, place.memory)
-    check_splits(items, place.given, "pictures")
-    labels = class_order([item.label for item in items])
+    items = to_items(files.drafts, place, "pictures")
+    labels = classes((item.label for item in items), place)
     measured = _measure(items)
     smallest, largest = measured["smallest"], measured["largest"]
     sizes = _size(smallest) if smallest == largest else f"{_size(smallest)} to {_size(largest)}"

@@ -9,7 +9,7 @@ from typing import Any
 
 import tensorflow_datasets as tfds
 
-from perceiver_keras.data.own.found import Found, Item
+from perceiver_keras.data.own.found import Found
 from perceiver_keras.data.own.splits import SPLITS
 from perceiver_keras.data.store import source
 from perceiver_keras.errors import PerceiverError

@@ -10,7 +10,9 @@ SPLITS = ("train", "validation", "test")
 SHARES = {"test": 0.15, "validation": 0.10}
 _NAMES = {
     **dict.fromkeys(("train", "training", "trn", "train_set", "trainset"), "train"),
-    **dict.fromkeys(("validation", "valid", "val", "dev", "eval", "development"), "validation"),
+    **dict.fromkeys(
+        ("validation", "valid", "val", "validate", "dev", "eval", "development"), "validation"
+    ),
     **dict.fromkeys(("test", "testing", "tst", "test_set", "testset"), "test"),
 }
 

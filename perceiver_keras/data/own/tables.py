@@ -1,4 +1,4 @@
-"""Tables of examples: CSV, TSV, JSON, JSON Lines and Parquet as rows of named cells; finding the columns that matter."""
+"""Tables of examples: CSV, TSV, JSON, JSON Lines and Parquet as rows of named cells; finding columns."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from perceiver_keras.data.text.encodings import decode_text
 from perceiver_keras.errors import PerceiverError, UsageError, first_line, nearest

@@ -16,8 +16,7 @@ from perceiver_keras.data.own.found import (
     Found,
     Item,
     Place,
-    check_splits,
-    class_order,
+    classes,
     to_items,
 )
 from perceiver_keras.data.own.splits import split_named
@@ -69,14 +68,14 @@ def look(place: Place) -> Found:
             'such as {"tokens": ["a", "b"], "tags": ["O", "X"]}.'
         )
     counts = Counter(tag for draft in drafts for tag in draft.source.tags)
-    labels = (OUTSIDE, *class_order([tag for tag in counts if tag != OUTSIDE]))
+    tags = classes((tag for tag in counts if tag != OUTSIDE), place)
+    labels = (OUTSIDE, *(tag for tag in tags if tag != OUTSIDE))
     if not 2 <= len(labels) <= MOST_TAGS:
         raise UsageError(
             f"{place.given} has {len(counts)} different tags; expected 2 to {MOST_TAGS}. The first are "
             f"{', '.join(list(counts)[:5])}: is the last column the tag?"
         )
-    items = to_items(drafts)
-    check_splits(items, place.given, "texts")
+    items = to_items(drafts, place, "texts")
     lengths = sorted(len(joined(item.source)[0]) for item in items)
     listed_tags = ", ".join(f"{tag} {counts[tag]:,}" for tag in labels[:12])
     return Found(

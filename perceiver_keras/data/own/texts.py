@@ -20,9 +20,8 @@ from perceiver_keras.data.own.found import (
     Item,
     Label,
     Place,
-    check_splits,
     class_notes,
-    class_order,
+    classes,
     to_items,
 )
 from perceiver_keras.data.own.splits import split_named
@@ -68,9 +67,8 @@ def look(place: Place) -> Found:
         drafts = [_with_label(draft, number) for draft, number in kept]
     else:
         drafts = [_with_label(draft, str(draft.label)) for draft in drafts]
-    items = to_items(drafts, place.memory)
-    check_splits(items, place.given, "texts")
-    labels = None if regression else class_order([item.label for item in items])
+    items = to_items(drafts, place, "texts")
+    labels = None if regression else classes((item.label for item in items), place)
     if labels is not None and len(labels) < 2:
         raise UsageError(
             f"{place.given}: all texts have the label {labels[0]!r}; there is nothing to learn."

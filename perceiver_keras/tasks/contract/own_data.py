@@ -18,11 +18,11 @@ class OwnData:
       look: (place) -> what lies there; raises `UsageError` if it is not what the task takes.
       settings: (what was found, the configuration without it) -> a partial tree of settings that fit: the number of
         classes, sizes, thresholds. Settings of the data set itself (name, splits) are added to it.
-      options: Keys of `data` that say how to read the files, such as the columns of a table.
+      options: config -> what says how to read the files, such as the columns of a table; `Place.options`.
       measure: (serialized examples of a prepared TFDS data set) -> what `settings` reads as `found.measured`.
     """
 
     look: Callable[[Place], Found]
     settings: Callable[[Found, TaskConfig], dict[str, Any]]
-    options: tuple[str, ...] = ()
+    options: Callable[[TaskConfig], dict[str, Any]] = lambda config: {}
     measure: Callable[[list[dict[str, Any]]], dict[str, Any]] | None = None

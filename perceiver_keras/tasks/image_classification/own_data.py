@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from perceiver_keras import config as c
+from perceiver_keras.config_tree import Whole
 from perceiver_keras.data.own import catalogue, pictures
 from perceiver_keras.data.store import source
 from perceiver_keras.data.store.mixture import is_mixture
@@ -24,7 +25,7 @@ def settings(found: Any, config: ImageClassificationConfig) -> dict[str, Any]:
     """
     tree: dict[str, Any] = {
         "model": {"num_classes": len(found.labels)},
-        "evaluate": {"thresholds": {"accuracy": trivial_accuracy(found)}},
+        "evaluate": {"thresholds": Whole({"accuracy": trivial_accuracy(found)})},
     }
     if config.data.augment == "inception":
         return tree

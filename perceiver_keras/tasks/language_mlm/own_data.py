@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from perceiver_keras.config_tree import Whole
 from perceiver_keras.data.own import documents
 from perceiver_keras.tasks.contract.own_data import OwnData
 from perceiver_keras.tasks.language_mlm.presets import LanguageMLMConfig
@@ -16,7 +17,7 @@ def settings(found: Any, config: LanguageMLMConfig) -> dict[str, Any]:
     """
     if config.data.sentencepiece is not None or "commonest" not in found.measured:
         return {}
-    return {"evaluate": {"thresholds": {"accuracy": round(found.measured["commonest"], 4)}}}
+    return {"evaluate": {"thresholds": Whole({"accuracy": round(found.measured["commonest"], 4)})}}
 
 
 OWN_DATA = OwnData(look=documents.look, settings=settings)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from perceiver_keras.config_tree import Whole
 from perceiver_keras.data.own import texts
 from perceiver_keras.data.own.found import Found
 from perceiver_keras.tasks.contract.own_data import OwnData
@@ -25,7 +26,11 @@ def settings(found: Any, config: TextClassificationConfig) -> dict[str, Any]:
         data["text2"] = "text2"
     if found.labels is None:
         std = measured["std"] if measured["std"] > 0 else 1.0
-        model = {"num_classes": 1, "number_mean": round(measured["mean"], 6), "number_std": round(std, 6)}
+        model = {
+            "num_classes": 1,
+            "number_mean": round(measured["mean"], 6),
+            "number_std": round(std, 6),
+        }
         thresholds = {"pearson": LEAST_PEARSON}
         data["label_type"] = "float32"
     else:
@@ -35,9 +40,11 @@ def settings(found: Any, config: TextClassificationConfig) -> dict[str, Any]:
     if length <= SMALL and config.data.sentencepiece is None:
         wanted = -(-(measured["most_bytes"] + 3 * measured["pairs"]) // STEP) * STEP
         model["length"] = min(max(wanted, length), SMALL)
-    return {"data": data, "model": model, "evaluate": {"thresholds": thresholds}}
+    return {"data": data, "model": model, "evaluate": {"thresholds": Whole(thresholds)}}
 
 
-OWN_DATA = OwnData(
-    look=texts.look, settings=settings, options=("text", "text2", "label", "label_type")
-)
+def options(config: TextClassificationConfig) -> dict[str, Any]:
+    return {key: getattr(config.data, key) for key in ("text", "text2", "label", "label_type")}
+
+
+OWN_DATA = OwnData(look=texts.look, settings=settings, options=options)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from perceiver_keras.config_tree import Whole
 from perceiver_keras.data.own import tagged
 from perceiver_keras.data.own.found import Found
 from perceiver_keras.errors import UsageError
@@ -24,7 +25,7 @@ def settings(found: Any, config: TokenClassificationConfig) -> dict[str, Any]:
         )
     return {
         "model": {"tags": list(found.measured["tags"])},
-        "evaluate": {"thresholds": {"accuracy": round(found.measured["commonest"], 4)}},
+        "evaluate": {"thresholds": Whole({"accuracy": round(found.measured["commonest"], 4)})},
     }
 
 

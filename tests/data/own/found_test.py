@@ -17,7 +17,8 @@ def _found(tmp_path: Path, contents: dict[str, bytes], **kwargs) -> f.Found:
         for name, content in contents.items()
     ]
     place = f.Place(given=tmp_path, root=tmp_path, store=tmp_path)
-    values = {"kind": "pictures", "place": place, "layout": "a folder", "items": f.to_items(drafts)}
+    items = f.to_items(drafts, place, "pictures")
+    values = {"kind": "pictures", "place": place, "layout": "a folder", "items": items}
     values |= {"labels": ("a", "b"), "features": {"image": None}, "read": iter}
     return f.Found(**values | kwargs)
 
@@ -46,7 +47,9 @@ def test_files_and_contents_are_hashed_alike(tmp_path: Path) -> None:
         [
             f.Draft(name="file", source=tmp_path / "x", label="a"),
             f.Draft(name="row", source=3, content=b"same", label="a"),
-        ]
+        ],
+        f.Place(given=tmp_path, root=tmp_path, store=tmp_path, judging=True),
+        "files",
     )
     assert items[0].digest == items[1].digest and items[0].split == items[1].split
 
@@ -74,9 +77,21 @@ def test_classes_are_in_the_order_of_their_numbers() -> None:
 
 
 def test_too_few_examples_say_what_to_do(tmp_path: Path) -> None:
-    few = _found(tmp_path, {"a1": b"1", "b1": b"2"}).items
     with pytest.raises(UsageError, match="2 pictures are too few .* at least 3 different"):
-        f.check_splits(few, tmp_path, "pictures")
+        _found(tmp_path, {"a1": b"1", "b1": b"2"})
     rare = _found(tmp_path, CONTENTS | {"c1": b"c"}).items
     notes = f.class_notes(rare, ["a", "b", "c"])
     assert len(notes) == 2 and all("no example of c" in note for note in notes)
+
+
+def test_a_model_is_judged_on_all_or_on_the_datas_own_test_split(tmp_path: Path) -> None:
+    place = f.Place(given=tmp_path, root=tmp_path, store=tmp_path, labels=("b", "a"), judging=True)
+    drafts = [
+        f.Draft(name=str(n), source=None, content=bytes([n]), label="ab"[n % 2]) for n in range(4)
+    ]
+    assert {item.split for item in f.to_items(drafts, place, "files")} == {"test"}
+    drafts.append(f.Draft(name="x", source=None, content=b"x", label="a", split="test"))
+    assert [item.split for item in f.to_items(drafts, place, "files")] == ["train"] * 4 + ["test"]
+    assert f.classes(["a"], place) == ("b", "a")
+    with pytest.raises(UsageError, match="the model has no class 'c'"):
+        f.classes(["a", "c"], place)

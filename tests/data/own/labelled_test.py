@@ -97,6 +97,31 @@ def test_tables_named_by_their_split(tmp_path: Path) -> None:
     }
 
 
+def test_kinetics_tables_name_videos_by_id_and_times(tmp_path: Path) -> None:
+    root = tmp_path / "mine"
+    _files(
+        root,
+        "train/aB-c_000010_000020.png",
+        "train/xyz_000000_000010.png",
+        "val/qqq_000001_000011.png",
+    )
+    head = "label,youtube_id,time_start,time_end,split\n"
+    (root / "annotations").mkdir()
+    (root / "annotations/train.csv").write_text(
+        f"{head}juggling,aB-c,10,20,train\nrunning,xyz,0,10,train\n"
+    )
+    (root / "annotations/val.csv").write_text(
+        f"{head}juggling,qqq,1,11,validate\nrunning,gone,1,11,validate\n"
+    )
+    found = _look(root)
+    assert {(draft.source.name[:3], draft.label, draft.split) for draft in found.drafts} == {
+        ("aB-", "juggling", "train"),
+        ("xyz", "running", "train"),
+        ("qqq", "juggling", "validation"),
+    }
+    assert found.passed["rows whose file does not exist"] == 1
+
+
 def test_several_labels_per_file(tmp_path: Path) -> None:
     root = tmp_path / "mine"
     _files(root, "1.png", "2.png", "3.png")

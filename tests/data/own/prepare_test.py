@@ -35,11 +35,12 @@ def _found(
         f.Draft(name=f"{number}.txt", source=root / f"{number}.txt", label="ab"[number % 2])
         for number in range(count)
     ]
+    place = f.Place(given=root, root=root, store=root.parent / "store")
     return f.Found(
         kind="texts",
-        place=f.Place(given=root, root=root, store=root),
+        place=place,
         layout="",
-        items=f.to_items(drafts),
+        items=f.to_items(drafts, place, "texts"),
         labels=("a", "b"),
         features={
             "text": tfds.features.Text(),

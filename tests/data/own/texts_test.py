@@ -16,7 +16,7 @@ from perceiver_keras.data.own.prepare import prepare
 from perceiver_keras.data.store import source
 from perceiver_keras.errors import UsageError
 
-WORDS = "apple river stone cloud window grüße 日本 seven music table".split()
+WORDS = ("apple", "river", "stone", "cloud", "window", "grüße", "日本", "seven", "music", "table")
 
 
 def _rows(count: int = 60, **columns) -> list[dict]:

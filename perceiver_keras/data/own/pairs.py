@@ -1,0 +1,85 @@
+"""Pairs of frames with their flow: any folder of them, or Sintel's and KITTI's as they are unpacked."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from perceiver_keras.data.flow import builder, folders
+from perceiver_keras.data.flow.folders import FlowFiles
+from perceiver_keras.data.own import digests
+from perceiver_keras.data.own.files import listing
+from perceiver_keras.data.own.found import Draft, Found, Item, Place, to_items
+from perceiver_keras.data.own.splits import split_named
+from perceiver_keras.errors import UsageError
+
+FEW = 3  # with fewer sequences, pairs are distributed, not whole sequences
+
+
+def look(place: Place) -> Found:
+    """Folders named by splits are kept to; else whole sequences are distributed.
+
+    Raises:
+      UsageError: there are no pairs; the message says what was expected and what was found.
+    """
+    if not place.root.is_dir():
+        raise UsageError(f"{place.given} is a file; name a folder of frames and their flow.")
+    layout, pairs = _pairs(place.root)
+    groups = {pair.group for pair, _ in pairs}
+    drafts = [
+        Draft(
+            name=pair.name if split is None else f"{split}/{pair.name}",
+            source=pair,
+            content=(pair.group if len(groups) >= FEW else pair.name).encode(),
+            split=split,
+        )
+        for pair, split in pairs
+    ]
+    items = _with_contents(to_items(drafts, place, "pairs"), place.memory)
+    return Found(
+        kind="pairs",
+        place=place,
+        layout=layout,
+        items=items,
+        labels=None,
+        features=dict(builder.features()),
+        read=read,
+        passed=listing(place.root).passed,
+        facts=[("sequences", f"{len(groups):,}")],
+    )
+
+
+def read(item: Item) -> Iterator[dict[str, Any]]:
+    for _, example in builder.iter_examples([item.source]):
+        yield example
+
+
+def _with_contents(items: Sequence[Item], memory: Path) -> tuple[Item, ...]:
+    """The items with the digests of their files, which name the data set; names have determined their splits."""
+    files = [[path for path in item.source[2:] if path] for item in items]
+    known = iter(digests.of_files([path for paths in files for path in paths], memory))
+    contents = ["".join(next(known) for _ in paths) for paths in files]
+    return tuple(
+        replace(item, digest=hashlib.sha256(content.encode()).hexdigest())
+        for item, content in zip(items, contents, strict=True)
+    )
+
+
+def _pairs(root: Path) -> tuple[str, list[tuple[FlowFiles, str | None]]]:
+    """The layout, and each pair with the split that its folder names."""
+    training = root / "training" if (root / "training").is_dir() else root
+    if (training / "flow").is_dir() and (training / "clean").is_dir():
+        return "MPI-Sintel", [(pair, None) for pair in folders.sintel(root, "clean")]
+    for year, name in (("2015", "image_2"), ("2012", "colored_0")):
+        if (training / name).is_dir() and (training / "flow_occ").is_dir():
+            return f"KITTI {year}", [(pair, None) for pair in folders.kitti(root, year)]
+    named = {p: s for p in sorted(root.iterdir()) if p.is_dir() and (s := split_named(p.name))}
+    if "train" not in named.values():
+        return "frames and their flow", [(pair, None) for pair in folders.pairs_of_folder(root)]
+    found = [
+        (pair, split) for path, split in named.items() for pair in folders.pairs_of_folder(path)
+    ]
+    return "frames and their flow, in folders of splits", found

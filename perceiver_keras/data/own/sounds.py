@@ -1,0 +1,135 @@
+"""Sounds with one or several classes each, alone or with the frames of their video."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_datasets as tfds
+
+from perceiver_keras.data import audio, wav_file
+from perceiver_keras.data.own import labelled
+from perceiver_keras.data.own.found import (
+    Found,
+    Item,
+    Place,
+    class_notes,
+    classes,
+    to_items,
+)
+from perceiver_keras.data.video import builder, clips
+from perceiver_keras.errors import PerceiverError
+
+SUFFIXES = (".wav", ".mp3", ".flac", ".ogg", ".oga", ".opus", ".m4a", ".aac", ".wma", ".aif", ".aiff", ".au",
+            *sorted(clips.VIDEOS - {".gif"}))  # fmt: skip
+MOST_SECONDS = 10.0  # of a window; longer sounds are cut into several
+MOST_WINDOWS = 16  # per file
+_SAMPLED = 40  # files that are decoded to measure rate and length
+
+
+def look(place: Place) -> Found:
+    """One folder per class, or a table of paths and one or several labels; raises as `labelled.look`.
+
+    `place.options["frames"]` is the number of frames of a stored window; without it, only sound is stored.
+    """
+    frames = place.options.get("frames")
+    files = labelled.look(place, "sounds", SUFFIXES, several=True)
+    items = to_items(files.drafts, place, "sounds")
+    labels = classes((name for item in items for name in item.label), place)
+    most = max(len(item.label) for item in items)
+    measured = _measure(items) | {"most_labels": most}
+    window = frames / clips.FRAMES_PER_SECOND if frames else measured["window"]
+    features: dict[str, Any] = {
+        "audio": tfds.features.Tensor(shape=(), dtype=np.object_),  # a WAV
+        "label": tfds.features.Sequence(tfds.features.ClassLabel(names=labels), length=most),
+        "file": tfds.features.Text(),
+    }
+    if frames:
+        picture = tfds.features.Image(shape=(None, None, 3), encoding_format="jpeg")
+        features["frames"] = tfds.features.Sequence(picture, length=frames)
+    short, middle, long = measured["seconds"]
+    several = f"; up to {most} labels per sound" if most > 1 else ""
+    return Found(
+        kind=f"sounds-{frames}" if frames else "sounds",
+        place=place,
+        layout=files.layout,
+        items=items,
+        labels=labels,
+        features=features,
+        read=_reader(labels, most, window, frames),
+        passed=files.passed,
+        measured=measured | {"window": window},
+        facts=[
+            (
+                "sounds",
+                f"{short:.2f} to {long:.2f} s, half up to {middle:.2f} s, {measured['rate']:,} Hz{several}",
+            ),
+            ("windows", f"of {window:.2f} s, at most {MOST_WINDOWS} per file"),
+        ],
+        notes=class_notes(items, labels),
+    )
+
+
+def _reader(labels: Sequence[str], most: int, window: float, frames: int | None) -> Any:
+    places = {name: number for number, name in enumerate(labels)}
+
+    def read(item: Item) -> Iterator[dict[str, Any]]:
+        numbers = sorted(places[name] for name in item.label)
+        about = {"label": numbers + [-1] * (most - len(numbers)), "file": item.name}
+        if frames:
+            for part in builder.windows(item.source, frames, MOST_WINDOWS):
+                yield part | about
+            return
+        for part in windows(audio.as_wav(item.source), window):
+            yield {"audio": part} | about
+
+    return read
+
+
+def windows(encoded: bytes, seconds: float) -> Iterator[bytes]:
+    """Consecutive parts of a WAV as WAVs of one channel, at most `MOST_WINDOWS`; a rest under half a part is left out.
+
+    Args:
+      encoded: A WAV.
+      seconds: The length of a part; a shorter sound is one part as it is.
+    """
+    samples, rate = wav_file.decode(tf.constant(encoded))
+    samples, rate = samples.numpy().mean(axis=1), int(rate)
+    length = max(1, round(seconds * rate))
+    whole = len(samples) // length + (len(samples) % length >= length / 2)
+    for number in range(min(max(whole, 1), MOST_WINDOWS)):
+        yield audio.encode_wav(samples[number * length : (number + 1) * length], rate)
+
+
+def _measure(items: Sequence[Item]) -> dict[str, Any]:
+    """Of an even sample: "seconds" (shortest, median, longest), the commonest "rate", and "window" in seconds."""
+    seconds, rates = [], []
+    for item in items[:: max(1, len(items) // _SAMPLED)]:
+        try:
+            samples, rate = wav_file.decode(tf.constant(audio.as_wav(item.source)))
+        except (PerceiverError, OSError):
+            continue  # it is named when the data set is prepared
+        rates.append(int(rate))
+        seconds.append(len(samples) / int(rate))
+    if not seconds:
+        raise PerceiverError(
+            f"None of {min(len(items), _SAMPLED)} sounds that were tried can be decoded, such as {items[0].source}."
+        )
+    middle = statistics.median(seconds)
+    return {
+        "seconds": (min(seconds), middle, max(seconds)),
+        "rate": statistics.mode(rates),
+        "window": min(max(middle, 0.1), MOST_SECONDS),
+    }
+
+
+def prevalence(found: Any) -> float:
+    """The mean share of the test split's sounds that have a class: the mean average precision of a random order."""
+    total = len(found.in_split("test"))
+    counts = found.counts("test")
+    shares = [counts[name] / total for name in found.labels if counts[name]]
+    return round(math.fsum(shares) / max(len(shares), 1), 4)

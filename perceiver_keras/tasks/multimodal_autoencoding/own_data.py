@@ -1,0 +1,46 @@
+"""The user's own videos, and the settings that fit them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from perceiver_keras.config_tree import Whole
+from perceiver_keras.data.own import videos
+from perceiver_keras.data.own.found import Found
+from perceiver_keras.errors import UsageError
+from perceiver_keras.tasks.contract.own_data import OwnData
+from perceiver_keras.tasks.multimodal_autoencoding.presets import MultimodalAutoencodingConfig
+from perceiver_keras.tasks.shared.labels import trivial_accuracy
+
+
+def options(config: MultimodalAutoencodingConfig) -> dict[str, Any]:
+    return {"frames": config.model.num_frames}
+
+
+def settings(found: Any, config: MultimodalAutoencodingConfig) -> dict[str, Any]:
+    """Classes (one for videos without), and thresholds: what one colour, silence and the commonest class reach.
+
+    Raises:
+      UsageError: it is a data set of TFDS's catalogue, whose videos are not stored as frames and WAV.
+    """
+    if not isinstance(found, Found):
+        raise UsageError(
+            f"--data {found.dataset}: TFDS's videos are not stored with sound; write them as files, and name their "
+            "folder."
+        )
+    measured = found.measured
+    thresholds = {
+        "video_psnr": round(measured["video_psnr"], 1),
+        "accuracy": trivial_accuracy(found),
+    }
+    # Silence is reconstructed without an error, whatever the model.
+    thresholds["audio_psnr"] = round(measured["audio_psnr"], 1) if measured["sound"] else 0.0
+    if len(found.labels) == 1:
+        thresholds["accuracy"] = 0.0
+    return {
+        "model": {"num_classes": len(found.labels)},
+        "evaluate": {"thresholds": Whole(thresholds)},
+    }
+
+
+OWN_DATA = OwnData(look=videos.look, settings=settings, options=options)
