@@ -5,16 +5,15 @@ S samples are float32 in [-1, 1], one channel. The graph functions run both in t
 
 from __future__ import annotations
 
-import io
 import os
-import struct
-import wave
 
 import numpy as np
 import tensorflow as tf
 
-from perceiver_keras.data import ffmpeg
+from perceiver_keras.data import ffmpeg, wav_file
+from perceiver_keras.errors import PerceiverError
 
+MOST_HOURS = 3  # of a sound that ffmpeg decodes: about 1 GiB, which is held in memory
 _SMALLEST = 1e-6  # added to a mel band's power, so that silence has a finite logarithm
 
 
@@ -22,7 +21,7 @@ _SMALLEST = 1e-6  # added to a mel band's power, so that silence has a finite lo
 
 
 def decode_wav(encoded: tf.Tensor, samples: tf.Tensor | int, rate: int) -> tf.Tensor:
-    """A 16-bit WAV as `samples` samples at `rate`, cut at the end or followed by silence.
+    """A WAV (of the kinds that `wav_file` reads) as `samples` samples at `rate`, cut at the end or followed by silence.
 
     Args:
       encoded: string []; channels are averaged.
@@ -39,7 +38,7 @@ def decode_wav(encoded: tf.Tensor, samples: tf.Tensor | int, rate: int) -> tf.Te
 
 def decode_whole(encoded: tf.Tensor, rate: int) -> tf.Tensor:
     """Like `decode_wav`, but at full length: float32 [n]."""
-    sound, file_rate = tf.audio.decode_wav(encoded)
+    sound, file_rate = wav_file.decode(encoded)
     return resample(tf.reduce_mean(sound, axis=1), file_rate, rate)
 
 
@@ -91,51 +90,81 @@ def log_mel(
 
 
 def encode_wav(samples: np.ndarray, rate: int) -> bytes:
-    """float [S], clipped to [-1, 1], as a 16-bit WAV."""
-    numbers = np.rint(np.asarray(samples, np.float64) * 32768).clip(-32768, 32767).astype("<i2")
-    buffer = io.BytesIO()
-    with wave.open(buffer, "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(rate)
-        file.writeframes(numbers.tobytes())
-    return buffer.getvalue()
+    """float [S] or [S, channels], clipped to [-1, 1], as a 16-bit WAV."""
+    return wav_file.encode(samples, rate)
 
 
 def check_wav(encoded: bytes) -> str | None:
-    """Why `decode_wav` cannot take the bytes, in a readable message; None if it can."""
-    if not encoded:
-        return "empty"
-    try:
-        with wave.open(io.BytesIO(encoded)) as file:
-            if file.getsampwidth() != 2:
-                return f"a WAV with {8 * file.getsampwidth()} bits per sample; expected 16"
-            size = file.getnframes() * file.getnchannels() * 2
-            missing = size - len(file.readframes(file.getnframes()))
-    except (wave.Error, EOFError, struct.error) as error:
-        return f"not a WAV of 16-bit samples ({error or 'it ends early'})"
-    return None if missing <= 0 else f"truncated WAV: {missing} of {size} bytes are missing"
+    """Why `decode_wav` can't take the bytes, in a readable message; None if it can."""
+    return wav_file.problem(encoded)
 
 
-def as_wav(content: bytes | str | os.PathLike[str], rate: int = 48_000) -> bytes:
-    """Any sound, or a video's sound, as a WAV that `decode_wav` takes; if it is one already, it is returned unchanged.
+def as_wav(
+    content: bytes | str | os.PathLike[str], rate: int = 48_000, seconds: float | None = None
+) -> bytes:
+    """Any sound, or a video's sound, as a plain 16-bit WAV.
+
+    A WAV keeps its rate and channels, and a 16-bit one its samples; anything else is decoded by ffmpeg. Sound keeps its
+    time: what starts later than its video, or has gaps, gets silence there. A file of full length with at most a tenth
+    of it damaged is heard, silent in those places, with a logged warning.
 
     Args:
       content: A file's path, or its bytes.
-      rate: Of the WAV, if one has to be made.
+      rate: Of the WAV, if the sound is none.
+      seconds: Where to stop decoding; a WAV stays whole.
 
     Raises:
-      PerceiverError: ffmpeg finds no sound in it.
+      PerceiverError: no sound in it, or sound of no length; it is cut or damaged; longer than `MOST_HOURS`.
     """
     if not isinstance(content, bytes):
-        with open(content, "rb") as file:
-            head = file.read(4)
-            if head == b"RIFF":
-                return as_wav(head + file.read(), rate)
-        arguments, given = ffmpeg.file(content), b""
-    elif check_wav(content) is None:
-        return content
-    else:
-        arguments, given = ["-i", "-"], content
-    raw = ffmpeg.run([*arguments, "-vn", "-ac", "1", "-ar", str(rate), "-f", "s16le", "-"], given)
-    return encode_wav(np.frombuffer(raw, "<i2") / 32768, rate)
+        content = _read_if_wav(content)
+    reason = check_wav(content) if isinstance(content, bytes) else "not a WAV"
+    if reason is None:
+        samples, own_rate = wav_file.decode(tf.constant(content))
+        if not len(samples):
+            raise PerceiverError("its sound has no length: it is a WAV without samples")
+        return wav_file.encode(samples.numpy(), int(own_rate))
+    if not reason.startswith(("not a WAV", "a WAV of ")):  # a WAV that ffmpeg would take for noise
+        raise PerceiverError(reason)
+    return _by_ffmpeg(content, rate, seconds)
+
+
+def _read_if_wav(path: str | os.PathLike[str]) -> bytes | str | os.PathLike[str]:
+    """The content of a file that begins like a WAV, or of a pipe, which can be read only once; else its path."""
+    try:
+        with open(path, "rb") as file:
+            head = file.read(12)
+            is_wav = head[:4] in (b"RIFF", b"RF64", b"BW64") and head[8:] == b"WAVE"
+            whole = is_wav or not file.seekable()
+            return head + file.read() if whole else path
+    except OSError as error:
+        raise PerceiverError(f"it can't be opened: {error.strerror or error}") from None
+
+
+def _by_ffmpeg(content: bytes | str | os.PathLike[str], rate: int, seconds: float | None) -> bytes:
+    # Gaps below 50 ms are left to the decoder: time stamps of some formats are that inexact.
+    keep_time = ["-af", f"aresample={rate}:async=1:first_pts=0:min_hard_comp=0.05"]
+    most = 3600 * MOST_HOURS + 1 if seconds is None else seconds
+    raw = ["-vn", "-sn", "-dn", "-ac", "1", "-ar", str(rate), "-f", "s16le"]
+    found = ffmpeg.decode(content, [*keep_time, *raw], ["-t", str(most)])
+    if not found.has_sound:
+        raise PerceiverError("it has no sound")
+    if not found.data:
+        why = found.damage or "its sound has no length"
+        raise PerceiverError(f"ffmpeg decodes no sound from it: {why}")
+    length = len(found.data) / (2 * rate)
+    if seconds is None and length > 3600 * MOST_HOURS:
+        raise PerceiverError(f"it is longer than {MOST_HOURS} hours; cut it first")
+    found = found._replace(seconds=found.seconds and min(found.seconds, most))
+    ffmpeg.check_whole(found, length, "sound", alone=not found.has_pictures)
+    if found.damage:
+        # What was lost is silence by now; without time stamps, only what was decoded remains.
+        late = np.argmax(np.frombuffer(found.data, "<i2") != 0) / rate
+        decoded = len(ffmpeg.decode(content, raw, ["-t", str(most)]).data) / (2 * rate)
+        if decoded < (1 - ffmpeg.MOST_DAMAGE) * (length - late):
+            raise PerceiverError(
+                f"it is damaged: {decoded:.1f} of {length:.1f} s of its sound can be decoded "
+                f"({found.damage})"
+            )
+    ffmpeg.warn(found, "sound")
+    return wav_file.from_pcm(found.data, rate)

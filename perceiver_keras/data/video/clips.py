@@ -16,6 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 from perceiver_keras.data import audio, ffmpeg, image
+from perceiver_keras.data.own.files import left_over
 from perceiver_keras.errors import PerceiverError
 
 FRAMES_PER_SECOND = 25  # of the paper's clips; every video is converted to it
@@ -27,10 +28,14 @@ VIDEOS = {".mp4", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".m4v", ".gi
 
 
 class Clip(NamedTuple):
-    """Encoded images in order, and a 16-bit WAV (b"" for silence)."""
+    """Encoded images in order, and a WAV that begins with the first of them (b"" for silence)."""
 
     frames: tuple[bytes, ...]
     sound: bytes = b""
+
+
+class NoPictures(PerceiverError):
+    """A file of which a clip was expected has none that move: a sound, perhaps with a cover."""
 
 
 # === In the graph ===
@@ -61,47 +66,56 @@ def middle(pixels: tf.Tensor, height_by_width: float) -> tf.Tensor:
 
 
 def read_video(
-    path: str | os.PathLike[str], seconds: float = MOST_SECONDS, cut: bool = False
+    path: str | os.PathLike[str] | bytes, seconds: float = MOST_SECONDS, cut: bool = False
 ) -> Clip:
-    """A video file as a clip: its frames at 25 per second as PNG, and its sound, or silence if it has none.
+    """A video file, or its content, as a clip: frames at 25 per second as PNG, and sound, or silence if it has none.
+
+    Frames and sound keep their times, from the start of the earlier of the two.
 
     Raises:
-      PerceiverError: not a video, or one longer than `seconds` where `cut` does not allow to shorten it.
+      NoPictures: it has none.
+      PerceiverError: not a video; cut or damaged; sound that can't be decoded; longer than `seconds` where `cut` does
+        not allow to shorten it.
     """
-    source = ffmpeg.file(path)
+    if not isinstance(path, bytes) and Path(path).is_fifo():
+        path = Path(path).read_bytes()  # it is read twice, and a pipe gives its content once
     scale = (
         f"scale='if(lt(iw,ih),min(iw,{_SHORT_SIDE}),-2)':'if(lt(iw,ih),-2,min(ih,{_SHORT_SIDE}))'"
     )
-    raw = ffmpeg.run(
-        [
-            *("-t", str(seconds + 1), *source, "-vf", f"fps={FRAMES_PER_SECOND},{scale}", "-an"),
-            *("-c:v", "png", "-compression_level", "1", "-f", "image2pipe", "-"),
-        ]
+    # Pictures that begin after the sound keep their time: the first one stands until then.
+    rate = f"fps={FRAMES_PER_SECOND}:start_time=0"
+    png = ["-c:v", "png", "-compression_level", "1", "-f", "image2pipe"]
+    found = ffmpeg.decode(
+        path, ["-map", "0:V:0?", "-vf", f"{rate},{scale}", *png], ["-t", str(seconds + 1)]
     )
-    frames = tuple(_split_png(raw))
+    frames = tuple(_split_png(found.data))
+    if not found.has_pictures:
+        raise NoPictures("it has no frames, only sound")
     if not frames:
-        raise PerceiverError("it has no frames")
-    most = int(seconds * FRAMES_PER_SECOND)
-    if cut:
-        frames = frames[:most]
-    if len(frames) > most:
         raise PerceiverError(
-            f"longer than {seconds:g} s; cut it first: ffmpeg -i {os.fspath(path)} -t {seconds:g} part.mp4"
+            f"it has no frames: ffmpeg decodes none ({found.damage or 'no reason'})"
         )
-    try:
-        return Clip(frames, audio.as_wav(path, SOUND_RATE))
-    except PerceiverError:  # a video without sound
-        return Clip(frames)
+    most = int(seconds * FRAMES_PER_SECOND)
+    if len(frames) > most and not cut:
+        name = "video.mp4" if isinstance(path, bytes) else os.fspath(path)
+        raise PerceiverError(
+            f"longer than {seconds:g} s; cut it first: ffmpeg -i {name} -t {seconds:g} part.mp4"
+        )
+    wanted = found._replace(seconds=found.seconds and min(found.seconds, seconds))
+    ffmpeg.check_whole(wanted, len(frames) / FRAMES_PER_SECOND, "pictures", not found.has_sound)
+    ffmpeg.warn(found, "pictures")
+    sound = audio.as_wav(path, SOUND_RATE, seconds) if found.has_sound else b""
+    return Clip(frames[:most], sound)
 
 
 def read_folder(folder: str | os.PathLike[str]) -> Clip:
     """A folder as a clip: its images, in the order of the numbers in their names, and its sound file if there is one.
 
     Raises:
-      PerceiverError: no image, or several sounds.
+      PerceiverError: no image, several sounds, or one that can't be decoded.
     """
     files = sorted((p for p in Path(folder).iterdir() if p.is_file()), key=by_number)
-    files = [path for path in files if not path.name.startswith(".")]
+    files = [path for path in files if not left_over(path.name)]
     frames = [path.read_bytes() for path in files if path.suffix.lower() in PICTURES]
     sounds = [path for path in files if path.suffix.lower() not in PICTURES]
     if not frames:
@@ -109,12 +123,18 @@ def read_folder(folder: str | os.PathLike[str]) -> Clip:
     if len(sounds) > 1:
         named = ", ".join(path.name for path in sounds)
         raise PerceiverError(f"{folder}: a clip has one sound file, but here are {named}.")
-    return Clip(tuple(frames), audio.as_wav(sounds[0], SOUND_RATE) if sounds else b"")
+    try:
+        return Clip(tuple(frames), audio.as_wav(sounds[0], SOUND_RATE) if sounds else b"")
+    except PerceiverError as error:
+        raise PerceiverError(f"{sounds[0].name}: {error}") from None
 
 
 def is_clip_folder(folder: Path) -> bool:
     """Whether a folder holds the frames of one clip, not videos."""
-    return any(path.suffix.lower() in PICTURES for path in folder.iterdir() if path.is_file())
+    return any(
+        path.suffix.lower() in PICTURES and path.is_file() and not left_over(path.name)
+        for path in folder.iterdir()
+    )
 
 
 def is_video(path: str | os.PathLike[str]) -> bool:

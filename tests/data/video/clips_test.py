@@ -11,6 +11,7 @@ from PIL import Image
 from perceiver_keras.data import audio
 from perceiver_keras.data.video import clips
 from perceiver_keras.errors import PerceiverError
+from tests.data.sound_files import CODECS, PICTURES, cut, heard, make, tone
 
 
 def png(pixels: np.ndarray) -> bytes:
@@ -84,3 +85,59 @@ def test_a_folder_is_a_clip_in_the_order_of_its_numbers(tmp_path):
 def test_the_end_of_its_name_tells_a_video_from_a_sound():
     assert clips.is_video("a.MP4") and clips.is_video(Path("b.webm"))
     assert not clips.is_video("a.wav") and not clips.is_video("mp4")
+
+
+def test_frames_that_begin_after_the_sound_keep_their_time(tmp_path):
+    """The first one stands until then."""
+    shift = ["-itsoffset", "1"]
+    for suffix in ("mp4", "mkv", "ts"):
+        path = tmp_path / f"a.{suffix}"
+        clip = clips.read_video(make(path, *shift, *PICTURES, *tone(3, 48_000), *CODECS))
+        assert abs(len(clip.frames) - 75) <= 1 and heard(clip.sound)[1] < 0.03
+        same = [frame == clip.frames[0] for frame in clip.frames]
+        assert abs(sum(same) - 26) <= 1 and all(same[:25])
+
+
+def test_frames_and_a_late_sound_are_of_one_clock(tmp_path):
+    path = tmp_path / "a.mov"
+    clip = clips.read_video(make(path, *PICTURES, "-itsoffset", "0.5", *tone(1), *CODECS))
+    assert len(clip.frames) == 50 and abs(heard(clip.sound)[1] - 0.5) < 0.03
+    assert clips.read_video(path.read_bytes()) == clip
+
+
+def test_a_video_whose_sound_or_end_is_lost_is_refused_not_silent(tmp_path):
+    faststart = ["-movflags", "+faststart"]
+    whole = make(tmp_path / "a.mp4", *PICTURES, *tone(2), *CODECS, *faststart)
+    only = make(tmp_path / "sound.m4a", "-i", str(whole), "-vn", "-c", "copy", *faststart)
+    content, packet = whole.read_bytes(), only.read_bytes()
+    start = packet.find(b"mdat") + 4
+    broken = content
+    # The sound's packets lie between the pictures', a few at a time.
+    for at in range(start, len(packet) - 40, 40):
+        broken = broken.replace(packet[at : at + 40], bytes(40))
+    (tmp_path / "deaf.mp4").write_bytes(broken)
+    with pytest.raises(PerceiverError, match="decodes no sound|damaged"):
+        clips.read_video(tmp_path / "deaf.mp4")
+    for path in (cut(whole), cut(make(tmp_path / "a.mkv", *PICTURES, *tone(2), *CODECS))):
+        with pytest.raises(PerceiverError, match="cut or damaged: .* s of its pictures"):
+            clips.read_video(path)
+
+
+def test_a_sound_with_a_cover_is_no_clip(tmp_path):
+    song = make(tmp_path / "a.m4a", *tone(1))
+    cover = make(tmp_path / "c.png", *PICTURES, "-frames:v", "1")
+    both = ["-i", str(song), "-i", str(cover), "-map", "0", "-map", "1", "-c", "copy"]
+    path = make(tmp_path / "b.mp4", *both, "-disposition:v", "attached_pic")
+    with pytest.raises(clips.NoPictures, match="no frames, only sound"):
+        clips.read_video(path)
+
+
+def test_left_overs_in_a_folder_are_neither_frames_nor_sounds(tmp_path):
+    for name in ("._1.png", "Thumbs.db", "desktop.ini"):
+        (tmp_path / name).write_bytes(b"x")
+    assert not clips.is_clip_folder(tmp_path)
+    (tmp_path / "1.png").write_bytes(png(np.zeros((4, 4, 3), np.uint8)))
+    assert clips.read_folder(tmp_path) == clips.Clip(((tmp_path / "1.png").read_bytes(),))
+    (tmp_path / "sound.mp3").write_text("a letter")
+    with pytest.raises(PerceiverError, match="sound.mp3: ffmpeg can't read it"):
+        clips.read_folder(tmp_path)
