@@ -7,57 +7,30 @@ are in 0..255, uint8 as decoded and float32 from the first resize on. A `seed` i
 from __future__ import annotations
 
 import math
-import struct
 from collections.abc import Sequence
 
 import tensorflow as tf
 
+from perceiver_keras.data.image_file import (
+    LUMA as LUMA,
+)
+from perceiver_keras.data.image_file import (
+    check_image as check_image,
+)
+from perceiver_keras.data.image_file import (
+    decode_image as decode_image,
+)
+from perceiver_keras.data.image_file import (
+    image_size as image_size,
+)
+from perceiver_keras.data.image_file import (
+    with_channels,
+)
+from perceiver_keras.data.picture_files import jpeg
+
 # Mean and standard deviation of ImageNet's channels on 0..255 (docs/architecture.md, Training recipes).
 IMAGENET_MEAN = (0.485 * 255, 0.456 * 255, 0.406 * 255)
 IMAGENET_STDDEV = (0.229 * 255, 0.224 * 255, 0.225 * 255)
-
-MAX_PIXELS = 64 << 20  # files whose header declares more are refused before they are decoded
-LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601; they sum to 1, so that grey stays unchanged
-
-
-# === Bytes to pixels ===
-
-
-def decode_image(encoded: tf.Tensor, channels: int) -> tf.Tensor:
-    """Decodes PNG, JPEG, BMP or the first frame of a GIF.
-
-    Alpha is dropped, not composited (like PIL's `convert("RGB")`); 16 bits per channel keep their upper 8; grey is
-    repeated to three channels, colour becomes one channel of luma. EXIF orientation is ignored.
-
-    Args:
-      encoded: string [].
-      channels: 1 or 3.
-
-    Returns:
-      uint8 [H, W, channels].
-    """
-    # 0 means as in the file. A fixed number fails for some formats (grey from GIF, BMP with alpha).
-    image = tf.io.decode_image(encoded, channels=0, expand_animations=False)
-    return _with_channels(tf.ensure_shape(image, [None, None, None]), channels)
-
-
-def _with_channels(image: tf.Tensor, channels: int) -> tf.Tensor:
-    """uint8 [H, W, 1..4] to uint8 [H, W, channels]; two and four channels end in alpha."""
-    if channels not in (1, 3):
-        raise ValueError(f"channels is {channels}; expected 1 or 3.")
-
-    def colour() -> tf.Tensor:
-        if channels == 3:
-            return image[..., :3]
-        grey = tf.reduce_sum(tf.cast(image[..., :3], tf.float32) * LUMA, axis=-1, keepdims=True)
-        return tf.cast(tf.round(grey), tf.uint8)
-
-    def grey() -> tf.Tensor:
-        return tf.repeat(image[..., :1], channels, axis=-1)
-
-    image_out = tf.cond(tf.shape(image)[-1] >= 3, colour, grey)
-    return tf.ensure_shape(image_out, [None, None, channels])
-
 
 # === Sizes ===
 
@@ -108,13 +81,16 @@ def random_crop_flip(image: tf.Tensor, size: int, seed: tf.Tensor) -> tf.Tensor:
 def decode_random_crop_flip(encoded: tf.Tensor, channels: int, size: int, seed: tf.Tensor):
     """`random_crop_flip(decode_image(encoded, channels), size, seed)`, faster for a JPEG.
 
-    Only the JPEG's blocks under the crop are decoded; decoding is most of what a training picture costs. Returns
-    float32 [size, size, channels].
+    Only the JPEG's blocks under the crop are decoded; decoding is most of what a training picture costs. The crop is
+    drawn in the picture as it is looked at, after EXIF's turn. Returns float32 [size, size, channels].
     """
 
     def part() -> tf.Tensor:
-        box = _random_box(tf.io.extract_jpeg_shape(encoded), seed)
-        return _with_channels(tf.image.decode_and_crop_jpeg(encoded, box, channels=0), channels)
+        turned = jpeg.orientation(encoded)
+        shape = jpeg.turned_shape(tf.io.extract_jpeg_shape(encoded), turned)
+        box = jpeg.stored_box(_random_box(shape, seed), shape, turned)
+        crop = tf.image.decode_and_crop_jpeg(encoded, box, channels=0)
+        return with_channels(jpeg.orient(crop, turned), channels)
 
     def whole() -> tf.Tensor:
         image = decode_image(encoded, channels)
@@ -191,71 +167,3 @@ def normalise(
     """(image - mean) / stddev per channel, float32; the defaults are ImageNet's, for 0..255."""
     image = tf.cast(image, tf.float32)
     return (image - tf.constant(mean, tf.float32)) / tf.constant(stddev, tf.float32)
-
-
-# === Checking bytes before they are used (Python, not a graph) ===
-
-
-def check_image(encoded: bytes, max_pixels: int = MAX_PIXELS) -> str | None:
-    """Why `decode_image` cannot take the bytes, in a readable message; None if it can.
-
-    The size that the header declares is checked first: a file of a few kilobytes may decode to gigabytes.
-    """
-    if not encoded:
-        return "empty"
-    size = image_size(encoded)
-    if size is None:
-        return f"not a PNG, JPEG, GIF or BMP: {len(encoded)} bytes that begin with {encoded[:8]!r}"
-    height, width = size
-    if height < 1 or width < 1:
-        return f"declares {height} x {width} pixels"
-    if height * width > max_pixels:
-        return f"declares {height} x {width} pixels, more than the {max_pixels} allowed"
-    if encoded.startswith(b"\x89PNG") and b"IEND" not in encoded[-64:]:
-        return "truncated PNG: its end is missing"
-    try:
-        with tf.device("CPU:0"):
-            tf.io.decode_image(encoded, channels=0, expand_animations=False)
-    except (tf.errors.InvalidArgumentError, tf.errors.InternalError) as error:
-        message = error.message.split("}} ")[-1].split(" [Op:")[0]
-        return f"cannot be decoded: {message}"
-    return None
-
-
-def image_size(encoded: bytes) -> tuple[int, int] | None:
-    """(rows, columns) as the header of a PNG, JPEG, GIF or BMP declares them; None if there is no such header."""
-    try:
-        if encoded.startswith(b"\x89PNG\r\n\x1a\n"):
-            width, height = struct.unpack(">II", encoded[16:24])
-            return height, width
-        if encoded[:6] in (b"GIF87a", b"GIF89a"):
-            width, height = struct.unpack("<HH", encoded[6:10])
-            return height, width
-        if encoded.startswith(b"BM"):
-            width, height = struct.unpack("<ii", encoded[18:26])
-            return abs(height), width  # a negative height stores the rows from the top
-        if encoded.startswith(b"\xff\xd8\xff"):
-            return _jpeg_size(encoded)
-    except struct.error:
-        pass
-    return None
-
-
-def _jpeg_size(encoded: bytes) -> tuple[int, int] | None:
-    """The size in a JPEG's first frame header, found by going from marker to marker."""
-    place = 2
-    while place + 4 <= len(encoded):
-        if encoded[place] != 0xFF:
-            return None
-        marker = encoded[place + 1]
-        if marker == 0xFF:  # padding
-            place += 1
-            continue
-        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
-            height, width = struct.unpack(">HH", encoded[place + 5 : place + 9])
-            return height, width
-        if marker == 0x01 or 0xD0 <= marker <= 0xD7:  # markers without a length
-            place += 2
-            continue
-        place += 2 + struct.unpack(">H", encoded[place + 2 : place + 4])[0]
-    return None

@@ -1,10 +1,6 @@
-"""Pictures against PIL and NumPy."""
+"""Pictures against PIL, SciPy and NumPy."""
 
 from __future__ import annotations
-
-import io
-import struct
-import zlib
 
 import numpy as np
 import pytest
@@ -13,90 +9,7 @@ from PIL import Image
 from scipy import ndimage
 
 from perceiver_keras.data import image
-
-SIZE = (37, 23)  # rows, columns
-
-
-def _pixels(channels: int) -> np.ndarray:
-    """A smooth picture, so that JPEG keeps it, uint8 [37, 23, channels]."""
-    rows, columns = np.mgrid[0 : SIZE[0], 0 : SIZE[1]]
-    planes = [128 + 100 * np.sin(rows / (7 + c) + columns / (9 - c)) for c in range(channels)]
-    return np.stack(planes, axis=-1).astype(np.uint8)
-
-
-def _encoded(pixels: np.ndarray, mode: str, kind: str, **options) -> bytes:
-    buffer = io.BytesIO()
-    Image.fromarray(pixels.squeeze(), mode).save(buffer, kind, **options)
-    return buffer.getvalue()
-
-
-GREY, COLOUR = _pixels(1), _pixels(3)
-FILES = {
-    "png grey": (_encoded(GREY, "L", "PNG"), 0),
-    "png colour": (_encoded(COLOUR, "RGB", "PNG"), 0),
-    "png grey alpha": (_encoded(_pixels(2), "LA", "PNG"), 0),
-    "png colour alpha": (_encoded(_pixels(4), "RGBA", "PNG"), 0),
-    "png palette": (Image.fromarray(COLOUR).quantize(16), 0),
-    "jpeg grey": (_encoded(GREY, "L", "JPEG"), 3),
-    "jpeg colour": (_encoded(COLOUR, "RGB", "JPEG", quality=95), 10),  # coarse colour planes
-    "gif": (Image.fromarray(COLOUR).quantize(16), 0),
-    "bmp colour": (_encoded(COLOUR, "RGB", "BMP"), 0),
-}
-for name, kind in (("png palette", "PNG"), ("gif", "GIF")):
-    _buffer = io.BytesIO()
-    FILES[name][0].save(_buffer, kind)
-    FILES[name] = (_buffer.getvalue(), 0)
-
-
-@pytest.mark.parametrize("name", FILES)
-@pytest.mark.parametrize("channels", [1, 3])
-def test_decodes_as_pil_does(name, channels):
-    encoded, tolerance = FILES[name]
-    found = image.decode_image(tf.constant(encoded), channels)
-    assert found.dtype == tf.uint8 and found.shape == (*SIZE, channels)
-    rgb = np.asarray(Image.open(io.BytesIO(encoded)).convert("RGB"), np.int32)
-    grey = np.rint(rgb @ np.array([0.299, 0.587, 0.114]))[..., None]
-    expected = rgb if channels == 3 else grey
-    np.testing.assert_allclose(found, expected, atol=tolerance + (channels == 1))
-
-
-def test_grey_stays_exactly_grey():
-    encoded = _encoded(np.arange(256, dtype=np.uint8).reshape(16, 16), "L", "PNG")
-    for channels in (1, 3):
-        found = image.decode_image(encoded, channels).numpy()
-        np.testing.assert_array_equal(found[..., 0].ravel(), np.arange(256))
-
-
-def test_sixteen_bits_keep_their_upper_eight():
-    values = (np.arange(256, dtype=np.uint16) * 257).reshape(16, 16)
-    buffer = io.BytesIO()
-    Image.fromarray(values).save(buffer, "PNG")
-    found = image.decode_image(buffer.getvalue(), 1).numpy()
-    np.testing.assert_array_equal(found.ravel(), np.arange(256))
-
-
-def test_an_animation_gives_its_first_frame():
-    frames = [Image.fromarray(np.full((8, 8), value, np.uint8)) for value in (10, 200)]
-    buffer = io.BytesIO()
-    frames[0].save(buffer, "GIF", save_all=True, append_images=frames[1:])
-    found = image.decode_image(buffer.getvalue(), 3)
-    assert found.shape == (8, 8, 3)
-    np.testing.assert_array_equal(found, np.full((8, 8, 3), 10))
-
-
-def test_works_in_a_graph_of_strings():
-    """As the served graph calls it: a batch of bytes of different formats through map_fn."""
-
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
-    def serve(encoded):
-        return tf.map_fn(
-            lambda one: image.central_crop(image.decode_image(one, 3), 16),
-            encoded,
-            fn_output_signature=tf.TensorSpec([16, 16, 3], tf.float32),
-        )
-
-    batch = serve(tf.constant([FILES[name][0] for name in FILES]))
-    assert batch.shape == (len(FILES), 16, 16, 3)
+from tests.data.picture_samples import COLOUR, FILES, exif, segment, with_segments
 
 
 def test_resize_matches_pil_with_antialias():
@@ -217,48 +130,10 @@ def test_no_operation_keeps_a_state():
     assert random and all(op.startswith("Stateless") for op in random), random
 
 
-@pytest.mark.parametrize("name", FILES)
-def test_good_pictures_pass_and_their_size_is_read(name):
-    assert image.check_image(FILES[name][0]) is None
-    assert image.image_size(FILES[name][0]) == SIZE
-
-
-def _huge_png() -> bytes:
-    """A PNG of a few hundred bytes that declares 100,000 x 100,000 pixels, with right checksums."""
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        checked = kind + data
-        return struct.pack(">I", len(data)) + checked + struct.pack(">I", zlib.crc32(checked))
-
-    header = struct.pack(">IIBBBBB", 100_000, 100_000, 8, 0, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + b"".join(
-        (chunk(b"IHDR", header), chunk(b"IDAT", zlib.compress(bytes(1000))), chunk(b"IEND", b""))
-    )
-
-
-BAD = {
-    "empty": (b"", "empty"),
-    "text": (
-        b"hello, I am not a picture",
-        "not a PNG, JPEG, GIF or BMP: 25 bytes that begin with b'hello",
-    ),
-    "bomb": (_huge_png(), "declares 100000 x 100000 pixels, more than"),
-    "cut png": (FILES["png colour"][0][:-100], "truncated PNG"),
-    "cut jpeg": (FILES["jpeg colour"][0][:-200], "cannot be decoded"),
-    "cut bmp": (FILES["bmp colour"][0][:-200], "cannot be decoded"),
-    "cut gif": (FILES["gif"][0][:40], "cannot be decoded"),
-    "header only": (FILES["png colour"][0][:12], "not a PNG"),
-    "no frame": (b"\xff\xd8\xff\xe0\x00\x10" + bytes(14), "not a PNG"),
-}
-
-
-@pytest.mark.parametrize("name", BAD)
-def test_bad_pictures_are_refused_with_a_reason(name):
-    encoded, words = BAD[name]
-    assert words in str(image.check_image(encoded))
-
-
-def test_a_flipped_byte_in_a_png_is_found():
-    encoded = bytearray(FILES["png colour"][0])
-    encoded[len(encoded) // 2] ^= 0x10
-    assert "cannot be decoded" in str(image.check_image(bytes(encoded)))
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_the_crop_is_drawn_in_the_picture_as_it_is_looked_at(orientation):
+    encoded = with_segments(FILES["jpeg colour"][0], segment(exif(orientation)))
+    for number in range(4):
+        whole = image.random_crop_flip(image.decode_image(encoded, 3), 16, _seed(number))
+        part = image.decode_random_crop_flip(tf.constant(encoded), 3, 16, _seed(number))
+        assert np.mean(np.abs(whole - part)) < 1.5

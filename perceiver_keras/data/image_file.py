@@ -1,0 +1,142 @@
+"""Encoded pictures to pixels, and why some can't be decoded: PNG, JPEG, GIF and BMP.
+
+`decode_image` runs in tf.data and in the served graph, from TensorFlow's core ops alone. `check_image` and `image_size`
+run the same graph from Python, so that they agree with it on every file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import tensorflow as tf
+
+from perceiver_keras.data.picture_files import bmp, gif, jpeg, others, png
+from perceiver_keras.data.picture_files.header import MAX_PIXELS, choose, part
+
+LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601; they sum to 1, so that grey stays unchanged
+UNREADABLE = "image cannot be decoded: "  # what the graph's error says before the reason
+
+_KINDS = {"PNG": png, "JPEG": jpeg, "GIF": gif, "BMP": bmp, "picture": others}
+
+
+def decode_image(encoded: tf.Tensor, channels: int) -> tf.Tensor:
+    """Decodes PNG, JPEG, BMP or the first picture of a GIF, the right way up.
+
+    A JPEG is turned as its EXIF orientation says; a PNG's EXIF is ignored. Alpha is dropped, not composited (like PIL's
+    `convert("RGB")`); 16 bits per channel keep their upper 8; grey is repeated to three channels, colour becomes one
+    channel of luma.
+
+    Args:
+      encoded: string [].
+      channels: 1 or 3.
+
+    Returns:
+      uint8 [H, W, channels].
+
+    Raises:
+      InvalidArgumentError: `check_image` says why.
+    """
+    return with_channels(_pixels(encoded), channels)
+
+
+def with_channels(image: tf.Tensor, channels: int) -> tf.Tensor:
+    """uint8 [H, W, 1..4] to uint8 [H, W, channels]; two and four channels end in alpha."""
+    if channels not in (1, 3):
+        raise ValueError(f"channels is {channels}; expected 1 or 3.")
+
+    def colour() -> tf.Tensor:
+        if channels == 3:
+            return image[..., :3]
+        grey = tf.reduce_sum(tf.cast(image[..., :3], tf.float32) * LUMA, axis=-1, keepdims=True)
+        return tf.cast(tf.round(grey), tf.uint8)
+
+    def grey() -> tf.Tensor:
+        return tf.repeat(image[..., :1], channels, axis=-1)
+
+    image_out = tf.cond(tf.shape(image)[-1] >= 3, colour, grey)
+    return tf.ensure_shape(image_out, [None, None, channels])
+
+
+# === Checking bytes before they are used (from Python) ===
+
+
+def check_image(encoded: bytes, max_pixels: int = MAX_PIXELS) -> str | None:
+    """Why `decode_image` can't take the bytes, in a readable message; None if it can.
+
+    The size that the header declares is checked first: a file of a few kilobytes may decode to gigabytes.
+    """
+    try:
+        found = _run(_problem, encoded).numpy().decode()
+        if found == others.UNKNOWN:
+            return f"{found}: {len(encoded)} bytes that begin with {encoded[:8]!r}"
+        if found:
+            return found
+        height, width = image_size(encoded) or (0, 0)
+        if height * width > max_pixels:
+            return f"declares {height} x {width} pixels, more than the {max_pixels} allowed"
+        _run(_pixels, encoded)
+    except tf.errors.OpError as error:
+        kind = list(_KINDS)[int(_kind(encoded))]
+        return f"damaged {kind}, cannot be decoded: {_decoder_words(error)}"
+    return None
+
+
+def image_size(encoded: bytes) -> tuple[int, int] | None:
+    """(rows, columns) of what `decode_image` makes of a header, so after EXIF's turn; None if there is none."""
+    try:
+        rows, columns = _run(_size, encoded).numpy()
+    except tf.errors.OpError:
+        return None
+    return (int(rows), int(columns)) if rows or columns else None
+
+
+def _run(function: Callable[[tf.Tensor], tf.Tensor], encoded: bytes) -> tf.Tensor:
+    with tf.device("CPU:0"):
+        return function(tf.constant(encoded))
+
+
+def _decoder_words(error: tf.errors.OpError) -> str:
+    lines = [line.strip() for line in error.message.splitlines() if line.strip()]
+    told = [line for line in lines if not line.startswith(("Graph exec", "Detected", "File"))]
+    return told[0].split("}} ")[-1].split(" [Op:")[0] if told else type(error).__name__
+
+
+# === One graph for all kinds ===
+
+
+def _decoder(kind: Any) -> Callable[[tf.Tensor], tf.Tensor]:
+    """uint8 [H, W, 1..4]; an error that names the reason if the kind has a problem."""
+
+    def decode(encoded: tf.Tensor) -> tf.Tensor:
+        words = tf.strings.join([UNREADABLE, problem := kind.problem(encoded)])
+        with tf.control_dependencies([tf.debugging.Assert(problem == "", [words])]):
+            pixels = kind.decode(tf.identity(encoded))
+        return tf.ensure_shape(pixels, [None, None, None])
+
+    return decode
+
+
+def _kind(encoded: tf.Tensor) -> tf.Tensor:
+    """int32 []: the index in `_KINDS`, by the first bytes, whatever the file's name is."""
+    kinds = list(enumerate(_KINDS.values()))
+    index = tf.constant(len(kinds) - 1)
+    for place, kind in kinds[:-1]:
+        index = tf.where(part(encoded, 0, len(kind.MAGIC)) == kind.MAGIC, place, index)
+    return index
+
+
+def _by_kind(
+    functions: Sequence[Callable[[tf.Tensor], tf.Tensor]],
+) -> Callable[[tf.Tensor], tf.Tensor]:
+    """Traced once per process: it is large, and a task's data calls it for each of its pictures."""
+    return tf.function(
+        lambda encoded: choose(_kind(encoded), functions, encoded),
+        input_signature=[tf.TensorSpec([], tf.string)],
+        autograph=False,
+    )
+
+
+_pixels = _by_kind([_decoder(kind) for kind in _KINDS.values()])
+_problem = _by_kind([kind.problem for kind in _KINDS.values()])
+_size = _by_kind([kind.size for kind in _KINDS.values()])

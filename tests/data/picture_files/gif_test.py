@@ -1,0 +1,65 @@
+"""GIF: the first picture alone, on its canvas, whatever follows it."""
+
+from __future__ import annotations
+
+import io
+import struct
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from perceiver_keras.data import image
+from perceiver_keras.data.picture_files import gif
+from tests.data.picture_samples import COLOUR, FILES, SIZE
+
+PLAIN = FILES["gif"][0]
+
+
+def _animation() -> bytes:
+    frames = [Image.fromarray(pixels).quantize(16) for pixels in (COLOUR, COLOUR[::-1])]
+    buffer = io.BytesIO()
+    frames[0].save(
+        buffer, "GIF", save_all=True, append_images=frames[1:], loop=0, comment=b"c" * 700
+    )
+    return buffer.getvalue()
+
+
+def test_the_first_picture_whatever_becomes_of_the_others():
+    content = _animation()
+    expected = Image.open(io.BytesIO(content)).convert("RGB")
+    for cut in (0, 1, 2, 50, 150):
+        found = image.decode_image(content[: len(content) - cut], 3)
+        np.testing.assert_array_equal(found, np.asarray(expected))
+    assert "truncated GIF" in image.check_image(content[: len(content) // 2 - 100])
+
+
+def test_later_pictures_that_declare_gigabytes_cost_nothing():
+    huge = b"\x2c" + struct.pack("<4HB", 0, 0, 65535, 65535, 0) + b"\x02\x02\x4c\x01\x00"
+    content = PLAIN[:-1] + huge * 50 + b";"
+    assert image.check_image(content) is None
+    np.testing.assert_array_equal(image.decode_image(content, 3), image.decode_image(PLAIN, 3))
+
+
+def test_a_picture_smaller_than_the_canvas_lies_where_it_belongs():
+    content = bytearray(PLAIN)
+    at = int(gif._first_picture(PLAIN))
+    content[6:10] = struct.pack("<2H", 40, 50)
+    content[at + 1 : at + 5] = struct.pack("<2H", 3, 5)
+    found = image.decode_image(bytes(content), 3).numpy()
+    assert found.shape == (50, 40, 3) and image.image_size(bytes(content)) == (50, 40)
+    inside = found[5 : 5 + SIZE[0], 3 : 3 + SIZE[1]]
+    np.testing.assert_array_equal(inside, image.decode_image(PLAIN, 3))
+    assert found.sum() == inside.sum()
+
+
+@pytest.mark.parametrize("length", [1, 7, 255])
+def test_blocks_of_any_length_are_stepped_over(length):
+    chain = (bytes((length,)) + b"x" * length) * 9 + b"\x03abc" + b"\0"
+    assert gif._blocks_end(b"12" + chain, 2) == 2 + len(chain) - 1
+    assert gif._blocks_end(b"12" + chain[:-1], 2) >= 2 + len(chain) - 1
+
+
+def test_without_a_picture():
+    content = PLAIN[: int(gif._first_picture(PLAIN))] + b";" + bytes(50)
+    assert image.check_image(content) == "damaged GIF: it has no picture"
