@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice
+import os
+import re
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
 import click
 
 from perceiver_keras.commands.shared import options
+from perceiver_keras.commands.shared.device import device_option
+from perceiver_keras.commands.shared.digests import digest, digest_of_files
+from perceiver_keras.commands.shared.file_names import plain, shown
 from perceiver_keras.commands.shared.output import answer, say
 from perceiver_keras.commands.shared.predictions import Files, Result
 from perceiver_keras.errors import UsageError
@@ -28,8 +33,9 @@ Examples:
 \b
 Files that can't be read or decoded are named, the others are answered, and
 the exit code is then 1. A folder (-o pictures/, --save flows/) gets one file
-per request; requests whose files exist are skipped, so a command that was
-stopped can be run again.
+per request, also where names are equal or too long; its index, the hidden
+.answers.jsonl, says which is whose. Requests that the same model has
+answered there are skipped, so a command that was stopped can be run again.
 """
 
 
@@ -40,13 +46,13 @@ stopped can be run again.
     "--model",
     type=click.Path(path_type=Path),
     metavar="FOLDER",
-    help="A SavedModel, or a folder of versions, of which the newest is used."
+    help="A run folder, of which the newest blessed model is used; a SavedModel or a folder of versions."
     "  [default: runs/TASK/pushed]",
 )
 @click.option(
     "--weights",
     metavar="FILE|FOLDER",
-    help="Instead of --model: a preset folder, as `perceiver train` writes it; official weights "
+    help="Instead of --model: a preset folder, as `perceiver train` writes it, or a run folder; official weights "
     "(a pickle, .safetensors, .bin); or deepmind or huggingface, which are downloaded once.",
 )
 @click.option(
@@ -71,6 +77,7 @@ stopped can be run again.
     type=click.Path(),
     help="The numbers (.npz, .json, or a format of the task such as .flo), or a folder.",
 )
+@device_option
 @options.common_options
 def command(
     task: str,
@@ -96,20 +103,23 @@ def command(
 
     the_task = registry.get(task)
     written = Files(the_task, out, save)
-    asked = iter(the_task.asking.requests(words))
-    first = list(islice(asked, 1))  # wrong arguments are an error before any model is loaded
-    predictor = _from_weights(task, weights, preset) if weights else _from_saved_model(task, model)
+    asked = (Result(*request) for request in the_task.asking.requests(words))
+    first = list(islice(asked, 2))  # wrong arguments are an error before any model is loaded
+    written.check(words, first)
+    predictor = _from_weights(task, weights, preset) if weights else _from_folder(task, model)
+    written.answered_by(predictor.name, lambda: digest((predictor.digest(), top)))
 
     results: list[Result] = []
-    for batch in _batches(_chain(first, asked), the_task.asking.at_once):
-        new = [Result(*request) for request in batch if not written.there(request)]
+    for batch in _batches(chain(first, asked), the_task.asking.at_once):
+        new = [result for result in batch if not written.there(result)]
         _answer_all(predictor, new, top)
         for result in new:
-            if result.error:
-                click.echo(f"{result.name}: {result.error}", err=True)
-            else:
-                say(f"{result.name}\t{_line(result.answer)}")
+            if not result.error:
+                say(f"{shown(result.name)}\t{the_task.asking.line(result.answer)}")
                 written.add(result)
+            if result.error:
+                result.error = _without_name(result)
+                click.echo(f"{shown(result.name)}: {result.error}", err=True)
         results += new
     written.finish()
     good = [result for result in results if not result.error]
@@ -118,9 +128,13 @@ def command(
         {
             "task": task,
             "model": predictor.name,
-            "predictions": [{"file": r.name, "answer": r.answer} for r in good],
-            "errors": [{"file": r.name, "error": r.error} for r in bad],
-            "skipped": written.skipped,
+            "predictions": [
+                {"file": plain(r.name), "answer": r.answer}
+                | ({"written": r.written} if r.written else {})
+                for r in good
+            ],
+            "errors": [{"file": plain(r.name), "error": r.error} for r in bad],
+            "skipped": [plain(name) for name in written.skipped],
         }
     )
     return int(bool(bad))
@@ -129,8 +143,24 @@ def command(
 class Predictor:
     """A model behind one function: raw inputs to named outputs, one row per request."""
 
-    def __init__(self, task: Any, name: str, run: Callable[..., Any], labels: Any):
+    def __init__(
+        self, task: Any, name: str, run: Callable[..., Any], labels: Any, digest: Callable[[], str]
+    ):
         self.task, self.name, self.run, self.labels = task, name, run, labels
+        self.digest = digest  # of the model: another one, or one trained on, has another
+
+
+def _from_folder(task_name: str, model: Path | None) -> Predictor:
+    """From a SavedModel, a folder of versions, a preset folder or a run folder."""
+    from perceiver_keras.tasks import preset_folder, run_folder
+
+    if model is not None and run_folder.is_run_folder(model):
+        found = run_folder.find(model)
+        click.echo(found.told, err=True)
+        model = found.saved_model or found.preset
+    if model is not None and preset_folder.is_preset_folder(model):
+        return _from_weights(task_name, str(model), None)
+    return _from_saved_model(task_name, model)
 
 
 def _from_saved_model(task_name: str, model: Path | None) -> Predictor:
@@ -149,27 +179,31 @@ def _from_saved_model(task_name: str, model: Path | None) -> Predictor:
         raise UsageError(f"{servable.folder} is a model for {about['task']}, not for {task_name}.")
 
     takes = servable.signature("serving_default").inputs
+    spare = set(registry.get(task_name).asking.spare) - set(takes)
 
     def run(raw: dict[str, Any]) -> Any:
-        # A task may read more than this model takes: a video's frames for a model of sounds alone.
-        return servable.predict("serving_default", **{k: raw[k] for k in raw if k in takes})
+        return servable.predict("serving_default", **{k: raw[k] for k in raw if k not in spare})
 
-    return Predictor(registry.get(task_name), str(servable.folder), run, about.get("labels"))
+    folder = servable.folder
+    return Predictor(
+        *(registry.get(task_name), str(folder), run, about.get("labels")),
+        lambda: digest_of_files(folder),
+    )
 
 
 def _from_weights(task_name: str, weights: str, preset: str | None) -> Predictor:
+    from perceiver_keras.config_tree import to_dict
+
     task, model, config = options.load_weights(weights, task_name, preset)
 
     def run(raw: dict[str, Any]) -> Any:
         outputs = task.serving.serve(model, raw, config, model.labels)
         return {name: value.numpy() for name, value in outputs.items()}
 
-    return Predictor(task, weights, run, model.labels)
-
-
-def _chain(first: Sequence[Any], rest: Iterable[Any]) -> Iterator[Any]:
-    yield from first
-    yield from rest
+    return Predictor(
+        *(task, weights, run, model.labels),
+        lambda: digest([to_dict(config), model.labels, *model.get_weights()]),
+    )
 
 
 def _batches(requests: Iterator[Any], size: int) -> Iterator[list[Any]]:
@@ -204,14 +238,17 @@ def _fill(predictor: Predictor, results: Sequence[Result], top: int) -> None:
 def _why(error: Exception) -> str:
     from perceiver_keras.commands.shared.explain import explain
 
-    words = explain(error)[0]
+    words = re.sub(r"^the (picture|text|sound|request): ", "", explain(error)[0])
+    if said := re.search(r"image cannot be decoded: ([^\]]+)", words):
+        return said[1]  # what `check_image` would have said
     return "can't be decoded" if "image" in words.lower() and "decod" in words.lower() else words
 
 
-def _line(entry: Any) -> str:
-    """Dictionaries with Hugging Face's keys as `label 98.2%`, anything else unchanged."""
-    if isinstance(entry, list) and entry and all(isinstance(e, list) for e in entry):
-        return " | ".join(_line(e) for e in entry)
-    if isinstance(entry, list) and all(isinstance(e, dict) and "score" in e for e in entry):
-        return "  ".join(f"{e.get('label', e.get('token_str'))} {e['score']:.1%}" for e in entry)
-    return str(entry)
+def _without_name(result: Result) -> str:
+    """The error without the request's name at its start, or ffmpeg's name of it: that is printed before it."""
+    error = result.error.replace(f"file:{os.path.abspath(result.name)}: ", "")
+    rest = error.removeprefix(result.name)
+    of_file = "." in result.name or "/" in result.name
+    if rest == error or not rest.startswith((": ", " ") if of_file else ": "):
+        return error
+    return rest.lstrip(": ")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import json
 import pickle
+import shutil
 from pathlib import Path
 
 import imageio_ffmpeg
@@ -19,6 +20,7 @@ from PIL import Image
 import perceiver_keras as pk
 from perceiver_keras.data.flow import formats
 from perceiver_keras.data.video import clips as video
+from perceiver_keras.tasks import run_folder
 from tests.commands.command_line import TASK, invoke, refused, told
 from tests.parity.fixtures import Fixture
 
@@ -63,6 +65,28 @@ def test_bad_files_are_named_and_the_others_answered(
     assert set(errors) == {"broken.png", "none.png"}
     assert errors["none.png"] == "No such file or directory"
     assert "\n" not in errors["broken.png"]
+
+
+def test_a_run_folder_is_a_model_by_either_option(
+    trained: dict, exported: Path, pictures: Path, tmp_path: Path
+) -> None:
+    run_dir = Path(trained["model"]).parent
+    asked = ("predict", TASK, pictures, "--top", "2")
+    wanted = told(*asked, "--weights", trained["model"])["predictions"]
+    for option in ("--model", "--weights"):
+        assert told(*asked, option, run_dir)["predictions"] == wanted
+    assert told(*asked, "--model", trained["model"])["predictions"] == wanted
+
+    # A run of the pipeline: its pushed model answers, its blessed copy has the weights.
+    run = tmp_path / "run"
+    run_folder.keep_blessed(run, Path(trained["model"]), "3")
+    shutil.copytree(exported, run / "pushed")
+    (run / "run.json").write_text(json.dumps({"blessed": True}))
+    served = told(*asked, "--model", run)
+    assert served["model"] == str(run / "pushed" / "3")
+    assert "Taking version 3 of" in invoke(*asked, "--weights", run).stderr
+    (run / "run.json").write_text(json.dumps({"blessed": False, "refused_because": ["Too bad."]}))
+    assert "not blessed. Too bad." in invoke(*asked, "--model", run).stderr
 
 
 def test_standard_input(exported: Path, pictures: Path) -> None:
@@ -224,12 +248,17 @@ def test_pairs_of_pictures_and_of_a_folder_to_files(weights, frames, tmp_path):
     (flows / "f0.flo").write_bytes(b"there before")
     asked = ("predict", "optical_flow", frames, "--weights", weights, "--save", flows)
     result = told(*asked, code=1)
-    assert result["skipped"] == [str(frames / "f0.png")]
-    assert [p["file"] for p in result["predictions"]] == [str(frames / "f1.png")]
+    assert result["skipped"] == []
+    assert [p["file"] for p in result["predictions"]] == [str(frames / f"f{i}.png") for i in (0, 1)]
+    written = [Path(p["written"][0]) for p in result["predictions"]]
+    assert [path.name for path in written] == ["f0-2.flo", "f1.flo"]
     assert "18x40 pixels and" in result["errors"][0]["error"]
-    assert sorted(p.name for p in flows.iterdir()) == ["f0.flo", "f1.flo"]
     assert (flows / "f0.flo").read_bytes() == b"there before"
-    assert formats.read_flow(flows / "f1.flo")[0].shape == (*SIZE, 2)
+    assert all(formats.read_flow(path)[0].shape == (*SIZE, 2) for path in written)
+    (flows / "f1.flo").unlink()  # as if the command had been stopped
+    again = told(*asked, code=1)
+    assert again["skipped"] == [str(frames / "f0.png")]
+    assert [p["file"] for p in again["predictions"]] == [str(frames / "f1.png")]
 
 
 def test_a_video_to_a_video_of_flow(weights, tmp_path):
@@ -240,17 +269,134 @@ def test_a_video_to_a_video_of_flow(weights, tmp_path):
         writer.send(frame)
     writer.close()
     said = invoke("predict", "optical_flow", path, "--weights", weights, "-o", out).stdout
-    assert "in_000001.mp4" in said and f"Written: {out}" in said
+    assert (
+        f"{tmp_path}/in_000001.mp4\t32 x 48 pixels; motion " in said and f"Written: {out}" in said
+    )
     made = imageio_ffmpeg.read_frames(str(out))
     about = next(made)
     assert about["size"] == (48, 32) and about["fps"] == 5 and len(list(made)) == 2
 
 
 def test_what_is_not_a_pair_is_named_before_any_model_is_loaded(frames, tmp_path):
+    pair = [frames / "f0.png", frames / "f1.png"]
     for asked, words in (
         ([frames / "f0.png"], "got only"),
         ([tmp_path / "none.mp4"], "none.mp4 does not exist"),
         ([frames, frames], "a sequence of its own"),
         ([frames, "-o", tmp_path / "x.gif"], "write it as .png or"),
+        ([frames, "--save", tmp_path / "x.flo"], "holds one answer, but there are 2"),
+        ([*pair, "-o", frames / "f1.png"], "is also what is asked about"),
+        ([*pair, "-o", frames / "f1.png" / "x.png"], "f1.png is not a folder"),
     ):
         refused("predict", "optical_flow", *asked, "--weights", tmp_path, code=2, words=words)
+
+
+# === One file per request, and texts, by tiny models with random weights ===
+
+
+@pytest.fixture(scope="module")
+def taggers(tmp_path_factory) -> tuple[Path, Path]:
+    """Two models that tag texts."""
+    folder = tmp_path_factory.mktemp("taggers")
+    sizes = {"encode__num_latents": 4, "process__num_self_attention_layers": 1}
+    made = (pk.TokenClassifier.from_preset("tiny", **sizes) for _ in range(2))
+    return tuple(model.save_to_preset(folder / f"{number}") for number, model in enumerate(made))
+
+
+def listed(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir() if path.name[0] != ".")
+
+
+def test_pictures_of_one_name_have_a_file_each(trained, pictures, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("a/1.png", "b/1.png", "x.png", "X.PNG"):
+        Path(name).parent.mkdir(exist_ok=True)
+        Path(name).write_bytes((pictures / f"{len(name) % 3}.png").read_bytes())
+    asked = ("predict", TASK, "a/1.png", "b/1.png", "x.png", "X.PNG", "--weights", trained["model"])
+    result = told(*asked, "--save", "out/", "-o", "drawn/")
+    assert listed(Path("out")) == ["1-2.npz", "1.npz", "X-2.npz", "x.npz"]
+    assert listed(Path("drawn")) == ["1-2.png", "1.png", "X-2.png", "x.png"]
+    for prediction in result["predictions"]:
+        drawn, numbers = sorted(prediction["written"])
+        assert drawn.startswith("drawn/")
+        with np.load(numbers) as arrays:
+            assert arrays["files"] == [prediction["file"]]
+            assert arrays["probabilities"].max() == pytest.approx(
+                prediction["answer"][0]["score"], abs=1e-6
+            )
+    assert told(*asked, "--save", "out/", "-o", "drawn/")["skipped"] == [
+        *("a/1.png", "b/1.png", "x.png", "X.PNG")
+    ]
+
+
+def test_lines_and_long_texts_have_a_file_each_for_the_model_that_answered(taggers, tmp_path):
+    (tmp_path / "lines.txt").write_text("x = 1\n", encoding="utf-16")
+    texts = [tmp_path / "lines.txt", "a" * 5000, "a" * 5001, "con", "x/y", "naïve", "naïve"]
+    asked = ("predict", "token_classification", *texts, "--save", f"{tmp_path}/out/", "--weights")
+    result = told(*asked, taggers[0])
+    assert len(result["predictions"]) == len(listed(tmp_path / "out")) == len(texts)
+    assert told(*asked, taggers[0])["skipped"] == [str(text) for text in texts]
+    before = {path: path.read_bytes() for path in (tmp_path / "out").glob("*.npz")}
+    assert told(*asked, taggers[1])["skipped"] == []
+    after = {path: path.read_bytes() for path in (tmp_path / "out").glob("*.npz")}
+    assert before.keys() == after.keys()
+    assert all(before[path] != after[path] for path in before)
+
+
+def test_entities_are_named_and_offsets_slice_the_text(taggers, tmp_path):
+    text = "日本語 = naïve + 🙂"
+    asked = ("predict", "token_classification", text, "--weights", taggers[0])
+    (answer,) = answers(*asked[1:])
+    assert all(text[e["start"] : e["end"]] == e["word"] for e in answer)
+    line = invoke(*asked).stdout.strip().split("\t")[1]
+    assert "None" not in line and all(f"{e['entity']} {e['word']!r} " in line for e in answer)
+    refused(*asked, "-o", tmp_path / "x.png", code=2, words="has no pictures of its answers")
+
+
+def test_texts_that_are_not_utf_8_are_decoded_or_named_once(taggers, tmp_path):
+    good, bad = tmp_path / "good.txt", tmp_path / "bad.txt"
+    good.write_bytes("naïve = 1".encode("utf-16"))
+    bad.write_bytes("naïve = 1".encode("utf-16-le"))
+    said = invoke(
+        *("predict", "token_classification", good, bad, tmp_path / "none/x\0", "naïve = 1"),
+        *("--weights", taggers[0]),
+        code=1,
+    )
+    lines = said.stdout.strip().splitlines()
+    assert lines[0].split("\t")[1] == lines[-1].split("\t")[1]
+    assert said.stderr.count("bad.txt") == 1
+    assert (
+        "bad.txt: looks like UTF-16LE without a byte order mark; convert it: iconv" in said.stderr
+    )
+
+
+def test_requests_that_all_fail_and_wrong_models_are_one_line(taggers, pictures, trained, tmp_path):
+    (tmp_path / "a.png").write_bytes(b"no picture")
+    (tmp_path / "void").mkdir()
+    asked = ("predict", TASK, tmp_path / "a.png", tmp_path / "b.png")
+    said = invoke(*asked, "--weights", trained["model"], "--save", tmp_path / "x.npz", code=1)
+    assert f"{tmp_path}/a.png: not a PNG" in said.stderr
+    assert f"{tmp_path}/b.png: No such file" in said.stderr
+    assert "Not written" in said.stdout and not (tmp_path / "x.npz").exists()
+    for words, arguments in (
+        ("has no files", (TASK, tmp_path / "void", "--weights", trained["model"])),
+        ("not for image_classification", (TASK, pictures, "--weights", taggers[0])),
+        ("Name the model with --model", ("glue", "cola: a")),
+    ):
+        refused("predict", *arguments, code=2, words=words)
+
+
+def test_masks_of_different_numbers_fit_one_file(tmp_path):
+    sizes = {"encode__num_latents": 4, "process__num_self_attention_layers": 1}
+    model = pk.MaskedLanguageModel.from_preset("tiny", **sizes)
+    weights = model.save_to_preset(tmp_path / "preset")
+    texts = ["[MASK]" * (1 + number % 3) for number in range(40)] + ["none"]
+    (tmp_path / "texts").write_text("\n".join(texts))
+    asked = ("predict", "language_mlm", tmp_path / "texts", "--weights", weights)
+    said = invoke(*asked, "--save", tmp_path / "a.npz").stdout
+    assert f"{tmp_path}/texts:41\tno [MASK] in it" in said
+    with np.load(tmp_path / "a.npz") as arrays:
+        assert arrays["token_id"].shape[:2] == (41, 3)
+        counts = (arrays["token_id"][:, :, 0] >= 0).sum(1)
+        assert counts.tolist() == [1 + number % 3 for number in range(40)] + [0]
+        assert arrays["token"][-1].tolist() == [[""] * arrays["token"].shape[2]] * 3

@@ -3,28 +3,38 @@
 from __future__ import annotations
 
 import io
+import os
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from perceiver_keras.commands.shared.answer_folder import AnswerFolder, Identity, identity
+from perceiver_keras.commands.shared.file_names import shown
 from perceiver_keras.commands.shared.output import say
-from perceiver_keras.errors import UsageError
+from perceiver_keras.errors import PerceiverError, UsageError
 from perceiver_keras.files import write_whole
 
 if TYPE_CHECKING:  # `predict --help` must not import TensorFlow
-    from perceiver_keras.tasks.contract.requests import Request
     from perceiver_keras.tasks.task import Task
 
 Bytes = Callable[[Sequence["Result"]], bytes]
 
 
 class Result:
-    """The result of one request: an answer and the numbers behind it, or an error."""
+    """The result of one request: an answer and the numbers behind it, or an error.
+
+    Attributes:
+      identity: By which a folder of answers knows the request again; set by `Files.there`.
+      written: The files in folders that hold the answer.
+    """
 
     def __init__(self, name: str, content: Any, error: str = ""):
         self.name, self.content, self.error = name, content, error
         self.answer: Any = None
         self.numbers: dict[str, Any] = {}
+        self.identity: Identity | None = None
+        self.written: list[str] = []
 
 
 class Files:
@@ -34,32 +44,71 @@ class Files:
       skipped: Names of the requests whose files all existed already.
 
     Raises:
-      UsageError: the task can't write files with this suffix.
+      UsageError: the task can't write files with this suffix, or nothing can be written there.
     """
 
     def __init__(self, task: Task, out: str | None, save: str | None):
-        self._formats = {suffix: _OfOne(make) for suffix, make in task.asking.formats.items()}
-        pictures = {".png": lambda results: _picture(task, results)}
-        numbers = {".npz": _npz, ".json": _json}
+        asking = task.asking
+        self._formats = {suffix: _OfOne(make) for suffix, make in asking.formats.items()}
+        pictures = {".png": lambda results: _picture(task, results)} if asking.picture else {}
+        numbers = {".npz": _Npz(asking.padding), ".json": _json}
         self._targets: list[_Target | _Stream] = []
-        if out and Path(out).suffix in task.asking.streams:
-            self._targets.append(_Stream(task.asking.streams[Path(out).suffix](out), out))
+        if out and _suffix(out) in asking.streams:
+            self._targets.append(_Stream(asking.streams[_suffix(out)], out))
         elif out:
-            more = self._formats | dict.fromkeys(task.asking.streams)
+            more = self._formats | dict.fromkeys(asking.streams)
+            if not pictures and not more:
+                raise UsageError(
+                    f"-o {out}: {task.name} has no pictures of its answers; use --save or --json."
+                )
             self._targets.append(_Target(out, pictures, more))
         if save:
             self._targets.append(_Target(save, self._formats | numbers, {}))
+        for target in self._targets:
+            _check_writable(target.path, target.folder)
+        if len(self._targets) == 2:
+            first, second = (target.path.absolute() for target in self._targets)
+            if first == second and not all(target.folder for target in self._targets):
+                raise UsageError(f"-o and --save name the same file, {out}; name two.")
+        self._seen: Counter[str] = Counter()
         self.skipped: list[str] = []
 
-    def there(self, request: Request) -> bool:
-        """Whether every file of this request exists already (in folders only)."""
-        done = bool(self._targets) and all(t.there(request.name) for t in self._targets)
+    def check(self, words: Sequence[str], results: Sequence[Result]) -> None:
+        """Refuses what is known before any answer.
+
+        Args:
+          words: Of the command line.
+          results: The first requests; two are enough.
+
+        Raises:
+          UsageError: an answer would replace what is asked about, or one file can't hold the answers.
+        """
+        inputs = {os.path.realpath(word) for word in words if os.path.isfile(word)}
+        for target in self._targets:
+            if not target.folder and os.path.realpath(target.path) in inputs:
+                raise UsageError(f"{target.path} is also what is asked about; name another file.")
+            target.check_count(sum(not result.error for result in results))
+
+    def answered_by(self, name: str, digest: Callable[[], str]) -> None:
+        """Says which model answers: its name for people, and the digest of all that an answer depends on."""
+        folders = [target for target in self._targets if target.folder]
+        model = digest() if folders else ""
+        for target in folders:
+            target.answers.by, target.answers.model = name, model
+
+    def there(self, result: Result) -> bool:
+        """Whether every file of this request exists already (in folders only), from the same content and model."""
+        if result.error or not any(target.folder for target in self._targets):
+            return False
+        result.identity = identity(result.name, result.content, self._seen)
+        done = all(t.folder and t.answers.there(result.identity) for t in self._targets)
         if done:
-            self.skipped.append(request.name)
-            say(f"{request.name}\texists, skipped")
+            self.skipped.append(result.name)
+            say(f"{shown(result.name)}\texists, skipped")
         return done
 
     def add(self, result: Result) -> None:
+        """Writes, or keeps until `finish`, one answer. If it can't be drawn or written, that is the result's error."""
         for target in self._targets:
             target.add(result)
         if not any(target.keeps for target in self._targets):
@@ -67,8 +116,34 @@ class Files:
             result.content, result.numbers = None, {}
 
     def finish(self) -> None:
+        """Writes the files of all answers; if one fails, the others are written before the error is raised."""
+        failed: list[Exception] = []
         for target in self._targets:
-            target.finish()
+            try:
+                target.finish()
+            except (PerceiverError, OSError) as error:
+                failed.append(error)
+        if failed:
+            raise failed[0]
+
+
+def _suffix(path: str) -> str:
+    return Path(path).suffix.lower()
+
+
+def _check_writable(path: Path, folder: bool) -> None:
+    """Raises `UsageError` if the file, or a file in the folder, can't be written; the folders above need not exist."""
+    if folder and path.exists() and not path.is_dir():
+        raise UsageError(
+            f"{path} is a file, not a folder; name another, or without the / at its end."
+        )
+    above = path.absolute() if folder else path.absolute().parent
+    while not above.exists() and above != above.parent:
+        above = above.parent
+    if not above.is_dir():
+        raise UsageError(f"{path} can't be written: {above} is not a folder.")
+    if not os.access(above, os.W_OK | os.X_OK):
+        raise UsageError(f"{path} can't be written: no permission to write to {above}.")
 
 
 class _Target:
@@ -80,53 +155,72 @@ class _Target:
         self.folder = path.endswith("/") or self.path.is_dir()
         self.keeps = not self.folder  # whether results are kept until the end
         choices = {**formats, **{key: make for key, make in more.items() if key not in formats}}
-        self._suffix = next(iter(formats)) if self.folder else self.path.suffix
-        if self._suffix not in choices:
+        suffix = next(iter(formats), "") if self.folder else _suffix(path)
+        if suffix not in choices:
             raise UsageError(
-                f"{path}: write it as {' or '.join(choices)}, or name a folder with a / at its end."
+                f"{path}: write it as {' or '.join(choices)}"
+                + (", or name a folder with a / at its end." if formats else ".")
             )
-        self._make = choices[self._suffix]
+        self._make = choices[suffix]
+        self.answers = AnswerFolder(self.path, suffix)
         self._results: list[Result] = []
 
-    def there(self, name: str) -> bool:
-        return self.folder and self._place(name).is_file()
+    def check_count(self, count: int) -> None:
+        if count > 1 and not self.folder and isinstance(self._make, _OfOne):
+            raise UsageError(
+                f"{self.path}: a file of this kind holds one answer, but there are {count} or more; name a folder "
+                "with a / at its end, or a .npz file."
+            )
 
     def add(self, result: Result) -> None:
         if not self.folder:
+            # Fails now instead of hours later.
+            self.check_count(len(self._results) + 1)
+            if self._results and isinstance(self._make, _Npz):
+                self._make.check(self._results[0], result)
             self._results.append(result)
-            if len(self._results) > 1 and isinstance(self._make, _OfOne):
-                self._make(self._results)  # fails now instead of hours later
             return
-        self.path.mkdir(parents=True, exist_ok=True)
-        write_whole(self._place(result.name), self._make([result]))
+        if result.error:
+            return
+        try:
+            content = self._make([result])
+        except PerceiverError as error:
+            result.error = str(error)
+            return
+        if result.identity is None:
+            result.identity = identity(result.name, result.content, Counter())
+        result.written.append(str(self.answers.write(result.name, result.identity, content)))
 
     def finish(self) -> None:
         if self._results:
-            write_whole(self.path, self._make(self._results))
+            content = self._make(self._results)
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            write_whole(self.path, content)
             say(f"Written: {self.path}")
-
-    def _place(self, name: str) -> Path:
-        stem = "stdin" if name == "-" else Path(name).stem
-        return self.path / f"{stem}{self._suffix}"
+        elif not self.folder:
+            say(f"Not written: {self.path}, because there is no answer.")
 
 
 class _Stream:
     """A file for all results, written as they come."""
 
-    keeps = False
+    keeps = folder = False
 
-    def __init__(self, writer: Any, path: str):
-        self._writer, self._path = writer, path
+    def __init__(self, make: Callable[[str], Any], path: str):
+        self._writer, self.path = make(path), Path(path)
+        self._count = 0
 
-    def there(self, name: str) -> bool:
-        return False
+    def check_count(self, count: int) -> None:
+        """Takes any number."""
 
     def add(self, result: Result) -> None:
         self._writer.add(result.content, result.numbers)
+        self._count += 1
 
     def finish(self) -> None:
         self._writer.close()
-        say(f"Written: {self._path}")
+        none = f"Not written: {self.path}, because there is no answer."
+        say(f"Written: {self.path}" if self._count else none)
 
 
 class _OfOne:
@@ -169,29 +263,52 @@ def _json(results: Sequence[Result]) -> bytes:
     return json.dumps({"files": names, **_decoded(plain)}, indent=2).encode()
 
 
-def _npz(results: Sequence[Result]) -> bytes:
-    import numpy as np
+class _Npz:
+    """All numbers as arrays; sequences of different lengths are padded with what the task names, {output: value}."""
 
-    buffer = io.BytesIO()
-    arrays = {key: _array(column) for key, column in _columns(results).items()}
-    np.savez(buffer, files=np.array([result.name for result in results]), **arrays)
-    return buffer.getvalue()
+    def __init__(self, padding: Mapping[str, Any]):
+        self._padding = padding
 
+    def __call__(self, results: Sequence[Result]) -> bytes:
+        import numpy as np
 
-def _array(column: Sequence[Any]) -> Any:
-    """One array; strings become NumPy's own text type, so that they can be read without pickle."""
-    import numpy as np
+        buffer = io.BytesIO()
+        for other in results[1:]:
+            self.check(results[0], other)
+        arrays = {name: self._array(name, column) for name, column in _columns(results).items()}
+        np.savez(buffer, files=np.array([result.name for result in results]), **arrays)
+        return buffer.getvalue()
 
-    shapes = {np.shape(value) for value in column}
-    if len(shapes) > 1:
-        raise UsageError(
-            "The answers have different sizes and don't fit into one .npz; name a folder with a / at its end."
-        )
-    array = np.asarray(column)
-    if array.dtype.kind not in "OS":
-        return array
-    plain = [value.tolist() if isinstance(value, np.ndarray) else value for value in column]
-    return np.array(_decoded(plain))
+    def check(self, first: Result, other: Result) -> None:
+        """Raises `UsageError` if the numbers of two results don't fit into one array."""
+        import numpy as np
+
+        for name, value in first.numbers.items():
+            start = int(name in self._padding)
+            sizes = [np.shape(one)[start:] for one in (value, other.numbers[name])]
+            if sizes[0] != sizes[1]:
+                raise UsageError(
+                    "The answers have different sizes and don't fit into one .npz; name a folder with a / at its end."
+                )
+
+    def _array(self, name: str, column: Sequence[Any]) -> Any:
+        """One array; strings become NumPy's own text type, so that they can be read without pickle."""
+        import numpy as np
+
+        arrays = [np.asarray(one) for one in column]
+        if name in self._padding:
+            most = max(len(one) for one in arrays)
+            arrays = [
+                np.pad(
+                    one,
+                    [(0, most - len(one))] + [(0, 0)] * (one.ndim - 1),
+                    constant_values=self._padding[name],
+                )
+                for one in arrays
+            ]
+        if arrays[0].dtype.kind not in "OS":
+            return np.stack(arrays)
+        return np.array(_decoded([one.tolist() for one in arrays]))
 
 
 def _decoded(value: Any) -> Any:

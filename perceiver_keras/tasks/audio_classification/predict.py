@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -10,7 +11,7 @@ import tensorflow as tf
 from tensorflow import keras
 
 from perceiver_keras.data import audio
-from perceiver_keras.data.video.clips import Clip, is_video
+from perceiver_keras.data.video.clips import Clip, NoPictures, is_video
 from perceiver_keras.errors import PerceiverError
 from perceiver_keras.tasks.audio_classification.presets import (
     AudioClassificationConfig,
@@ -20,7 +21,9 @@ from perceiver_keras.tasks.contract.asking import Asking
 from perceiver_keras.tasks.contract.examples import Labels
 from perceiver_keras.tasks.contract.requests import Request, expand, read
 from perceiver_keras.tasks.shared import clips
+from perceiver_keras.tasks.shared.inputs import numbered
 from perceiver_keras.tasks.shared.labels import class_names, top_labels
+from perceiver_keras.tasks.shared.recordings import to_wav
 
 
 def requests(names: Sequence[str]) -> Iterator[Request]:
@@ -28,7 +31,7 @@ def requests(names: Sequence[str]) -> Iterator[Request]:
     for name in expand(names):
         try:
             if is_video(name):
-                yield Request(name, clips.to_clip(name))
+                yield Request(name, _heard(name))
             else:
                 given = read(name)
                 yield given if given.error else _with_wav(given)
@@ -36,15 +39,42 @@ def requests(names: Sequence[str]) -> Iterator[Request]:
             yield Request(name, None, str(error))
 
 
+def _heard(name: str) -> Clip | bytes:
+    """A video with sound as a `Clip`; what has no pictures in spite of its name as a WAV.
+
+    Raises:
+      PerceiverError: it has no sound, or can't be read.
+    """
+    try:
+        clip = clips.to_clip(name)
+    except NoPictures:
+        return audio.as_wav(name)
+    if not clip.sound:
+        raise PerceiverError("it has no sound, so there is nothing to hear")
+    return clip
+
+
 def _with_wav(given: Request) -> Request:
-    return given._replace(content=audio.as_wav(given.content))
+    # By its path, if there is one: a warning names it.
+    regular = given.name != "-" and os.path.isfile(given.name)
+    return given._replace(content=audio.as_wav(given.name if regular else given.content))
 
 
 def pack(contents: Sequence[Any]) -> dict[str, np.ndarray]:
-    """Sounds (bytes, paths) or clips as `serving_default` takes them; `frames_bytes` only if all have frames."""
+    """Sounds (bytes, paths) or clips as `serving_default` takes them; `frames_bytes` only if all have frames.
+
+    Raises:
+      PerceiverError: no sound, or one that can't be read; a `Clip` without sound may be among clips with frames only.
+    """
     if all(isinstance(content, Clip) and content.frames for content in contents):
         return clips.pack(contents)
-    sounds = [one.sound if isinstance(one, Clip) else audio.as_wav(one) for one in contents]
+    names = numbered("sound", len(contents))
+    sounds = [
+        one.sound if isinstance(one, Clip) else to_wav(one, name=name)
+        for one, name in zip(contents, names, strict=True)
+    ]
+    if not all(sounds):
+        raise PerceiverError("A clip without sound was given, so there is nothing to hear.")
     return {"audio_bytes": np.array(sounds, dtype=object)}
 
 
@@ -84,4 +114,11 @@ def report(
     }
 
 
-ASKING = Asking(requests=requests, pack=pack, answers=top_labels, picture=picture, report=report)
+ASKING = Asking(
+    requests=requests,
+    pack=pack,
+    spare=("frames_bytes",),
+    answers=top_labels,
+    picture=picture,
+    report=report,
+)

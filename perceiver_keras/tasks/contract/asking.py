@@ -21,6 +21,22 @@ def answer_grid(contents: Sequence[Any], outputs: Sequence[Arrays], answers: Seq
     return drawn.answer_grid(contents, answers)
 
 
+def as_line(answer: Any) -> str:
+    """Labels with scores as `cat 98.2%  dog 1.0%`, several lists of them with ` | ` between, anything else as it is."""
+    if isinstance(answer, list) and answer and all(isinstance(one, list) for one in answer):
+        return " | ".join(as_line(one) for one in answer)
+    if isinstance(answer, list) and all(
+        isinstance(one, Mapping) and "score" in one for one in answer
+    ):
+        names = ("label", "entity", "token_str")
+        return "  ".join(
+            f"{next((one[k] for k in names if k in one), '?')} {one['score']:.1%}" for one in answer
+        )
+    if isinstance(answer, Mapping) and set(answer) == {"label", "score"}:
+        return f"{answer['label']} {answer['score']:g}"
+    return str(answer)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Asking:
     """From the arguments of a command line to answers and pictures.
@@ -29,8 +45,13 @@ class Asking:
       requests: Arguments of the command line -> `Request`s, one at a time; by default, each file is a request.
       at_once: How many requests `predict` passes to the model together.
       pack: Contents of requests -> raw inputs for `serve`, one row per request, all of one shape.
+      spare: Inputs of `pack` that some models of the task do without, such as a video's frames for a model of sounds.
       answers: (outputs of `serve` as NumPy, labels, top) -> one entry per request, with Hugging Face's keys.
-      picture: (contents, outputs, answers), each a list with one entry per request -> a Matplotlib figure.
+      line: An answer -> what `predict` prints after the request's name, for people.
+      picture: (contents, outputs, answers), each a list with one entry per request -> a Matplotlib figure; None if
+        there is none.
+      padding: {output: value} of the outputs that are a sequence of any length per request. In one .npz, `predict
+        --save` fills shorter ones up with the value.
       formats: {file suffix: (outputs of one request) -> the file's bytes}; what `predict --save` writes besides .npz
         and .json.
       streams: {file suffix: (path) -> a writer}, for files such as videos that `predict -o` writes request by request;
@@ -42,8 +63,11 @@ class Asking:
     requests: Callable[[Sequence[str]], Iterable[Request]] = from_files
     at_once: int = 32
     pack: Callable[[Sequence[Any]], dict[str, Any]]
+    spare: tuple[str, ...] = ()
     answers: Callable[[Arrays, Labels | None, int], list[Any]]
-    picture: Callable[[Sequence[Any], Sequence[Arrays], Sequence[Any]], Any] = answer_grid
+    line: Callable[[Any], str] = as_line
+    picture: Callable[[Sequence[Any], Sequence[Arrays], Sequence[Any]], Any] | None = answer_grid
+    padding: Mapping[str, Any] = field(default_factory=dict)
     formats: Mapping[str, Callable[[Arrays], bytes]] = field(default_factory=dict)
     streams: Mapping[str, Callable[[str], Any]] = field(default_factory=dict)
     report: Callable[..., dict[str, Any]]

@@ -10,7 +10,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from perceiver_keras.errors import UsageError
+from perceiver_keras.data.own.files import left_over
+from perceiver_keras.data.text.encodings import as_utf8
+from perceiver_keras.errors import PerceiverError, UsageError
 
 MOST_BYTES = 1 << 30  # of one file: no picture, sentence or clip is larger
 
@@ -31,6 +33,9 @@ def from_files(names: Sequence[str]) -> Iterator[Request]:
 def from_texts(words: Sequence[str], hint: str, by_line: bool = False) -> Iterator[Request]:
     """Each word is a text itself, or a file (- for standard input) that holds one.
 
+    Texts are UTF-8; files with a byte order mark may be UTF-16 or UTF-32 (`data/text/encodings.py`). Of any other
+    encoding the bytes are taken as they are, which a model of bytes reads as well as it can.
+
     Args:
       words: Of the command line.
       hint: What to name, for the error if nothing is named.
@@ -42,10 +47,11 @@ def from_texts(words: Sequence[str], hint: str, by_line: bool = False) -> Iterat
     if not words:
         raise UsageError(hint)
     for word in words:
-        if word != "-" and not os.path.isfile(word):  # False for a text too long for a file name
-            yield Request(word, word.encode("utf-8", "surrogateescape"))
+        if word != "-" and not _is_file(word):
+            content = word.encode("utf-8", "surrogateescape")
+            yield Request(word, content) if content.strip() else Request(word, None, "empty")
             continue
-        found = read(word)
+        found = _as_text(read(word))
         if found.error or not by_line:
             yield found
             continue
@@ -54,8 +60,25 @@ def from_texts(words: Sequence[str], hint: str, by_line: bool = False) -> Iterat
                 yield Request(f"{word}:{number}", line)
 
 
+def _as_text(found: Request) -> Request:
+    if found.error:
+        return found
+    try:
+        content = as_utf8(found.content)
+    except PerceiverError as error:
+        return Request(found.name, None, str(error))
+    return Request(found.name, content) if content.strip() else Request(found.name, None, "empty")
+
+
+def _is_file(name: str) -> bool:
+    """Whether it can be read as a file: not a folder, and also a pipe such as /dev/stdin; False for any other text."""
+    return os.path.exists(name) and not os.path.isdir(name)
+
+
 def expand(names: Sequence[str]) -> list[str]:
-    """Paths in the order given; a folder stands for the files in it, sorted by name, without hidden ones.
+    """Paths in the order given; a folder stands for the files in it, sorted by name, without left-overs.
+
+    Left-overs are hidden files and what systems leave behind, such as Thumbs.db (`left_over`).
 
     Raises:
       UsageError: for a URL, a glob that matches nothing, an empty folder, no names at all, or `-` twice.
@@ -66,17 +89,17 @@ def expand(names: Sequence[str]) -> list[str]:
             raise UsageError(
                 f"{name} is a URL and nothing is downloaded here; fetch it first: curl -O {name}"
             )
-        if name == "-" or Path(name).is_file():
+        if name == "-" or os.path.isfile(name):
             found.append(name)
-        elif Path(name).is_dir():
-            inside = sorted(str(p) for p in Path(name).iterdir() if p.is_file())
-            inside = [path for path in inside if not Path(path).name.startswith(".")]
+        elif os.path.isdir(name):
+            inside = sorted(str(p) for p in _inside(Path(name)) if p.is_file())
+            inside = [path for path in inside if not left_over(Path(path).name)]
             if not inside:
                 raise UsageError(f"The folder {name} has no files.")
             found += inside
         elif glob.has_magic(name):
             matches = sorted(
-                path for path in glob.glob(name, recursive=True) if Path(path).is_file()
+                path for path in glob.glob(name, recursive=True) if os.path.isfile(path)
             )
             if not matches:
                 raise UsageError(f"{name} matches no file.")
@@ -90,6 +113,13 @@ def expand(names: Sequence[str]) -> list[str]:
     return found
 
 
+def _inside(folder: Path) -> list[Path]:
+    try:
+        return list(folder.iterdir())
+    except OSError as error:
+        raise UsageError(f"The folder {folder} can't be read: {error.strerror or error}.") from None
+
+
 def read(name: str) -> Request:
     """The content of a file, or of standard input for `-`, up to 1 GiB."""
     try:
@@ -98,8 +128,8 @@ def read(name: str) -> Request:
         else:
             with open(name, "rb") as file:
                 content = file.read(MOST_BYTES + 1)
-    except OSError as error:
-        return Request(name, None, error.strerror or str(error))
+    except (OSError, ValueError) as error:  # a zero byte in the name is a ValueError
+        return Request(name, None, getattr(error, "strerror", None) or str(error))
     if not content:
         return Request(name, None, "empty")
     if len(content) > MOST_BYTES:

@@ -17,8 +17,10 @@ from perceiver_keras.tasks.contract.asking import Asking
 from perceiver_keras.tasks.contract.examples import Labels
 from perceiver_keras.tasks.contract.requests import Request, from_texts
 from perceiver_keras.tasks.glue.metrics import baseline, column_metrics, columns
+from perceiver_keras.tasks.glue.model import to_request
 from perceiver_keras.tasks.glue.presets import GlueTaskConfig
 from perceiver_keras.tasks.glue.serve import respond
+from perceiver_keras.tasks.shared.inputs import numbered
 from perceiver_keras.tasks.shared.tokens import tokenizer_of
 
 BETWEEN = "|||"
@@ -50,8 +52,10 @@ def _request(name: str, text: bytes) -> Request:
 
 
 def pack(contents: Sequence[tuple[Any, Any, Any]]) -> dict[str, Any]:
-    """(task, sentence, sentence or "") of each request, to the raw inputs of `serve`."""
-    columns = zip(*contents, strict=True)
+    """(task, sentence) or (task, sentence, sentence) of each request, to the raw inputs of `serve`."""
+    titles = numbered("request", len(contents))
+    given = [to_request(one, title) for one, title in zip(contents, titles, strict=True)]
+    columns = zip(*given, strict=True)
     names = ("task", "sentence1", "sentence2")
     return {k: np.array(list(v), dtype=object) for k, v in zip(names, columns, strict=True)}
 

@@ -12,12 +12,16 @@ from tensorflow import keras
 from perceiver_keras.tasks.contract.asking import Asking
 from perceiver_keras.tasks.contract.examples import Labels
 from perceiver_keras.tasks.image_classification.presets import ImageClassificationConfig
+from perceiver_keras.tasks.shared.inputs import numbered
 from perceiver_keras.tasks.shared.labels import class_names, top_labels
+from perceiver_keras.tasks.shared.pictures import to_bytes
 
 
-def pack(contents: Sequence[bytes]) -> dict[str, Any]:
-    """Encoded images as `serving_default` takes them."""
-    return {"image_bytes": np.array(contents, dtype=object)}
+def pack(contents: Sequence[Any]) -> dict[str, Any]:
+    """Pictures of any kind as `serving_default` takes them; raises `UsageError` for what is not one."""
+    names = numbered("picture", len(contents))
+    encoded = [to_bytes(one, name) for one, name in zip(contents, names, strict=True)]
+    return {"image_bytes": np.array(encoded, dtype=object)}
 
 
 def report(

@@ -11,11 +11,13 @@ from tensorflow import keras
 
 from perceiver_keras.data.text import masking
 from perceiver_keras.data.text.byte_tokenizer import MASK, MASK_TEXT
-from perceiver_keras.tasks.contract.asking import Asking
+from perceiver_keras.tasks.contract.asking import Asking, as_line
 from perceiver_keras.tasks.contract.examples import Labels
 from perceiver_keras.tasks.contract.requests import Request, from_texts
 from perceiver_keras.tasks.language_mlm import fill
 from perceiver_keras.tasks.language_mlm.presets import LanguageMLMConfig
+from perceiver_keras.tasks.shared.inputs import numbered
+from perceiver_keras.tasks.shared.texts import to_bytes
 from perceiver_keras.tasks.shared.tokens import tokenizer_of
 
 
@@ -25,8 +27,16 @@ def requests(words: Sequence[str]) -> Iterator[Request]:
     yield from from_texts(words, hint, by_line=True)
 
 
-def pack(contents: Sequence[bytes]) -> dict[str, Any]:
-    return {"text": np.array(contents, dtype=object)}
+def pack(contents: Sequence[Any]) -> dict[str, Any]:
+    """Texts of any kind as `serving_default` takes them; raises `UsageError` for what is not one."""
+    names = numbered("text", len(contents))
+    encoded = [to_bytes(one, name) for one, name in zip(contents, names, strict=True)]
+    return {"text": np.array(encoded, dtype=object)}
+
+
+def line(answer: Any) -> str:
+    """The candidates of each mask, or that there is no mask."""
+    return as_line(answer) if answer else f"no {MASK_TEXT} in it, so nothing is filled in"
 
 
 def picture(contents: Sequence[bytes], outputs: Sequence[Any], answers: Sequence[Any]) -> Any:
@@ -92,4 +102,12 @@ def report(
     return shown
 
 
-ASKING = Asking(requests=requests, pack=pack, answers=fill.answers, picture=picture, report=report)
+ASKING = Asking(
+    requests=requests,
+    pack=pack,
+    answers=fill.answers,
+    line=line,
+    picture=picture,
+    padding={"token": b"", "token_id": -1, "probability": 0.0},
+    report=report,
+)

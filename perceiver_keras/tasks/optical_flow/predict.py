@@ -21,6 +21,8 @@ from perceiver_keras.tasks.contract.requests import Request, expand, read
 from perceiver_keras.tasks.optical_flow.frames import different_sizes, pixels_of
 from perceiver_keras.tasks.optical_flow.presets import OpticalFlowConfig
 from perceiver_keras.tasks.optical_flow.videos import FRAMES_PER_SECOND, FlowVideo, frames_of
+from perceiver_keras.tasks.shared.inputs import kind_of
+from perceiver_keras.tasks.shared.pictures import to_bytes
 
 # === Words of the command line to pairs ===
 
@@ -36,7 +38,7 @@ class Pair(NamedTuple):
 def requests(words: Sequence[str]) -> Iterator[Request]:
     """Consecutive pairs of the pictures named, of a folder's pictures, or of a video's frames.
 
-    A pair is named after its first frame. Pairs are read one at a time.
+    A pair is named after its first frame, that of a video by its place. Pairs are read one at a time.
 
     Raises:
       UsageError: fewer than two frames, or more than one folder or video.
@@ -50,7 +52,8 @@ def requests(words: Sequence[str]) -> Iterator[Request]:
             "or only pictures."
         )
     if videos:
-        yield from _pairs(frames_of(words[0]))
+        frames = frames_of(words[0])
+        yield from _pairs(f._replace(name=str(Path(words[0]).with_name(f.name))) for f in frames)
         return
     names = _of_folder(Path(words[0])) if folders else expand(words)
     if len(names) < 2:
@@ -94,12 +97,21 @@ def _pairs(frames: Iterable[Request]) -> Iterator[Request]:
             yield Request(first.name, Pair(*contents, first.content[1]))
 
 
-def pack(contents: Sequence[Pair]) -> dict[str, np.ndarray]:
-    """Pairs of the same size, as `serving_default` takes them."""
+def pack(contents: Sequence[Any]) -> dict[str, np.ndarray]:
+    """Pairs of the same size, as `serving_default` takes them; frames of other pairs than `Pair`s are of any kind."""
+    pairs = [_encoded(pair) for pair in contents]
     return {
-        "frame1_bytes": np.array([pair[0] for pair in contents], dtype=object),
-        "frame2_bytes": np.array([pair[1] for pair in contents], dtype=object),
+        "frame1_bytes": np.array([pair[0] for pair in pairs], dtype=object),
+        "frame2_bytes": np.array([pair[1] for pair in pairs], dtype=object),
     }
+
+
+def _encoded(pair: Any) -> tuple[bytes, bytes]:
+    if isinstance(pair, Pair):  # checked already
+        return pair[:2]
+    if not isinstance(pair, (list, tuple)) or len(pair) != 2:
+        raise UsageError(f"Expected a pair of frames (frame1, frame2); got {kind_of(pair)}.")
+    return to_bytes(pair[0], "frame1"), to_bytes(pair[1], "frame2")
 
 
 def _encoder(encode: Callable[[np.ndarray], bytes]) -> Callable[[Mapping[str, Any]], bytes]:
@@ -127,6 +139,12 @@ def answers(outputs: Mapping[str, np.ndarray], labels: Labels | None, top: int) 
             }
         )
     return found
+
+
+def line(answer: Mapping[str, Any]) -> str:
+    return "{height} x {width} pixels; motion {mean_motion:g} px on average, {largest_motion:g} px at most".format(
+        **answer
+    )
 
 
 def picture(contents: Sequence[Any], outputs: Sequence[Mapping[str, Any]], answered: Any) -> Any:
@@ -169,6 +187,7 @@ ASKING = Asking(
     at_once=1,  # pairs may differ in size, and the full model takes a minute for one
     pack=pack,
     answers=answers,
+    line=line,
     picture=picture,
     formats=FORMATS,
     streams={".mp4": FlowVideo},

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,24 +17,38 @@ from perceiver_keras.data.video.clips import (
     read_folder,
     read_video,
 )
-from perceiver_keras.errors import PerceiverError
+from perceiver_keras.errors import PerceiverError, UsageError
 from perceiver_keras.tasks.contract.requests import Request, expand, read
+from perceiver_keras.tasks.shared import inputs, pictures
+
+TAKES = "the path or the bytes of a video, the path of a folder of images, pixels [T, H, W, C], or a Clip"
+
+
+def is_clip(value: Any) -> bool:
+    """Whether it is meant as one clip."""
+    return isinstance(value, (Clip, str, bytes, os.PathLike)) or inputs.is_numbers(value)
 
 
 def to_clip(clip: Any) -> Clip:
-    """A video's path or bytes, or a folder's path, as a `Clip`; a `Clip` as it is.
+    """A video's path or bytes, a folder's path, or pixels [T, H, W, C] as a `Clip`; a `Clip` as it is.
+
+    Pixels are as `pictures.TAKES` says.
 
     Raises:
       PerceiverError: it is none of these, or can't be read.
     """
+    clip = inputs.plain(clip)
     if isinstance(clip, Clip):
         return clip
     if isinstance(clip, bytes):
-        with tempfile.NamedTemporaryFile() as file:  # the index of many formats is at their end
-            file.write(clip)
-            file.flush()
-            return read_video(file.name)
-    path = Path(os.fspath(clip))
+        return read_video(clip)
+    if inputs.is_numbers(clip) and clip.ndim == 4:
+        names = inputs.numbered("frame", len(clip))
+        frames = zip(clip, names, strict=True)
+        return Clip(tuple(pictures.to_bytes(frame, name) for frame, name in frames))
+    if not isinstance(clip, (str, os.PathLike)):
+        raise UsageError(f"Expected {TAKES}; got {inputs.kind_of(clip)}.")
+    path = Path(clip)
     if not path.exists():
         raise PerceiverError(f"{path} does not exist; name a video or a folder of images.")
     return read_folder(path) if path.is_dir() else read_video(path)

@@ -27,7 +27,7 @@ def requests(names: Sequence[str]) -> Iterator[Request]:
             continue
         try:
             found = json.loads(given.content)
-        except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        except (ValueError, RecursionError) as error:
             yield Request(name, None, f"not JSON: {error}")
             continue
         several = isinstance(found, list) and found and isinstance(found[0], Mapping)
@@ -99,4 +99,11 @@ def report(
     return pictures
 
 
-ASKING = Asking(requests=requests, pack=pack, answers=answers, picture=picture, report=report)
+ASKING = Asking(
+    requests=requests,
+    pack=pack,
+    answers=answers,
+    picture=picture,
+    padding={"embeddings": 0.0, "pointer": 0.0},
+    report=report,
+)

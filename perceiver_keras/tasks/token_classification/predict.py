@@ -14,6 +14,8 @@ from perceiver_keras.data.text.byte_tokenizer import ByteTokenizer
 from perceiver_keras.tasks.contract.asking import Asking
 from perceiver_keras.tasks.contract.examples import Labels
 from perceiver_keras.tasks.contract.requests import Request, from_texts
+from perceiver_keras.tasks.shared.inputs import numbered
+from perceiver_keras.tasks.shared.texts import to_bytes
 from perceiver_keras.tasks.token_classification.presets import TokenClassificationConfig
 
 
@@ -22,42 +24,73 @@ def requests(words: Sequence[str]) -> Iterator[Request]:
     yield from from_texts(words, "Name a text, a file, or - for standard input.")
 
 
-def pack(contents: Sequence[bytes]) -> dict[str, Any]:
-    return {"text": np.array(contents, dtype=object)}
+def pack(contents: Sequence[Any]) -> dict[str, Any]:
+    """Texts of any kind as `serving_default` takes them; raises `UsageError` for what is not one."""
+    names = numbered("text", len(contents))
+    encoded = [to_bytes(one, name) for one, name in zip(contents, names, strict=True)]
+    return {"text": np.array(encoded, dtype=object)}
 
 
 def answers(
     outputs: Mapping[str, np.ndarray], labels: Labels | None, top: int
 ) -> list[list[dict[str, Any]]]:
-    """The entities of each text: runs of bytes with the same tag, with Hugging Face's keys.
+    """The entities of each text: runs of characters with the same tag, with Hugging Face's keys.
 
-    These are "entity", "score" (the mean over the run), "index" (1 for the first), "word", and "start" and "end" in
-    characters.
+    These are "entity", "score" (the mean over the run's bytes), "index" (1 for the first), "word", and "start" and
+    "end" in characters: `text[start:end] == word`, where bytes that are not UTF-8 are decoded with errors="replace". A
+    character of several bytes has the tag with the largest sum of scores among them.
     """
-    found = []
-    for content, entities, scores in zip(
-        *(outputs[key] for key in ("text", "entity", "score")), strict=True
-    ):
-        runs, place = [], 0
-        for name, run in groupby(entities[: len(content)]):
-            start, place = place, place + len(list(run))
-            if name:
-                first, word = (
-                    part.decode("utf-8", "replace")
-                    for part in (content[:start], content[start:place])
-                )
-                runs.append(
-                    {
-                        "entity": name.decode() if isinstance(name, bytes) else str(name),
-                        "score": round(float(np.mean(scores[start:place])), 6),
-                        "index": len(runs) + 1,
-                        "word": word,
-                        "start": len(first),
-                        "end": len(first) + len(word),
-                    }
-                )
-        found.append(runs)
-    return found
+    columns = (outputs[key] for key in ("text", "entity", "score"))
+    return [_entities(*row) for row in zip(*columns, strict=True)]
+
+
+def _entities(content: bytes, tags: np.ndarray, scores: np.ndarray) -> list[dict[str, Any]]:
+    text, ends = characters(content)
+    starts = [0, *ends][: len(ends)]
+    names = [_tag(tags[a:b], scores[a:b]) for a, b in zip(starts, ends, strict=True)]
+    runs, place = [], 0
+    for name, run in groupby(names):
+        start, place = place, place + len(list(run))
+        if name:
+            runs.append(
+                {
+                    "entity": name,
+                    "score": round(float(np.mean(scores[starts[start] : ends[place - 1]])), 6),
+                    "index": len(runs) + 1,
+                    "word": text[start:place],
+                    "start": start,
+                    "end": place,
+                }
+            )
+    return runs
+
+
+def _tag(tags: np.ndarray, scores: np.ndarray) -> str:
+    """The tag of one character, from those of its bytes; of equal ones the first."""
+    sums: dict[Any, float] = {}
+    for tag, score in zip(tags, scores, strict=True):
+        sums[tag] = sums.get(tag, 0.0) + float(score)
+    best = max(sums, key=sums.__getitem__)
+    return best.decode() if isinstance(best, bytes) else str(best)
+
+
+def characters(content: bytes) -> tuple[str, list[int]]:
+    """The text with U+FFFD for what is not UTF-8, and for each of its characters the byte after its last one."""
+    text, ends, place = content.decode("utf-8", "replace"), [], 0
+    for letter in text:
+        size = len(letter.encode())
+        if letter == "\ufffd" and content[place : place + size] != letter.encode():
+            try:
+                content[place : place + 4].decode()
+            except UnicodeDecodeError as error:
+                size = error.end - error.start
+        place += size
+        ends.append(place)
+    return text, ends
+
+
+def line(answer: Sequence[Mapping[str, Any]]) -> str:
+    return "  ".join(f"{e['entity']} {e['word']!r} {e['score']:.1%}" for e in answer) or "no entity"
 
 
 def report(
@@ -93,4 +126,12 @@ def report(
     }
 
 
-ASKING = Asking(requests=requests, pack=pack, answers=answers, report=report)
+ASKING = Asking(
+    requests=requests,
+    pack=pack,
+    answers=answers,
+    line=line,
+    picture=None,
+    padding={"entity": b"", "score": 0.0},
+    report=report,
+)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import io
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from perceiver_keras.data import audio
-from perceiver_keras.data.video.clips import to_mp4
+from perceiver_keras.data.video.clips import Clip, to_mp4
+from perceiver_keras.errors import PerceiverError
 from perceiver_keras.tasks.audio_classification import predict
 from perceiver_keras.tasks.audio_classification.model import AudioClassifier
 from perceiver_keras.tasks.audio_classification.presets import TINY
+from tests.data.sound_files import PICTURES, make, tone
 from tests.tasks.audio_classification.sounds import SEEING, wav
 
 
@@ -48,6 +52,27 @@ def test_a_video_is_asked_about_by_its_sound_or_whole(tmp_path):
     assert heard.keys() == {"audio_bytes"} and heard["audio_bytes"][1] == wav()
     back = audio.decode_whole(tf.constant(heard["audio_bytes"][0]), 48_000).numpy()
     assert np.corrcoef(back[2000:9000], tone[2000:9000])[0, 1] > 0.9
+
+
+def test_a_video_without_sound_is_an_error_and_a_sound_named_as_a_video_is_heard(tmp_path):
+    silent = make(tmp_path / "silent.mp4", *PICTURES)
+    (asked,) = predict.requests([str(silent)])
+    assert asked.content is None and "it has no sound" in asked.error
+    with pytest.raises(PerceiverError, match="it has no sound"):
+        predict.pack([silent])
+    with pytest.raises(PerceiverError, match="without sound"):
+        predict.pack([Clip((b"a frame",)), wav()])
+    song = make(tmp_path / "song.mp4", *tone(1))
+    (asked,) = predict.requests([str(song)])
+    assert asked.content == audio.as_wav(song)
+
+
+def test_standard_input_is_heard_to_its_index(tmp_path, monkeypatch):
+    path = make(tmp_path / "a.m4a", *tone(8), "-b:a", "96k")
+    with open(path, "rb") as file:
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(file))
+        (asked,) = predict.requests(["-"])
+    assert asked.content == audio.as_wav(path)
 
 
 def test_the_report_of_a_model_that_takes_samples_shows_spectrograms():

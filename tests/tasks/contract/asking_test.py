@@ -7,7 +7,7 @@ import io
 import numpy as np
 import tensorflow as tf
 
-from perceiver_keras.tasks.contract.asking import Asking
+from perceiver_keras.tasks.contract.asking import Asking, as_line
 
 
 def asking() -> Asking:
@@ -32,3 +32,11 @@ def test_a_picture_is_drawn_with_a_bar_per_label():
     widths = [patch.get_width() for axes in figure.axes for patch in axes.patches]
     assert {0.75, 0.25} <= {round(float(width), 6) for width in widths}
     figure.savefig(io.BytesIO())
+
+
+def test_answers_are_lines_for_people():
+    cat, dog = {"label": "cat", "score": 0.98}, {"entity": "dog", "score": 0.01}
+    assert as_line([cat, dog]) == "cat 98.0%  dog 1.0%"
+    assert as_line([[{"token_str": "e", "score": 0.5}], [cat]]) == "e 50.0% | cat 98.0%"
+    assert as_line({"label": "score", "score": 3.142}) == "score 3.142"
+    assert as_line({"size": 3}) == "{'size': 3}"

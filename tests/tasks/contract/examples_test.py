@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import tensorflow as tf
@@ -47,3 +48,12 @@ def test_a_vocabulary_s_file_travels_and_is_found_again(tmp_path):
         (tmp_path / name).write_bytes(content)
     located = examples.vocabulary.located(portable, tmp_path)
     assert Path(located.data.data_dir).read_bytes() == b"a\nb"
+
+
+def test_the_label_s_feature_is_the_task_s_or_the_configuration_s():
+    assert TASK.examples.label_of(CONFIG) == TASK.examples.label_key == "label"
+    renamed = dataclasses.replace(
+        TASK.examples, stored_label=lambda config: f"{config.data.dataset} label"
+    )
+    assert renamed.label_of(CONFIG) == f"{CONFIG.data.dataset} label"
+    assert TASK.examples.settings_of(CONFIG) == {}

@@ -90,3 +90,41 @@ def test_a_word_is_a_text_or_a_file_that_holds_one(tmp_path: Path) -> None:
     assert unreadable.error == "empty"
     with pytest.raises(UsageError, match="Name a text."):
         list(requests.from_texts([], "Name a text."))
+
+
+@pytest.mark.parametrize("by_line", [True, False])
+def test_texts_in_utf_16_are_those_in_utf_8(tmp_path: Path, by_line: bool) -> None:
+    text = "na\u00efve [MASK]\n\u65e5\u672c\n"
+    found = {}
+    for encoding in ("utf-8", "utf-8-sig", "utf-16", "utf-32"):
+        file = tmp_path / "a.txt"
+        file.write_text(text, encoding=encoding)
+        found[encoding] = list(requests.from_texts([str(file)], "", by_line))
+    assert all(one == found["utf-8"] for one in found.values())
+    assert b"".join(r.content for r in found["utf-16"]) == text.replace(
+        "\n", "" if by_line else "\n"
+    ).encode("utf-8")
+
+
+def test_a_text_file_that_is_no_text_or_has_none_is_an_error(tmp_path: Path) -> None:
+    for content, words in (
+        ("a [MASK]\n".encode("utf-16-le"), "looks like UTF-16LE without a byte order mark"),
+        (b"\xef\xbb\xbf", "empty"),
+        (b" \n\n", "empty"),
+    ):
+        (tmp_path / "a.txt").write_bytes(content)
+        (found,) = requests.from_texts([str(tmp_path / "a.txt")], "", by_line=True)
+        assert found.content is None and words in found.error
+    assert next(requests.from_texts([" "], "")).error == "empty"
+
+
+def test_a_folder_s_left_overs_are_not_requests(folder: Path) -> None:
+    for name in ("._a.png", "Thumbs.db", "desktop.ini", ".DS_Store"):
+        (folder / name).write_bytes(b"x")
+    assert names(requests.expand([str(folder)])) == ["a.png", "b.png", "c.txt"]
+
+
+def test_a_word_that_can_be_no_file_name_is_named_like_a_missing_file(folder: Path) -> None:
+    for word in ("x" * 5000, "a\0b"):
+        (name,) = requests.expand([word])
+        assert requests.read(name).error in ("File name too long", "embedded null byte")

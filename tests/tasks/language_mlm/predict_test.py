@@ -40,3 +40,8 @@ def test_a_picture_shows_the_best_candidate_in_its_place():
     assert {text.get_weight() for text in figure.axes[0].texts if text.get_text() == "Q"} == {
         "bold"
     }
+
+
+def test_a_text_without_a_mask_says_so():
+    assert predict.line([]) == "no [MASK] in it, so nothing is filled in"
+    assert predict.line([{"token_str": "e", "score": 0.5}]) == "e 50.0%"

@@ -81,6 +81,19 @@ def test_what_is_not_a_sequence_is_named(tmp_path):
             list(predict.requests([str(videos / name)]))
 
 
+def test_python_s_pairs_are_frames_of_any_kind(tmp_path):
+    content = png()
+    (tmp_path / "a.png").write_bytes(content)
+    pixels = tf.io.decode_png(content).numpy()
+    inputs = predict.pack([(tmp_path / "a.png", content)])
+    assert list(inputs["frame1_bytes"]) == list(inputs["frame2_bytes"]) == [content]
+    (encoded,) = predict.pack([(pixels, content)])["frame1_bytes"]
+    np.testing.assert_array_equal(tf.io.decode_png(encoded), pixels)
+    for wrong, words in ((content, "a pair of frames"), ((content, 3), "frame2: expected a path")):
+        with pytest.raises(UsageError, match=words):
+            predict.pack([wrong])
+
+
 # === Answers, files and pictures ===
 
 
@@ -128,3 +141,8 @@ def test_the_report_shows_the_worst_pairs_first():
     drawn = [item for axes in first.axes for item in axes.collections]
     arrows = [item for item in drawn if isinstance(item, Quiver)]
     assert len(arrows) == 4 and all((item.U == 1).all() for item in arrows)
+
+
+def test_a_line_gives_size_and_motion():
+    (answer,) = predict.answers({"flow": np.full((1, 2, 4, 2), [3, 4], np.float32)}, None, 5)
+    assert predict.line(answer) == "2 x 4 pixels; motion 5 px on average, 5 px at most"

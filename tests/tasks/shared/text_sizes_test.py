@@ -17,9 +17,11 @@ def stages(task: str, preset: str) -> dict:
 def test_text_models_have_the_same_stages() -> None:
     tiny = stages("language_mlm", "tiny")
     assert stages("glue", "tiny") == tiny == stages("token_classification", "tiny")
+    assert stages("text_classification", "tiny") == tiny
     released = stages("language_mlm", "language_mlm_bytes")
     assert stages("glue", "glue_multitask_query") == released
     assert stages("token_classification", "token_classification_bytes") == released
+    assert stages("text_classification", "text_classification_bytes") == released
 
 
 def test_the_paper_s_variants_keep_the_width_of_values() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from perceiver_keras.errors import UsageError
 from perceiver_keras.tasks.token_classification import predict
@@ -27,3 +29,45 @@ def test_requests_are_texts_and_files(tmp_path):
     assert [request.content for request in found] == [b"import re", b"x = 1\ny = 2\n"]
     with pytest.raises(UsageError, match="Name a text"):
         next(predict.requests([]))
+
+
+def outputs(content: bytes, tags: list[bytes], scores: list[float]) -> dict:
+    return {
+        "text": np.array([content], object),
+        "entity": np.array([tags], object),
+        "score": np.array([scores], np.float32),
+    }
+
+
+def test_a_character_of_several_bytes_has_one_tag():
+    """The bytes of the e with an accent disagree: the surer one counts, and no character is cut."""
+    tags = [b"a", b"a", b"b", b"b"]
+    (found,) = predict.answers(outputs("x\u00e9y".encode(), tags, [0.5, 0.3, 0.6, 0.5]), None, 5)
+    assert [(e["entity"], e["word"], e["start"], e["end"]) for e in found] == [
+        ("a", "x", 0, 1),
+        ("b", "\u00e9y", 1, 3),
+    ]
+    assert [e["score"] for e in found] == [0.5, pytest.approx((0.3 + 0.6 + 0.5) / 3, abs=1e-6)]
+
+
+CHARACTERS = st.text("aé日🙂\ufffd").map(str.encode)
+
+
+@given(
+    st.one_of(CHARACTERS, st.binary(), st.tuples(CHARACTERS, st.binary()).map(b"".join)), st.data()
+)
+def test_offsets_are_of_the_text_s_own_characters(content, data):
+    size = len(content)
+    tags = data.draw(st.lists(st.sampled_from([b"", b"a", b"b"]), min_size=size, max_size=size))
+    (found,) = predict.answers(outputs(content, tags, [0.5] * size), None, 5)
+    text = content.decode("utf-8", "replace")
+    assert all(text[e["start"] : e["end"]] == e["word"] != "" for e in found)
+    places = [place for e in found for place in (e["start"], e["end"])]
+    assert places == sorted(places) and all(0 <= place <= len(text) for place in places)
+    assert predict.characters(content)[1][-1:] == [size][: len(text)]
+
+
+def test_a_line_names_entities_with_their_words():
+    entity = {"entity": "name", "word": "x", "score": 0.575}
+    assert predict.line([entity, entity]) == "name 'x' 57.5%  name 'x' 57.5%"
+    assert predict.line([]) == "no entity"
