@@ -32,6 +32,7 @@ class Row(NamedTuple):
 COMMANDS = (
     Row("tasks", "List the tasks."),
     Row("presets", "List the presets of a task: sizes, and where the numbers come from."),
+    Row("config", "Print all settings of a task, with your changes, as YAML."),
     Row("run", "Run the whole pipeline: data, training, gate, export, push, report."),
     Row("train", "Train straight from TFDS, without the pipeline."),
     Row("evaluate", "Measure a saved model on a split."),
@@ -129,16 +130,31 @@ def quiet_imports(debug: bool) -> None:
             warnings.simplefilter("ignore", category)
     if not logging.getLogger().handlers:
         logging.getLogger().addHandler(logging.NullHandler())
+    told = logging.getLogger("perceiver_keras.data.store.left_out")
+    if not told.handlers:
+        told.addHandler(_Say())
+        told.setLevel(logging.INFO)
+
+
+class _Say(logging.Handler):
+    """What people must know about their files goes to stderr, whatever becomes of the other logs."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        click.echo(f"  {record.getMessage()}", err=True)
 
 
 @click.group(
     cls=Commands,
+    invoke_without_command=True,
     context_settings={"token_normalize_func": dashes, "help_option_names": ["-h", "--help"]},
     epilog=EXAMPLES,
 )
 @click.version_option(__version__, message="%(version)s")
-def main() -> None:
+@click.pass_context
+def main(context: click.Context) -> None:
     """Perceiver IO in TensorFlow and Keras: train, gate, export and serve any of its tasks."""
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
 
 
 if __name__ == "__main__":

@@ -2,6 +2,9 @@
 
 A configuration is a tree of frozen dataclasses; `config_tree.py` converts it to JSON and back and applies dotted
 overrides. Names follow the paper: `num_latents` N, `latent_dim` D, input channels C, query channels Q.
+
+The comment above a field, or at the end of its line, is its meaning in `perceiver config --describe` and
+docs/settings.md; what stands in square brackets at its end is its unit.
 """
 
 from __future__ import annotations
@@ -20,9 +23,9 @@ frozen = functools.partial(dataclass, frozen=True, kw_only=True)
 class LearnedPosition:
     """A learned array [index, channels], truncated normal with the given standard deviation."""
 
-    channels: int
-    init_scale: float = 0.02
-    # Channels of a Linear that follows, where the official code has one.
+    channels: int  # numbers per position [channels]
+    init_scale: float = 0.02  # standard deviation before training [1]
+    # Channels of a Linear that follows; null: none follows [channels]
     project_dim: int | None = None
 
 
@@ -30,11 +33,14 @@ class LearnedPosition:
 class FourierPosition:
     """Sines and cosines of a linear grid in [-1, 1]: d(2K+1) channels for d dimensions and K bands."""
 
-    num_bands: int
-    max_resolution: tuple[int, ...] | None = None  # None: the size of the grid itself
-    concat_pos: bool = True
-    sine_only: bool = False
-    arithmetic: Literal["exact", "official", "port"] = "exact"  # of rounding: see layers/fourier.py
+    num_bands: int  # K, frequencies per dimension [bands]
+    # Size of the grid that sets the highest frequency; null: of the grid itself [elements]
+    max_resolution: tuple[int, ...] | None = None
+    concat_pos: bool = True  # whether the position itself is among the channels
+    sine_only: bool = False  # leave the cosines out
+    # How frequencies are rounded: exactly, as the official code does, or as the port does
+    arithmetic: Literal["exact", "official", "port"] = "exact"
+    # Channels of a Linear that follows; null: none follows [channels]
     project_dim: int | None = None
 
 
@@ -48,33 +54,34 @@ Position = LearnedPosition | FourierPosition
 class PixelStem:
     """Raw pixels, strided by `spatial_downsample`."""
 
-    spatial_downsample: int = 1
+    spatial_downsample: int = 1  # keep every n-th pixel of each side [pixels]
 
 
 @frozen()
 class Conv1x1Stem:
     """A Linear on every pixel, with a stride."""
 
-    channels: int
-    spatial_downsample: int = 1
+    channels: int  # output of the Linear [channels]
+    spatial_downsample: int = 1  # keep every n-th pixel of each side [pixels]
 
 
 @frozen()
 class ConvStem:
     """7x7 convolutions with batch norm, ReLU and max-pooling; each layer shrinks the sides by four."""
 
-    channels: int = 64
-    num_layers: int = 1
-    padding: Literal["same", "port"] = "same"  # "port": symmetric, and no padding in the pooling
+    channels: int = 64  # output of each convolution [channels]
+    num_layers: int = 1  # convolutions, each with its pooling [layers]
+    # Around the picture: as TensorFlow's "same", or the port's, symmetric and none in the pooling
+    padding: Literal["same", "port"] = "same"
 
 
 @frozen()
 class PatchStem:
     """Space-to-depth over (temporal, spatial, spatial) patches, then an optional Linear."""
 
-    spatial_downsample: int = 1
-    temporal_downsample: int = 1
-    linear_channels: int | None = None
+    spatial_downsample: int = 1  # side of a patch [pixels]
+    temporal_downsample: int = 1  # length of a patch in time [frames]
+    linear_channels: int | None = None  # output of the Linear; null: no Linear [channels]
 
 
 Stem = PixelStem | Conv1x1Stem | ConvStem | PatchStem
@@ -87,47 +94,52 @@ Stem = PixelStem | Conv1x1Stem | ConvStem | PatchStem
 class EncodeConfig:
     """Cross-attention from N latents of D channels to the input array (paper, section 3.1)."""
 
-    num_latents: int
-    latent_dim: int
-    num_cross_attention_heads: int = 1
-    qk_dim: int | None = None  # None: as `shape_for_attention` says
-    v_dim: int | None = None  # None: as qk_dim
-    widening_factor: int = 1
-    use_query_residual: bool = True
+    num_latents: int  # N, size of the latent array [latents]
+    latent_dim: int  # D, numbers per latent [channels]
+    num_cross_attention_heads: int = 1  # attention heads that read the input [heads]
+    # Size of queries and keys, all heads together; null: as `shape_for_attention` says [channels]
+    qk_dim: int | None = None
+    v_dim: int | None = None  # size of values, all heads together; null: as qk_dim [channels]
+    widening_factor: int = 1  # hidden layer of the MLP, as a multiple of its input [factor]
+    use_query_residual: bool = True  # add the latents to what attention returns
+    # Where `qk_dim` comes from if it is null: the input's channels ("kv") or the latents' ("q")
     shape_for_attention: Literal["kv", "q"] = "kv"
-    dropout: float = 0.0  # after attention's output and in the MLP
-    attention_dropout: float = 0.0  # on the attention weights
-    latent_init_scale: float = 0.02
+    dropout: float = 0.0  # dropout after attention and in the MLP [share]
+    attention_dropout: float = 0.0  # dropout of the attention weights [share]
+    latent_init_scale: float = 0.02  # standard deviation of the latents before training [1]
 
 
 @frozen()
 class ProcessConfig:
     """Self-attention among the latents; all `num_blocks` blocks share the layers of one block."""
 
-    num_self_attention_layers: int
-    num_self_attention_heads: int
-    num_blocks: int = 1
+    num_self_attention_layers: int  # self-attention layers of one block [layers]
+    num_self_attention_heads: int  # attention heads of each layer [heads]
+    num_blocks: int = 1  # how often the block is applied, with the same weights [blocks]
+    # Size of queries and keys, all heads together; null: the latents' [channels]
     qk_dim: int | None = None
-    v_dim: int | None = None
-    widening_factor: int = 1
-    dropout: float = 0.0
-    attention_dropout: float = 0.0
+    v_dim: int | None = None  # size of values, all heads together; null: as qk_dim [channels]
+    widening_factor: int = 1  # hidden layer of the MLP, as a multiple of its input [factor]
+    dropout: float = 0.0  # dropout after attention and in the MLP [share]
+    attention_dropout: float = 0.0  # dropout of the attention weights [share]
 
 
 @frozen()
 class DecodeConfig:
     """Cross-attention from the queries to the latents, then a Linear to the output channels."""
 
-    num_cross_attention_heads: int = 1
+    num_cross_attention_heads: int = 1  # attention heads that read the latents [heads]
+    # Size of queries and keys, all heads together; null: as `shape_for_attention` says [channels]
     qk_dim: int | None = None
-    v_dim: int | None = None
-    widening_factor: int = 1
-    use_query_residual: bool = False
+    v_dim: int | None = None  # size of values, all heads together; null: as qk_dim [channels]
+    widening_factor: int = 1  # hidden layer of the MLP, as a multiple of its input [factor]
+    use_query_residual: bool = False  # add the queries to what attention returns
+    # Where `qk_dim` comes from if it is null: the latents' channels ("kv") or the queries' ("q")
     shape_for_attention: Literal["kv", "q"] = "kv"
-    output_dim: int | None = None  # None: no final Linear
-    zero_init: bool = False  # the output head of flow starts at zero
-    dropout: float = 0.0
-    attention_dropout: float = 0.0
+    output_dim: int | None = None  # E, output of the final Linear; null: no Linear [channels]
+    zero_init: bool = False  # start the final Linear at zero, as flow's does
+    dropout: float = 0.0  # dropout after attention and in the MLP [share]
+    attention_dropout: float = 0.0  # dropout of the attention weights [share]
 
 
 @frozen()
@@ -137,9 +149,10 @@ class PerceiverConfig:
     encode: EncodeConfig
     process: ProcessConfig
     decode: DecodeConfig
-    # The official form; "gelu": the port's exact form.
+    # GELU in the MLPs: as the official code approximates it, or the port's exact form
     activation: Literal["gelu_tanh", "gelu"] = "gelu_tanh"
-    attention_memory_mb: int = 256  # logits that need more are computed in chunks
+    # Attention logits that need more are computed in chunks, with the same result [MiB]
+    attention_memory_mb: int = 256
 
 
 # === Around the model ===
@@ -149,55 +162,72 @@ class PerceiverConfig:
 class DataConfig:
     """Where the examples come from, and how they are batched."""
 
-    dataset: str  # a TFDS name, `name/config:version`
-    data_dir: str | None = None  # None: see `source.data_folder`
-    train_split: str = "train"
-    validation_split: str = "validation"
-    test_split: str = "test"
-    max_examples: int | None = None  # at most this many per split
-    batch_size: int = 64
-    shuffle_buffer: int = 10_000  # encoded examples, never decoded tensors
-    documents_per_example: int = 1  # how many stored examples training joins into one, for texts
-    max_corrupt_share: float = 0.0  # the run stops if the share of corrupt records is larger
+    dataset: str  # a TFDS name, `name/config:version`; several with weights, `a@0.7+b@0.3`
+    # TFDS's folder; null: PERCEIVER_DATA_DIR, TFDS_DATA_DIR or ~/tensorflow_datasets
+    data_dir: str | None = None
+    train_split: str = "train"  # TFDS expression of the split to train on
+    validation_split: str = "validation"  # TFDS expression of the split for evaluation in training
+    test_split: str = "test"  # TFDS expression of the split that the gate judges
+    max_examples: int | None = None  # at most this many per split; null: all [examples]
+    # Per training batch, over all devices; auto: what fits the free memory [examples]
+    batch_size: int | Literal["auto"] = 64
+    shuffle_buffer: int = 10_000  # how many encoded examples are drawn from at random [examples]
+    documents_per_example: int = 1  # stored texts that training joins into one example [texts]
+    # Training draws examples of all classes equally often: rare ones are repeated, common ones wait
+    balance: Literal["none", "oversample"] = "none"
+    # The run stops if a larger part of a split is corrupt; less is left out [share]
+    max_corrupt_share: float = 0.0
 
 
 @frozen()
 class TrainConfig:
     """Optimisation. Steps are optimizer steps; `learning_rate` is the peak after warm-up."""
 
-    steps: int
-    learning_rate: float
-    init: str | None = None  # weights to start from, or "local": see training/warm_start.py
-    warmup_steps: int = 0
+    steps: int  # optimizer steps of the whole run [steps]
+    learning_rate: float  # its peak, after warm-up [1]
+    # Weights to start from: a file, a folder, deepmind/NAME, huggingface/NAME, or "local" for local attention
+    init: str | None = None
+    # Weights that stay as they are: none, preprocess, encode and process ("encoder"), or all but the head
+    freeze: Literal["none", "encoder", "all_but_head"] = "none"
+    unfreeze_at: int | None = None  # the step from which on all are trained; null: none [steps]
+    warmup_steps: int = 0  # while the rate grows from 0 to its peak [steps]
+    # The rate after warm-up: a cosine to 0, constant, or constant and then a cosine
     schedule: Literal["cosine", "constant", "constant_then_cosine"] = "cosine"
-    optimizer: Literal["lamb", "adamw"] = "lamb"
-    weight_decay: float = 0.0  # not applied to biases and norms
-    beta_1: float = 0.9
-    beta_2: float = 0.999
-    epsilon: float = 1e-6
-    clip_norm: float | None = None  # of the gradients' global norm
-    ema_decay: float = 0.0  # 0: no moving average of the weights
-    gradient_accumulation: int = 1
-    label_smoothing: float = 0.0
+    optimizer: Literal["lamb", "adamw"] = "lamb"  # the update rule
+    weight_decay: float = 0.0  # decay of weights, not of biases and norms [1]
+    beta_1: float = 0.9  # decay of the mean of gradients, per step [1]
+    beta_2: float = 0.999  # decay of the mean of squared gradients, per step [1]
+    epsilon: float = 1e-6  # added to the denominator of an update [1]
+    clip_norm: float | None = None  # largest global norm of the gradients; null: any [1]
+    ema_decay: float = 0.0  # decay of the moving average of weights; 0: no average [1]
+    gradient_accumulation: int = 1  # batches per optimizer step [batches]
+    label_smoothing: float = 0.0  # probability spread over all classes [share]
+    # Number format of the computation; weights and the optimizer stay in float32
     precision: Literal["float32", "mixed_bfloat16"] = "float32"
-    jit_compile: Literal["auto", "on", "off"] = "auto"  # auto: XLA on GPU and TPU
+    jit_compile: Literal["auto", "on", "off"] = "auto"  # XLA; auto: on GPU and TPU
+    # How devices share the work; auto: mirrored if there are several GPUs
     strategy: Literal["auto", "none", "mirrored", "multi_worker", "tpu"] = "auto"
     deterministic: bool = False  # TensorFlow's op determinism: the same bits every time, but slower
-    seed: int = 0
-    log_every: int = 50
-    evaluate_every: int = 500
-    checkpoint_every: int = 500
-    keep_checkpoints: int = 3
-    search: dict[str, tuple[float, ...]] = field(default_factory=dict)  # see pipeline/search.py
+    seed: int = 0  # seed of weights, shuffling, augmentation and dropout [1]
+    log_every: int = 50  # steps between lines of the log [steps]
+    evaluate_every: int = 500  # steps between evaluations [steps]
+    # Evaluations in a row without a better one, after which training stops; null: it does not [evaluations]
+    early_stop: int | None = None
+    restore_best: bool = False  # end with the weights of the best evaluation, not of the last step
+    checkpoint_every: int = 500  # steps between checkpoints [steps]
+    keep_checkpoints: int = 3  # how many of the newest are kept, 3 or more [checkpoints]
+    # Setting -> values to try, each combination once; the pipeline's Tuner does it
+    search: dict[str, tuple[float, ...]] = field(default_factory=dict)
 
 
 @frozen()
 class EvaluateConfig:
     """The gate: a model is blessed if it reaches every threshold and is not worse than the last blessed model."""
 
-    thresholds: dict[str, float] = field(default_factory=dict)  # metric -> limit
-    allowed_drop: float = 0.0  # compared with the last blessed model
-    batch_size: int = 64
+    thresholds: dict[str, float] = field(default_factory=dict)  # metric -> the limit it must reach
+    allowed_drop: float = 0.0  # how much worse than the last blessed model, in the metric [metric]
+    # Per batch in evaluation; auto: what fits the free memory [examples]
+    batch_size: int | Literal["auto"] = 64
 
 
 @frozen()

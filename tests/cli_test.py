@@ -44,7 +44,18 @@ def failing(monkeypatch):
 # === Light ===
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["predict", "-h"], ["tasks"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["--help"],
+        ["run", "--help"],
+        ["train", "--help"],
+        ["config", "-h"],
+        ["predict", "-h"],
+        ["tasks"],
+    ],
+)
 def test_help_imports_nothing_heavy(arguments: list[str], repository: Path) -> None:
     program = (
         "import sys, json\nfrom perceiver_keras.cli import main\n"
@@ -73,6 +84,12 @@ def test_the_table_and_the_commands_agree() -> None:
     for name in NAMES:
         command = cli.main.get_command(click.Context(cli.main), name)
         assert command is not None and command.name == name
+
+
+def test_without_a_command_there_is_help_and_0() -> None:
+    bare, asked = invoke(), invoke("--help")
+    assert (bare.exit_code, bare.stdout) == (0, asked.stdout)
+    assert "Commands:" in bare.stdout and bare.stderr == ""
 
 
 # === Spellings ===

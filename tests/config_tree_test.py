@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 
 import pytest
 from hypothesis import given
@@ -25,8 +26,10 @@ from perceiver_keras.config import (
     frozen,
 )
 from perceiver_keras.config_tree import (
+    Whole,
     from_dict,
     from_json,
+    keys,
     merge,
     override,
     tagged,
@@ -65,7 +68,7 @@ def choices(stem, position) -> WithChoices:
 @given(
     steps=st.integers(1, 10**9),
     rate=st.floats(1e-9, 1e3),
-    decay=st.one_of(st.none(), st.floats(0, 10)),
+    decay=st.one_of(st.none(), st.floats(0, 10, exclude_min=True)),
     seed=st.integers(0, 2**31 - 1),
 )
 def test_json_round_trip_is_exact(steps, rate, decay, seed):
@@ -115,8 +118,13 @@ def test_an_override_may_change_the_class_of_a_choice():
 @pytest.mark.parametrize(
     "assignment, message",
     [
-        ("train.stesp=1", "Did you mean 'steps'"),
-        ("trian.steps=1", "Did you mean 'train'"),
+        ("train.stesp=1", "Unknown configuration key 'train.stesp'. Did you mean 'train.steps'"),
+        ("trian.steps=1", "Did you mean 'train.steps'"),
+        ("num_latent=3", "Did you mean 'model.encode.num_latents'"),
+        ("lr=1", "Did you mean 'train.learning_rate'"),
+        ("batch=3", "Did you mean 'data.batch_size' or 'evaluate.batch_size'"),
+        ("model.encode.heads=3", "Did you mean 'model.encode.num_cross_attention_heads'"),
+        ("colour=red", "Choose one of: data, evaluate, model, train"),
         ("train.steps=many", "train.steps: expected int, got 'many'"),
         ("train.steps=1.5", "train.steps: expected int, got 1.5"),
         ("train.steps=true", "train.steps: expected int, got True"),
@@ -125,12 +133,42 @@ def test_an_override_may_change_the_class_of_a_choice():
         ("=3", "write it as key=value"),
         ("train.steps.more=1", "no keys below it"),
         ("evaluate.thresholds=[1]", "evaluate.thresholds"),
-        ("model.encode=3", "expected an object"),
+        ("model.encode=3", "Set one key of it, as in model.encode.num_latents=8"),
+        ("train.learning_rate=NaN", "train.learning_rate: expected float, got nan"),
+        ("train.clip_norm=Infinity", "expected float or null, got inf"),
+        (
+            "train.clip_norm=much",
+            "expected float or null, got 'much'; an example: train.clip_norm=0.5",
+        ),
+        ("evaluate.thresholds=0.9", "expected object of float"),
     ],
 )
 def test_a_bad_override_says_what_was_wrong(assignment, message):
     with pytest.raises(UsageError, match=message):
         override(a_config(), assignment)
+
+
+def test_an_example_in_an_error_is_a_value_that_is_taken():
+    config = choices(PixelStem(), FourierPosition(num_bands=3))
+    for key in ("attention_memory_mb", "activation", "position.max_resolution", "stem"):
+        with pytest.raises(UsageError) as raised:
+            override(config, f"{key}=[[]]")
+        told = re.search(r"an example: (.*)\.$", str(raised.value))
+        if told:
+            override(config, told[1])
+
+
+def test_keys_are_all_settings_and_sections_in_their_order():
+    found = keys(a_config())
+    assert found[:2] == ["data", "data.dataset"]
+    assert {"model", "model.encode", "model.encode.num_latents", "evaluate.thresholds"} <= set(
+        found
+    )
+
+
+def test_a_key_in_a_file_is_looked_for_in_the_whole_tree():
+    with pytest.raises(UsageError, match=r"'num_latents'. Did you mean 'model.encode.num_latents'"):
+        merge(a_config(), {"num_latents": 3})
 
 
 def test_merge_lays_a_partial_tree_over_and_replaces_a_choice_of_another_kind_whole():
@@ -140,6 +178,15 @@ def test_merge_lays_a_partial_tree_over_and_replaces_a_choice_of_another_kind_wh
     assert merged.position == FourierPosition(num_bands=5, sine_only=True)
     swapped = merge(config, {"position": {"kind": "LearnedPosition", "channels": 4}})
     assert swapped.position == LearnedPosition(channels=4)
+
+
+def test_merge_puts_a_whole_mapping_in_the_place_of_the_old_one():
+    config = a_config()
+    added = merge(config, {"evaluate": {"thresholds": {"loss": 1.0}}})
+    assert added.evaluate.thresholds == {**config.evaluate.thresholds, "loss": 1.0}
+    replaced = merge(config, {"evaluate": {"thresholds": Whole(loss=1.0)}})
+    assert replaced.evaluate.thresholds == {"loss": 1.0}
+    assert type(replaced.evaluate.thresholds) is dict
 
 
 def test_missing_and_unknown_keys_are_named():

@@ -8,12 +8,13 @@ from pathlib import Path
 import click
 
 from perceiver_keras.commands.shared import options
+from perceiver_keras.commands.shared.device import device_option
 from perceiver_keras.commands.shared.output import answer, say
 from perceiver_keras.errors import PerceiverError
 
 EXAMPLES = """\b
 Examples:
-  perceiver export runs/train_image_classification/preset served/digits
+  perceiver export runs/train_image_classification served/digits
   saved_model_cli show --dir served/digits/VERSION --all
   tensorflow_model_server --rest_api_port=8501 --model_name=digits --model_base_path=$PWD/served/digits
 """
@@ -35,18 +36,22 @@ Examples:
     show_default=True,
     help="How many examples of the data set become warm-up requests; 0: none.",
 )
+@device_option
 @options.common_options
 def command(folder: Path, out: Path, version: int | None, warmup: int) -> None:
     """Export the model in FOLDER to OUT/VERSION, completely or not at all.
 
-    FOLDER was written by `perceiver train` or `model.save_to_preset`; OUT is the folder that
-    TensorFlow Serving watches. Signatures: serving_default (raw bytes), serving_examples,
-    serving_tensors, evaluate.
+    FOLDER is a run folder of `perceiver run` or `train`, or was written by `model.save_to_preset`;
+    OUT is the folder that TensorFlow Serving watches. Signatures: serving_default (raw bytes),
+    serving_examples, serving_tensors, evaluate.
     """
-    task, model, config = options.load_preset_folder(folder)
+    task, config, folder = options.read_preset_folder(folder)
 
     from perceiver_keras.export import export_saved_model
     from perceiver_keras.serve import Servable
+    from perceiver_keras.tasks.model import load
+
+    model, about = load(folder), options.read_about(folder)
 
     target = out / str(version or int(time.time()))
     if target.exists():
@@ -60,7 +65,7 @@ def command(folder: Path, out: Path, version: int | None, warmup: int) -> None:
         str(target),
         labels=model.labels,
         warmup=examples,
-        preset=options.read_about(folder).get("preset"),
+        preset=about.get("preset"),
     )
     signatures = {
         name: {"inputs": sorted(signature.inputs), "outputs": sorted(signature.outputs)}

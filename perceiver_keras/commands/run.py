@@ -10,13 +10,16 @@ from typing import Any
 
 import click
 
-from perceiver_keras.commands.shared import options
+from perceiver_keras.commands.shared import choose, dry_run, options
+from perceiver_keras.commands.shared.device import device_option
 from perceiver_keras.commands.shared.output import answer, say, table
 from perceiver_keras.errors import UsageError
 
 EXAMPLES = """\b
 Examples:
   perceiver run image_classification
+  perceiver run image_classification --data my_pictures/
+  perceiver run image_classification --dry-run
   perceiver run image_classification --seed 7 --run-dir /big/disk/digits
   perceiver run image_classification --set train.steps=6000 --set evaluate.thresholds.accuracy=0.98
   perceiver run image_classification --config mine.yaml --set data.dataset=mnist
@@ -61,12 +64,16 @@ usage, 3 trained but not blessed, 130 interrupted.
     metavar="URI",
     help="The metadata store, mysql://USER:PASSWORD@HOST:PORT/DATABASE.  [default: SQLite in RUN_DIR]",
 )
+@device_option
+@dry_run.dry_run_option
 @options.common_options
 def command(
     task: str,
     preset: str,
     config_files: tuple[Path, ...],
     overrides: tuple[str, ...],
+    data: str | None,
+    init: str | None,
     seed: int | None,
     run_dir: Path | None,
     rebaseline: bool,
@@ -74,25 +81,35 @@ def command(
     beam_runner: str | None,
     beam_args: tuple[str, ...],
     metadata: str | None,
+    only_say: bool,
 ) -> int:
     """Run TASK as one TFX pipeline: data, training, gate, export, push and report.
 
     A model is pushed if it reaches every threshold, is not worse than the last blessed one, and
     serves in a fresh process.
     """
+    from perceiver_keras.tasks import registry
+    from perceiver_keras.training import warm_start
+
     run_dir = run_dir or Path("runs") / task
     beam = beam_arguments(beam_runner, beam_args)
     # Find mistakes in the request before importing TFX, which takes half a minute.
-    _check_configuration(task, preset, config_files, overrides, seed)
-    say(f"Starting TFX; this run is kept in {run_dir} …")
+    chosen = choose.choose(registry.get(task), preset, config_files, overrides, seed, data, init)
+    warm_start.check(registry.get(task), chosen.config, chosen.start)
+    known = None
+    if only_say:
+        known = dry_run.facts(registry.get(task), chosen, preset, overrides, seed)
+        dry_run.show(known, chosen.config)
+    else:
+        choose.prepare(chosen)
+        say(f"Starting TFX; this run is kept in {run_dir} …")
 
-    from pipeline.local_runner import run
-    from pipeline.settings import PipelineSettings
+    from perceiver_keras.pipeline.settings import PipelineSettings
 
     settings = PipelineSettings.create(
         task,
         preset=preset,
-        layers=options.read_config_files(config_files),
+        layers=chosen.layers,
         overrides=overrides,
         run_dir=run_dir,
         seed=seed,
@@ -101,6 +118,12 @@ def command(
         cache=not no_cache,
         **({"beam_args": beam} if beam else {}),
     )
+    if known is not None:
+        answer(known | {"run_dir": run_dir, "components": show_components(settings, known)})
+        return 0
+
+    from perceiver_keras.pipeline.local_runner import run
+
     result = run(settings, echo=say)
     record = result.record
     read_back = _read_back(record.get("pushed_model"))
@@ -109,10 +132,38 @@ def command(
     return result.exit_code
 
 
-def _check_configuration(task_name: str, *rest: Any) -> None:
-    from perceiver_keras.tasks import registry
+def show_components(settings: Any, known: dict[str, Any]) -> list[dict[str, Any]]:
+    """Prints and returns what each component would do, with its seconds in the last run of the folder."""
+    from perceiver_keras.pipeline import forecast
+    from perceiver_keras.show.report import read_run
 
-    options.resolve(registry.get(task_name), *rest)
+    say("\nComponents")
+    if not known["data"]["prepared"]:
+        say("  all of them run, because the data set is not prepared yet")
+        return []
+    states = forecast.forecast(settings)
+    before = read_run(settings.run_dir) if settings.folder("run.json").is_file() else {}
+    found = [
+        {"component": name, "state": state, "last_seconds": before.get("seconds", {}).get(name)}
+        for name, state in states.items()
+    ]
+    words = {
+        "runs": "runs",
+        "cached": "unchanged, from the cache",
+        "unknown": "unknown: not in a file",
+    }
+    rows = [
+        (f"  {row['component']}", words[row["state"]], _seconds(row["last_seconds"]))
+        for row in found
+    ]
+    say(table(("  COMPONENT", "THIS TIME", "LAST TIME"), rows))
+    if forecast.resumes(settings):
+        say("  A run was stopped here; if it was this one, it is resumed.")
+    return found
+
+
+def _seconds(value: float | None) -> str:
+    return "" if value is None else f"{value:.1f} s"
 
 
 def beam_arguments(runner: str | None, arguments: tuple[str, ...]) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""The values of metrics, as Python numbers."""
+"""The values of metrics, as Python numbers, and the limits that are set for them."""
 
 from __future__ import annotations
 
@@ -7,13 +7,19 @@ from typing import Any
 
 from tensorflow import keras
 
+from perceiver_keras.errors import UsageError, nearest
 from perceiver_keras.metrics.columns import ColumnMetric
 
 
 def results(metrics: Iterable[keras.metrics.Metric]) -> dict[str, float]:
-    """Values by name; if a metric returns a dict, each of its values has its own name."""
+    """Values by name; if a metric returns a dict, each of its values has its own name.
+
+    A metric of columns that has counted nothing, such as the error of long motions among short ones, is left out.
+    """
     values: dict[str, float] = {}
     for metric in metrics:
+        if isinstance(metric, ColumnMetric) and not metric.counted:
+            continue
         result = metric.result()
         if isinstance(result, dict):
             values |= {name: float(value) for name, value in result.items()}
@@ -29,3 +35,11 @@ def results_of(metrics: Iterable[ColumnMetric], columns: Iterable[Any]) -> dict[
         for metric in metrics:
             metric.update_state(None, rows)
     return results(metrics)
+
+
+def check_thresholds(thresholds: Iterable[str], metrics: Iterable[keras.metrics.Metric]) -> None:
+    """Raises `UsageError`, with the nearest name, if a threshold is for none of the metrics."""
+    names = [metric.name for metric in metrics]
+    for name in thresholds:
+        if name not in names:
+            raise UsageError(f"evaluate.thresholds.{name}: no such metric.{nearest(name, names)}")

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
 from perceiver_keras import cli
 from perceiver_keras.commands.shared import checks
+from perceiver_keras.commands.shared.import_check import Imported
 
 
 def test_here_nothing_is_missing(tmp_path: Path) -> None:
@@ -17,7 +18,8 @@ def test_here_nothing_is_missing(tmp_path: Path) -> None:
     assert told["ok"] and result.exit_code == 0
     states = {finding["what"]: finding["state"] for finding in told["findings"]}
     assert states["Python"] == states["tensorflow"] == states["run folder"] == "ok"
-    assert states["devices"] == "ok"
+    assert states["devices"] == states["pipeline"] == states["versions"] == "ok"
+    assert "broken" not in states.values()
     assert not (tmp_path / "new").exists()
 
 
@@ -25,11 +27,46 @@ def test_a_missing_package_is_named_with_what_brings_it(monkeypatch) -> None:
     real = checks.installed
     gone = {"tensorflow-addons", "tfx"}
     monkeypatch.setattr(checks, "installed", lambda name: None if name in gone else real(name))
-    monkeypatch.setattr(checks, "devices", lambda: iter(()))
-    result = CliRunner().invoke(cli.main, ["doctor"])
+    result = invoke_without_importing(monkeypatch)
     assert result.exit_code == 1
     lines = result.stdout.splitlines()
     [line] = [i for i, text in enumerate(lines) if text.startswith("MISSING tensorflow-addons")]
-    assert "pip install perceiver-keras" in lines[line + 1]
+    assert "pip install 'tensorflow-addons" in lines[line + 1]
     assert "perceiver-keras[pipeline]" in result.stdout
     assert lines[-1] == "Missing: tensorflow-addons."
+
+
+def test_a_broken_library_is_named_with_the_command_and_the_exit_code_is_1(monkeypatch) -> None:
+    error = "ImportError: cannot import name 'runtime_version'"
+    bad = Imported("tensorflow_datasets.core", error, "tensorflow-metadata")
+    result = invoke_without_importing(monkeypatch, bad)
+    assert result.exit_code == 1
+    lines = result.stdout.splitlines()
+    [line] = [i for i, text in enumerate(lines) if text.startswith("BROKEN  tensorflow-datasets")]
+    assert (
+        f"{error} (in tensorflow-metadata {checks.installed('tensorflow-metadata')})" in lines[line]
+    )
+    assert "pip install" in lines[line + 1] and "tensorflow-metadata==" in lines[line + 1]
+    assert lines[-1] == "Broken: tensorflow-datasets."
+
+
+def test_a_broken_extra_counts_and_one_that_is_not_there_does_not(monkeypatch) -> None:
+    result = invoke_without_importing(monkeypatch, Imported("tfx.v1", "ImportError: broken"))
+    assert result.exit_code == 1 and result.stdout.splitlines()[-1] == "Broken: tfx."
+    real = checks.installed
+    monkeypatch.setattr(
+        checks, "installed", lambda n: None if n in checks.EXTRAS["pipeline"] else real(n)
+    )
+    result = invoke_without_importing(monkeypatch)
+    assert result.exit_code == 0 and "without apache-beam" in result.stdout
+
+
+def invoke_without_importing(monkeypatch, *bad: Imported) -> Result:
+    """The command, as if every library but these had been imported."""
+    found = {result.module: result for result in bad}
+
+    def import_all(*chains):
+        return {module: found.get(module, Imported(module)) for chain in chains for module in chain}
+
+    monkeypatch.setattr(checks, "import_all", import_all)
+    return CliRunner().invoke(cli.main, ["doctor"])

@@ -12,7 +12,7 @@ from perceiver_keras.commands import export as export_command
 from perceiver_keras.config_tree import override
 from perceiver_keras.serve import Servable
 from perceiver_keras.tasks import registry
-from tests.commands.command_line import refused
+from tests.commands.command_line import refused, told
 
 
 def test_the_answer_names_the_version_and_its_signatures(export: dict, exported: Path) -> None:
@@ -25,6 +25,12 @@ def test_the_answer_names_the_version_and_its_signatures(export: dict, exported:
     assert (exported / "3" / "assets.extra" / "tf_serving_warmup_requests").stat().st_size > 0
     about = Servable(str(exported)).task
     assert (about["task"], about["preset"]) == ("image_classification", "tiny")
+
+
+def test_a_run_folder_is_exported_as_its_model(trained: dict, tmp_path: Path) -> None:
+    run_dir = Path(trained["model"]).parent
+    exported = told("export", run_dir, tmp_path / "served", "--warmup", "0", "--device", "cpu")
+    assert Servable(exported["saved_model"]).task["preset"] == "tiny"
 
 
 def test_without_a_number_the_version_is_the_time_in_seconds(

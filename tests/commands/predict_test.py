@@ -67,16 +67,12 @@ def test_bad_files_are_named_and_the_others_answered(
     assert "\n" not in errors["broken.png"]
 
 
-def test_a_run_folder_is_a_model_by_either_option(
-    trained: dict, exported: Path, pictures: Path, tmp_path: Path
-) -> None:
+def test_a_run_folder_is_a_model_by_either_option(trained, exported, pictures, tmp_path) -> None:
     run_dir = Path(trained["model"]).parent
     asked = ("predict", TASK, pictures, "--top", "2")
     wanted = told(*asked, "--weights", trained["model"])["predictions"]
     for option in ("--model", "--weights"):
         assert told(*asked, option, run_dir)["predictions"] == wanted
-    assert told(*asked, "--model", trained["model"])["predictions"] == wanted
-
     # A run of the pipeline: its pushed model answers, its blessed copy has the weights.
     run = tmp_path / "run"
     run_folder.keep_blessed(run, Path(trained["model"]), "3")

@@ -16,7 +16,7 @@ from tests.commands.run_record import TASK, record
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--set", "train.stebs=3"], "Did you mean 'steps'?"),
+        (["--set", "train.stebs=3"], "Did you mean 'train.steps'?"),
         (["--set", "train.steps=three"], "train.steps: expected int, got 'three'"),
         (["--preset", "tinny"], "Did you mean 'tiny'?"),
         (["--config", "none.yaml"], "none.yaml: no such file"),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from perceiver_keras.commands.shared import yaml_files
 from perceiver_keras.errors import UsageError
 from perceiver_keras.tasks import registry
 
@@ -70,39 +71,48 @@ config_options = together(
         "--set", "overrides", multiple=True, metavar="KEY=VALUE",
         help="A setting that overrides preset and files, e.g. train.steps=500; repeatable.",
     ),
+    click.option(
+        "--data", metavar="PATH",
+        help="Your own data: a folder, table or archive, recognized by looking; or a TFDS name.",
+    ),
+    click.option(
+        "--init", metavar="WEIGHTS",
+        help="Fine-tune from these weights: deepmind, huggingface, a file, a preset folder or a run folder.",
+    ),
     click.option("--seed", type=int, help="The run seed; short for --set train.seed=N."),
 )  # fmt: skip
-
-
-def resolve(
-    task: Task,
-    preset: str,
-    config_files: tuple[Path, ...],
-    overrides: tuple[str, ...],
-    seed: int | None,
-) -> TaskConfig:
-    """The preset, then the files in order, then `--set` in order, then `--seed`."""
-    return task.configure(preset, read_config_files(config_files), overrides, seed)
 
 
 def load_preset_folder(
     folder: Path, task: str | None = None, overrides: tuple[str, ...] = ()
 ) -> tuple[Task, Any, TaskConfig]:
-    """(task, model with its weights, configuration) from a folder that `save_to_preset` wrote.
+    """(task, model with its weights, configuration) from a folder that `save_to_preset` wrote, or of a run.
+
+    Which model of a run was taken is said on stderr.
 
     Raises:
       UsageError: the folder belongs to another task, or an override would change the model.
-      PerceiverError: it is not a preset folder, or it is damaged.
+      PerceiverError: it is neither, has no usable model, or is damaged.
     """
+    from perceiver_keras.tasks.model import load
+
+    the_task, config, found = read_preset_folder(folder, task, overrides)
+    return the_task, load(found), config
+
+
+def read_preset_folder(
+    folder: Path, task: str | None = None, overrides: tuple[str, ...] = ()
+) -> tuple[Task, TaskConfig, Path]:
+    """(task, configuration, the preset folder itself), without the weights; raises as `load_preset_folder`."""
     from perceiver_keras.config_tree import override
     from perceiver_keras.errors import PerceiverError
-    from perceiver_keras.tasks import preset_folder
-    from perceiver_keras.tasks.model import load
+    from perceiver_keras.tasks import preset_folder, run_folder
 
     if not folder.is_dir():
         raise PerceiverError(
-            f"{folder} is not a folder; name a preset folder, as `perceiver train` writes it."
+            f"{folder} is not a folder; name a run folder, or a preset folder as `perceiver train` writes it."
         )
+    folder = run_folder.preset_in(folder, say=lambda told: click.echo(told, err=True))
     config, about = preset_folder.read(folder)
     if task is not None and about["task"] != task:
         raise UsageError(f"{folder} holds a model for {about['task']}, not for {task}.")
@@ -111,8 +121,7 @@ def load_preset_folder(
             raise UsageError(
                 f"--set {assignment}: the model and train settings of a trained model can't be changed."
             )
-    config = override(config, *overrides)
-    return registry.get(about["task"]), load(folder), config
+    return registry.get(about["task"]), override(config, *overrides), folder
 
 
 def load_weights(
@@ -172,7 +181,7 @@ def read_config_file(path: Path) -> dict[str, Any]:
         raise UsageError(f"{path}: can't be read ({error}); {takes}") from None
     kind = "JSON" if path.suffix == ".json" else "YAML"
     try:
-        values = json.loads(text) if kind == "JSON" else _yaml(text)
+        values = json.loads(text) if kind == "JSON" else yaml_files.load(text)
     except ValueError as error:
         raise UsageError(f"{path}: not valid {kind}: {error}") from None
     if not isinstance(values, dict):
@@ -180,12 +189,3 @@ def read_config_file(path: Path) -> dict[str, Any]:
             f"{path}: expected sections (data, model, train, evaluate), got {values!r}."
         )
     return values
-
-
-def _yaml(text: str) -> Any:
-    import yaml
-
-    try:
-        return yaml.safe_load(text) or {}
-    except yaml.YAMLError as error:
-        raise ValueError(" ".join(str(error).split())) from None

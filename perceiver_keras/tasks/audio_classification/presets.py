@@ -12,51 +12,52 @@ from perceiver_keras.tasks.task import Preset
 class RawSound:
     """The elements are patches of samples."""
 
-    samples_per_patch: int = 128
-    bands: int  # frequencies of the positions of patches
+    samples_per_patch: int = 128  # length of a patch of sound [samples]
+    bands: int  # frequencies of the positions of patches [bands]
 
 
 @c.frozen()
 class MelSound:
     """The elements are square patches of a log-mel spectrogram."""
 
-    bins: int
-    window: int  # samples
-    hop: int  # samples
-    patch: int = 1  # side, in windows and bins
-    bands: int
+    bins: int  # mel frequencies [bins]
+    window: int  # length of a window [samples]
+    hop: int  # from one window to the next [samples]
+    patch: int = 1  # side, in windows and in bins [bins]
+    bands: int  # frequencies of the positions of patches [bands]
 
 
 @c.frozen()
 class Film:
     """The frames that go with the sound, 25 per second."""
 
-    num_frames: int
-    image_size: tuple[int, ...]  # height, width
-    temporal_patch: int = 2  # frames
-    spatial_patch: int = 8  # pixels
-    bands: int
+    num_frames: int  # frames that the model sees at once [frames]
+    image_size: tuple[int, ...]  # height, width [pixels]
+    temporal_patch: int = 2  # length of a patch in time [frames]
+    spatial_patch: int = 8  # side of a patch [pixels]
+    bands: int  # frequencies per dimension of the positions of patches [bands]
 
 
 @c.frozen()
 class AudioClassifierConfig(c.PerceiverConfig):
-    num_samples: int
-    sample_rate: int
-    sound: RawSound | MelSound
-    film: Film | None = None  # None: the model only hears
-    num_classes: int
-    query_dim: int
-    input_padding: int = 4  # each input modality is padded by at least this many channels
+    num_samples: int  # samples that the model hears at once [samples]
+    sample_rate: int  # rate of the sound; others are resampled [Hz]
+    sound: RawSound | MelSound  # how the sound becomes elements
+    film: Film | None = None  # the frames that go with the sound; null: the model only hears
+    num_classes: int  # classes, of which several may be right at once [classes]
+    query_dim: int  # Q, numbers of the learned query [channels]
+    input_padding: int = 4  # least padding of each input modality [channels]
 
 
 @c.frozen()
 class AudioData(c.DataConfig):
     """What is stored, and in how many windows a long sound is served."""
 
-    max_labels: int  # of a stored example; unused places hold -1
-    stored_frames: int | None = None  # frames of a stored example; None: as many as the model takes
+    max_labels: int  # most per stored example; unused places hold -1 [labels]
+    # Frames of a stored example; null: as many as the model takes [frames]
+    stored_frames: int | None = None
     # A sound longer than the model's is served in at least this many windows, which may overlap; their probabilities
-    # are averaged.
+    # are averaged [windows]
     windows: int = 1
 
 

@@ -22,8 +22,9 @@ class GlueData(c.DataConfig):
     larger ones overfit the smallest set.
     """
 
+    # Task -> factor of its loss; 1 for tasks that are not named
     task_weights: dict[str, float] = field(default_factory=dict)
-    sentencepiece: str | None = None  # the file of a SentencePiece model; None: bytes
+    sentencepiece: str | None = None  # the file of a SentencePiece model; null: bytes
     mismatched: bool = False  # whether the data has MNLI's second set, to evaluate on
 
 
@@ -36,13 +37,13 @@ class GlueModelConfig(c.PerceiverConfig):
     single task, "query" is the paper's single-task query and "shared_token" is BERT's [CLS].
     """
 
-    tasks: tuple[str, ...] = EIGHT
-    readout: Readout = "query"
-    vocabulary: int = 262  # 256 bytes after 6 special ids
-    length: int  # of both sentences with the separator, in tokens
-    channels: int  # of the embeddings
-    query_dim: int
-    embedding_init_scale: float = 0.02
+    tasks: tuple[str, ...] = EIGHT  # names of the tasks that the model answers
+    readout: Readout = "query"  # how the model is told the task
+    vocabulary: int = 262  # size of it; of bytes, 256 after 6 special ids [ids]
+    length: int  # longest input: both sentences with the separator [tokens]
+    channels: int  # numbers per embedded byte or token [channels]
+    query_dim: int  # Q, numbers per query [channels]
+    embedding_init_scale: float = 0.02  # standard deviation of embeddings before training [1]
 
 
 @c.frozen()

@@ -17,10 +17,13 @@ from perceiver_keras.tasks.task import Preset
 class LanguageData(c.DataConfig):
     """Which parts of a text are masked, and how it is split into tokens."""
 
-    masking: Masking = "words"
-    mask_rate: float = 0.15
-    train_mask_rate: float | None = None  # None: mask_rate; small models learn faster with more
-    # The file of a SentencePiece model; "train": one trained on the training split; None: bytes.
+    masking: Masking = "words"  # what is masked: single tokens, or whole words
+    mask_rate: float = (
+        0.15  # of tokens or words, in evaluation and, by default, in training [share]
+    )
+    # The same in training; null: mask_rate; small models learn faster with more [share]
+    train_mask_rate: float | None = None
+    # The file of a SentencePiece model; "train": one trained on the training split; null: bytes
     sentencepiece: str | None = None
 
 
@@ -28,12 +31,12 @@ class LanguageData(c.DataConfig):
 class MaskedLanguageModelConfig(c.PerceiverConfig):
     """The model. `query_dim` must equal `channels`, because the output layer reuses the input embeddings."""
 
-    vocabulary: int = 262  # 256 bytes after 6 special ids
-    length: int  # of the text in tokens, and number of queries
-    channels: int  # of the embeddings
-    query_dim: int
-    embedding_init_scale: float = 0.02
-    # Queries of padding are masked (docs/architecture.md, Where the two codes differ).
+    vocabulary: int = 262  # size of it; of bytes, 256 after 6 special ids [ids]
+    length: int  # longest text, and number of queries [tokens]
+    channels: int  # numbers per embedded byte or token [channels]
+    query_dim: int  # Q, numbers per query [channels]
+    embedding_init_scale: float = 0.02  # standard deviation of embeddings before training [1]
+    # Whether queries of padding are masked (docs/architecture.md, Where the two codes differ)
     mask_queries: bool = True
 
 

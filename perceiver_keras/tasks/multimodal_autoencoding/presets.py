@@ -14,21 +14,23 @@ from perceiver_keras.tasks.task import Preset
 class MultimodalAutoencoderConfig(c.PerceiverConfig):
     """The model: the sizes of a clip, of its patches and of the queries."""
 
-    num_frames: int
-    image_size: tuple[int, ...]  # height, width
-    channels: int = 3
-    image_patch: int = 4  # side in pixels, of one frame
-    image_bands: int = 32
-    audio_samples: int
-    samples_per_patch: int = 16
-    audio_bands: int = 192
-    num_classes: int
-    position_arithmetic: Literal["exact", "official", "port"] = "exact"  # see FourierPosition
-    label_query_dim: int = 1024
-    input_padding: int = 4  # each input modality is padded by at least this many channels
-    query_padding: int = 2  # and each query modality by this many
-    # Probability that an element is replaced by its modality's mask token; modalities left out: 0.
-    mask_probs: dict[str, float]  # in training
+    num_frames: int  # frames of a clip [frames]
+    image_size: tuple[int, ...]  # height, width [pixels]
+    channels: int = 3  # channels of a frame, 3 for colour [channels]
+    image_patch: int = 4  # side of a patch of one frame [pixels]
+    image_bands: int = 32  # frequencies per dimension of the frames' positions [bands]
+    audio_samples: int  # samples of a clip's sound [samples]
+    samples_per_patch: int = 16  # length of a patch of sound [samples]
+    audio_bands: int = 192  # frequencies of the sound's positions [bands]
+    num_classes: int  # classes of the label [classes]
+    # How the frequencies of positions are rounded: exactly, as the official code does, or as the port does
+    position_arithmetic: Literal["exact", "official", "port"] = "exact"
+    label_query_dim: int = 1024  # numbers of the label's learned query [channels]
+    input_padding: int = 4  # least padding of each input modality [channels]
+    query_padding: int = 2  # least padding of each query modality [channels]
+    # Modality -> probability that an element of it is masked in training; 0 for those left out [share]
+    mask_probs: dict[str, float]
+    # Modality -> the same in evaluation and serving [share]
     inference_mask_probs: dict[str, float]
 
 
@@ -36,17 +38,17 @@ class MultimodalAutoencoderConfig(c.PerceiverConfig):
 class ClipData(c.DataConfig):
     """How many outputs of an example training asks for, drawn anew each time; None: all."""
 
-    image_points: int | None = None  # pixels
-    audio_points: int | None = None  # patches of sound
+    image_points: int | None = None  # pixels asked for per example in training; null: all [pixels]
+    audio_points: int | None = None  # patches of sound asked for in training; null: all [patches]
 
 
 @c.frozen()
 class ClipTrain(c.TrainConfig):
     """Weights of the three errors in the loss (paper, App. I)."""
 
-    image_weight: float = 0.03  # mean absolute error of pixels
-    audio_weight: float = 1.0  # and of samples
-    label_weight: float = 0.0001  # cross-entropy, nats
+    image_weight: float = 0.03  # weight of the mean absolute error of pixels [factor]
+    audio_weight: float = 1.0  # weight of the mean absolute error of samples [factor]
+    label_weight: float = 0.0001  # weight of the label's cross-entropy in nats [factor]
 
 
 @c.frozen()
@@ -128,5 +130,6 @@ PRESETS = {
             evaluate=c.EvaluateConfig(thresholds={"video_psnr": 20.0}, batch_size=1),
         ),
         source="released; paper Tab. 4: audio 26.97, video 24.37 dB PSNR, 10.2 % top-1",
+        fine_tuning={"data": {"batch_size": 8}},
     ),
 }

@@ -19,24 +19,31 @@ class FlowData(c.DataConfig):
     switched off; in this last phase each pair is fed forward one time and reversed the next (paper, App. H).
     """
 
-    augmentation: FlowAugmentation | None = None  # None: only the crop's place is random
-    growing: float = 0.0  # share of the run in which augmentation grows to full strength
-    plain: float = 0.0  # share of the run, at its end, without augmentation and half of it reversed
+    augmentation: FlowAugmentation | None = (
+        None  # changes to the pairs; null: only the crop's place is random
+    )
+    growing: float = 0.0  # part of the run in which augmentation grows to full strength [share]
+    # Part of the run, at its end, without augmentation and half of it reversed [share]
+    plain: float = 0.0
 
 
 @c.frozen()
 class OpticalFlowModelConfig(c.PerceiverConfig):
     """The model. `image_size` is the size it was trained at; it runs at other sizes, but was not trained for them."""
 
-    image_size: tuple[int, ...]  # height, width
-    channels: int = 3
-    patch_size: int = 3  # side of each pixel's neighbourhood
-    join_frames: bool = False  # before a stem without a time axis; a PatchStem joins them itself
-    contrast_window: int | None = None  # side of the window by which each pixel is normalised
-    stem: c.Stem
-    position: c.Position
-    upsampling: Literal["convex", "blocks"] = "convex"  # where the stem shrinks the frames
-    flow_scale: float = 20.0  # the network's own unit, in pixels
+    image_size: tuple[int, ...]  # height, width [pixels]
+    channels: int = 3  # channels of a frame, 3 for colour [channels]
+    patch_size: int = 3  # side of each pixel's neighbourhood, which is its input [pixels]
+    # Whether the frames become one picture, before a stem without time; a PatchStem joins them itself
+    join_frames: bool = False
+    # Side of the window by which each pixel is normalised; null: it is not [pixels]
+    contrast_window: int | None = None
+    stem: c.Stem  # how the frames become elements
+    position: c.Position  # what is appended to each element
+    upsampling: Literal["convex", "blocks"] = (
+        "convex"  # how flow returns to full size, if the stem shrinks frames
+    )
+    flow_scale: float = 20.0  # the network's own unit of motion [pixels]
 
 
 @c.frozen()
@@ -153,6 +160,7 @@ PRESETS = {
     "optical_flow": Preset(
         config=_paper(),
         source="released; paper Tab. 3: Sintel 1.81 / 2.42, KITTI 4.98 px",
+        fine_tuning={"data": {"batch_size": 8}},
     ),
     "optical_flow_apart": Preset(
         config=_paper(**APART),

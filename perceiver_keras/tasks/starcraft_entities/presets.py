@@ -12,14 +12,14 @@ from perceiver_keras.tasks.task import Preset
 class EntityEncoderConfig(c.PerceiverConfig):
     """The model: F numbers per entity, embedded in `channels`; embeddings have `decode.output_dim` channels."""
 
-    max_entities: int  # of a stored example; the model itself takes any number
-    features: tuple[str, ...]  # names of the F numbers
-    channels: int
+    max_entities: int  # most per stored example; the model takes any number [entities]
+    features: tuple[str, ...]  # names of the F numbers of an entity
+    channels: int  # numbers per embedded entity [channels]
 
 
 @c.frozen()
 class EntityTrain(c.TrainConfig):
-    winner_weight: float = 1.0  # of the outcome's cross-entropy; the target's has 1
+    winner_weight: float = 1.0  # weight of the outcome's cross-entropy; the target's is 1 [factor]
 
 
 @c.frozen()

@@ -13,14 +13,15 @@ from perceiver_keras.tasks.task import Preset
 
 @c.frozen()
 class TokenClassifierConfig(c.PerceiverConfig):
-    """The model. `tags`: two to ten names; the first is for bytes outside all entities."""
+    """The model: a tag for every byte of a text."""
 
+    # Names of the tags, at least two; the first is for bytes outside all entities
     tags: tuple[str, ...]
-    vocabulary: int = 262  # 256 bytes after 6 special ids
-    length: int  # of the text in bytes, and number of queries
-    channels: int  # of the embeddings
-    query_dim: int
-    embedding_init_scale: float = 0.02
+    vocabulary: int = 262  # size of it; of bytes, 256 after 6 special ids [ids]
+    length: int  # longest text, and number of queries [bytes]
+    channels: int  # numbers per embedded byte or token [channels]
+    query_dim: int  # Q, numbers per query [channels]
+    embedding_init_scale: float = 0.02  # standard deviation of embeddings before training [1]
 
 
 @c.frozen()

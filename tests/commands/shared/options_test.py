@@ -1,55 +1,47 @@
-"""How a configuration is made: preset, files in order, --set in order, --seed."""
+"""Models and settings that a command's arguments name: preset folders, run folders, files."""
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 
 from perceiver_keras.commands.shared import options
-from perceiver_keras.errors import UsageError
-from perceiver_keras.tasks import registry
+from perceiver_keras.errors import PerceiverError, UsageError
+from tests.commands.command_line import TASK
 
 
-@pytest.fixture(scope="module")
-def task():
-    return registry.get("image_classification")
+def test_a_preset_folder_is_read_with_its_settings(trained: dict) -> None:
+    folder = Path(trained["model"])
+    task, config, found = options.read_preset_folder(folder, TASK, ("data.max_examples=3",))
+    assert (task.name, config.data.max_examples, found) == (TASK, 3, folder)
+    assert config.train.seed == 5 and options.read_about(found)["preset"] == "tiny"
 
 
-def test_later_settings_win(task, tmp_path: Path) -> None:
-    first, second = tmp_path / "a.yaml", tmp_path / "b.json"
-    first.write_text(
-        "train: {steps: 10, learning_rate: 0.5}\nevaluate:\n  thresholds: {accuracy: 0.5}\n"
-    )
-    second.write_text('{"train": {"steps": 20}}')
-    config = options.resolve(
-        task, "tiny", (first, second), ("data.batch-size=7", "data.batch-size=8"), seed=3
-    )
-    assert (config.train.steps, config.train.learning_rate) == (20, 0.5)
-    assert (config.data.batch_size, config.train.seed) == (8, 3)
-    assert config.evaluate.thresholds == {"accuracy": 0.5}
-    assert config.model == task.preset("tiny").config.model
+def test_of_a_run_folder_the_model_is_taken_and_named(
+    trained: dict, tmp_path: Path, capsys
+) -> None:
+    shutil.copytree(trained["model"], tmp_path / "run" / "preset")
+    assert options.read_preset_folder(tmp_path / "run")[2] == tmp_path / "run" / "preset"
+    assert f"Taking {tmp_path / 'run' / 'preset'}" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(
-    ("name", "text", "words"),
-    [
-        ("a.yaml", "trane: {steps: 1}", "'trane'. Did you mean 'train'?"),
-        ("a.yaml", "train: {step: 1}", "'train.step'. Did you mean 'steps'?"),
-        ("a.yaml", "train: {steps: many}", "train.steps: expected int, got 'many'"),
-        ("a.yaml", "train: [", "not valid YAML"),
-        ("a.json", "{", "not valid JSON"),
-        ("a.yaml", "just words", "expected sections"),
-    ],
-)
-def test_a_wrong_file_is_named_with_what_is_wrong(task, tmp_path, name, text, words) -> None:
-    path = tmp_path / name
-    path.write_text(text)
-    with pytest.raises(UsageError) as raised:
-        options.resolve(task, "tiny", (path,), (), None)
-    assert str(path) in str(raised.value) and words in str(raised.value)
+def test_what_is_no_model_or_another_s_is_refused(trained: dict, tmp_path: Path) -> None:
+    folder = Path(trained["model"])
+    with pytest.raises(UsageError, match="holds a model for image_classification, not for glue"):
+        options.read_preset_folder(folder, "glue")
+    with pytest.raises(UsageError, match="model.num_classes=3: the model and train settings"):
+        options.read_preset_folder(folder, TASK, ("model.num_classes=3",))
+    with pytest.raises(PerceiverError, match="is not a folder; name a run folder"):
+        options.read_preset_folder(tmp_path / "none")
+    with pytest.raises(PerceiverError, match="is not a preset folder: it lacks"):
+        options.read_preset_folder(tmp_path)
 
 
-def test_a_file_that_is_not_there_is_named(task, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="no such file"):
-        options.resolve(task, "tiny", (tmp_path / "none.yaml",), (), None)
+def test_a_yaml_file_may_say_numbers_as_people_do(tmp_path: Path) -> None:
+    file = tmp_path / "a.yaml"
+    file.write_text("train: {learning_rate: 1e-3, jit_compile: on}\n")
+    ((name, tree),) = options.read_config_files((file,))
+    assert name == str(file)
+    assert tree == {"train": {"learning_rate": 0.001, "jit_compile": "on"}}
