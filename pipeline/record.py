@@ -8,9 +8,10 @@ from importlib import metadata as packages
 from pathlib import Path
 from typing import Any
 
-from components.evaluation import evaluation_metrics, failures
-from pipeline.dag_runner import ResumableDagRunner
-from pipeline.settings import PipelineSettings
+from perceiver_keras.components.evaluation import evaluation_metrics, failures
+from perceiver_keras.pipeline.dag_runner import ResumableDagRunner
+from perceiver_keras.pipeline.settings import PipelineSettings
+from perceiver_keras.tasks import run_folder
 
 RECORDED_PACKAGES = (
     "perceiver-keras",
@@ -52,6 +53,9 @@ def run_record(settings: PipelineSettings, runner: ResumableDagRunner) -> dict[s
         "pushed_model": pushed.get_string_custom_property("pushed_destination")
         if was_pushed
         else None,
+        "model": str(_keep(settings, artifact("Trainer", "model").uri, pushed))
+        if was_pushed
+        else None,
         "report": str(settings.folder("report.html")),
         "components": list(runner.seconds),
         "seconds": runner.seconds,
@@ -63,6 +67,12 @@ def run_record(settings: PipelineSettings, runner: ResumableDagRunner) -> dict[s
             for component, outputs in runner.outputs.items()
         },
     }
+
+
+def _keep(settings: PipelineSettings, trained: str, pushed: Any) -> Path:
+    """Where `pk.load` finds the pushed model, also when the artifacts are cleaned."""
+    version = pushed.get_string_custom_property("pushed_version")
+    return run_folder.keep_blessed(settings.run_dir, Path(trained) / run_folder.PRESET, version)
 
 
 def _versions() -> dict[str, str]:
