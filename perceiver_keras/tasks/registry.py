@@ -29,6 +29,11 @@ ROWS = (
         "TokenClassifier",
         "A tag for every byte of a text: the tokens of Python's source code.",
     ),
+    Row(
+        "text_classification",
+        "TextClassifier",
+        "Texts and pairs of texts to classes, or to numbers.",
+    ),
     Row("multimodal_autoencoding", "MultimodalAutoencoder", "Video, sound and label, and back."),
     Row("audio_classification", "AudioClassifier", "Sounds to all that is in them: AudioSet."),
     Row("starcraft_entities", "EntityEncoder", "Sets of game units: embeddings, target, winner."),

@@ -7,13 +7,13 @@ from typing import Any
 
 import tensorflow as tf
 
-from perceiver_keras.data.text.byte_tokenizer import SEP, fit
 from perceiver_keras.data.text.glue import TASKS, task_named
 from perceiver_keras.errors import UsageError
 from perceiver_keras.metrics.agreement import PLACES_MOST
 from perceiver_keras.tasks.contract.examples import Examples, Labels
 from perceiver_keras.tasks.glue.model import NAMES
 from perceiver_keras.tasks.glue.presets import GlueTaskConfig
+from perceiver_keras.tasks.shared.text_pairs import join
 from perceiver_keras.tasks.shared.tokens import VOCABULARY, tokenizer_of
 
 
@@ -87,19 +87,12 @@ def to_inputs(
 ) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
     """Strings [] to {"ids" int32 [M], "mask" bool [M], "task" int32 []}, and the number of ids that did not fit.
 
-    SEP stands between the sentences. If both are too long, each gets half of the room; a short one leaves its rest to
-    the other.
+    SEP stands between the sentences; see `text_pairs.join`.
     """
-    room = config.model.length - 1
-    both = tokenizer_of(config).encode(tf.stack([first, second]), specials=False)
-    left, right = both[0], both[1]
-    kept = tf.minimum(tf.size(left), tf.maximum(room - tf.size(right), (room + 1) // 2))
-    ids = tf.concat([left[:kept], [SEP], right[: room - kept]], 0)
-    encoded = fit(ids, config.model.length)
-    cut = tf.size(left) + tf.size(right) + 1 - tf.size(ids)
+    encoded = join(first, second, tokenizer_of(config), config.model.length)
     with tf.control_dependencies([check_trained(task[None], config)]):
         number = tf.argmax(tf.equal(task, tf.constant(NAMES)), output_type=tf.int32)
-    return {"ids": encoded.ids, "mask": encoded.mask, "task": number}, cut
+    return {"ids": encoded.ids, "mask": encoded.mask, "task": number}, encoded.cut
 
 
 def check_trained(names: tf.Tensor, config: GlueTaskConfig) -> tf.Operation:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import tensorflow as tf
 from tensorflow import keras
 
 from perceiver_keras.data.text.glue import TASKS, task_named
+from perceiver_keras.errors import UsageError, nearest
 from perceiver_keras.postprocess.task_heads import TaskHeads
 from perceiver_keras.preprocess.task_tokens import TaskTokenPreprocess
 from perceiver_keras.query import LearnedQuery
 from perceiver_keras.tasks.glue.presets import GlueModelConfig
 from perceiver_keras.tasks.model import TaskModel
+from perceiver_keras.tasks.shared.inputs import answer_each, kind_of, numbered
+from perceiver_keras.tasks.shared.texts import to_bytes
 
 NAMES = tuple(row.name for row in TASKS)
 CLASSES = tuple(row.classes for row in TASKS)
@@ -33,6 +36,8 @@ class GlueModel(TaskModel):
 
     task_name = "glue"
     config_class = GlueModelConfig
+    heads = ("query/", "postprocess/", "preprocess/task_tokens")
+    head_settings = ("tasks", "readout")
 
     def __init__(self, config: GlueModelConfig, **kwargs: Any):
         count = len(config.tasks)
@@ -80,9 +85,55 @@ class GlueModel(TaskModel):
             "task": keras.Input([], dtype=tf.int32, name="task"),
         }
 
-    def classify(self, requests: Sequence[Sequence[str]], top: int = 5) -> list[Any]:
-        """One list or dict of labels per (task, sentence) or (task, sentence, sentence); see `predict.answers`."""
-        return self.answer([(*request, "")[:3] for request in requests], top)
+    def classify(self, requests: Any, top: int = 5) -> list[Any]:
+        """One list or dict of labels per (task, sentence) or (task, sentence, sentence); see `predict.answers`.
+
+        Args:
+          requests: A list of such requests, or one, whose answer alone is returned. Sentences are texts (str) or their
+            bytes.
+          top: Labels per request.
+
+        Raises:
+          UsageError: something is not a request, or the model is not from `from_preset` or `load`.
+        """
+        return answer_each(
+            requests, _is_request, REQUEST, lambda several: self._classify_each(several, top)
+        )
+
+    def _classify_each(self, several: list[Any], top: int) -> list[Any]:
+        names = numbered("request", len(several))
+        asked = [to_request(one, name) for one, name in zip(several, names, strict=True)]
+        for name, (task, _, second) in zip(names, asked, strict=True):
+            if task not in NAMES:
+                raise UsageError(f"{name}: GLUE has no task {task!r}.{nearest(task, NAMES)}")
+            pair = len(TASKS[NAMES.index(task)].sentences) > 1
+            if pair != bool(second):
+                takes = "two sentences" if pair else "one sentence"
+                raise UsageError(f"{name}: {task} takes {takes}.")
+        return self.answer(asked, top)
+
+
+REQUEST = "(task, sentence), or (task, sentence, sentence)"
+
+
+def _is_request(value: Any) -> bool:
+    return (
+        isinstance(value, (list, tuple))
+        and 2 <= len(value) <= 3
+        and all(isinstance(part, (str, bytes)) for part in value)
+    )
+
+
+def to_request(value: Any, name: str) -> tuple[str, bytes, bytes]:
+    """(task, sentence, sentence or b"") from a request as Python programs have it; `name` is what errors call it.
+
+    Raises:
+      UsageError: it has another form.
+    """
+    if not _is_request(value):
+        raise UsageError(f"{name}: expected {REQUEST}; got {kind_of(value)}.")
+    task, first, second = (*(to_bytes(part, name) for part in value), b"")[:3]
+    return task.decode("utf-8", "replace").strip().lower().replace("-", ""), first, second
 
 
 def heads(config: GlueModelConfig) -> tuple[int, ...]:

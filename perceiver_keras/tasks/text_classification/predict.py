@@ -11,7 +11,7 @@ from tensorflow import keras
 
 from perceiver_keras.data.text.byte_tokenizer import SEP
 from perceiver_keras.errors import UsageError
-from perceiver_keras.tasks.contract.asking import Asking
+from perceiver_keras.tasks.contract.asking import Asking, Verdicts
 from perceiver_keras.tasks.contract.examples import Labels
 from perceiver_keras.tasks.contract.requests import Request, from_texts
 from perceiver_keras.tasks.shared.labels import class_names, top_labels
@@ -127,6 +127,22 @@ def report(
     }
 
 
+def verdicts(
+    model: keras.Model,
+    inputs: Mapping[str, tf.Tensor],
+    targets: tf.Tensor,
+    config: TextClassificationConfig,
+) -> Verdicts | None:
+    """None if the answers are numbers."""
+    if config.model.num_classes == 1:
+        return None
+    probabilities = tf.nn.softmax(model.predict_on_batch(inputs)).numpy()
+    texts = _texts(inputs, config)
+    return Verdicts(
+        truth=np.asarray(targets), probabilities=probabilities, example=lambda row: texts[row]
+    )
+
+
 def _texts(inputs: Mapping[str, tf.Tensor], config: TextClassificationConfig) -> list[str]:
     """What the model has read of each text; a pair with ||| between."""
     tokenizer = tokenizer_of(config)
@@ -145,4 +161,6 @@ def _shown(content: Content) -> str:
     return f" {BETWEEN.decode()} ".join(words)
 
 
-ASKING = Asking(requests=requests, pack=pack, answers=answers, picture=picture, report=report)
+ASKING = Asking(
+    requests=requests, pack=pack, answers=answers, picture=picture, report=report, verdicts=verdicts
+)

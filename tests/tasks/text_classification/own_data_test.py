@@ -15,7 +15,9 @@ from tests import own_folders
 def _configured(path, *overrides: str):
     config = TASK.configure(overrides=overrides)
     found = own_data.look(TASK, config, path)
-    return found, TASK.configure("tiny", [("mine", own_data.settings(TASK, config, found))], overrides)
+    return found, TASK.configure(
+        "tiny", [("mine", own_data.settings(TASK, config, found))], overrides
+    )
 
 
 def test_classes_and_the_threshold_come_from_the_table(tmp_path) -> None:

@@ -1,0 +1,1 @@
+"""The `perceiver_subjects` TFDS data set."""
