@@ -50,7 +50,9 @@ def test_the_readme_has_every_command(repository: Path) -> None:
     assert sorted(named) == sorted(row.name for row in cli.COMMANDS)
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/data_path.md", "docs/serving.md"])
+@pytest.mark.parametrize(
+    "page", ["README.md", "docs/data_path.md", "docs/serving.md", "docs/your_data.md"]
+)
 def test_the_tables_of_tasks_are_complete(repository: Path, page: str) -> None:
     rows = re.findall(r"^\| `(\w+)` \|", read(repository, page), re.M)
     assert sorted(set(rows) - SIGNATURES) == sorted(registry.names())
