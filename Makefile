@@ -3,6 +3,7 @@
 ARGS ?=
 WORKERS ?= 2
 PYTHON := .venv/bin/python
+CALL := echo "Call it as .venv/bin/perceiver, or as perceiver after: source .venv/bin/activate"
 
 .PHONY: help setup run test lint format lock bazel wheel clean
 
@@ -11,9 +12,11 @@ help:  ## list the targets
 
 setup:  ## find Python 3.10, create .venv, install requirements.lock and the project
 	@scripts/setup.sh
+	@$(if $(filter setup,$(MAKECMDGOALS)),$(CALL))
 
 run: setup  ## the whole pipeline on real digits: data, training, evaluation, served model, report
-	@.venv/bin/perceiver run image_classification --preset tiny --run-dir runs/digits $(ARGS)
+	@.venv/bin/perceiver run image_classification --preset tiny --run-dir runs/digits $(ARGS); \
+	    code=$$?; $(CALL); exit $$code
 
 test: setup  ## all tests
 	@$(PYTHON) -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)

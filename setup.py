@@ -17,6 +17,14 @@ CORE = [
     "mlcroissant>=1,<2",  # the `tfds` command always imports it
     "numpy>=1.23,<2",
     "protobuf>=3.20.3,<4.24",
+    # The next one's messages need protobuf 5; TFDS asks for any, and then has no `core`.
+    "tensorflow-metadata>=1.13,<1.17",
+    "setuptools>=64,<81",  # tensorboard, tfx and kfp import pkg_resources
+    "tensorboard>=2.15,<2.16",
+    "absl-py>=1.4",
+    "ml-dtypes>=0.2",
+    "packaging>=21",  # doctor
+    "pyarrow>=10",  # Parquet
     "click>=8.1,<9",
     "jinja2>=3.1,<4",  # the report
     "pyyaml>=6,<7",  # --config files
@@ -30,11 +38,16 @@ PIPELINE = [
     "tfx==1.15.1",
     "kfp>=1.8.14,<2",
     "apache-beam==2.59.0",  # later versions dropped dill, which tfx imports
-    "setuptools<81",  # tfx and kfp import pkg_resources
     "tensorflow-serving-api>=2.15,<2.16",
+    # tfx chooses the versions of these.
+    "keras-tuner>=1.4,<2",
+    "ml-metadata>=1.15,<1.16",
+    "portalocker>=2.7",
+    "tensorflow-model-analysis>=0.46,<0.47",
+    "tensorflow-transform>=1.15,<1.16",
 ]
 TEXT = ["tensorflow-text>=2.15,<2.16", "sentencepiece>=0.1.99"]
-VIDEO = ["imageio-ffmpeg>=0.4.9", "scikit-video>=1.1.11"]
+VIDEO = ["imageio-ffmpeg>=0.6", "scikit-video>=1.1.11"]
 GPU = ["tensorflow[and-cuda]>=2.15.1,<2.16"]
 DEV = [
     "build>=1",
@@ -46,6 +59,10 @@ DEV = [
     "uv>=0.4",
     "wheel>=0.41",
 ]
+
+# Installed, these two are inside perceiver_keras: site-packages/pipeline would be hidden by anyone's
+# own. In the checkout perceiver_keras/checkout.py gives them the same names.
+INSIDE = ("components", "pipeline")
 
 setup(
     name="perceiver-keras",
@@ -62,18 +79,18 @@ setup(
         "Programming Language :: Python :: 3.10",
         "Topic :: Scientific/Engineering :: Artificial Intelligence",
     ],
-    packages=find_packages(
-        include=[
-            "perceiver_keras",
-            "perceiver_keras.*",
-            "components",
-            "components.*",
-            "pipeline",
-            "pipeline.*",
-        ]
-    ),
+    packages=[
+        *find_packages(include=["perceiver_keras", "perceiver_keras.*"]),
+        *(
+            f"perceiver_keras.{name}"
+            for name in find_packages(
+                include=[f"{top}{below}" for top in INSIDE for below in ("", ".*")]
+            )
+        ),
+    ],
+    package_dir={f"perceiver_keras.{name}": name for name in INSIDE},
     # Files that TFDS expects next to a builder, the template of the report, and claims.json.
-    package_data={"": ["*.tsv", "*.md", "*.txt", "*.bib", "*.html", "*.json"]},
+    package_data={"": ["*.tsv", "*.md", "*.txt", "*.bib", "*.html", "*.css", "*.json"]},
     python_requires=">=3.10,<3.11",
     install_requires=CORE,
     extras_require={

@@ -19,7 +19,7 @@ from tfx.proto import pusher_pb2
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import io_utils, proto_utils
 
-from components.publish import publish
+from perceiver_keras.components.publish import publish
 from perceiver_keras.errors import PerceiverError
 from perceiver_keras.saved_model import missing_files
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterator
 
@@ -10,7 +11,7 @@ from tensorflow_model_analysis.proto import metrics_for_slice_pb2
 
 
 def evaluation_metrics(uri: str) -> dict[str, float]:
-    """The candidate's metrics on all examples, by name."""
+    """The candidate's metrics on all examples, by name; without those for which there was nothing to count."""
     return _overall(uri, {tfma.CANDIDATE_KEY, ""})
 
 
@@ -55,10 +56,23 @@ def _number(value: float | None) -> str:
 
 
 def _overall(uri: str, models: set[str]) -> dict[str, float]:
-    return {
+    found = {
         key.name: value
         for key, value in _values(uri)
         if key.model_name in models and not key.is_diff and not key.HasField("sub_key")
+    }
+    ratios = _ratios(uri)
+    return {k: v for k, v in found.items() if not (k in ratios and math.isnan(v))}
+
+
+def _ratios(uri: str) -> set[str]:
+    """The metrics of which NaN means that there was nothing to count: `ColumnRatio`s."""
+    specs = tfma.load_eval_result(uri).config.metrics_specs
+    return {
+        json.loads(metric.config).get("name", "")
+        for spec in specs
+        for metric in spec.metrics
+        if metric.class_name.split(">")[-1] == "ColumnRatio"
     }
 
 

@@ -1,12 +1,14 @@
 """ReportGen: one page for people about a trained model, at the end of the pipeline.
 
 Writes `report.html` (self-contained), `report.json` and the pictures into its artifact. The pictures come from the
-task's own `asking.report`, on the first examples of the test split.
+task's own `asking.report`, on the first examples of the test split; the tables of classes from `asking.verdicts`, on
+all of it.
 """
 
 # No `from __future__ import annotations`: TFX reads the annotations as objects.
 import dataclasses
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +17,16 @@ from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArti
 from tfx.dsl.component.experimental.decorators import component
 from tfx.types import Artifact, artifact_utils, standard_artifacts
 
-from components.evaluation import baseline_metrics, evaluation_metrics, failures
-from components.transform_graph import TransformGraph
+from perceiver_keras.components.evaluation import baseline_metrics, evaluation_metrics, failures
+from perceiver_keras.components.serving_validator import latency_of
+from perceiver_keras.components.transform_graph import TransformGraph
 from perceiver_keras.config import TaskConfig
 from perceiver_keras.config_tree import from_json, to_dict
+from perceiver_keras.data.own import told
 from perceiver_keras.data.store.records import file_records
-from perceiver_keras.show import curves
+from perceiver_keras.show import classification, curves
 from perceiver_keras.show import report as page
+from perceiver_keras.show.mistakes import CELLS, Mistakes
 from perceiver_keras.tasks import registry
 from perceiver_keras.tasks.batches import eval_batches
 from perceiver_keras.tasks.model import load
@@ -30,6 +35,10 @@ from perceiver_keras.tasks.task import Task
 TEST_SPLIT = "test"
 MOST_SHOWN = 512  # examples in the pictures
 SHOW_BYTES = 1 << 29  # about how much memory their attention maps may take
+JUDGED_SECONDS = (
+    600  # for the tables of classes; of a split that takes longer, the first examples are judged
+)
+MOST_LEFT_OUT = 200  # listed
 
 
 class Report(Artifact):
@@ -78,6 +87,9 @@ def ReportGen(  # noqa: N802 - components are named like classes
     batches = test_batches(the_task, as_trained, examples, transform_graph)
 
     thresholds = dict(config.evaluate.thresholds)
+    split = counts(examples)
+    mistakes = classes(the_task, trained, batches, as_trained, about.get("labels"))
+    in_test = split.get(TEST_SPLIT, {}).get("num_examples")
     found = page.Report(
         task=the_task.name,
         preset=about.get("preset", ""),
@@ -90,8 +102,13 @@ def ReportGen(  # noqa: N802 - components are named like classes
         baseline=the_task.measures.baseline(batches, as_trained),
         thresholds=thresholds,
         lower_is_better=[name for name in thresholds if name in the_task.measures.lower_is_better],
-        examples=counts(examples),
+        examples=split,
         dead_letter=dead_letter(examples),
+        left_out=left_out(examples, config),
+        found=told.rows(config.data.dataset, config.data.data_dir),
+        classes=mistakes.summary() if mistakes else None,
+        test_examples=in_test if mistakes and mistakes.examples != in_test else None,
+        latency=latency_of(infra_blessing.uri),
         pushed_model=pushed_to(pushed_model),
         parameters=trained.count_params(),
         steps=int(history[-1]["step"]) if history else None,
@@ -99,6 +116,12 @@ def ReportGen(  # noqa: N802 - components are named like classes
     pictures = {"Learning curves": (curves.learning_curves(history), "")}
     inputs, targets = next(iter(batches.unbatch().batch(num_shown(as_trained, batches)).take(1)))
     shown = the_task.asking.report(trained, inputs, targets, as_trained, about.get("labels"))
+    if mistakes:
+        shown.pop(page.HEAT_MAP, None)  # that of the first examples
+        if len(mistakes.names) > CELLS and not mistakes.several:
+            shown[page.HEAT_MAP] = classification.heat_map(
+                mistakes.support, mistakes.right, mistakes.pairs, mistakes.names
+            )
     of_how_many = f"Of {len(tf.nest.flatten(targets)[0]):,} examples of the test split."
     pictures |= {
         title: (figure, figure.get_label() or of_how_many) for title, figure in shown.items()
@@ -119,6 +142,25 @@ def test_batches(
     records = file_records(f"{artifact_utils.get_split_uri([examples], TEST_SPLIT)}/*")
     transform = None if transform_graph is None else TransformGraph(transform_graph.uri)
     return eval_batches(task, config, records, transform)
+
+
+def classes(
+    task: Task, model: Any, batches: tf.data.Dataset, config: TaskConfig, labels: list[str] | None
+) -> Mistakes | None:
+    """What the model says of the examples of each class; None if the task's answers are not classes."""
+    if task.asking.verdicts is None:
+        return None
+    found, start = None, time.monotonic()
+    for inputs, targets in batches:
+        said = task.asking.verdicts(model, inputs, targets, config)
+        if said is None:
+            return None
+        if found is None:
+            found = Mistakes(said.names or labels or range(said.probabilities.shape[-1]))
+        found.add(said.truth, said.probabilities, said.example)
+        if time.monotonic() - start > JUDGED_SECONDS:
+            break
+    return found
 
 
 def num_shown(config: TaskConfig, batches: tf.data.Dataset) -> int:
@@ -161,6 +203,21 @@ def counts(examples: Artifact) -> dict[str, dict[str, int]]:
 def dead_letter(examples: Artifact) -> str | None:
     folder = f"{examples.uri}/dead_letter"
     return folder if tf.io.gfile.exists(folder) else None
+
+
+def left_out(examples: Artifact, config: TaskConfig) -> list[dict[str, str]]:
+    """The examples left out, first when the user's own data was prepared, then from the records."""
+    found = [
+        {"what": what, "reason": reason}
+        for what, reason in told.letters(config.data.dataset, config.data.data_dir).items()
+    ]
+    for path in sorted(tf.io.gfile.glob(f"{examples.uri}/dead_letter/*.jsonl")):
+        with tf.io.gfile.GFile(path) as file:
+            rows = [json.loads(line) for line in file.read().splitlines()]
+        found += [
+            {"what": f"{r['file']}, record {r['index']}", "reason": r["reason"]} for r in rows
+        ]
+    return found[:MOST_LEFT_OUT]
 
 
 def pushed_to(pushed_model: Artifact | None) -> str | None:

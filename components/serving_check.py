@@ -1,18 +1,20 @@
 """Loads a SavedModel without our code and replays its warm-up requests: what ServingValidator runs in a fresh process.
 
 `serving_validator` runs it as a script with `python -I`, so it imports nothing of ours, only what a server has:
-TensorFlow, the messages of its protocol, and SentencePiece if the graph needs it.
+TensorFlow, the messages of its protocol, and SentencePiece if the graph needs it. It also measures how long a served
+request takes.
 
     python -I serving_check.py SITE FOLDER TOLERANCE RESULT
 
 SITE is the folder that TensorFlow is imported from. RESULT is the file to write: {"cause": null or a text,
-"records": n, "load_seconds": s, "slowest_seconds": s}.
+"records": n, "load_seconds": s, "slowest_seconds": s, "latency": as `latency` returns it, or null}.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import platform
 import sys
 import time
 from collections.abc import Iterator
@@ -30,6 +32,8 @@ ABSENT = (
 SIGNATURES = ("serving_default", "serving_examples", "serving_tensors", "evaluate")
 WARMUP_FILE = "assets.extra/tf_serving_warmup_requests"
 MAX_RECORDS = 1000  # TensorFlow Serving's limit
+MOST_REPEATS = 100  # of a timed request
+TIMED_SECONDS = 5.0  # after which a request is not repeated again
 
 
 class Refused(Exception):
@@ -132,6 +136,52 @@ def compare(got: Any, wanted: Any, tolerance: float) -> str | None:
     return f"differs by {worst:.3g} from the trainer's answer (largest value {finite.max(initial=0):.3g})"
 
 
+def latency(signatures: dict[str, Any], logs: list[Any]) -> dict[str, Any]:
+    """How long `serving_default` takes for each of its recorded requests, without a network, in milliseconds.
+
+    Returns:
+      {"machine": a text, "requests": [{"examples", "repeats", "p50_ms", "p95_ms"}, …], the smallest request first}.
+    """
+    import numpy as np
+    import tensorflow as tf
+
+    found = {}
+    for log in logs:
+        inputs = {key: tf.constant(tf.make_ndarray(v)) for key, v in log.request.inputs.items()}
+        seconds: list[float] = []
+        # The replay was the warm-up: it built the kernels for these shapes.
+        while len(seconds) < MOST_REPEATS and sum(seconds) < TIMED_SECONDS:
+            start = time.perf_counter()
+            for value in signatures["serving_default"](**inputs).values():
+                value.numpy()
+            seconds.append(time.perf_counter() - start)
+        p50, p95 = (1000 * float(np.percentile(seconds, share)) for share in (50, 95))
+        examples = min((int(value.shape[0]) for value in inputs.values()), default=1)
+        found[examples] = {
+            "examples": examples,
+            "repeats": len(seconds),
+            "p50_ms": p50,
+            "p95_ms": p95,
+        }
+    return {"machine": machine(), "requests": [found[size] for size in sorted(found)]}
+
+
+def machine() -> str:
+    """The processor that requests are timed on, and how many of its cores this process may use."""
+    name = platform.processor() or platform.machine()
+    try:
+        with open("/proc/cpuinfo") as file:
+            lines = [
+                line.split(":", 1)[1].strip() for line in file if line.startswith("model name")
+            ]
+            name = lines[0] if lines else name
+    except OSError:
+        pass  # not Linux
+    usable = getattr(os, "sched_getaffinity", None)
+    cores = len(usable(0)) if usable else os.cpu_count() or 1
+    return f"{name}, {cores} core{'s' if cores != 1 else ''}, {platform.system()}"
+
+
 def first_line(error: BaseException) -> str:
     text = str(getattr(error, "message", None) or error).strip() or type(error).__name__
     return text.splitlines()[0][:300]
@@ -143,19 +193,23 @@ def check(folder: str, tolerance: float) -> dict[str, Any]:
         "records": 0,
         "load_seconds": 0.0,
         "slowest_seconds": 0.0,
+        "latency": None,
     }
     try:
         start = time.monotonic()
         model, signatures = load(folder)  # noqa: F841 - the model must stay alive
         result["load_seconds"] = time.monotonic() - start
-        tried = set()
+        tried, to_time = set(), []
         for log in warmup_logs(folder):
             start = time.monotonic()
-            tried.add(replay(signatures, log, tolerance))
+            tried.add(name := replay(signatures, log, tolerance))
             result["slowest_seconds"] = max(result["slowest_seconds"], time.monotonic() - start)
             result["records"] += 1
+            if name == "serving_default":
+                to_time.append(log)
         if untried := [name for name in SIGNATURES if name not in tried]:
             raise Refused(f"{WARMUP_FILE} has no request for {', '.join(untried)}")
+        result["latency"] = latency(signatures, to_time)
     except Refused as refused:
         result["cause"] = str(refused)
     return result

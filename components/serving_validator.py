@@ -41,9 +41,15 @@ def validate(folder: str, *, timeout_seconds: int = 300, tolerance: float = 1e-5
 
     Returns:
       {"cause": why it is refused, or None, "records": how many warm-up requests were replayed, "load_seconds",
-      "slowest_seconds": of one request}.
+      "slowest_seconds": of one request, "latency": `serving_check.latency`'s answer, or None}.
     """
-    verdict = {"cause": None, "records": 0, "load_seconds": 0.0, "slowest_seconds": 0.0}
+    verdict = {
+        "cause": None,
+        "records": 0,
+        "load_seconds": 0.0,
+        "slowest_seconds": 0.0,
+        "latency": None,
+    }
     try:
         if missing := missing_files(folder):
             return verdict | {"cause": f"it is half-written: {', '.join(missing)} missing"}
@@ -80,6 +86,15 @@ def _in_a_fresh_process(
         return {"cause": f"the process that tried it ended with {done.returncode}: {last}"}
     with open(result) as file:
         return json.load(file)
+
+
+def latency_of(uri: str) -> dict[str, Any] | None:
+    """How long the served model takes, as the InfraBlessing at `uri` has it; None if it was not measured."""
+    path = os.path.join(uri, VERDICT_FILE)
+    if not tf.io.gfile.exists(path):
+        return None
+    with tf.io.gfile.GFile(path) as file:
+        return json.loads(file.read()).get("latency")
 
 
 def _memory_hint(name: str) -> str:

@@ -20,7 +20,7 @@ from tfx import types
 from tfx.dsl.components.base import base_beam_component, base_beam_executor, executor_spec
 from tfx.types import artifact_utils, component_spec, standard_artifacts
 
-from components.example_shard import DEAD_LETTER, Count, Job, Request, WriteShard
+from perceiver_keras.components.example_shard import DEAD_LETTER, Count, Job, Request, WriteShard
 
 
 class TfdsExampleGenExecutor(base_beam_executor.BaseBeamExecutor):
@@ -39,7 +39,8 @@ class TfdsExampleGenExecutor(base_beam_executor.BaseBeamExecutor):
         limits = json.loads(exec_properties["limits"])
         features = json.loads(exec_properties["features"])
         dataset, data_dir = exec_properties["dataset"], exec_properties.get("data_dir") or None
-        builder = source.open_builder(dataset, data_dir)
+        share = float(exec_properties["max_corrupt_share"])
+        builder = source.open_builder(dataset, data_dir, max_corrupt_share=share)
         _check_features(builder, features)
         jobs = [
             job for name in splits for job in _jobs(builder, name, splits[name], limits.get(name))
@@ -66,7 +67,7 @@ class TfdsExampleGenExecutor(base_beam_executor.BaseBeamExecutor):
             )
         counts = _read_counts(os.path.join(artifact.uri, DEAD_LETTER))
         _merge_letters(artifact.uri, jobs)
-        _judge(artifact, counts, jobs, float(exec_properties["max_corrupt_share"]))
+        _judge(artifact, counts, jobs, share)
         artifact.split_names = artifact_utils.encode_split_names(list(splits))
         _set_formats(artifact)
         for name in splits:

@@ -5,6 +5,7 @@
     model = pk.load("FOLDER")                                # written by training
     model = pk.ImageClassifier.from_preset("imagenet_fourier_position_encoding")
     pk.list_presets("image_classification")
+    mine = pk.data.open("my_pictures", task="image_classification")
 
 Importing the package is fast: TensorFlow is imported by the first name that needs it.
 """
@@ -15,13 +16,14 @@ import importlib
 import warnings
 from typing import Any
 
-from perceiver_keras import moved
+from perceiver_keras import checkout, moved
 
 __version__ = "0.1.0"
 
 # Google's libraries repeat this warning at every import; TFX 1.15 has no wheels for a newer Python.
 warnings.filterwarnings("ignore", ".*non-supported Python version.*", FutureWarning)
 
+checkout.install()
 moved.install()
 
 # Public name -> (module, attribute); if the attribute is None, the module itself.
@@ -29,6 +31,7 @@ _LAZY = {
     "load": ("perceiver_keras.tasks.model", "load"),
     "list_presets": ("perceiver_keras.tasks.presets", "list_presets"),
     "convert": ("perceiver_keras.convert", None),
+    "data": ("perceiver_keras.data", None),
 }
 
 

@@ -1,1 +1,32 @@
-"""The TFX graph that takes any task from its data set to a pushed model, and what runs it."""
+"""The TFX graph that takes any task from its data set to a pushed model, and what runs it.
+
+    from perceiver_keras.pipeline import PipelineSettings, create_pipeline, run
+
+    settings = PipelineSettings.create("image_classification", run_dir="runs/mine")
+    run(settings)                          # on this machine, as `perceiver run` does
+    graph = create_pipeline(settings)      # a tfx.dsl.Pipeline, for a runner of your own
+
+Importing the package is fast: TFX is imported by the first name that needs it.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from perceiver_keras import checkout
+
+checkout.one_name(__name__)
+
+# Public name -> its module here.
+_HOMES = {"create_pipeline": "pipeline", "PipelineSettings": "settings", "run": "local_runner"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOMES])

@@ -12,8 +12,10 @@ import functools
 import hashlib
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-PACKAGES = ("perceiver_keras", "components", "pipeline")
+from perceiver_keras import checkout
+
+ROOT = checkout.HERE.resolve().parent
+PACKAGES = (checkout.PACKAGE, *checkout.NEXT_TO_IT)
 # What a run imports although no trained weight depends on it: pictures, messages, logs, and the table of tasks.
 IRRELEVANT = (
     "perceiver_keras.show",
@@ -28,7 +30,7 @@ def code_fingerprint(task: str) -> str:
     """16 hex digits, computed from the paths and contents of the task's modules."""
     result = hashlib.sha256()
     for path in sorted(modules(task)):
-        content = (ROOT / path).read_bytes()
+        content = _file(path).read_bytes()
         result.update(path.encode() + b"\0" + content + b"\0")
     return result.hexdigest()[:16]
 
@@ -36,7 +38,7 @@ def code_fingerprint(task: str) -> str:
 def modules(task: str) -> set[str]:
     """Paths in the repository of all modules that training and exporting a task imports, directly or indirectly."""
     found: set[str] = set()
-    todo = ["pipeline.user_module", f"perceiver_keras.tasks.{task}"]
+    todo = ["perceiver_keras.pipeline.user_module", f"perceiver_keras.tasks.{task}"]
     while todo:
         name = todo.pop()
         path = _path(name)
@@ -44,7 +46,7 @@ def modules(task: str) -> set[str]:
             continue
         found.add(path)
         todo.append(name.rpartition(".")[0])  # Python runs the package's __init__.py first
-        todo += _imported((ROOT / path).read_bytes())
+        todo += _imported(_file(path).read_bytes())
     return found
 
 
@@ -62,10 +64,18 @@ def _imported(source: bytes) -> tuple[str, ...]:
 
 def _path(name: str) -> str | None:
     """The path of one of our modules in the repository; None for other modules and for names that are not modules."""
-    if name.split(".")[0] not in PACKAGES:
+    first, *below = name.split(".")
+    if first != checkout.PACKAGE:
         return None
-    place = Path(*name.split("."))
+    place = Path(*below) if below and below[0] in checkout.NEXT_TO_IT else Path(first, *below)
     for path in (place.with_suffix(".py"), place / "__init__.py"):
-        if (ROOT / path).is_file():
+        if _file(path.as_posix()).is_file():
             return path.as_posix()
     return None
+
+
+def _file(path: str) -> Path:
+    """A file of the repository, or of what is installed: a run folder moves between them with its cache."""
+    inside = ROOT / checkout.PACKAGE / path
+    is_inside = path.split("/")[0] in checkout.NEXT_TO_IT and inside.is_file()
+    return inside if is_inside else ROOT / path

@@ -5,7 +5,8 @@ from __future__ import annotations
 import tensorflow_model_analysis as tfma
 
 from perceiver_keras.config import TaskConfig
-from perceiver_keras.errors import UsageError, nearest
+from perceiver_keras.errors import UsageError
+from perceiver_keras.metrics.results import check_thresholds
 from perceiver_keras.tasks.task import Task
 
 # TFMA requires a strict improvement; a value just below zero lets an equal model pass.
@@ -25,10 +26,7 @@ def eval_config(task: Task, config: TaskConfig) -> tfma.EvalConfig:
             "evaluate.thresholds is empty, so no model could be blessed; set at least one, "
             f"e.g. --set evaluate.thresholds.{metrics[0].name}=0.9."
         )
-    names = [metric.name for metric in metrics]
-    for name in thresholds:
-        if name not in names:
-            raise UsageError(f"evaluate.thresholds.{name}: no such metric.{nearest(name, names)}")
+    check_thresholds(thresholds, metrics)
 
     # Each threshold is part of its metric: TFMA does not find thresholds that are given by name separately.
     spec = tfma.MetricsSpec(metrics=[tfma.MetricConfig(class_name="ExampleCount")])
@@ -44,7 +42,7 @@ def eval_config(task: Task, config: TaskConfig) -> tfma.EvalConfig:
         spec.metrics.append(made)
 
     # TFMA requires a label even if the metrics only read the columns: any feature will do.
-    label_key = task.examples.label_key or next(iter(task.examples.spec(config)))
+    label_key = task.examples.label_of(config) or next(iter(task.examples.spec(config)))
 
     def model_spec(**kwargs) -> tfma.ModelSpec:
         return tfma.ModelSpec(

@@ -22,19 +22,25 @@ from pathlib import Path
 from typing import Any
 
 if __name__ == "__main__":
-    # Run by path, Python searches this folder first, where `pipeline` is a file.
-    sys.path[0] = str(Path(__file__).resolve().parent.parent)
+    # Run by path, Python searches this folder first, where `settings` or `code` is one of our files.
+    above = Path(__file__).resolve().parents
+    sys.path[0] = str(next(path for path in above if (path / "perceiver_keras").is_dir()))
 
 from perceiver_keras.config_tree import to_dict
 from perceiver_keras.errors import PerceiverError
 from perceiver_keras.files import write_json
+from perceiver_keras.pipeline.batch_sizes import fitted
+from perceiver_keras.pipeline.code import code_fingerprint
+from perceiver_keras.pipeline.dag_runner import (
+    ComponentFailed,
+    ResumableDagRunner,
+    clear_unfinished,
+)
+from perceiver_keras.pipeline.pipeline import create_pipeline
+from perceiver_keras.pipeline.record import run_record
+from perceiver_keras.pipeline.run_folder import logs_to, only_one_run
+from perceiver_keras.pipeline.settings import PipelineSettings, digest
 from perceiver_keras.show.report import render_run
-from pipeline.code import code_fingerprint
-from pipeline.dag_runner import ComponentFailed, ResumableDagRunner, clear_unfinished
-from pipeline.pipeline import create_pipeline
-from pipeline.record import run_record
-from pipeline.run_folder import logs_to, only_one_run
-from pipeline.settings import PipelineSettings, digest
 
 
 @dataclass(frozen=True)
@@ -54,6 +60,7 @@ def run(settings: PipelineSettings, echo: Callable[[str], None] = print) -> RunR
     """
     settings = _writable(settings)
     with only_one_run(settings.run_dir), logs_to(settings.folder("run.log")):
+        settings = fitted(settings, echo)
         pipeline = create_pipeline(settings)
         write_json(settings.folder("config.json"), to_dict(settings.config))
         run_id = _run_id(settings, pipeline.metadata_connection_config, echo)

@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
+from ml_metadata.proto import metadata_store_pb2
 from tfx import v1 as tfx
 from tfx.dsl.components.common.resolver import Resolver
-from tfx.orchestration.metadata import (
-    mysql_metadata_connection_config,
-    sqlite_metadata_connection_config,
-)
+from tfx.orchestration.metadata import mysql_metadata_connection_config
 from tfx.types import Channel, standard_artifacts
 
-from components.atomic_pusher import AtomicPusher
-from components.baseline import LatestBlessedOther
-from components.report_gen import ReportGen
-from components.serving_validator import ServingValidator
-from components.tfds_example_gen import TfdsExampleGen
+from perceiver_keras.components.atomic_pusher import AtomicPusher
+from perceiver_keras.components.baseline import LatestBlessedOther
+from perceiver_keras.components.report_gen import ReportGen
+from perceiver_keras.components.serving_validator import ServingValidator
+from perceiver_keras.components.tfds_example_gen import TfdsExampleGen
 from perceiver_keras.config_tree import to_json
 from perceiver_keras.data.store import source
 from perceiver_keras.errors import UsageError
+from perceiver_keras.pipeline.batch_sizes import fitted
+from perceiver_keras.pipeline.code import code_fingerprint
+from perceiver_keras.pipeline.eval_config import eval_config
+from perceiver_keras.pipeline.settings import PipelineSettings
 from perceiver_keras.training import warm_start
-from pipeline.code import code_fingerprint
-from pipeline.eval_config import eval_config
-from pipeline.settings import PipelineSettings
 
 SPLITS = ("train", "validation", "test")
 
@@ -35,12 +35,15 @@ def create_pipeline(settings: PipelineSettings) -> tfx.dsl.Pipeline:
       UsageError: the data set does not fit the task, or the gate has no threshold.
       PerceiverError: the data set is unavailable.
     """
+    settings = fitted(settings)
     task, config = settings.task, settings.config
     gate = eval_config(task, config)
 
     data = config.data
-    builder = source.open_builder(data.dataset, data.data_dir)
-    labels = source.label_names(builder, task.examples.label_key)
+    builder = source.open_builder(
+        data.dataset, data.data_dir, max_corrupt_share=data.max_corrupt_share
+    )
+    labels = source.label_names(builder, task.examples.label_of(config))
     task.examples.check_dataset(labels, config)
     splits = {name: getattr(data, f"{name}_split") for name in SPLITS}
     fingerprint = source.fingerprint(builder, list(splits.values()))
@@ -77,7 +80,7 @@ def create_pipeline(settings: PipelineSettings) -> tfx.dsl.Pipeline:
     transform = tfx.components.Transform(
         examples=examples,
         schema=schema,
-        preprocessing_fn="pipeline.user_module.preprocessing_fn",
+        preprocessing_fn="perceiver_keras.pipeline.user_module.preprocessing_fn",
         splits_config=tfx.proto.SplitsConfig(analyze=["train"], transform=["train", "validation"]),
         custom_config={**user_module, "config": settings.data_config()},
     )
@@ -99,9 +102,13 @@ def create_pipeline(settings: PipelineSettings) -> tfx.dsl.Pipeline:
     }
     tuners = []
     if config.train.search:
-        tuners = [tfx.components.Tuner(tuner_fn="pipeline.user_module.tuner_fn", **training)]
+        tuners = [
+            tfx.components.Tuner(
+                tuner_fn="perceiver_keras.pipeline.user_module.tuner_fn", **training
+            )
+        ]
     trainer = tfx.components.Trainer(
-        run_fn="pipeline.user_module.run_fn",
+        run_fn="perceiver_keras.pipeline.user_module.run_fn",
         hyperparameters=tuners[0].outputs["best_hyperparameters"] if tuners else None,
         **training,
     )
@@ -171,9 +178,19 @@ def create_pipeline(settings: PipelineSettings) -> tfx.dsl.Pipeline:
     )
 
 
+def sqlite_connection(path: Path) -> metadata_store_pb2.ConnectionConfig:
+    """As TFX's `sqlite_metadata_connection_config`, which already makes the folder."""
+    connection = metadata_store_pb2.ConnectionConfig()
+    connection.sqlite.filename_uri = str(path)
+    connection.sqlite.connection_mode = (
+        metadata_store_pb2.SqliteMetadataSourceConfig.READWRITE_OPENCREATE
+    )
+    return connection
+
+
 def _metadata(settings: PipelineSettings):
     if settings.metadata_uri is None:
-        return sqlite_metadata_connection_config(str(settings.folder("metadata.sqlite")))
+        return sqlite_connection(settings.folder("metadata.sqlite"))
     from urllib.parse import urlparse
 
     uri = urlparse(settings.metadata_uri)

@@ -13,10 +13,10 @@ from typing import Any
 
 from perceiver_keras.config import PerceiverConfig, TaskConfig
 from perceiver_keras.config_tree import to_dict
+from perceiver_keras.pipeline.code import code_fingerprint
 from perceiver_keras.tasks import registry
 from perceiver_keras.tasks.task import Task
 from perceiver_keras.training.warm_start import fingerprint
-from pipeline.code import code_fingerprint
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,13 +103,17 @@ class PipelineSettings:
     def train_config(self) -> dict[str, Any]:
         """The configuration for the Trainer: the settings of the gate are the preset's."""
         preset = self.task.preset(self.preset).config
-        return to_dict(dataclasses.replace(self.config, evaluate=preset.evaluate))
+        evaluate = dataclasses.replace(preset.evaluate, batch_size=self.config.evaluate.batch_size)
+        return to_dict(dataclasses.replace(self.config, evaluate=evaluate))
 
     def training_state(self, data_fingerprint: str) -> Path:
         """The folder for checkpoints, the same for the same data, configuration and code."""
         init = fingerprint(self.config.train.init)
         code = code_fingerprint(self.task_name)
-        key = digest(data_fingerprint, self.train_config(), code, *filter(None, [init]))
+        # Whatever the size of evaluation's batches, the steps are the same and must not be lost.
+        preset = self.task.preset(self.preset).config
+        trained = to_dict(dataclasses.replace(self.config, evaluate=preset.evaluate))
+        key = digest(data_fingerprint, trained, code, *filter(None, [init]))
         return self.folder("training") / key
 
 

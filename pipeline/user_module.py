@@ -11,17 +11,17 @@ from typing import Any
 
 import tensorflow as tf
 
-from components.transform_graph import TransformGraph, count_words, word_counts
+from perceiver_keras.components.transform_graph import TransformGraph, count_words, word_counts
 from perceiver_keras.config import TaskConfig
 from perceiver_keras.config_tree import from_dict
 from perceiver_keras.data.store.records import file_records, take
 from perceiver_keras.export import export_saved_model
+from perceiver_keras.pipeline.search import GridSearch, best_of
 from perceiver_keras.progress import Progress
 from perceiver_keras.tasks import registry
 from perceiver_keras.tasks.batches import eval_batches, train_batches
 from perceiver_keras.tasks.task import Task
 from perceiver_keras.train import Trained, fit
-from pipeline.search import GridSearch, best_of
 
 # TF Serving replays requests with 1 and with this many examples for each signature before a version goes live.
 WARMUP_EXAMPLES = 8

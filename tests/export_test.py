@@ -12,8 +12,8 @@ import tensorflow as tf
 from tensorflow import keras
 from tensorflow_serving.apis import prediction_log_pb2
 
-from components import serving_check
 from perceiver_keras import export
+from perceiver_keras.components import serving_check
 from perceiver_keras.config_tree import to_dict
 from perceiver_keras.data.store import source
 from perceiver_keras.errors import PerceiverError

@@ -14,7 +14,7 @@ import uuid
 from collections.abc import Sequence
 from pathlib import Path
 
-import pipeline.local_runner  # noqa: F401 - in the parent of all runs
+import perceiver_keras.pipeline.local_runner  # noqa: F401 - in the parent of all runs
 from perceiver_keras import cli
 
 processes = multiprocessing.get_context("forkserver")

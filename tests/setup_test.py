@@ -5,18 +5,19 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import re
-import shutil
 import subprocess
 import sys
 import zipfile
+from collections import defaultdict
 from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
-PACKAGES = ("perceiver_keras", "components", "pipeline")
-FOR_BUILDING = ("setup.py", "pyproject.toml", "README.md", "LICENSE", "BUILD")
+from perceiver_keras.checkout import NEXT_TO_IT
+from tests.build_wheel import build_wheel
+from tests.style.tree import PACKAGES, imported, python_files
 
 
 def run(*command: str | Path, cwd: Path) -> str:
@@ -29,35 +30,26 @@ def run(*command: str | Path, cwd: Path) -> str:
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The project's wheel, built where `build` is a file, as BUILD is on macOS's disks."""
-    repository = Path(__file__).absolute().parents[1]
-    copy = tmp_path_factory.mktemp("source")
-    skip = shutil.ignore_patterns("__pycache__")
-    for name in (*PACKAGES, "tests"):
-        shutil.copytree(repository / name, copy / name, ignore=skip)
-    for name in FOR_BUILDING:
-        if (repository / name).exists():
-            shutil.copy(repository / name, copy)
-    shutil.copy(copy / "BUILD", copy / "build")
-    # In the tree itself, as `pip install .` does it; `python -m build` goes through an archive.
-    run(sys.executable, "setup.py", "-q", "bdist_wheel", "--dist-dir", "out", cwd=copy)
-    assert (copy / "build").is_file()
-    (built,) = (copy / "out").glob("*.whl")
-    return built
+def wheel(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build_wheel(repository, tmp_path_factory.mktemp("source"))
 
 
 def test_it_holds_our_packages_and_what_they_read(wheel: Path, repository: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     code = {name for name in names if ".dist-info/" not in name}
-    assert {name.split("/")[0] for name in code} == set(PACKAGES)
+    # A `pipeline` of its own would be hidden by anyone's own, or would hide it.
+    assert {name.split("/")[0] for name in code} == {"perceiver_keras"}
     wanted = {
-        str(path.relative_to(repository))
+        str(place_in_the_wheel(path.relative_to(repository)))
         for package in PACKAGES
         for path in (repository / package).rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
     }
     assert code == wanted
+
+
+def place_in_the_wheel(path: Path) -> Path:
+    return Path("perceiver_keras", path) if path.parts[0] in NEXT_TO_IT else path
 
 
 def test_it_says_what_it_needs(wheel: Path) -> None:
@@ -83,6 +75,36 @@ def test_what_is_installed_fits_its_ranges(wheel: Path) -> None:
         if not need.specifier.contains(have := importlib.metadata.version(need.name))
     }
     assert wrong == {}
+
+
+def test_every_package_that_is_imported_is_asked_for(wheel: Path) -> None:
+    """What comes along with another package today is gone with that one's next version."""
+    needed = [
+        Requirement(line.removeprefix("Requires-Dist: "))
+        for line in read_metadata(wheel)
+        if line.startswith("Requires-Dist: ")
+    ]
+    asked = {re.sub(r"[-_.]+", "-", need.name).lower() for need in needed}
+    homes = distributions()
+    used = {name: found for name in third_party_imports() if (found := homes.get(name))}
+    used["google"] = {"protobuf"}  # a namespace of many distributions
+    assert len(used) > 20
+    assert {name: found for name, found in used.items() if not found & asked} == {}
+
+
+def third_party_imports() -> set[str]:
+    tops = {name.split(".")[0] for path in python_files(*PACKAGES) for name in imported(path)}
+    return tops - sys.stdlib_module_names - {"", *PACKAGES}
+
+
+def distributions() -> dict[str, set[str]]:
+    """Top-level module -> the distributions that have files in it."""
+    found = defaultdict(set)
+    for distribution in importlib.metadata.distributions():
+        name = re.sub(r"[-_.]+", "-", distribution.metadata["Name"]).lower()
+        for top in {file.parts[0].removesuffix(".py") for file in distribution.files or ()}:
+            found[top].add(name)
+    return found
 
 
 def read_metadata(wheel: Path) -> list[str]:

@@ -1,4 +1,4 @@
-"""`perceiver doctor`: versions and devices, what is missing and how to get it."""
+"""`perceiver doctor`: versions and devices, what is missing or broken and what to do about it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from perceiver_keras.commands.shared import checks
 from perceiver_keras.commands.shared.options import common_options
 from perceiver_keras.commands.shared.output import answer, say
 
-MARKS = {"ok": "ok     ", "note": "note   ", "missing": "MISSING"}
+MARKS = {"ok": "ok     ", "note": "note   ", "missing": "MISSING", "broken": "BROKEN "}
 
 
 @click.command(
@@ -26,16 +26,20 @@ MARKS = {"ok": "ok     ", "note": "note   ", "missing": "MISSING"}
 @click.option("--data-dir", type=click.Path(path_type=Path), help="Where TFDS keeps its data sets.")
 @common_options
 def command(run_dir: Path, data_dir: Path | None) -> int:
-    """Check versions, devices, disk and data: what is missing, and how to get it.
+    """Import every library, and check versions, devices, disk and data: what is wrong, and the command for it.
 
-    The exit code is 1 if something necessary is missing.
+    The exit code is 1 if something necessary is missing, or something installed is broken.
     """
     findings = []
     for finding in checks.examine(run_dir, data_dir):
         findings.append(finding)
         advice = f"\n{'':28}→ {finding.advice}" if finding.advice else ""
         say(f"{MARKS[finding.state]} {finding.what:<20}{finding.seen}{advice}")
-    missing = [finding.what for finding in findings if finding.state == "missing"]
-    say(f"\nMissing: {', '.join(missing)}." if missing else "\nNothing necessary is missing.")
-    answer({"ok": not missing, "findings": [finding._asdict() for finding in findings]})
-    return int(bool(missing))
+    wrong = {
+        word: [finding.what for finding in findings if finding.state == word]
+        for word in ("missing", "broken")
+    }
+    told = [f"{word.capitalize()}: {', '.join(names)}." for word, names in wrong.items() if names]
+    say("\n" + (" ".join(told) or "Nothing necessary is missing, and all libraries import."))
+    answer({"ok": not told, "findings": [finding._asdict() for finding in findings]})
+    return int(bool(told))

@@ -7,7 +7,7 @@ from tfx.proto import pusher_pb2
 from tfx.types import standard_artifacts
 from tfx.utils import proto_utils
 
-from components import atomic_pusher
+from perceiver_keras.components import atomic_pusher
 from perceiver_keras.errors import PerceiverError
 from perceiver_keras.saved_model import latest_version
 from tests.components.saved_files import contents, whole_model

@@ -8,7 +8,7 @@ from ml_metadata.proto import metadata_store_pb2
 from tfx import v1 as tfx
 from tfx.types import standard_artifacts
 
-from components.baseline import LatestBlessedOther
+from perceiver_keras.components.baseline import LatestBlessedOther
 from perceiver_keras.saved_model import latest_version, versions
 from tests.components import tiny_pipeline
 

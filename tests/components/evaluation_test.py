@@ -1,12 +1,14 @@
 """TFMA's own results, of two exported models on real tf.Examples, as numbers and sentences."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import tensorflow as tf
 import tensorflow_model_analysis as tfma
 
-from components import evaluation
+from perceiver_keras.components import evaluation
 from perceiver_keras.export import export_saved_model
+from perceiver_keras.metrics import ColumnRatio
 from tests import tiny_task as tiny
 
 COUNT = 12
@@ -112,3 +114,27 @@ def test_a_better_model_passes_against_the_last_blessed_one(exported, tmp_path) 
     uri = evaluate(tmp_path, data, [good, bad], lower_bound=0.0, change=-1e-9)
     assert evaluation.failures(uri) == []
     assert evaluation.evaluation_metrics(uri)[NAME] == pytest.approx(high)
+
+
+def test_a_metric_without_anything_to_count_is_left_out_and_one_that_diverged_is_not(tmp_path):
+    """The first is, for example, the error of long motions where all are short."""
+    ratios = [ColumnRatio(0, 1, "mean"), ColumnRatio(0, 2, "nothing"), ColumnRatio(3, 1, "bad")]
+    metrics = [
+        metric
+        for ratio in ratios
+        for metric in tfma.metrics.specs_from_metrics([ratio], include_example_count=False)[
+            -1
+        ].metrics
+    ]
+    columns = [np.array([value, 2.0, 0.0, np.nan], np.float32) for value in (1.0, 5.0)]
+    tfma.analyze_raw_data(
+        pd.DataFrame({"label": [0, 0], "prediction": columns}),
+        tfma.EvalConfig(
+            model_specs=[tfma.ModelSpec(label_key="label", prediction_key="prediction")],
+            slicing_specs=[tfma.SlicingSpec()],
+            metrics_specs=[tfma.MetricsSpec(metrics=metrics)],
+        ),
+        output_path=str(tmp_path),
+    )
+    found = evaluation.evaluation_metrics(str(tmp_path))
+    assert found == {"mean": 1.5, "bad": np.inf}

@@ -11,7 +11,14 @@ import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.example_shard import Count, Job, Request, WriteShard, checker, python_values
+from perceiver_keras.components.example_shard import (
+    Count,
+    Job,
+    Request,
+    WriteShard,
+    checker,
+    python_values,
+)
 from perceiver_keras.config_tree import override, to_json
 from perceiver_keras.tasks import registry
 from tests import tiny_task as tiny

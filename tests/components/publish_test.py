@@ -9,8 +9,8 @@ import time
 
 import pytest
 
-from components import publish as publishing
-from components.publish import publish
+from perceiver_keras.components import publish as publishing
+from perceiver_keras.components.publish import publish
 from perceiver_keras.errors import PerceiverError
 from perceiver_keras.saved_model import latest_version, versions
 from tests.components.saved_files import contents, whole_model
@@ -86,7 +86,7 @@ def test_kill_9_during_the_copy_leaves_no_version_and_the_next_push_works(model,
     older = publish(model, destination)
     code = f"""
 import shutil, time
-from components import publish
+from perceiver_keras.components import publish
 copy = shutil.copyfile
 def slow(source, target, **kwargs):
     copy(source, target, **kwargs)

@@ -10,15 +10,22 @@ import tensorflow as tf
 import tensorflow_model_analysis as tfma
 from tfx.types import artifact_utils, standard_artifacts
 
-from components.report_gen import Report, ReportGen
+from perceiver_keras.components import report_gen
+from perceiver_keras.components.report_gen import Report, ReportGen
+from perceiver_keras.components.serving_validator import VERDICT_FILE
 from perceiver_keras.config_tree import override, to_json
 from perceiver_keras.data.store import source
 from perceiver_keras.data.store.records import write_records
 from perceiver_keras.tasks import registry
+from perceiver_keras.tasks.model import load
 from tests.show.page import Page
 
 COUNT = 30
 TASK = registry.get("image_classification")
+LATENCY = {
+    "machine": "somewhere",
+    "requests": [{"examples": 1, "repeats": 3, "p50_ms": 1.0, "p95_ms": 2.0}],
+}
 
 
 def artifact(kind, folder: Path):
@@ -137,18 +144,57 @@ def test_a_refused_model(parts, tmp_path: Path) -> None:
     assert "Trained, but not blessed" in page.text and unserved in page.text
 
 
-def test_a_pushed_model_and_its_pictures(parts, tmp_path: Path) -> None:
-    pushed = artifact(standard_artifacts.PushedModel, tmp_path / "pushed")
-    pushed.set_int_custom_property("pushed", 1)
-    pushed.set_string_custom_property("pushed_destination", "served/17")
-    told, page = generate(parts, tmp_path, blessed=1, served=1, pushed_model=pushed)
+@pytest.fixture(scope="module")
+def pushed(parts, tmp_path_factory):
+    """report.json and the page of a pushed model, with a measured latency and one example left out."""
+    folder = tmp_path_factory.mktemp("pushed")
+    model = artifact(standard_artifacts.PushedModel, folder / "pushed")
+    model.set_int_custom_property("pushed", 1)
+    model.set_string_custom_property("pushed_destination", "served/17")
+    (folder / "infra").mkdir()
+    (folder / "infra" / VERDICT_FILE).write_text(json.dumps({"latency": LATENCY}))
+    letters = Path(parts[0]["examples"].uri) / "dead_letter" / "test.jsonl"
+    letters.write_text(json.dumps({"file": "a", "index": 3, "reason": "not a picture"}) + "\n")
+    yield generate(parts, folder, blessed=1, served=1, pushed_model=model)
+    letters.unlink()
+
+
+def test_a_pushed_model_and_its_pictures(pushed) -> None:
+    told, page = pushed
     assert told["blessed"] and told["pushed_model"] == "served/17" and told["reasons"] == []
     assert [figure["title"] for figure in told["figures"]] == [
         "Learning curves",
         "Right and wrong",
-        "Confusion matrix",
         "What the latents attend to",
     ]
-    assert len(page.addresses) == 4
-    assert f"Of {COUNT} examples of the test split." in page.text
+    assert f"Of {COUNT} examples of the test split" in page.text
     assert "Blessed and pushed" in page.text
+
+
+def test_the_tables_of_classes_are_about_the_whole_split(parts, pushed) -> None:
+    told, page = pushed
+    _, accuracy, truth = parts
+    classes = told["classes"]
+    assert classes["support"] == np.bincount(truth, minlength=10).tolist()
+    assert sum(classes["right"]) / COUNT == pytest.approx(accuracy)
+    assert classes["examples"] == COUNT and told["test_examples"] is None
+    assert classes["wrong"] == sum(count for *_, count in classes["pairs"]) > 0
+    wrong = {f"#mistakes-{one['class']}" for one in classes["mistakes"]}
+    assert wrong and wrong <= set(page.addresses)
+
+
+def test_the_latency_and_what_was_left_out(pushed) -> None:
+    told, page = pushed
+    assert told["latency"] == LATENCY and "somewhere" in page.text
+    assert told["left_out"] == [{"what": "a, record 3", "reason": "not a picture"}]
+    assert told["found"] == []
+
+
+def test_of_a_split_that_takes_too_long_the_first_examples_are_judged(parts, monkeypatch) -> None:
+    monkeypatch.setattr(report_gen, "JUDGED_SECONDS", -1)
+    inputs, _, truth = parts
+    model = load(Path(inputs["model"].uri) / "preset")
+    batches = report_gen.test_batches(TASK, model.task_config, inputs["examples"], None)
+    found = report_gen.classes(TASK, model, batches, model.task_config, None)
+    assert found.names == [str(i) for i in range(10)]
+    assert found.support.tolist() == np.bincount(truth[:7], minlength=10).tolist()  # a batch

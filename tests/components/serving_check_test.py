@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from tensorflow_serving.apis import prediction_log_pb2
 
-from components import serving_check
 from perceiver_keras import saved_model
+from perceiver_keras.components import serving_check
 from perceiver_keras.export import export_saved_model
 from perceiver_keras.saved_model import WARMUP_FILE
 from tests import tiny_task as tiny
@@ -39,6 +39,44 @@ def test_a_good_export_is_fit(good) -> None:
     verdict = serving_check.check(good, 1e-5)
     assert verdict["cause"] is None and verdict["records"] == len(logs_of(good)) == 8
     assert verdict["load_seconds"] > 0 and verdict["slowest_seconds"] > 0
+
+
+def test_the_served_request_is_timed_alone_and_in_a_batch(good) -> None:
+    latency = serving_check.check(good, 1e-5)["latency"]
+    cores = len(os.sched_getaffinity(0))
+    assert f", {cores} core" in latency["machine"] and latency["machine"].endswith(", Linux")
+    sizes = sorted(
+        log.predict_log.request.inputs[name].tensor_shape.dim[0].size
+        for log in logs_of(good)
+        if log.predict_log.request.model_spec.signature_name == "serving_default"
+        for name in list(log.predict_log.request.inputs)[:1]
+    )
+    assert [row["examples"] for row in latency["requests"]] == sizes and len(sizes) == 2
+    for row in latency["requests"]:
+        assert 0 < row["p50_ms"] <= row["p95_ms"]
+        assert 1 <= row["repeats"] <= serving_check.MOST_REPEATS
+
+
+def test_percentiles_are_those_of_the_times_and_a_slow_model_is_tried_once(
+    good, monkeypatch
+) -> None:
+    _, signatures = serving_check.load(good)
+    [log, *_] = [
+        log
+        for log in serving_check.warmup_logs(good)
+        if log.request.model_spec.signature_name == "serving_default"
+    ]
+    took = np.arange(1, 101)
+    clock = iter(np.stack([np.zeros(100), took / 1000], -1).ravel())
+    monkeypatch.setattr(serving_check.time, "perf_counter", lambda: float(next(clock)))
+    monkeypatch.setattr(serving_check, "TIMED_SECONDS", 60.0)
+    [row] = serving_check.latency(signatures, [log])["requests"]
+    assert row["repeats"] == 100
+    assert row["p50_ms"] == pytest.approx(np.median(took))
+    assert row["p95_ms"] == pytest.approx(np.quantile(took, 0.95))
+    clock = iter([0.0, 70.0])
+    [row] = serving_check.latency(signatures, [log])["requests"]
+    assert (row["repeats"], row["p50_ms"], row["p95_ms"]) == (1, 70_000, 70_000)
 
 
 def test_it_knows_by_itself_what_our_package_says() -> None:

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from components import serving_check
-from components.serving_validator import validate
+from perceiver_keras.components import serving_check
+from perceiver_keras.components.serving_validator import VERDICT_FILE, latency_of, validate
 
 pytestmark = pytest.mark.tfx
 
@@ -36,11 +36,19 @@ def test_a_good_export_passes_in_a_process_without_our_package(good, monkeypatch
         json.dump(seen, open({str(seen)!r}, "w"))
         """)
     )
-    monkeypatch.setattr("components.serving_validator.CHECK", str(spy))
+    monkeypatch.setattr("perceiver_keras.components.serving_validator.CHECK", str(spy))
     monkeypatch.setenv("PYTHONPATH", os.getcwd())
     verdict = validate(good)
     assert verdict["cause"] is None and verdict["records"] == 8 and verdict["load_seconds"] > 0
+    (tmp_path / VERDICT_FILE).write_text(json.dumps(verdict))
+    assert verdict["latency"]["requests"] and latency_of(str(tmp_path)) == verdict["latency"]
     assert json.loads(seen.read_text()) == {"found": [], "isolated": 1, "here": False}
+
+
+def test_a_verdict_without_latency_has_none(tmp_path):
+    assert latency_of(str(tmp_path)) is None
+    (tmp_path / VERDICT_FILE).write_text('{"cause": null}')  # of an earlier version
+    assert latency_of(str(tmp_path)) is None
 
 
 def test_ops_that_no_server_has(tmp_path):
@@ -76,5 +84,7 @@ def test_half_written_and_garbage(copy):
 )
 def test_a_process_that_hangs_or_dies(good, code, words, monkeypatch, tmp_path):
     (tmp_path / "stub.py").write_text(code)
-    monkeypatch.setattr("components.serving_validator.CHECK", str(tmp_path / "stub.py"))
+    monkeypatch.setattr(
+        "perceiver_keras.components.serving_validator.CHECK", str(tmp_path / "stub.py")
+    )
     assert words in validate(good, timeout_seconds=2 if "sleep" in code else 60)["cause"]

@@ -14,7 +14,7 @@ from tfx import v1 as tfx
 from tfx.dsl.components.base import base_beam_executor
 from tfx.types import artifact_utils, standard_artifacts
 
-from components.tfds_example_gen import TfdsExampleGen, TfdsExampleGenExecutor
+from perceiver_keras.components.tfds_example_gen import TfdsExampleGen, TfdsExampleGenExecutor
 from perceiver_keras.data.store import source
 from perceiver_keras.errors import PerceiverError, UsageError
 

@@ -11,9 +11,9 @@ from tfx.dsl.components.common.resolver import Resolver
 from tfx.types import Channel, artifact_utils, standard_artifacts
 from tfx.utils import path_utils
 
-from components.atomic_pusher import AtomicPusher
-from components.baseline import LatestBlessedOther
-from components.serving_validator import ServingValidator
+from perceiver_keras.components.atomic_pusher import AtomicPusher
+from perceiver_keras.components.baseline import LatestBlessedOther
+from perceiver_keras.components.serving_validator import ServingValidator
 from perceiver_keras.export import export_saved_model
 from tests import tiny_task as tiny
 

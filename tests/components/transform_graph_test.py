@@ -12,7 +12,7 @@ import tensorflow_transform as tft
 import tensorflow_transform.beam as tft_beam
 from tensorflow_transform.tf_metadata import dataset_metadata, metadata_io, schema_utils
 
-from components.transform_graph import TransformGraph, count_words, word_counts
+from perceiver_keras.components.transform_graph import TransformGraph, count_words, word_counts
 
 TEXTS = [b"one two", b"two  three", b"two"]
 LONGEST = 10

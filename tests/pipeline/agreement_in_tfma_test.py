@@ -9,8 +9,8 @@ import sklearn.metrics
 from tensorflow_model_analysis.metrics import metric_specs, metric_types
 
 from perceiver_keras.data.text.glue import task_named
+from perceiver_keras.pipeline.eval_config import eval_config
 from perceiver_keras.tasks import registry
-from pipeline.eval_config import eval_config
 
 
 def rows(task, labels, predictions):

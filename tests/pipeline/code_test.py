@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from perceiver_keras.pipeline import code
 from perceiver_keras.tasks import registry
-from pipeline import code
 
 TASKS = registry.names()
 ALL, NONE = set(TASKS), set()
@@ -40,7 +40,7 @@ def test_a_change_in_a_tasks_folder_reaches_that_task_alone(changed, task, modul
         ("perceiver_keras/data/flow/augment.py", {"optical_flow"}),
         ("perceiver_keras/preprocess/entities.py", {"starcraft_entities"}),
         ("perceiver_keras/tasks/language_mlm/ngrams.py", {"language_mlm"}),
-        ("perceiver_keras/tasks/shared/tokens.py", {"language_mlm", "glue"}),
+        ("perceiver_keras/tasks/shared/tokens.py", {"language_mlm", "glue", "text_classification"}),
         ("perceiver_keras/training/step.py", ALL),
         ("perceiver_keras/training/__init__.py", ALL),
         ("perceiver_keras/training/warm_start.py", ALL),
@@ -90,7 +90,7 @@ def test_a_moved_file_counts_as_changed(checkout: Path) -> None:
 
 
 def test_the_training_state_moves_with_the_code_of_its_own_task(changed, tmp_path: Path) -> None:
-    from pipeline.settings import PipelineSettings
+    from perceiver_keras.pipeline.settings import PipelineSettings
 
     made = {task: PipelineSettings.create(task, run_dir=tmp_path) for task in TASKS}
 
@@ -112,18 +112,40 @@ def test_the_training_state_moves_with_the_code_of_its_own_task(changed, tmp_pat
 def test_another_process_finds_the_same_in_another_place(checkout: Path, tmp_path: Path) -> None:
     """The cache outlives the process, and a run folder may be used from another checkout."""
     elsewhere = shutil.copytree(checkout, tmp_path / "elsewhere")
-    program = "from pipeline import code; print(code.ROOT, code.code_fingerprint('glue'))"
+    program = (
+        "from perceiver_keras.pipeline import code; print(code.ROOT, code.code_fingerprint('glue'))"
+    )
     done = subprocess.run(
         [sys.executable, "-c", program], cwd=elsewhere, capture_output=True, text=True, check=True
     )
     assert done.stdout.split() == [str(elsewhere), code.code_fingerprint("glue")]
 
 
+def test_what_is_installed_is_the_same_code(checkout: Path, tmp_path: Path, monkeypatch) -> None:
+    """The wheel has `pipeline/` and `components/` elsewhere; a run folder goes on with either."""
+    found, before = {task: code.modules(task) for task in TASKS}, fingerprints()
+    site = tmp_path / "site-packages"
+    shutil.copytree(checkout / "perceiver_keras", site / "perceiver_keras")
+    for package in ("components", "pipeline"):
+        shutil.copytree(checkout / package, site / "perceiver_keras" / package)
+    # Somebody's own, which is none of ours.
+    (site / "pipeline").mkdir()
+    (site / "pipeline" / "user_module.py").write_text("import os\n")
+    monkeypatch.setattr(code, "ROOT", site)
+    code.code_fingerprint.cache_clear()
+    assert {task: code.modules(task) for task in TASKS} == found
+    assert fingerprints() == before
+    code.code_fingerprint.cache_clear()
+
+
 @pytest.mark.parametrize("task", TASKS)
 def test_all_that_a_task_imports_is_counted_as_pythons_own_finder_finds_it(checkout, task) -> None:
     """`modulefinder` reads byte code, imports inside functions included: none of these escapes."""
+    modulefinder.AddPackagePath(
+        "perceiver_keras", str(checkout)
+    )  # as perceiver_keras/checkout.py has it
     finder = modulefinder.ModuleFinder(path=[str(checkout)], excludes=code.IRRELEVANT)
-    finder.import_hook("pipeline.user_module")
+    finder.import_hook("perceiver_keras.pipeline.user_module")
     finder.import_hook(f"perceiver_keras.tasks.{task}")
     files = {Path(found.__file__) for found in finder.modules.values() if found.__file__}
     assert code.modules(task) == {path.relative_to(checkout).as_posix() for path in files}

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import code
+from perceiver_keras.pipeline import code
 
 Change = Callable[[str], contextlib.AbstractContextManager[None]]
 

@@ -4,7 +4,7 @@ import pytest
 from ml_metadata.proto import metadata_store_pb2
 from tfx.orchestration import metadata
 
-from pipeline.dag_runner import clear_unfinished, run_executions
+from perceiver_keras.pipeline.dag_runner import clear_unfinished, run_executions
 
 pytestmark = pytest.mark.tfx
 

@@ -7,8 +7,8 @@ import tensorflow_model_analysis as tfma
 
 from perceiver_keras.config_tree import override
 from perceiver_keras.errors import UsageError
+from perceiver_keras.pipeline.eval_config import eval_config
 from perceiver_keras.tasks import registry
-from pipeline.eval_config import eval_config
 
 TASK = registry.get("image_classification")
 TINY = TASK.presets["tiny"].config

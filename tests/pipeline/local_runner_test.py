@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -17,10 +18,12 @@ from tfx.orchestration import metadata
 import perceiver_keras as pk
 from perceiver_keras.data.store import source
 from perceiver_keras.errors import PerceiverError, UsageError
+from perceiver_keras.pipeline.forecast import forecast
+from perceiver_keras.pipeline.local_runner import run
+from perceiver_keras.pipeline.run_folder import only_one_run
+from perceiver_keras.pipeline.settings import PipelineSettings
 from perceiver_keras.serve import Servable
-from pipeline.local_runner import run
-from pipeline.run_folder import only_one_run
-from pipeline.settings import PipelineSettings
+from perceiver_keras.tasks import run_folder
 from tests.forked_run import run_until
 
 pytestmark = [pytest.mark.tfx, pytest.mark.slow]
@@ -157,8 +160,27 @@ def test_the_trained_model_is_also_a_preset_folder(first):
     assert model.config == settings("unused").config.model
 
 
+def test_the_run_folder_is_a_model_also_when_its_artifacts_are_gone(first, tmp_path):
+    folder, record, _ = first
+    moved = tmp_path / "moved"
+    kept = shutil.ignore_patterns("artifacts", "training", "metadata.sqlite")
+    shutil.copytree(folder, moved, ignore=kept)
+    version = Path(record["pushed_model"]).name
+    assert record["model"] == str(folder / "blessed" / version)
+    found = run_folder.find(moved)
+    assert (found.preset.name, found.saved_model) == (version, moved / "pushed" / version)
+    (trained,) = record["artifacts"]["Trainer"]["model"]
+    whole = pk.load(os.path.join(trained, "preset")).get_weights()
+    for one, other in zip(pk.load(moved).get_weights(), whole, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
 def test_the_same_run_again_is_served_from_the_cache(first):
     folder, record, _ = first
+    files = sorted(folder.rglob("*"))
+    told = forecast(settings(folder))
+    assert sorted(folder.rglob("*")) == files and not (folder / "unfinished.json").exists()
+    assert told == dict.fromkeys(COMPONENTS, "cached")
     again = run(settings(folder), lambda line: None)
     assert again.exit_code == 0
     assert json.loads((folder / "run.json").read_text()) == json.loads(json.dumps(again.record))
@@ -171,8 +193,14 @@ def test_the_same_run_again_is_served_from_the_cache(first):
 def test_another_threshold_runs_the_gate_alone_and_a_missed_one_pushes_nothing(first):
     folder, _, _ = first
     before = versions(folder)
-    result = run(settings(folder, "evaluate.thresholds.accuracy=0.999"), lambda line: None)
+    stricter = settings(folder, "evaluate.thresholds.accuracy=0.999")
+    told = forecast(stricter)
+    result = run(stricter, lambda line: None)
+    assert {name for name in told if told[name] == "cached"} == {*COMPONENTS[:7], "baseline"}
     assert result.exit_code == 3 and not result.record["blessed"]
+    assert result.record["model"] is None
+    assert run_folder.find(folder).preset.name == before[-1]  # blessed before
+    assert "asks for at least 0.999" in run_folder.find(folder).told
     assert result.record["pushed_model"] is None
     assert "evaluate.thresholds.accuracy asks for at least 0.999" in " ".join(
         result.record["refused_because"]

@@ -7,8 +7,8 @@ import json
 import pytest
 from tfx.dsl.compiler import compiler
 
-from pipeline.pipeline import create_pipeline
-from pipeline.settings import PipelineSettings
+from perceiver_keras.pipeline.pipeline import create_pipeline
+from perceiver_keras.pipeline.settings import PipelineSettings
 
 pytestmark = [pytest.mark.tfx]
 

@@ -10,10 +10,10 @@ import pytest
 import tensorflow_model_analysis as tfma
 from tfx.types import standard_artifacts
 
-from components.report_gen import Report
-from pipeline.dag_runner import ResumableDagRunner
-from pipeline.record import run_record
-from pipeline.settings import PipelineSettings
+from perceiver_keras.components.report_gen import Report
+from perceiver_keras.pipeline.dag_runner import ResumableDagRunner
+from perceiver_keras.pipeline.record import run_record
+from perceiver_keras.pipeline.settings import PipelineSettings
 
 pytestmark = [pytest.mark.tfx]
 

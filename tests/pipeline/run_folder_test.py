@@ -7,12 +7,12 @@ import sys
 import pytest
 
 from perceiver_keras.errors import PerceiverError
-from pipeline.run_folder import logs_to, only_one_run
+from perceiver_keras.pipeline.run_folder import logs_to, only_one_run
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from pipeline.run_folder import only_one_run
+from perceiver_keras.pipeline.run_folder import only_one_run
 with only_one_run(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(60)

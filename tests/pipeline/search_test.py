@@ -9,8 +9,8 @@ import pytest
 
 from perceiver_keras.config_tree import from_json, override, to_json
 from perceiver_keras.errors import UsageError
+from perceiver_keras.pipeline.search import GridSearch, apply, best_of
 from perceiver_keras.tasks import registry
-from pipeline.search import GridSearch, apply, best_of
 
 GRID = '{"data.batch_size": [16, 32, 64], "train.learning_rate": [1e-4, 5e-5]}'
 

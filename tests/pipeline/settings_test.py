@@ -3,7 +3,7 @@
 import pytest
 
 from perceiver_keras.errors import UsageError
-from pipeline.settings import PipelineSettings
+from perceiver_keras.pipeline.settings import PipelineSettings
 
 
 def settings(tmp_path, *overrides, **kwargs):

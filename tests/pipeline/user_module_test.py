@@ -17,13 +17,13 @@ from tfx.components.tuner import executor
 from tfx.types import standard_artifacts
 from tfx.types.standard_artifacts import TransformGraph as TransformGraphArtifact
 
-from components.transform_graph import word_counts
+from perceiver_keras.components.transform_graph import word_counts
 from perceiver_keras.config_tree import override, to_dict
 from perceiver_keras.data.text import sentencepiece
 from perceiver_keras.errors import UsageError
+from perceiver_keras.pipeline import user_module
+from perceiver_keras.pipeline.search import best_of
 from perceiver_keras.tasks import registry
-from pipeline import user_module
-from pipeline.search import best_of
 
 pytestmark = [pytest.mark.tfx]
 
@@ -129,7 +129,7 @@ def test_tfx_s_own_tuner_takes_our_search(graph, tmp_path):
         {"examples": examples, "transform_graph": artifact(TransformGraphArtifact, graph)},
         outputs,
         {
-            "tuner_fn": "pipeline.user_module.tuner_fn",
+            "tuner_fn": "perceiver_keras.pipeline.user_module.tuner_fn",
             "train_args": '{"splits": ["train"]}',
             "eval_args": '{"splits": ["validation"]}',
             "custom_config": json.dumps(custom),

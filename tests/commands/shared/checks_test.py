@@ -1,13 +1,17 @@
-"""What the doctor looks at: the lock, folders, cards, TensorFlow itself."""
+"""What the doctor looks at: the lock, folders, cards, libraries and their versions."""
 
 from __future__ import annotations
 
+import ast
+import re
 from collections import namedtuple
 from pathlib import Path
 
 import pytest
 
 from perceiver_keras.commands.shared import checks
+from perceiver_keras.commands.shared.import_check import Imported
+from perceiver_keras.commands.shared.requirements import Wanted
 
 Usage = namedtuple("Usage", "total used free")
 
@@ -54,15 +58,83 @@ def test_a_full_disk_a_file_and_a_folder_that_may_not_be_written(tmp_path, monke
 
 def test_a_card_that_tensorflow_does_not_see_is_noted(monkeypatch) -> None:
     monkeypatch.setattr(checks.shutil, "which", lambda name: "/usr/bin/" + name)
-    [finding] = checks.devices(lambda: ["CPU:0"])
+    [finding] = checks.devices(Imported("tensorflow", devices=["CPU:0"]))
     assert finding.state == "note" and "perceiver-keras[gpu]" in finding.advice
-    [finding] = checks.devices(lambda: ["CPU:0", "GPU:0 H100"])
+    [finding] = checks.devices(Imported("tensorflow", devices=["CPU:0", "GPU:0 H100"]))
     assert finding == ("devices", "ok", "GPU:0 H100", "")
+    assert list(checks.devices(Imported("tensorflow", "ImportError: libcudart.so"))) == []
 
 
-def test_tensorflow_that_does_not_load_is_missing() -> None:
-    def broken() -> list[str]:
-        raise ImportError("libcudart.so: cannot open")
+WORKS = {module: Imported(module) for module in checks.NECESSARY.values()}
 
-    [finding] = checks.devices(broken)
-    assert finding.state == "missing" and "libcudart.so" in finding.seen
+
+def broken(module: str, error: str, culprit: str = "", project=None) -> checks.Finding:
+    tried = WORKS | {module: Imported(module, error, culprit)}
+    [finding] = [f for f in checks.packages(tried, project or {}) if f.state == "broken"]
+    return finding
+
+
+def test_a_library_that_does_not_import_is_broken_and_reinstalled(monkeypatch) -> None:
+    """Nothing is wrong with any version: then files are damaged."""
+    monkeypatch.setattr(checks, "lock_path", lambda: Path("/no/lock"))
+    finding = broken("keras.layers", "importing it crashes Python (SIGSEGV)")
+    version = checks.installed("keras")
+    assert finding.what == "keras" and finding.seen.startswith(f"{version} does not work: ")
+    assert finding.advice.endswith(f"--force-reinstall --no-deps keras=={version}`")
+
+
+def test_the_guilty_package_is_named_with_its_version_and_the_lock_s_is_what_to_install(
+    monkeypatch, tmp_path
+) -> None:
+    (tmp_path / "requirements.lock").write_text("protobuf==3.20.3\n")
+    monkeypatch.setattr(checks, "lock_path", lambda: tmp_path / "requirements.lock")
+    finding = broken("tensorflow_datasets.core", "ImportError: gone", "protobuf")
+    assert f"ImportError: gone (in protobuf {checks.installed('protobuf')})" in finding.seen
+    assert finding.advice.endswith("protobuf==3.20.3`")
+
+
+def test_versions_that_do_not_go_together_are_named_with_the_command(monkeypatch) -> None:
+    """As a fresh resolver chose them: `module 'tensorflow_datasets' has no attribute 'core'`."""
+    new = {"tensorflow-metadata": "1.21.0", "tensorflow-datasets": "4.9.10"}
+    for module in ("checks", "requirements"):
+        monkeypatch.setattr(f"perceiver_keras.commands.shared.{module}.installed", new.get)
+    project = {
+        "tensorflow-datasets": Wanted("tensorflow-datasets", {"perceiver-keras": ">=4.9.4"}, False),
+        "tensorflow-metadata": Wanted(
+            "tensorflow-metadata",
+            {"perceiver-keras": "<1.17,>=1.13", "tensorflow-datasets": ""},
+            False,
+        ),
+    }
+    found = checks.versions(project)
+    assert found.state == "note"
+    assert found.seen == "tensorflow-metadata 1.21.0 (perceiver-keras wants <1.17,>=1.13)"
+    assert found.advice.endswith("'tensorflow-metadata<1.17,>=1.13'`")
+    advice = checks.remedy("tensorflow-datasets", "tensorflow-metadata", project)
+    assert advice.endswith("pip install 'tensorflow-metadata<1.17,>=1.13'")
+    del project["tensorflow-metadata"]
+    assert checks.versions(project).state == "ok"
+    assert checks.versions({}).state == "note"
+
+
+def test_every_requirement_is_tried(repository: Path) -> None:
+    """But for those that have nothing to import here, or nothing that works."""
+    lists = requirements_of(repository)
+    untried = {"absl-py", "ml-dtypes", "pyarrow"}  # TensorFlow and TFDS import them
+    assert lists["CORE"] - checks.NECESSARY.keys() == untried
+    tried = checks.EXTRAS["pipeline"].keys() | {"keras-tuner", "portalocker"}  # by tfx
+    assert lists["PIPELINE"] == tried
+    assert lists["TEXT"] == checks.EXTRAS["text"].keys()
+    assert lists["VIDEO"] - {"scikit-video"} == checks.EXTRAS["video"].keys()
+
+
+def requirements_of(repository: Path) -> dict[str, set[str]]:
+    """setup.py's lists of requirements, as names."""
+    path = repository / "setup.py"
+    if not path.exists():
+        pytest.skip("Bazel gives this test the code alone")
+    return {
+        node.targets[0].id: {re.match(r"[\w-]+", text)[0] for text in ast.literal_eval(node.value)}
+        for node in ast.parse(path.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.List)
+    }
