@@ -9,7 +9,7 @@ from typing import Any
 import tensorflow as tf
 
 from perceiver_keras.config import TaskConfig
-from perceiver_keras.data.store import batches, source
+from perceiver_keras.data.store import balance, batches, source
 from perceiver_keras.data.store.records import Records, builder_records, explain
 from perceiver_keras.tasks.task import Task
 
@@ -18,15 +18,19 @@ Transform = Callable[[Mapping[str, tf.Tensor]], Mapping[str, tf.Tensor]]  # of a
 
 def train_batches(task: Task, config: TaskConfig, records: Records) -> tf.data.Dataset:
     """Endless batches (inputs, targets) of records, shuffled and augmented from the run's seed."""
-    data = config.data
+    data, spec = config.data, task.examples.spec(config)
+    weighted = None
+    if data.balance != "none":
+        weighted = balance.balanced(batches.serialized(records), spec, task.examples.label_key)
     return batches.train_batches(
         records,
         lambda features, seed: task.examples.prepare(features, config, True, seed),
-        task.examples.spec(config),
+        spec,
         batch_size=data.batch_size,
         seed=config.train.seed,
         shuffle_buffer=data.shuffle_buffer,
         joined=data.documents_per_example,
+        balance=weighted,
     )
 
 
@@ -62,8 +66,11 @@ class TaskData:
 
     def __init__(self, task: Task, config: TaskConfig):
         self._task, self._config = task, config
-        self._builder = source.open_builder(config.data.dataset, config.data.data_dir)
-        self.labels = source.label_names(self._builder, task.examples.label_key)
+        data = config.data
+        self._builder = source.open_builder(
+            data.dataset, data.data_dir, max_corrupt_share=data.max_corrupt_share
+        )
+        self.labels = source.label_names(self._builder, task.examples.label_of(config))
         task.examples.check_dataset(self.labels, config)
         # Trains a vocabulary where one is needed, so that its errors come first.
         task.examples.vocabulary.resources(config)

@@ -176,7 +176,7 @@ def test_sets_not_stored_as_tfrecord_are_serialized_anew(tmp_path):
         builder = tfds.builder("mnist")
         expected = list(source.serialized_examples(builder, "train"))
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(source, "open_builder", lambda dataset, data_dir: builder)
+            patch.setattr(source, "open_builder", lambda dataset, data_dir, **_: builder)
             artifact = _run(
                 tmp_path,
                 dataset="mnist",

@@ -24,22 +24,23 @@ from perceiver_keras.data.seeds import fold_in
 class FlowAugmentation:
     """How a pair is changed at full strength. Factors are 1 ± the value; chances are from 0 to 1."""
 
-    brightness: float = 0.4
-    contrast: float = 0.4
-    saturation: float = 0.4
-    hue: float = 0.5 / 3.14  # of a full turn, either way
-    apart: float = 0.2  # chance that the two frames' colours are changed independently
-    eraser: float = 0.5  # chance of boxes in the second frame, filled with its mean colour
-    eraser_boxes: int = 2  # at most
-    eraser_size: tuple[int, ...] = (50, 99)  # sides in pixels, least and most
-    resize: float = 0.8  # chance of any resizing
-    min_scale: float = -0.2  # octaves by which the frames grow: least
-    max_scale: float = 0.5  # and most
-    stretch: float = 0.8  # chance that the two sides are scaled differently
-    max_stretch: float = 0.2  # octaves either way, on each side
-    flip_horizontal: float = 0.5
-    flip_vertical: float = 0.1
-    crop_margin: int = 20  # pixels by which the crop may cross the border before it is moved back
+    brightness: float = 0.4  # largest change, as a factor 1 ± this [factor]
+    contrast: float = 0.4  # largest change, as a factor 1 ± this [factor]
+    saturation: float = 0.4  # largest change, as a factor 1 ± this [factor]
+    hue: float = 0.5 / 3.14  # largest change of hue, either way [turns]
+    apart: float = 0.2  # chance that the two frames' colours are changed independently [share]
+    eraser: float = 0.5  # chance of boxes in the second frame, filled with its mean colour [share]
+    eraser_boxes: int = 2  # how many boxes at most [boxes]
+    eraser_size: tuple[int, ...] = (50, 99)  # sides of a box, least and most [pixels]
+    resize: float = 0.8  # chance of any resizing [share]
+    min_scale: float = -0.2  # least growth of the frames [octaves]
+    max_scale: float = 0.5  # largest growth of the frames [octaves]
+    stretch: float = 0.8  # chance that the two sides are scaled differently [share]
+    max_stretch: float = 0.2  # largest difference, either way, on each side [octaves]
+    flip_horizontal: float = 0.5  # chance of a left-right flip [share]
+    flip_vertical: float = 0.1  # chance of an upside-down flip [share]
+    # By how much the crop may cross the border before it is moved back [pixels]
+    crop_margin: int = 20
 
 
 class Map(NamedTuple):

@@ -18,12 +18,15 @@ import tensorflow_datasets as tfds
 from perceiver_keras.data.flow import formats
 from perceiver_keras.data.flow.folders import FlowFiles
 from perceiver_keras.data.image import check_image, decode_image, image_size
+from perceiver_keras.data.own.files import Listing
+from perceiver_keras.data.picture_files.jpeg import orientation
+from perceiver_keras.data.store.files_builder import FilesBuilder, Named
 from perceiver_keras.errors import PerceiverError
 
 Splits = Mapping[str, Callable[[], Iterable[FlowFiles]]]
 
 
-class FlowBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
+class FlowBuilder(FilesBuilder, skip_registration=True):
     """A data set in a folder on the user's disk.
 
     A subclass describes the layout in TFDS's `MANUAL_DOWNLOAD_INSTRUCTIONS`, names the HOMEPAGE, and lists its pairs in
@@ -47,14 +50,14 @@ class FlowBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
             features=features(), homepage=self.HOMEPAGE, disable_shuffling=False
         )
 
-    def _split_generators(self, dl_manager: tfds.download.DownloadManager):
-        root = Path(dl_manager.manual_dir)
-        # In TFDS all data sets share one folder; a folder for each of them is tidier, and is taken if it exists.
-        root = root / self.name if (root / self.name).is_dir() else root
-        return {split: self._generate_examples(list_) for split, list_ in self.pairs(root).items()}
+    def sources(self, listed: Listing) -> Mapping[str, Iterable[Named]]:
+        return {
+            split: ((pair.flow.relative_to(listed.root).as_posix(), pair) for pair in pairs())
+            for split, pairs in self.pairs(listed.root).items()
+        }
 
-    def _generate_examples(self, pairs: Callable[[], Iterable[FlowFiles]]) -> Iterator[tuple]:
-        return iter_examples(pairs())
+    def read(self, item: FlowFiles) -> Iterator[tuple[str, dict[str, Any]]]:
+        return iter_examples([item])
 
 
 def features() -> tfds.features.FeaturesDict:
@@ -137,7 +140,8 @@ def read_frame(path: Path) -> tuple[bytes, tuple[int, int]]:
     """An encoded picture in colour, PNG or JPEG, and its (rows, columns).
 
     An 8-bit colour PNG or JPEG is passed on untouched. Anything else becomes such a PNG: grey is repeated to three
-    channels, alpha is dropped (not composited), 16 bits keep their upper 8, PPM and PGM are decoded.
+    channels, alpha is dropped (not composited), 16 bits keep their upper 8, PPM and PGM are decoded, and a JPEG
+    that its EXIF turns is turned.
 
     Raises:
       PerceiverError: It is not a picture, or is damaged.
@@ -152,7 +156,7 @@ def read_frame(path: Path) -> tuple[bytes, tuple[int, int]]:
         if content.startswith(b"\x89PNG"):
             plain = content[24:26] == b"\x08\x02"  # 8 bits, colour
         else:
-            plain = content.startswith(b"\xff\xd8") and _jpeg_channels(content) == 3
+            plain = content.startswith(b"\xff\xd8") and _is_plain_jpeg(content)
         if not plain:
             content = tf.io.encode_png(decode_image(tf.constant(content), 3)).numpy()
     return content, image_size(content)
@@ -168,7 +172,7 @@ def read_mask(path: Path, shape: tuple[int, ...]) -> np.ndarray:
     if problem := check_image(content):
         raise PerceiverError(f"{path} can't be read as a mask: {problem}.")
     with tf.device("CPU:0"):
-        pixels = tf.io.decode_image(content, channels=1, expand_animations=False).numpy()[..., 0]
+        pixels = decode_image(tf.constant(content), 1).numpy()[..., 0]
     if pixels.shape != shape:
         raise PerceiverError(f"{path} has {pixels.shape} pixels, but its flow has {shape}.")
     return pixels > 0
@@ -181,8 +185,9 @@ def _bytes(path: Path) -> bytes:
         raise PerceiverError(f"{path} can't be read: {error.strerror}.") from None
 
 
-def _jpeg_channels(content: bytes) -> int:
-    return int(tf.io.extract_jpeg_shape(content)[2])
+def _is_plain_jpeg(content: bytes) -> bool:
+    """Whether it is in colour and not turned by its EXIF, which TFDS's own decoder does not see."""
+    return int(tf.io.extract_jpeg_shape(content)[2]) == 3 and int(orientation(content)) == 1
 
 
 def _netpbm(path: Path, content: bytes) -> np.ndarray:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from perceiver_keras.data.own.files import left_over, listing
 from perceiver_keras.errors import UsageError
 
 
@@ -46,7 +47,7 @@ def sintel(root: Path, sintel_pass: str) -> list[FlowFiles]:
     )
     training = _training(root, (sintel_pass, "flow"), expected)
     found = []
-    for folder in sorted(path for path in (training / sintel_pass).iterdir() if path.is_dir()):
+    for folder in _folders(training / sintel_pass):
         frames = _numbered(folder, r"frame_(\d+)\.png")
         if len(frames) < 2:
             raise UsageError(f"Sequence {folder} has {len(frames)} frames, but a pair needs two.")
@@ -166,6 +167,8 @@ def flying_things3d(root: Path, things_pass: str, part: str) -> Iterator[FlowFil
     count = 0
     for camera in sorted(flows.glob("*/*/into_future/*")):
         scene = camera.relative_to(flows)
+        if any(map(left_over, scene.parts)) or not camera.is_dir():
+            continue
         group = f"{scene.parts[0]}/{scene.parts[1]}/{camera.name}"
         numbered = _numbered(camera, r"OpticalFlowIntoFuture_(\d+)_[LR]\.pfm")
         for number, flow in sorted(numbered.items()):
@@ -232,12 +235,16 @@ def pairs_of_folder(root: Path) -> Iterator[FlowFiles]:
 
 
 def _walk(root: Path, expected: str, pattern: str) -> Iterator[Path]:
-    """Files below a folder in the order of their names, one folder at a time."""
+    """Files below a folder without left-overs and empty ones."""
     if not root.is_dir():
         raise UsageError(_words(root, expected))
-    yield from sorted(path for path in root.glob(pattern) if path.is_file())
-    for folder in sorted(path for path in root.iterdir() if path.is_dir()):
-        yield from _walk(folder, expected, pattern)
+    for path in listing(root).files:
+        if path.match(pattern):
+            yield root / path
+
+
+def _folders(folder: Path) -> list[Path]:
+    return sorted(p for p in folder.iterdir() if p.is_dir() and not left_over(p.name))
 
 
 def _picture(folder: Path, stem: str) -> Path | None:
@@ -260,7 +267,7 @@ def _training(root: Path, needed: tuple[str, ...], expected: str) -> Path:
 
 def _numbered(folder: Path, pattern: str) -> dict[int, Path]:
     matches = ((re.fullmatch(pattern, path.name), path) for path in folder.iterdir())
-    return {int(match[1]): path for match, path in matches if match}
+    return {int(match[1]): path for match, path in matches if match and path.is_file()}
 
 
 def _words(folder: Path, expected: str) -> str:
@@ -268,6 +275,8 @@ def _words(folder: Path, expected: str) -> str:
         return f"{folder} does not exist; expected a folder with {expected}."
     if not folder.is_dir():
         return f"{folder} is not a folder; expected one with {expected}."
-    inside = sorted(path.name + "/" * path.is_dir() for path in folder.iterdir())
+    inside = sorted(
+        path.name + "/" * path.is_dir() for path in folder.iterdir() if not left_over(path.name)
+    )
     listed = ", ".join(inside[:8]) + (", …" if len(inside) > 8 else "") if inside else "nothing"
     return f"{folder}: expected {expected}; found {listed}."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -12,7 +13,7 @@ import tensorflow_datasets as tfds
 
 from perceiver_keras.data.own import tables
 from perceiver_keras.data.own.files import Listing, listing
-from perceiver_keras.data.own.found import Draft, Found, Item, Place, to_items
+from perceiver_keras.data.own.found import Draft, Found, Item, Place, shown, to_items
 from perceiver_keras.data.own.splits import split_named
 from perceiver_keras.errors import PerceiverError, UsageError
 
@@ -49,7 +50,9 @@ def look(place: Place) -> Found:
             )
         for line, row in zip(table.lines, table.rows, strict=True):
             content = repr([row[name] for name in COLUMNS]).encode()
-            drafts.append(Draft(name=f"{path}:{line}", source=row, content=content, split=split))
+            drafts.append(
+                Draft(name=f"{shown(path)}:{line}", source=row, content=content, split=split)
+            )
     if not drafts:
         raise UsageError(f"{place.given} holds no JSON records (.jsonl, .json, .parquet).")
     items = to_items(drafts, place, "records")
@@ -79,7 +82,10 @@ def _sizes(items: tuple[Item, ...]) -> tuple[int, int]:
         raise PerceiverError(
             f"No record has entities as rows of equally many numbers, such as {items[0].name}."
         )
-    return min(max(shape[0] for shape in shapes), MOST), max(shape[1] for shape in shapes)
+    # The commonest, so that one record of another game does not make all others corrupt.
+    numbers = statistics.mode(shape[1] for shape in shapes)
+    fitting = [shape[0] for shape in shapes if shape[1] == numbers and shape[0] <= MOST]
+    return max(fitting, default=MOST), numbers
 
 
 def _rows(item: Item) -> np.ndarray | None:

@@ -81,10 +81,14 @@ class Catalogued:
 
 
 def look(
-    dataset: str, data_dir: str | None, label_key: str | None, measure: Any = None
+    dataset: str,
+    data_dir: str | None,
+    label_key: str | None,
+    measure: Any = None,
+    max_corrupt_share: float | None = None,
 ) -> Catalogued:
     """What a prepared data set holds; raises as `source.open_builder`."""
-    builder = source.open_builder(dataset, data_dir)
+    builder = source.open_builder(dataset, data_dir, max_corrupt_share=max_corrupt_share)
     key = (str(builder.data_dir), label_key, measure)
     if key not in _seen:  # a configuration is made several times in a process, with the same answer
         _seen[key] = _look(dataset, builder, label_key, measure)

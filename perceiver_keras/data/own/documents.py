@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
@@ -11,7 +12,7 @@ import tensorflow_datasets as tfds
 
 from perceiver_keras.data.own import tables, texts
 from perceiver_keras.data.own.files import Listing, listing
-from perceiver_keras.data.own.found import Draft, Found, Item, Place, to_items
+from perceiver_keras.data.own.found import Draft, Found, Item, Place, shown, to_items
 from perceiver_keras.data.own.splits import split_named
 from perceiver_keras.data.text import documents
 from perceiver_keras.data.text.encodings import as_utf8
@@ -61,8 +62,16 @@ def look(place: Place) -> Found:
             f"{place.given} holds no texts; expected files such as {', '.join(SUFFIXES[:5])}, or tables "
             f"({', '.join(tables.SUFFIXES)})."
         )
-    drafts, broken = _drafts(place, listed)
-    items = to_items(drafts, place, "pieces of text")
+    drafts, broken = drafts_of(place, listed)
+    # Files that are not text join a split that others are in, so that none is made of nothing else.
+    readable = [draft for draft in drafts if isinstance(draft.source, bytes)]
+    items = to_items(readable or drafts, place, "pieces of text")
+    if readable:
+        items += tuple(
+            Item(name=d.name, source=d.source, digest="", label=None, split=items[0].split)
+            for d in drafts
+            if not isinstance(d.source, bytes)
+        )
     size = sum(len(item.source) for item in items if isinstance(item.source, bytes))
     files = len(listed.files)
     return Found(
@@ -86,7 +95,7 @@ def read(item: Item) -> Iterator[dict[str, Any]]:
     yield {"text": item.source, "file": item.name}
 
 
-def _drafts(place: Place, listed: Listing) -> tuple[list[Draft], int]:
+def drafts_of(place: Place, listed: Listing) -> tuple[list[Draft], int]:
     """The pieces of all files, and how many files are not text; those are one draft each, whose reading fails."""
     drafts: list[Draft] = []
     broken = 0
@@ -101,7 +110,7 @@ def _drafts(place: Place, listed: Listing) -> tuple[list[Draft], int]:
             broken += 1
             reason = PerceiverError(str(error))
             drafts.append(
-                Draft(name=str(path), source=reason, content=str(path).encode(), split="train")
+                Draft(name=shown(path), source=reason, content=os.fsencode(path), split="train")
             )
             continue
         if few and split is None:
@@ -111,7 +120,7 @@ def _drafts(place: Place, listed: Listing) -> tuple[list[Draft], int]:
         for number, piece in enumerate(pieces):
             drafts.append(
                 Draft(
-                    name=f"{path}#{number:06}",
+                    name=f"{shown(path)}#{number:06}",
                     source=piece,
                     content=whole or piece,
                     split=split,

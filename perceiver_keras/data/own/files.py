@@ -140,7 +140,7 @@ def unpacked(archive: Path, place: Path) -> Path:
             aside.rename(target)
     except (zipfile.BadZipFile, tarfile.TarError, EOFError, zlib.error) as error:
         raise PerceiverError(f"{archive} is damaged: {first_line(error)}.") from error
-    except (RuntimeError, NotImplementedError) as error:  # zipfile's words for encryption
+    except RuntimeError as error:  # zipfile's words for encryption
         raise PerceiverError(
             f"{archive} can't be unpacked: {first_line(error)}; unpack it yourself and name the folder."
         ) from error

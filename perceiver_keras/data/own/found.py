@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from perceiver_keras.data.own import digests
@@ -144,7 +145,13 @@ class Found:
         if self.passed:
             many = ", ".join(f"{count:,} {why}" for why, count in sorted(self.passed.items()))
             rows.append(("passed over", many))
-        return [*rows, *(("note", note) for note in self.notes)]
+        splits: dict[str, set[str]] = {}
+        for item in self.items:
+            splits.setdefault(item.digest, set()).add(item.split)
+        notes = list(self.notes)
+        if shared := sum(len(held) > 1 for held in splits.values()):
+            notes.append(f"{shared:,} contents are in several of the splits that the data gives.")
+        return [*rows, *(("note", note) for note in notes)]
 
     def __str__(self) -> str:
         return "\n".join(f"  {what:<12} {text}" for what, text in self.rows())
@@ -209,6 +216,11 @@ def classes(names: Iterable[str], place: Place) -> tuple[str, ...]:
             f"{place.given}: the model has no class {unknown[0]!r}.{nearest(unknown[0], place.labels)}"
         )
     return place.labels
+
+
+def shown(path: PurePath) -> str:
+    """A relative path as text that can be stored and printed, whatever bytes its name has."""
+    return os.fsencode(path.as_posix()).decode("utf-8", "replace")
 
 
 def class_order(names: Iterable[str]) -> tuple[str, ...]:

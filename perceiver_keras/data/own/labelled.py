@@ -11,7 +11,7 @@ from typing import Any
 
 from perceiver_keras.data.own import tables
 from perceiver_keras.data.own.files import Listing, left_over, listing
-from perceiver_keras.data.own.found import Draft, Place
+from perceiver_keras.data.own.found import Draft, Place, shown
 from perceiver_keras.data.own.splits import split_named
 from perceiver_keras.errors import UsageError
 
@@ -116,8 +116,9 @@ def _from_folders(
         if (by_split and split is None) or (label is None and not unlabelled):
             loose += 1
             continue
+        label = label and tables.class_name(label)  # TFDS keeps names of classes as lines
         label = (label,) if several and label is not None else label
-        drafts.append(Draft(name=str(path), source=found.root / path, label=label, split=split))
+        drafts.append(Draft(name=shown(path), source=found.root / path, label=label, split=split))
     if loose:
         found.passed[f"in no folder of {'a split' if by_split else 'a class'}"] += loose
     classes = {draft.label for draft in drafts}
@@ -184,7 +185,12 @@ def _path_column(table: tables.Table, files: _Files) -> str | None:
         near = [str(cell) for cell in cells if isinstance(cell, (str, int)) and cell != ""]
         return any(files.find(table.path, cell) for cell in near[:1000])
 
-    return tables.find_column(table, "", None, PATHS, fits)
+    found = tables.find_column(table, "", None, PATHS, fits)
+    if found is not None and files.find(table.path, found):
+        raise UsageError(
+            f"{table.path}: line 1 must name the columns, such as path,label; it names the file {found!r}."
+        )
+    return found
 
 
 def _label_column(table: tables.Table, path_column: str | None) -> str | None:
@@ -231,7 +237,7 @@ def _from_tables(
 ) -> Labelled:
     drafts: list[Draft] = []
     for path, split in chosen:
-        drafts += _rows(_read(path), split, kind, files, several, passed)
+        drafts += _rows(_read(path), split, place, kind, files, several, passed)
     names = Counter(draft.source for draft in drafts)
     twice = [source for source, count in names.items() if count > 1]
     if twice:
@@ -250,6 +256,7 @@ def _from_tables(
 def _rows(
     table: tables.Table,
     split: str | None,
+    place: Place,
     kind: str,
     files: _Files,
     several: bool,
@@ -278,10 +285,9 @@ def _rows(
             passed["rows without a label"] += 1
             continue
         own = split_named(str(row[split_column])) if split_column else None
-        name = (
-            path.relative_to(table.path.parent) if path.is_relative_to(table.path.parent) else path
-        )
-        yield Draft(name=name.as_posix(), source=path, label=label, split=own or split)
+        root = place.root if place.root.is_dir() else place.root.parent
+        name = path.relative_to(root) if path.is_relative_to(root) else path
+        yield Draft(name=shown(name), source=path, label=label, split=own or split)
 
 
 def _several(cell: tables.Cell) -> tuple[str, ...]:

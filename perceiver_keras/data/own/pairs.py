@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from perceiver_keras.data.flow import builder, folders
@@ -28,17 +28,22 @@ def look(place: Place) -> Found:
     if not place.root.is_dir():
         raise UsageError(f"{place.given} is a file; name a folder of frames and their flow.")
     layout, pairs = _pairs(place.root)
-    groups = {pair.group for pair, _ in pairs}
+    contents = _contents([pair for pair, _ in pairs], place.memory)
+    # A sequence's first pair stands for it, so that it stays where it is when frames are added.
+    first: dict[str, str] = {}
+    for (pair, _), content in zip(pairs, contents, strict=True):
+        first.setdefault(_sequence(pair), content)
     drafts = [
         Draft(
             name=pair.name if split is None else f"{split}/{pair.name}",
             source=pair,
-            content=(pair.group if len(groups) >= FEW else pair.name).encode(),
+            content=(first[_sequence(pair)] if len(first) >= FEW else content).encode(),
             split=split,
         )
-        for pair, split in pairs
+        for (pair, split), content in zip(pairs, contents, strict=True)
     ]
-    items = _with_contents(to_items(drafts, place, "pairs"), place.memory)
+    items = to_items(drafts, place, "pairs")
+    items = tuple(replace(i, digest=c) for i, c in zip(items, contents, strict=True))
     return Found(
         kind="pairs",
         place=place,
@@ -48,7 +53,7 @@ def look(place: Place) -> Found:
         features=dict(builder.features()),
         read=read,
         passed=listing(place.root).passed,
-        facts=[("sequences", f"{len(groups):,}")],
+        facts=[("sequences", f"{len(first):,}")],
     )
 
 
@@ -57,15 +62,16 @@ def read(item: Item) -> Iterator[dict[str, Any]]:
         yield example
 
 
-def _with_contents(items: Sequence[Item], memory: Path) -> tuple[Item, ...]:
-    """The items with the digests of their files, which name the data set; names have determined their splits."""
-    files = [[path for path in item.source[2:] if path] for item in items]
+def _sequence(pair: FlowFiles) -> str:
+    return PurePosixPath(pair.name).parent.as_posix()
+
+
+def _contents(pairs: Sequence[FlowFiles], memory: Path) -> list[str]:
+    """SHA-256 of each pair's files, in hex."""
+    files = [[path for path in pair[2:] if path] for pair in pairs]
     known = iter(digests.of_files([path for paths in files for path in paths], memory))
     contents = ["".join(next(known) for _ in paths) for paths in files]
-    return tuple(
-        replace(item, digest=hashlib.sha256(content.encode()).hexdigest())
-        for item, content in zip(items, contents, strict=True)
-    )
+    return [hashlib.sha256(content.encode()).hexdigest() for content in contents]
 
 
 def _pairs(root: Path) -> tuple[str, list[tuple[FlowFiles, str | None]]]:
@@ -76,7 +82,11 @@ def _pairs(root: Path) -> tuple[str, list[tuple[FlowFiles, str | None]]]:
     for year, name in (("2015", "image_2"), ("2012", "colored_0")):
         if (training / name).is_dir() and (training / "flow_occ").is_dir():
             return f"KITTI {year}", [(pair, None) for pair in folders.kitti(root, year)]
-    named = {p: s for p in sorted(root.iterdir()) if p.is_dir() and (s := split_named(p.name))}
+    named = {
+        path: split
+        for path in sorted(root.iterdir())
+        if path.is_dir() and (split := split_named(path.name)) and listing(path).files
+    }
     if "train" not in named.values():
         return "frames and their flow", [(pair, None) for pair in folders.pairs_of_folder(root)]
     found = [

@@ -49,7 +49,7 @@ def assign(
     found = [split or "train" for split in given]
     if not absent:
         return found
-    # Content that a given split holds as well must not train or be made into another split.
+    # Content that a given split holds as well is not made into another split.
     kept = {d: s for d, s in zip(digests, given, strict=True) if s in SHARES}
     made: dict[str, str] = {}
     contents: dict[Hashable, set[str]] = defaultdict(set)
@@ -59,9 +59,10 @@ def assign(
             contents[label].add(digest)
     for label in sorted(contents, key=repr):
         _fill(made, contents[label], absent)
+    # An example without a split goes where the data has its content; one that is given to training trains.
     return [
-        made.get(digest, kept.get(digest, split)) if split == "train" else split
-        for digest, split in zip(digests, found, strict=True)
+        made.get(digest, split if own else kept.get(digest, split)) if split == "train" else split
+        for digest, own, split in zip(digests, given, found, strict=True)
     ]
 
 

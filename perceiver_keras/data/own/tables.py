@@ -216,11 +216,11 @@ def number(cell: Cell) -> float | None:
 
 
 def class_name(cell: Cell) -> str | None:
-    """The cell as the name of a class: 3.0 as "3", True as "true", text without spaces around it; None if empty."""
+    """The cell as the name of a class: 3.0 as "3", True as "true", text on one line; None if empty."""
     if isinstance(cell, bool):
         return str(cell).lower()
     if isinstance(cell, float):
         return None if math.isnan(cell) else f"{cell:g}"
     if isinstance(cell, bytes):
         cell = cell.decode("utf-8", "replace")
-    return str(cell).strip() or None if isinstance(cell, (str, int)) else None
+    return " ".join(str(cell).split()) or None if isinstance(cell, (str, int)) else None

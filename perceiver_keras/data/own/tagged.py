@@ -17,6 +17,7 @@ from perceiver_keras.data.own.found import (
     Item,
     Place,
     classes,
+    shown,
     to_items,
 )
 from perceiver_keras.data.own.splits import split_named
@@ -60,7 +61,7 @@ def look(place: Place) -> Found:
         for line, sentence in read_sentences(listed.root / path):
             content = "\0".join((*sentence.tokens, *sentence.tags)).encode("utf-8", "surrogatepass")
             drafts.append(
-                Draft(name=f"{path}:{line}", source=sentence, content=content, split=split)
+                Draft(name=f"{shown(path)}:{line}", source=sentence, content=content, split=split)
             )
     if not drafts:
         raise UsageError(

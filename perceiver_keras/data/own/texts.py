@@ -22,6 +22,7 @@ from perceiver_keras.data.own.found import (
     Place,
     class_notes,
     classes,
+    shown,
     to_items,
 )
 from perceiver_keras.data.own.splits import split_named
@@ -162,6 +163,12 @@ def _columns(place: Place, table: tables.Table) -> dict[str, str | None]:
         raise UsageError(
             f"{table.path}: which column is the label? Add --set data.label=NAME. {has}"
         )
+    values = {tables.class_name(cell) for cell in table.column(label)}
+    if label in values:
+        raise UsageError(
+            f"{table.path}: line 1 must name the columns, such as text,label; it looks like a row, {label!r} among "
+            "its cells being a label."
+        )
     taken = [label, *(n for n in table.columns if n.lower() in labelled.SPLIT_COLUMNS)]
     if not options.get("text"):
         by_name = {name.lower(): name for name in table.columns if name not in taken}
@@ -208,6 +215,7 @@ def _from_tables(
     place: Place, chosen: Sequence[tuple[tables.Table, str | None]], passed: Counter[str]
 ) -> list[Draft]:
     drafts = []
+    root = place.root if place.root.is_dir() else place.root.parent
     for table, split in chosen:
         columns = _columns(place, table)
         split_column = next((n for n in table.columns if n.lower() in labelled.SPLIT_COLUMNS), None)
@@ -222,7 +230,7 @@ def _from_tables(
             own = split_named(str(row[split_column])) if split_column else None
             drafts.append(
                 Draft(
-                    name=f"{table.path.name}:{line}",
+                    name=f"{shown(table.path.relative_to(root))}:{line}",
                     source=(
                         texts[0] or "",
                         texts[1] if columns["text2"] is None else texts[1] or "",

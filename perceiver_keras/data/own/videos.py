@@ -25,6 +25,7 @@ from perceiver_keras.errors import PerceiverError
 SUFFIXES = tuple(sorted(clips.VIDEOS))
 MOST_WINDOWS = 16  # per video
 NO_CLASS = "video"  # the class of videos without classes
+_LOOKED_AT = 2.0  # seconds of each
 _SAMPLED = 8  # videos that are decoded to measure them
 
 
@@ -54,7 +55,7 @@ def look(place: Place) -> Found:
         facts=[
             (
                 "videos",
-                f"about {height}x{width} pixels (height x width), {measured['seconds']:.1f} s, {sound}",
+                f"about {height}x{width} pixels (height x width), {_length(measured['seconds'])}, {sound}",
             ),
             ("windows", f"of {frames} frames, at most {MOST_WINDOWS} per video"),
         ],
@@ -78,7 +79,7 @@ def _measure(items: Sequence[Item]) -> dict[str, Any]:
     sizes, seconds, pixels, squares = [], [], [], []
     for item in items[:: max(1, len(items) // _SAMPLED)]:
         try:
-            clip = clips.read_video(item.source, 2.0, cut=True)
+            clip = clips.read_video(item.source, _LOOKED_AT, cut=True)
         except (PerceiverError, OSError):
             continue  # it is named when the data set is prepared
         frame = image.decode_image(tf.constant(clip.frames[0]), 3).numpy()
@@ -99,6 +100,10 @@ def _measure(items: Sequence[Item]) -> dict[str, Any]:
         "video_psnr": _psnr(np.concatenate(pixels).var(axis=0).mean()),
         "audio_psnr": _psnr(np.mean(squares)) if squares else None,
     }
+
+
+def _length(seconds: float) -> str:
+    return f"{seconds:.1f} s{' or more' if seconds >= _LOOKED_AT else ''}"
 
 
 def _psnr(error: float) -> float:

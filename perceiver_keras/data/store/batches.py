@@ -16,6 +16,7 @@ from typing import Any
 import tensorflow as tf
 
 from perceiver_keras.data.seeds import example_seed, fold_in, seed_pair
+from perceiver_keras.data.store.balance import Balance
 from perceiver_keras.data.store.records import Records
 from perceiver_keras.errors import UsageError
 
@@ -43,6 +44,7 @@ def train_batches(
     num_shards: int = 1,
     shard_index: int = 0,
     joined: int = 1,
+    balance: Balance | None = None,
 ) -> tf.data.Dataset:
     """Endless full batches (inputs, targets), with a new order in every epoch.
 
@@ -61,6 +63,7 @@ def train_batches(
       shard_index: The number of this worker, from 0.
       joined: How many stored examples make one. If more than 1, `prepare` gets each feature of that many neighbours in
         the shuffled order, [joined, ...], and the seed of the first.
+      balance: How often each example is used in an epoch; None: once.
 
     Raises:
       UsageError: there are no examples, or fewer examples than workers.
@@ -80,7 +83,7 @@ def train_batches(
         )
     root = seed_pair(seed)
     shards = _shard_tensors(records)
-    total = tf.constant(records.num_examples, tf.int64)
+    total = tf.constant(balance.epoch if balance else records.num_examples, tf.int64)
 
     def epoch_of(epoch: tf.Tensor) -> tf.data.Dataset:
         key = fold_in(root, epoch)
@@ -92,6 +95,8 @@ def train_batches(
         dataset = _interleave(shards, order, records.compression)
         if not by_file:
             dataset = dataset.shard(num_shards, shard_index)
+        if balance is not None:
+            dataset = _repeat(dataset, balance, records.num_examples, fold_in(key, 3))
         dataset = _shuffle(dataset, shuffle_buffer, fold_in(key, 2))
         return dataset.enumerate().map(
             lambda place, element: (epoch, epoch * total + place * num_shards, *element)
@@ -172,6 +177,25 @@ def _interleave(
         num_parallel_calls=tf.data.AUTOTUNE if cycle > 1 else None,
         deterministic=True,
     )
+
+
+def _repeat(
+    dataset: tf.data.Dataset, balance: Balance, num_examples: int, key: tf.Tensor
+) -> tf.data.Dataset:
+    """(index, example) as often as `balance` says; each copy has an index of its own."""
+
+    def copies(index: tf.Tensor, example: tf.Tensor) -> tf.data.Dataset:
+        numbers = tf.data.Dataset.range(balance.copies(example, index, key))
+        return numbers.map(lambda number: (index + number * num_examples, example))
+
+    return dataset.flat_map(copies)
+
+
+def serialized(records: Records) -> tf.data.Dataset:
+    """Each record once, as it is stored, string [], in the order of the records."""
+    order = tf.range(len(records.shards))
+    dataset = _interleave(_shard_tensors(records), order, records.compression, cycle=1)
+    return dataset.map(lambda index, example: example)
 
 
 def _shuffle(dataset: tf.data.Dataset, buffer: int, seed: tf.Tensor) -> tf.data.Dataset:

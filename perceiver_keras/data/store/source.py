@@ -24,7 +24,9 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from perceiver_keras.data import builders
+from perceiver_keras.data.store import data_folders, left_out
 from perceiver_keras.data.store.batches import eval_batches, train_batches
+from perceiver_keras.data.store.files_builder import FilesBuilder
 from perceiver_keras.data.store.mixture import Mixture, is_mixture
 from perceiver_keras.data.store.records import (
     Records,
@@ -56,6 +58,7 @@ __all__ = [
 ]
 
 _log = logging.getLogger(__name__)
+OWN = "own_data/"  # data sets made of the user's files: own_data/KIND-DIGEST
 _FULL_HASH_LIMIT = 1 << 30  # bytes of a data set up to which every byte is hashed
 _MIB = 1 << 20
 
@@ -77,7 +80,13 @@ def data_folder(data_dir: str | None = None) -> str:
     return os.path.expanduser(os.path.join("~", "tensorflow_datasets"))
 
 
-def open_builder(dataset: str, data_dir: str | None = None) -> Any:
+def open_builder(
+    dataset: str,
+    data_dir: str | None = None,
+    *,
+    prepare: bool = True,
+    max_corrupt_share: float | None = None,
+) -> Any:
     """A prepared TFDS builder.
 
     Our own data sets are prepared on first use, even if two processes do so at the same time. Those made from the
@@ -88,13 +97,20 @@ def open_builder(dataset: str, data_dir: str | None = None) -> Any:
       dataset: A TFDS name, `name`, `name/config`, `name:version`; or several with weights,
         `c4/en@0.7+wikipedia/20230601.en@0.3` (see `mixture.Mixture`).
       data_dir: See `data_folder`.
+      prepare: False: one of our own that is not prepared yet stays so, and nothing is written.
+      max_corrupt_share: The share of the user's files that may be left out because they are corrupt, 0 to 1. None: one
+        that is prepared is taken as it is; otherwise 0.
 
     Raises:
       UsageError: TFDS has no data set of that name; the message offers the nearest.
-      PerceiverError: The data set is not on disk, or the folder is missing or not writable.
+      PerceiverError: The data set is not on disk, or the folder is missing or not writable; or too many of the user's
+        files are corrupt, of which the message names the first.
     """
     if is_mixture(dataset):
-        return Mixture(dataset, lambda name: open_builder(name, data_dir))
+        given: Any = {"prepare": prepare, "max_corrupt_share": max_corrupt_share}
+        return Mixture(dataset, lambda name: open_builder(name, data_dir, **given))
+    if dataset.startswith(OWN):
+        return _open_own(dataset, data_folder(data_dir))
     name = re.split(r"[/:]", dataset)[0]
     folder = data_folder(data_dir)
     if name in embedded_names():
@@ -110,12 +126,27 @@ def open_builder(dataset: str, data_dir: str | None = None) -> Any:
         raise UsageError(f"Data set {dataset!r}: {first_line(error).rstrip('.')}.") from error
     except PermissionError as error:
         raise PerceiverError(f"{folder} cannot be read: {error.strerror}.") from error
-    if builder.is_prepared():
-        return builder
-    if name not in embedded_names():
-        raise _absent(dataset, folder)
-    _prepare(builder, folder)
-    return tfds.builder(dataset, data_dir=folder)
+    if not builder.is_prepared():
+        if name not in embedded_names():
+            raise _absent(dataset, folder)
+        if not prepare:
+            return builder
+        _prepare(builder, folder, max_corrupt_share)
+        builder = tfds.builder(dataset, data_dir=folder)
+    if name in embedded_names():
+        left_out.judge_again(builder, folder, max_corrupt_share)
+    return builder
+
+
+def _open_own(dataset: str, folder: str) -> Any:
+    """The data set that `own.prepare` made of the user's files."""
+    place = os.path.join(folder, *dataset.split("/"), "1.0.0")
+    if not tf.io.gfile.exists(os.path.join(place, "dataset_info.json")):
+        raise PerceiverError(
+            f"{place} does not exist: the data set made of your files is not on this machine. Name your files again "
+            "with --data PATH."
+        )
+    return tfds.builder_from_directory(place)
 
 
 def label_names(builder: Any, feature: str | None = "label") -> list[str] | None:
@@ -183,6 +214,7 @@ def _feed(digest: Any, content: bytes) -> None:
 
 
 def _absent(dataset: str, folder: str) -> PerceiverError:
+    data_folders.check(folder)  # `tfds build` would write into it
     where = folder if tf.io.gfile.exists(folder) else f"{folder}, a folder that does not exist"
     return PerceiverError(
         f"Data set {dataset!r} is not in {where}. Get it with "
@@ -191,21 +223,36 @@ def _absent(dataset: str, folder: str) -> PerceiverError:
     )
 
 
-def _prepare(builder: Any, folder: str) -> None:
+def _prepare(builder: Any, folder: str, max_corrupt_share: float | None) -> None:
     """Prepares one of our own data sets; a second process waits until it is ready."""
+    with being_prepared(builder.name, folder):
+        remove_leftovers(Path(builder.data_dir))
+        if not Path(builder.data_dir).exists():
+            _log.info("Preparing %s in %s", builder.name, folder)
+            if isinstance(builder, FilesBuilder):
+                builder.max_corrupt_share = max_corrupt_share or 0.0
+            config = tfds.download.DownloadConfig(manual_dir=_manual_folder(builder, folder))
+            with quiet():
+                builder.download_and_prepare(file_format="tfrecord", download_config=config)
+
+
+@contextlib.contextmanager
+def being_prepared(name: str, folder: str) -> Iterator[None]:
+    """One process at a time prepares the data set `name` in `folder`, which is created.
+
+    Raises:
+      UsageError: the folder holds other files than data sets.
+      PerceiverError: it can't be written.
+    """
     try:
+        data_folders.check(folder)
         tf.io.gfile.makedirs(folder)
-        with _locked(folder, builder.name):
-            _remove_leftovers(Path(builder.data_dir))
-            if not Path(builder.data_dir).exists():
-                _log.info("Preparing %s in %s", builder.name, folder)
-                config = tfds.download.DownloadConfig(manual_dir=_manual_folder(builder, folder))
-                with _quiet():
-                    builder.download_and_prepare(file_format="tfrecord", download_config=config)
+        with _locked(folder, name):
+            yield
     except (OSError, tf.errors.OpError) as error:
         reason = getattr(error, "strerror", None) or first_line(error).rstrip(".")
         raise PerceiverError(
-            f"Data set {builder.name!r} could not be written to {folder}: {reason}. Name a folder "
+            f"Data set {name!r} could not be written to {folder}: {reason}. Name a folder "
             "that can be written with data.data_dir or PERCEIVER_DATA_DIR."
         ) from error
 
@@ -244,14 +291,14 @@ def _locked(folder: str, name: str) -> Iterator[None]:
         yield
 
 
-def _remove_leftovers(final: Path) -> None:
+def remove_leftovers(final: Path) -> None:
     """Removes the `incomplete.XXXXXX_<version>` folders of killed processes; to be called while holding the lock."""
     for folder in final.parent.glob(f"incomplete.*_{final.name}"):
         shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Silences TFDS, which prints its progress to standard output, where `--json` promises a single object."""
     tfds.disable_progress_bar()
     try:

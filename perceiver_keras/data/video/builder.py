@@ -2,65 +2,62 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from perceiver_keras.data import audio
+from perceiver_keras.data.own.files import Listing
+from perceiver_keras.data.own.splits import SPLITS, split_named
 from perceiver_keras.data.video import clips
 from perceiver_keras.errors import UsageError
 
-# Names of the folders of splits, ours first; Kinetics says val.
-SPLITS = {"train": ("train",), "validation": ("validation", "val"), "test": ("test",)}
 SAMPLES = clips.SOUND_RATE // clips.FRAMES_PER_SECOND  # per frame
 
 
-def manual_folder(dl_manager: Any, name: str) -> Path:
-    """Where the user put the files: the folder `name` in TFDS's folder for manual data, or else that folder itself."""
-    root = Path(dl_manager.manual_dir)
-    return root / name if (root / name).is_dir() else root
+class Video(NamedTuple):
+    """A file with its class; `split` is None if no folder says it."""
+
+    name: str
+    path: Path
+    label: str
+    split: str | None
 
 
-def videos_by_split(root: Path) -> dict[str, list[tuple[str, Path]]]:
-    """(class, video) pairs of each split: from folders train, validation (val) and test if any, else by a hash.
+def find_videos(listed: Listing) -> list[Video]:
+    """Videos as CLASS/VIDEO, or as SPLIT/CLASS/VIDEO with the usual names of splits; others are counted as passed over.
 
     Raises:
       UsageError: no video lies in a folder of a class.
     """
-    named = {
-        split: next((root / name for name in names if (root / name).is_dir()), None)
-        for split, names in SPLITS.items()
-    }
-    if any(named.values()):
-        found = {split: _videos(folder) for split, folder in named.items() if folder}
-    else:
-        found = {split: [] for split in SPLITS}
-        for label, path in _videos(root):
-            found[_split_of(path)].append((label, path))
-    found = {split: videos for split, videos in found.items() if videos}
+    paths = listed.keep(clips.is_video, "not videos")
+    in_splits = [path for path in paths if len(path.parts) == 3 and split_named(path.parts[0])]
+    in_classes = [path for path in paths if len(path.parts) == 2]
+    # Folders train/ and test/ without folders of classes in them are no classes.
+    if in_splits or all(split_named(path.parts[0]) for path in in_classes):
+        in_classes = []
+    found = [
+        Video(
+            str(path),
+            listed.root / path,
+            path.parts[-2],
+            split_named(path.parts[0]) if in_splits else None,
+        )
+        for path in in_splits or in_classes
+    ]
     if not found:
         raise UsageError(
-            f"{root} holds no videos as CLASS/VIDEO.mp4 or SPLIT/CLASS/VIDEO.mp4, SPLIT being "
+            f"{listed.root} holds no videos as CLASS/VIDEO.mp4 or SPLIT/CLASS/VIDEO.mp4, SPLIT being "
             f"{', '.join(SPLITS)}."
         )
+    if others := len(paths) - len(found):
+        listed.passed["in no folder of a class"] += others
     return found
-
-
-def _videos(folder: Path) -> list[tuple[str, Path]]:
-    paths = (path for path in folder.glob("*/*") if path.is_file() and clips.is_video(path))
-    return [(path.parent.name, path) for path in sorted(paths)]
-
-
-def _split_of(path: Path) -> str:
-    """80 %, 10 % and 10 %, by the video's name: the same on every machine."""
-    place = int(hashlib.sha256(path.name.encode()).hexdigest(), 16) % 10
-    return ("test", "validation")[place] if place < 2 else "train"
 
 
 def windows(path: Path, frames: int, most: int | None) -> Iterator[dict[str, Any]]:

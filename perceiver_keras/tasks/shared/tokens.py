@@ -54,12 +54,20 @@ def sentencepiece_path(config: Any) -> str | None:
     if config.data.sentencepiece != "train":
         return config.data.sentencepiece
     data = config.data
-    return _trained(data.dataset, data.data_dir, data.train_split, config.model.vocabulary)
+    return _trained(
+        data.dataset,
+        data.data_dir,
+        data.train_split,
+        config.model.vocabulary,
+        data.max_corrupt_share,
+    )
 
 
 @functools.lru_cache(maxsize=8)
-def _trained(dataset: str, data_dir: str | None, split: str, vocabulary: int) -> str:
-    builder = source.open_builder(dataset, data_dir)
+def _trained(
+    dataset: str, data_dir: str | None, split: str, vocabulary: int, max_corrupt_share: float
+) -> str:
+    builder = source.open_builder(dataset, data_dir, max_corrupt_share=max_corrupt_share)
     about = {"split": split, "data": source.fingerprint(builder, [split]), "from": "words"}
     folder = os.path.join(source.data_folder(data_dir), "sentencepiece", builder.name)
     return sentencepiece.trained(

@@ -9,7 +9,7 @@ from perceiver_keras.data.builders.audioset_folder import (
 )
 from perceiver_keras.data.store import source
 from perceiver_keras.data.video import clips
-from perceiver_keras.errors import UsageError
+from perceiver_keras.errors import PerceiverError, UsageError
 
 SEGMENTS = (
     "# Segments csv created Sun Mar  5 10:54:31 2017\n# num_ytids=2\n"
@@ -53,3 +53,23 @@ def test_clips_get_all_their_labels_by_the_names_index(tmp_path):
     (example,) = tfds.as_numpy(builder.as_dataset(split="train"))
     assert example["label"].tolist() == [0, 2] + [-1] * 14
     assert len(example["frames"]) == 250  # ten seconds, filled up with the last frame
+
+
+def test_a_broken_clip_is_left_out_and_left_overs_are_no_clips(tmp_path):
+    root = tmp_path / "manual" / "audioset_folder"
+    (root / "clips").mkdir(parents=True)
+    (root / audioset.NAMES).write_text(NAMES)
+    for name in ("balanced_train", "eval"):
+        (root / f"{name}_segments.csv").write_text(SEGMENTS)
+    video = clips.to_mp4(np.full((3, 16, 16, 3), 0.5))
+    (root / "clips/--4gqARaEJE.mp4").write_bytes(video)
+    (root / "clips/-0DdlOuIFUI.mp4").write_bytes(video[:200])
+    (root / "clips/--4gqARaEJE.tmp").write_bytes(b"x")
+    (root / "clips/.--4gqARaEJE.mp4").write_bytes(b"x")
+    (root / "clips/-0DdlOuIFUI.webm").mkdir()
+    with pytest.raises(PerceiverError, match=r"clips/-0DdlOuIFUI.mp4 \(.*max_corrupt_share"):
+        source.open_builder("audioset_folder", str(tmp_path))
+    builder = source.open_builder("audioset_folder", str(tmp_path), max_corrupt_share=0.5)
+    for split in ("train", "test"):
+        (example,) = tfds.as_numpy(builder.as_dataset(split=split))
+        assert example["label"].tolist() == [0, 2] + [-1] * 14

@@ -28,6 +28,7 @@ def sintel_files(sequence, *numbers):
 def test_sintel_is_each_sequence_s_neighbours(tmp_path):
     touch(tmp_path, *sintel_files("bamboo_1", 1, 2), *sintel_files("alley_1", *range(9, 12)))
     touch(tmp_path, "training/occlusions/alley_1/frame_0009.png", "training/.DS_Store")
+    touch(tmp_path, *(f"training/final/{name}/x.png" for name in (".ipynb_checkpoints", "__MACOSX")))
     found = folders.sintel(tmp_path, "final")
     assert [pair.name for pair in found] == [
         *("alley_1/frame_0009", "alley_1/frame_0010", "bamboo_1/frame_0001")
@@ -95,7 +96,7 @@ def test_what_a_folder_may_lack(tmp_path):
     make.flow("1.flo")
     with pytest.raises(UsageError, match="1.flo lacks its two frames"):
         list(folders.pairs_of_folder(tmp_path))
-    make.path("x/im0.png").write_bytes(b"")
+    make.path("x/im0.png").write_bytes(b"x")
     with pytest.raises(UsageError, match="im1.png is missing"):
         list(folders.autoflow(tmp_path))
     with pytest.raises(UsageError, match="does not exist"):

@@ -65,6 +65,14 @@ def test_the_table_has_counts_and_what_was_passed_over(tmp_path: Path) -> None:
     assert all(text in str(found) for _, text in found.rows())
 
 
+def test_content_in_several_given_splits_is_said(tmp_path: Path) -> None:
+    found = _found(tmp_path, CONTENTS)
+    first, second, *rest = found.items
+    twice = dataclasses.replace(second, digest=first.digest, split="test")
+    found = dataclasses.replace(found, items=(dataclasses.replace(first, split="train"), twice, *rest))
+    assert "1 contents are in several" in dict(found.rows())["note"]
+
+
 def test_many_classes_are_summarised(tmp_path: Path) -> None:
     found = _found(tmp_path, CONTENTS, labels=tuple(f"class {n}" for n in range(1000)))
     assert "and 988 more" in dict(found.rows())["classes"]

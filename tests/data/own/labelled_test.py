@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -162,6 +163,28 @@ def test_what_has_no_layout_is_refused_with_the_layouts(tmp_path, names, words) 
     root.mkdir()
     _files(root, *names)
     with pytest.raises(UsageError, match=words):
+        _look(root)
+
+
+def test_names_are_unique_printable_and_one_line(tmp_path: Path) -> None:
+    root = tmp_path / "mine"
+    for split in ("train", "test"):
+        _files(root, f"{split}/1.png", f"{split}/2.png")
+        (root / split / "metadata.csv").write_text('file_name,label\n1.png,"two\nlines "\n2.png,b\n')
+    drafts = _look(root).drafts
+    assert {draft.name for draft in drafts} == {"train/1.png", "train/2.png", "test/1.png", "test/2.png"}
+    assert {draft.label for draft in drafts} == {"two lines", "b"}
+    odd = tmp_path / "odd"
+    _files(odd, "a/1.png", "b/1.png")
+    (odd / "a" / os.fsdecode(b"caf\xe9.png")).write_bytes(b"x")
+    assert "a/caf\ufffd.png" in {draft.name for draft in _look(odd).drafts}
+
+
+def test_a_table_without_names_of_columns_is_refused(tmp_path: Path) -> None:
+    root = tmp_path / "mine"
+    _files(root, "1.png", "2.png", "3.png")
+    (root / "labels.csv").write_text("1.png,a\n2.png,b\n3.png,a\n")
+    with pytest.raises(UsageError, match="line 1 must name the columns"):
         _look(root)
 
 

@@ -10,8 +10,9 @@ import pytest
 import tensorflow_datasets as tfds
 
 from perceiver_keras.data.own import found as f
-from perceiver_keras.data.own.prepare import prepare, read_letters
+from perceiver_keras.data.own.prepare import prepare
 from perceiver_keras.data.store import source
+from perceiver_keras.data.store.left_out import read_letters
 from perceiver_keras.errors import PerceiverError, UsageError
 
 

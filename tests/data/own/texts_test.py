@@ -145,6 +145,7 @@ def test_json_lines_without_text_or_label_are_counted(tmp_path: Path) -> None:
             [{"a": f"x{n}", "b": f"y{n}", "label": n % 2} for n in range(9)],
             "which column is the text",
         ),
+        ([{"I like it": f"yes {n}", "1": n % 2} for n in range(9)], "line 1 must name the columns"),
         ([{"text": f"x{n}", "label": "same"} for n in range(9)], "label"),
         ([{"text": "one", "label": "a"}, {"text": "two", "label": "b"}], "too few"),
     ],

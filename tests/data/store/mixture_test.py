@@ -9,7 +9,6 @@ import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from perceiver_keras.data.builders.text_folder import text_folder_dataset_builder as folder_builder
 from perceiver_keras.data.store import batches, mixture, source
 from perceiver_keras.errors import UsageError
 
@@ -93,11 +92,3 @@ def test_the_catalogues_corpora_stream_through_the_same_door(name, tmp_path):
         stored = list(source.serialized_examples(builder, "train"))
     parsed = tf.io.parse_example(stored, TEXT)
     assert parsed["text"].shape == (3,)
-
-
-def test_a_folder_of_files_is_cut_at_lines_and_kept_in_its_bytes():
-    lines = [b"line %d \xff\n" % i * 200 for i in range(40)] + [b"x" * 40_000]
-    found = folder_builder.documents(b"".join(lines))
-    assert b"".join(found) == b"".join(lines)
-    assert all(len(text) <= folder_builder.LONGEST for text in found)
-    assert folder_builder.documents(b" \n\n") == []

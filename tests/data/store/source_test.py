@@ -106,6 +106,18 @@ def test_a_folder_that_cannot_be_written_is_named():
         source.open_builder("perceiver_digits", "/proc/data")
 
 
+@pytest.mark.parametrize("dataset", ["perceiver_digits", "mnist"])
+def test_a_folder_of_the_user_s_pictures_is_not_written_into(tmp_path, dataset):
+    """Nor is a command offered that would do so."""
+    (tmp_path / "cat").mkdir()
+    (tmp_path / "cat/1.png").write_bytes(b"x")
+    with pytest.raises(
+        UsageError, match=f"holds 'cat', but no TFDS data set.*add --data {tmp_path}"
+    ):
+        source.open_builder(dataset, str(tmp_path))
+    assert os.listdir(tmp_path) == ["cat"]
+
+
 def test_a_missing_shard_is_named(tmp_path):
     builder = source.open_builder("perceiver_digits", str(tmp_path))
     (shard,) = source.builder_records(builder, "test").shards

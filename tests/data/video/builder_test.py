@@ -1,49 +1,52 @@
-"""From a user's videos to records: splits, and windows of frames with their sound."""
+"""From a user's videos to records: classes, and windows of frames with their sound."""
 
 import numpy as np
 import pytest
 import tensorflow as tf
-import tensorflow_datasets as tfds
 
 from perceiver_keras.data import audio
+from perceiver_keras.data.own.files import listing
 from perceiver_keras.data.video import builder, clips
 from perceiver_keras.errors import UsageError
 
 
-def touch(path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.touch()
+def listed(root, *names):
+    for name in names:
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"x")
+    return listing(root)
 
 
-def test_without_folders_of_splits_a_hash_decides(tmp_path):
-    for number in range(40):
-        touch(tmp_path / "run" / f"{number}.mp4")
-    found = builder.videos_by_split(tmp_path)
-    assert found == builder.videos_by_split(tmp_path)
-    assert sum(map(len, found.values())) == 40 and len(found["train"]) > 25
+def test_videos_lie_in_folders_of_classes(tmp_path):
+    found = listed(tmp_path, "run/a.webm", "sit/b.MP4", "run/notes.txt", "c.mp4", "run/._a.webm")
+    assert builder.find_videos(found) == [
+        builder.Video("run/a.webm", tmp_path / "run/a.webm", "run", None),
+        builder.Video("sit/b.MP4", tmp_path / "sit/b.MP4", "sit", None),
+    ]
+    assert found.passed == {"hidden": 1, "not videos": 1, "in no folder of a class": 1}
     with pytest.raises(UsageError, match="holds no videos as CLASS/VIDEO.mp4"):
-        builder.videos_by_split(tmp_path / "run")
+        builder.find_videos(listing(tmp_path / "run"))
 
 
 def test_folders_of_splits_are_taken_as_they_are(tmp_path):
-    """Kinetics names its second split val; other files in a class's folder are not videos."""
-    for name in ("train/sit/b.mp4", "train/run/a.webm", "val/run/c.mp4", "train/run/notes.txt"):
-        touch(tmp_path / name)
-    assert builder.videos_by_split(tmp_path) == {
-        "train": [("run", tmp_path / "train/run/a.webm"), ("sit", tmp_path / "train/sit/b.mp4")],
-        "validation": [("run", tmp_path / "val/run/c.mp4")],
-    }
+    """Kinetics names its second split val."""
+    found = listed(tmp_path, "train/sit/b.mp4", "train/run/a.webm", "val/run/c.mp4", "train/d.mp4")
+    videos = builder.find_videos(found)
+    assert [(video.name, video.label, video.split) for video in videos] == [
+        ("train/run/a.webm", "run", "train"),
+        ("train/sit/b.mp4", "sit", "train"),
+        ("val/run/c.mp4", "run", "validation"),
+    ]
+    assert found.passed == {"in no folder of a class": 1}
 
 
-def test_the_files_may_lie_in_a_folder_of_the_set_s_name(tmp_path):
-    root = tmp_path / "manual"
-    manager = tfds.download.DownloadManager(
-        download_dir=tmp_path, manual_dir=root, manual_dir_instructions="put videos there"
-    )
-    touch(root / "run" / "a.mp4")
-    assert builder.manual_folder(manager, "video_folder") == root
-    touch(root / "video_folder" / "run" / "a.mp4")
-    assert builder.manual_folder(manager, "video_folder") == root / "video_folder"
+def test_folders_of_splits_are_not_classes(tmp_path):
+    with pytest.raises(UsageError, match="holds no videos as CLASS/VIDEO.mp4"):
+        builder.find_videos(listed(tmp_path, "train/a.mp4", "test/b.mp4"))
+    # A class may have the name of a split.
+    videos = builder.find_videos(listed(tmp_path, "cricket/c.mp4"))
+    assert {video.label for video in videos} == {"train", "test", "cricket"}
 
 
 def test_windows_follow_each_other_with_their_sound(tmp_path):

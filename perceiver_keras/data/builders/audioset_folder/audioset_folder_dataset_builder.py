@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import tensorflow_datasets as tfds
 
+from perceiver_keras.data.own.files import Listing
+from perceiver_keras.data.store.files_builder import FilesBuilder, Named
 from perceiver_keras.data.video import builder
 from perceiver_keras.errors import UsageError
 
@@ -19,7 +21,7 @@ SEGMENTS = {
 }
 
 
-class Builder(tfds.core.GeneratorBasedBuilder):
+class Builder(FilesBuilder):
     """Clips of ten seconds with the labels of everything heard in them."""
 
     VERSION = tfds.core.Version("1.0.0")
@@ -37,34 +39,32 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             homepage="https://research.google.com/audioset",
         )
 
-    def _split_generators(self, dl_manager: tfds.download.DownloadManager):
-        root = builder.manual_folder(dl_manager, self.name)
+    def sources(self, listed: Listing) -> Mapping[str, Iterable[Named]]:
+        root = listed.root
         if not (root / NAMES).is_file():
             raise UsageError(f"{root} lacks {NAMES}; get it from research.google.com/audioset.")
         with open(root / NAMES, newline="", encoding="utf-8") as file:
             rows = sorted(csv.DictReader(file), key=lambda row: int(row["index"]))
         self.info.features["label"].feature.names = [row["display_name"] for row in rows]
-        places = {row["mid"]: number for number, row in enumerate(rows)}
-        clips = {path.stem: path for path in sorted((root / "clips").glob("*"))}
+        self._places = {row["mid"]: number for number, row in enumerate(rows)}
+        clips = {path.stem: path for path in listed.files if path.parts[:-1] == ("clips",)}
         found = {}
         for split, files in SEGMENTS.items():
             named = [item for name in files for item in segments(root / name)]
-            mine = {clips[key]: mids for key, mids in named if key in clips}
+            mine = {key: (root / clips[key], mids) for key, mids in named if key in clips}
             if mine:
-                found[split] = self._generate_examples(mine, places)
+                found[split] = [(str(clips[key]), value) for key, value in mine.items()]
         if not found:
             raise UsageError(
                 f"{root}: no clip in clips/ is named in {', '.join(sum(SEGMENTS.values(), ()))}."
             )
         return found
 
-    def _generate_examples(
-        self, clips: dict[Path, list[str]], places: dict[str, int]
-    ) -> Iterator[tuple[str, dict]]:
-        for path, mids in clips.items():
-            labels = sorted(places[mid] for mid in mids if mid in places)[:MOST_LABELS]
-            (window,) = builder.windows(path, FRAMES, 1)
-            yield path.stem, window | {"label": labels + [-1] * (MOST_LABELS - len(labels))}
+    def read(self, item: tuple[Path, list[str]]) -> Iterator[tuple[str, dict]]:
+        path, mids = item
+        labels = sorted(self._places[mid] for mid in mids if mid in self._places)[:MOST_LABELS]
+        (window,) = builder.windows(path, FRAMES, 1)
+        yield path.stem, window | {"label": labels + [-1] * (MOST_LABELS - len(labels))}
 
 
 def segments(path: Path) -> Iterator[tuple[str, list[str]]]:

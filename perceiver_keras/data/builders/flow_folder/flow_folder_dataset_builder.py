@@ -6,10 +6,11 @@ from pathlib import Path
 
 from perceiver_keras.data.flow import folders
 from perceiver_keras.data.flow.builder import FlowBuilder, Splits
+from perceiver_keras.data.store.files_builder import split_folders
 
 
 class Builder(FlowBuilder):
-    """Pairs in a folder; folders train/, validation/ and test/ in it are splits."""
+    """Pairs in a folder; folders train/, validation/ (or val/) and test/ in it are splits."""
 
     MANUAL_DOWNLOAD_INSTRUCTIONS = """
     Put your pairs into flow_folder/ (or into train/, validation/ and test/ in it): NAME_img1.png,
@@ -19,7 +20,9 @@ class Builder(FlowBuilder):
     """
 
     def pairs(self, root: Path) -> Splits:
-        parts = [name for name in ("train", "validation", "test") if (root / name).is_dir()]
+        parts = split_folders(root)
         if not parts:
             return {"train": lambda: folders.pairs_of_folder(root)}
-        return {name: lambda name=name: folders.pairs_of_folder(root / name) for name in parts}
+        return {
+            split: lambda path=path: folders.pairs_of_folder(path) for split, path in parts.items()
+        }

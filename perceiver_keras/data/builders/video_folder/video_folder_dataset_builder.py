@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Mapping
 
 import tensorflow_datasets as tfds
 
+from perceiver_keras.data.own import digests
+from perceiver_keras.data.own.files import Listing
+from perceiver_keras.data.store.files_builder import FilesBuilder, Named, by_split, splits_of
 from perceiver_keras.data.video import builder
 
 FRAMES = 16  # per window, as the released model takes them
 MOST = 16  # windows per video
+FEW = 50  # videos; of fewer, the corrupt ones are found before splits are made
 
 
-class Builder(tfds.core.GeneratorBasedBuilder):
+class Builder(FilesBuilder):
     """Windows of videos, their sound and their class."""
 
-    VERSION = tfds.core.Version("1.0.0")
-    RELEASE_NOTES = {"1.0.0": "First release."}
+    VERSION = tfds.core.Version("2.0.0")
+    RELEASE_NOTES = {
+        "2.0.0": "Splits are made from the videos' content, by class; left-overs and corrupt videos are left out.",
+        "1.0.0": "First release.",
+    }
     MANUAL_DOWNLOAD_INSTRUCTIONS = """
     Put your videos into video_folder/ as CLASS/VIDEO.mp4 (any format that ffmpeg reads), or as
     SPLIT/CLASS/VIDEO.mp4 with the splits train, validation (or val) and test. Without such folders
-    a hash of its name puts each video into a split: 80 %, 10 % and 10 % of them.
+    a hash of its content puts each video into a split: 75 %, 10 % and 15 % of them, and at least
+    one of each class where it has three or more.
     """
 
     def _info(self) -> tfds.core.DatasetInfo:
@@ -30,13 +37,23 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             homepage="https://github.com/cvdfoundation/kinetics-dataset",
         )
 
-    def _split_generators(self, dl_manager: tfds.download.DownloadManager):
-        found = builder.videos_by_split(builder.manual_folder(dl_manager, self.name))
-        classes = {label for videos in found.values() for label, _ in videos}
-        self.info.features["label"].names = sorted(classes)
-        return {split: self._generate_examples(videos) for split, videos in found.items()}
+    def sources(self, listed: Listing) -> Mapping[str, Iterable[Named]]:
+        videos = builder.find_videos(listed)
+        self.info.features["label"].names = sorted({video.label for video in videos})
+        items = [(video.name, video) for video in videos]
+        if len(items) < FEW and not any(video.split for video in videos):
+            # Corrupt ones first, so that no split is made of nothing else.
+            items = self.reading.readable(items, self.read) or items
+        videos = [video for _, video in items]
+        contents = digests.of_files([video.path for video in videos])
+        splits = splits_of(
+            [video.name for video in videos],
+            contents,
+            [video.label for video in videos],
+            [video.split for video in videos],
+        )
+        return by_split(items, splits)
 
-    def _generate_examples(self, videos: list[tuple[str, Path]]) -> Iterator[tuple[str, dict]]:
-        for label, path in videos:
-            for number, window in enumerate(builder.windows(path, FRAMES, MOST)):
-                yield f"{label}/{path.name}#{number:02}", window | {"label": label}
+    def read(self, item: builder.Video) -> Iterator[tuple[str, dict]]:
+        for number, window in enumerate(builder.windows(item.path, FRAMES, MOST)):
+            yield f"{item.name}#{number:02}", window | {"label": item.label}
