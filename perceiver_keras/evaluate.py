@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import tensorflow as tf
@@ -12,6 +14,9 @@ from perceiver_keras.errors import PerceiverError
 from perceiver_keras.loss import mean_loss
 from perceiver_keras.metrics.results import results
 from perceiver_keras.tasks.task import Task
+from perceiver_keras.training.free_memory import free_memory
+from perceiver_keras.training.graph_usage import graph_usage
+from perceiver_keras.training.out_of_memory import advice, is_out_of_memory, part_of
 
 
 class Evaluator:
@@ -19,33 +24,104 @@ class Evaluator:
 
     It has its own metrics, so evaluating in the middle of training does not affect those of training. It runs on one
     device; in a distributed run, each worker evaluates by itself, so that a smaller last batch needs no exchange.
+
+    Batches that do not fit into memory are computed in halves: what was trained is worth more than the time.
+
+    Args:
+      task: Whose loss and metrics are computed.
+      config: Of the run.
+      model: To evaluate, with its weights of the moment.
+      say: Told when batches are halved; by default, logged.
+
+    Attributes:
+      limit: At most this many examples are computed at once; None: a batch as it comes.
     """
 
-    def __init__(self, task: Task, config: TaskConfig, model: keras.Model):
+    def __init__(
+        self,
+        task: Task,
+        config: TaskConfig,
+        model: keras.Model,
+        say: Callable[[str], None] | None = None,
+    ):
         self._model = model
         self._loss = task.measures.loss(config)
         self._metrics = task.measures.metrics(config)
         self._mean_loss = keras.metrics.Mean(name="loss")
+        self._say = say or logging.getLogger(__name__).warning
+        self.limit: int | None = None
+        self._size = 0
+        self._fitting: set[int] = set()
 
     def __call__(self, dataset: tf.data.Dataset) -> dict[str, float]:
         """{"loss": the mean over examples, and each metric's value by name} on a finite dataset of (inputs, targets).
 
         Raises:
-          PerceiverError: the dataset is empty.
+          PerceiverError: the dataset is empty, or not even one example fits into memory.
         """
+        while True:
+            try:
+                return self._once(dataset)
+            except (MemoryError, tf.errors.OpError) as error:
+                if not is_out_of_memory(error):
+                    raise
+                self._halve(error)
+
+    def _once(self, dataset: tf.data.Dataset) -> dict[str, float]:
         for metric in (self._mean_loss, *self._metrics):
             metric.reset_state()
-        batches = 0
+        self._size = 0
         for inputs, targets in dataset:
-            self._step(inputs, targets)
-            batches += 1
-        if not batches:
+            size = _size(targets)
+            self._size = min(size, self.limit or size)
+            before = self._size
+            while self._size > 1 and not self._foreseen(inputs, targets):
+                self._size = self.limit = self._size // 2
+            if self._size < before:
+                self._say(
+                    f"Evaluation takes {self.limit} examples at once: {before} would not fit into memory. "
+                    f"To set it: evaluate.batch_size={self.limit}."
+                )
+            for part in _parts((inputs, targets), size, self._size):
+                self._step(*part)
+        if not self._size:
             raise PerceiverError(
                 "There is no example to evaluate on: check the split's name and data.max_examples."
             )
         return results((self._mean_loss, *self._metrics))
 
-    @tf.function(reduce_retracing=True)
+    def _foreseen(self, inputs: Any, targets: Any) -> bool:
+        """Whether a batch of `_size` is likely to fit. On the host, too much memory may end the process unasked."""
+        if self._size in self._fitting:
+            return True
+        part = next(_parts((inputs, targets), _size(targets), self._size))
+        needed = graph_usage(self._step.get_concrete_function(*part).graph).peak
+        free = free_memory()
+        if free is None or not free.host or needed <= free.size:
+            self._fitting.add(self._size)
+            return True
+        return False
+
+    def _halve(self, error: BaseException) -> None:
+        """Sets `limit` to half of the size that failed."""
+        part = part_of(error, "evaluation")
+        if self._size <= 1:
+            # The data set itself, or one example.
+            raise PerceiverError(
+                "Out of memory in evaluation, even for a single example. "
+                + advice("evaluation", part)
+                if self._size
+                else "Out of memory while a batch for evaluation was read. " + advice("evaluation")
+            ) from error
+        self.limit = self._size // 2
+        self._say(
+            f"Out of memory in evaluation with {self._size} examples at once; it starts again with {self.limit}. "
+            f"To set it: evaluate.batch_size={self.limit}."
+        )
+
+    # Each shape has a graph of its own: with an unknown number of examples, chunked attention would keep to its budget
+    # per example instead of per batch.
+    @tf.function
     def _step(self, inputs: Any, targets: Any) -> None:
         outputs = self._model(inputs, training=False)
         size = tf.shape(tf.nest.flatten(targets)[0])[0]
@@ -56,8 +132,25 @@ class Evaluator:
             metric.update_state(targets, outputs)
 
 
+def _size(batch: Any) -> int:
+    return int(tf.nest.flatten(batch)[0].shape[0])
+
+
+def _parts(batch: Any, size: int, most: int) -> Iterator[Any]:
+    """The batch in pieces of at most `most` examples."""
+    if size <= most:
+        yield batch
+        return
+    for start in range(0, size, most):
+        yield tf.nest.map_structure(lambda array, s=start: array[s : s + most], batch)
+
+
 def evaluate(
-    task: Task, config: TaskConfig, model: keras.Model, dataset: tf.data.Dataset
+    task: Task,
+    config: TaskConfig,
+    model: keras.Model,
+    dataset: tf.data.Dataset,
+    say: Callable[[str], None] | None = None,
 ) -> dict[str, float]:
     """The loss and the task's metrics, by name, of `model` on a finite dataset of (inputs, targets) batches."""
-    return Evaluator(task, config, model)(dataset)
+    return Evaluator(task, config, model, say)(dataset)

@@ -22,26 +22,37 @@ from tensorflow import keras
 
 from perceiver_keras.config import TaskConfig
 from perceiver_keras.config_tree import to_dict
-from perceiver_keras.errors import PerceiverError, UsageError
+from perceiver_keras.errors import PerceiverError, UsageError, first_line
 from perceiver_keras.evaluate import Evaluator
 from perceiver_keras.metrics.results import results
 from perceiver_keras.progress import Progress
 from perceiver_keras.tasks.task import Task
 from perceiver_keras.training.board import Board, flat
 from perceiver_keras.training.checkpoint import Checkpoints, Record, lock
+from perceiver_keras.training.early_stop import BestWeights, is_better, is_over
+from perceiver_keras.training.evaluation_state import EvaluationState
+from perceiver_keras.training.fit_memory import warning
 from perceiver_keras.training.optimizer import make_schedule
+from perceiver_keras.training.out_of_memory import explained
+from perceiver_keras.training.pace import Pace, to_next_stop
 from perceiver_keras.training.step import TrainStep, build_model
 from perceiver_keras.training.strategy import Batches, Source, is_chief, make_strategy
 from perceiver_keras.training.warm_start import start_from
 
 TERMINATED = 143  # the exit code of a process that SIGTERM ended
-# About how long one graph call may take: SIGTERM and the progress line wait for it.
-CALL_SECONDS = 1.0
 
+# Settings that did not exist when older checkpoints were made; those have the value that changes nothing.
+_LATER = {
+    "train.freeze": "none",
+    "train.unfreeze_at": None,
+    "train.restore_best": False,
+    "data.balance": "none",
+}
 # Settings that may differ between the run that made a checkpoint and the run that continues from it.
 _FREE = {
     *("train.steps", "train.log_every", "train.evaluate_every", "train.checkpoint_every"),
     *("train.keep_checkpoints", "train.jit_compile", "train.strategy", "train.deterministic"),
+    "train.early_stop",
     *("data.data_dir", "data.validation_split", "data.test_split", "data.max_corrupt_share"),
     "model.attention_memory_mb",
 }
@@ -59,6 +70,7 @@ class Trained:
       steps: Optimizer steps in total.
       seconds: The duration of this call.
       resumed_from: The step of the checkpoint from which this call continued, or None.
+      evaluation_error: Why the last evaluation failed; None if it did not. The same call evaluates again.
     """
 
     model: keras.Model
@@ -67,6 +79,7 @@ class Trained:
     steps: int
     seconds: float
     resumed_from: int | None
+    evaluation_error: str | None = None
 
 
 def fit(
@@ -86,6 +99,9 @@ def fit(
     are bit for bit the same however often the run is killed. In that case call `fit` early in the process, because
     TensorFlow's op determinism only applies to later operations.
 
+    A checkpoint is written before each evaluation. An evaluation that runs out of memory goes on in smaller batches,
+    and whatever else fails in the last one, the trained model is returned.
+
     Args:
       task: The contract; nothing here depends on a task's name.
       config: Of the whole run.
@@ -99,8 +115,8 @@ def fit(
 
     Raises:
       UsageError: `train.keep_checkpoints` is less than 3.
-      PerceiverError: the loss or a gradient is not finite; a folder is not writable; the checkpoint was made with other
-        settings; another process is training in the folder.
+      PerceiverError: the loss or a gradient is not finite; a training step does not fit into memory; a folder is not
+        writable; the checkpoint was made with other settings; another process is training in the folder.
       SystemExit: with 143, after a checkpoint, if the process receives SIGTERM.
     """
     if config.train.keep_checkpoints < 3:
@@ -130,19 +146,22 @@ class _Run:
             self._model = task.build(config)
             build_model(self._model, self._batches.spec[0])
             self._step = TrainStep(task, config, self._model, self._strategy)
-        self._evaluator = Evaluator(task, config, self._model)
+            self._best = BestWeights(self._model.weights, config.train.restore_best)
+        self._evaluator = Evaluator(task, config, self._model, self._say)
         self._schedule = make_schedule(config.train)
         self._told = Record(history=[], best=None)
         chief = is_chief(self._strategy)
         self._board = Board(log_dir, self._say) if log_dir and chief else None
         self._checkpoints = Checkpoints(
             state_dir,
-            self._step.saved | self._batches.saved | {"told": self._told},
+            self._step.saved | self._batches.saved | self._best.saved | {"told": self._told},
             settings=_settings(task, config),
             keep=config.train.keep_checkpoints,
             writes=chief,
             say=self._say,
         )
+        self._evaluations = EvaluationState(state_dir, chief)
+        self._evaluation_error: str | None = None
 
     def go(self, terminated: threading.Event) -> Trained:
         train = self._config.train
@@ -152,18 +171,24 @@ class _Run:
         if resumed_from is not None:
             self._say(f"Going on from step {step} of {train.steps}.")
         elif train.init:
-            self._say(start_from(self._model, train.init))
+            self._say(start_from(self._model, train.init, self._labels))
             self._step.average.restart()
         if self._board:
             self._board.settings(self._config)
         if self._progress:
             self._progress.start(step)
 
-        saved, pace = resumed_from, _Pace()
-        while step < train.steps:
-            count = min(pace.steps, _to_next_stop(step, train))
-            with pace.measure(count):
-                self._step.run(self._batches.iterator, tf.constant(count))
+        self._resume_evaluation(step)
+        saved, pace = resumed_from, Pace()
+        freeze, over = self._step.freeze, self._is_over()
+        if step < train.steps and not over:
+            self._foresee(freeze.at(step))
+        while step < train.steps and not over:
+            count = min(
+                pace.steps, to_next_stop(step, train), freeze.steps_left(step) or train.steps
+            )
+            with pace.measure(count), explained("training", self._config.data.batch_size):
+                self._step.run(self._batches.iterator, tf.constant(count), freeze.at(step))
                 bad = int(self._step.bad.read_value())
             if bad >= 0:
                 raise PerceiverError(self._not_finite(bad))
@@ -171,17 +196,20 @@ class _Run:
             done = step >= train.steps
             if step % train.log_every == 0 or done:
                 self._log(step, pace)
-            if step % train.evaluate_every == 0 or done:
-                self._evaluate(step)
-            if step % train.checkpoint_every == 0 or done or terminated.is_set():
+            evaluates = step % train.evaluate_every == 0 or done
+            stops = terminated.is_set() and not done
+            if step % train.checkpoint_every == 0 or evaluates or stops:
                 saved = step
                 self._checkpoints.save(step)
                 self._write_history()
-            if terminated.is_set() and not done:
+            if stops:
                 self._say(f"Stopped by SIGTERM at step {saved}; a rerun goes on from there.")
                 raise SystemExit(TERMINATED)
+            if evaluates:
+                self._evaluate_saved(step)
+                over = self._is_over()
 
-        self._step.average.swap()
+        self._finish()
         self._write_history()
         if self._board:
             self._board.close()
@@ -192,9 +220,76 @@ class _Run:
             steps=step,
             seconds=time.monotonic() - self._started,
             resumed_from=resumed_from,
+            evaluation_error=self._evaluation_error,
         )
 
-    def _log(self, step: int, pace: _Pace) -> None:
+    def _foresee(self, *freeze: Any) -> None:
+        """Says so if the next step is unlikely to fit into memory; its graph is made here and used later."""
+        if self._strategy.num_replicas_in_sync > 1:
+            return
+        step = self._step.run.get_concrete_function(self._batches.iterator, tf.constant(1), *freeze)
+        if said := warning(self._task, self._config, step.graph, self._batches.spec):
+            self._say(said)
+
+    def _resume_evaluation(self, step: int) -> None:
+        """Evaluates the restored checkpoint if the run stopped before or in its evaluation."""
+        train = self._config.train
+        if not step or self._validation is None:
+            return
+        if step % train.evaluate_every and step < train.steps:
+            return
+        # The weights of the best evaluation are in the next checkpoint only.
+        if not self._config.train.restore_best and (told := self._evaluations.result(step)):
+            self._told.values = told
+        if not any(
+            row["step"] == step and "val_loss" in row for row in self._told.values["history"]
+        ):
+            self._evaluate_saved(step)
+
+    def _evaluate_saved(self, step: int) -> None:
+        """Evaluates; what fails after the last step is only said."""
+        if self._validation is None:
+            return
+        limit = self._evaluations.begin(step, self._config.evaluate.batch_size)
+        if limit:
+            self._evaluator.limit = limit
+            self._say(
+                f"The process died twice in this evaluation, probably of memory: now {limit} examples at once. "
+                f"To set it: evaluate.batch_size={limit}."
+            )
+        try:
+            self._evaluate(step)
+        except Exception as error:
+            if step < self._config.train.steps:
+                raise
+            self._evaluation_error = (
+                str(error) if isinstance(error, PerceiverError) else first_line(error)
+            )
+            self._say(
+                f"All {step} steps are trained and saved, but their evaluation failed: {self._evaluation_error}"
+            )
+            return
+        self._evaluations.finish(step, self._told.values)
+        self._write_history()
+
+    def _is_over(self) -> bool:
+        return is_over(self._config.train, self._told.values)
+
+    def _finish(self) -> None:
+        """Leaves the weights that the run ends with: averaged, and of the best evaluation if that is wanted."""
+        best = self._told.values["best"]
+        if best and self._is_over():
+            self._say(
+                f"Stopped early: no evaluation since step {best['step']} was better "
+                f"({best['metric']} {best['value']:.4g})."
+            )
+        if best and self._best.copies:
+            self._best.put()
+            self._say(f"The weights are those of step {best['step']}.")
+        else:
+            self._step.average.swap()
+
+    def _log(self, step: int, pace: Pace) -> None:
         row = {"learning_rate": float(self._schedule(step - 1))} | results(self._step.metrics)
         for metric in self._step.metrics:
             metric.reset_state()
@@ -210,8 +305,18 @@ class _Run:
     def _evaluate(self, step: int) -> None:
         if self._validation is None:
             return
+        # Judged by the gate's first metric if there is one, else by the loss.
         with self._averaged():
             values = self._evaluator(self._validation)
+            metric = next((m for m in self._config.evaluate.thresholds if m in values), "loss")
+            lower = metric in ("loss", *self._task.measures.lower_is_better)
+            if is_better(values[metric], self._told.values["best"], metric, lower):
+                self._told.values["best"] = {
+                    "step": step,
+                    "metric": metric,
+                    "value": values[metric],
+                }
+                self._best.take()
             if self._board:
                 self._board.scalars("validation", step, values)
                 self._board.pictures(step, self._show)
@@ -219,13 +324,6 @@ class _Run:
         if not history or history[-1]["step"] != step:
             history.append({"step": step})
         history[-1] |= {f"val_{name}": value for name, value in values.items()}
-
-        # Judged by the gate's first metric if there is one, else by the loss.
-        metric = next((m for m in self._config.evaluate.thresholds if m in values), "loss")
-        best = self._told.values["best"]
-        sign = -1.0 if metric in ("loss", *self._task.measures.lower_is_better) else 1.0
-        if not best or best["metric"] != metric or sign * values[metric] > sign * best["value"]:
-            self._told.values["best"] = {"step": step, "metric": metric, "value": values[metric]}
 
     def _show(self) -> dict[str, Any]:
         import matplotlib
@@ -265,34 +363,10 @@ class _Run:
         )
 
 
-class _Pace:
-    """How many steps one graph call may run so that it takes about `CALL_SECONDS`."""
-
-    def __init__(self) -> None:
-        self.steps = 1  # the first call includes tracing, so its speed means nothing
-        self.steps_per_second = 0.0
-        self._calls = 0
-
-    @contextlib.contextmanager
-    def measure(self, count: int) -> Iterator[None]:
-        start = time.monotonic()
-        yield
-        self._calls += 1
-        if self._calls > 1:
-            self.steps_per_second = count / max(time.monotonic() - start, 1e-6)
-            wanted = round(self.steps_per_second * CALL_SECONDS)
-            self.steps = min(max(wanted, 1), 8 * self.steps)
-
-
-def _to_next_stop(step: int, train: Any) -> int:
-    """Steps to the next log line, evaluation, checkpoint or the end."""
-    every = (train.log_every, train.evaluate_every, train.checkpoint_every)
-    return min(train.steps - step, *(n - step % n for n in every))
-
-
 def _settings(task: Task, config: TaskConfig) -> dict[str, Any]:
     values = flat(to_dict(config))
     kept = {k: v for k, v in values.items() if k not in _FREE and not k.startswith("evaluate.")}
+    kept = {k: v for k, v in kept.items() if k not in _LATER or v != _LATER[k]}
     return {"task": task.name} | kept
 
 

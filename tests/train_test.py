@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import random
 import signal
 import time
@@ -248,3 +249,50 @@ def test_a_picture_that_fails_does_not_stop_training(tmp_path, capsys):
 def test_keeping_fewer_than_three_is_refused(tmp_path):
     with pytest.raises(UsageError, match="train.keep_checkpoints"):
         training.train(override(CONFIG, "train.keep_checkpoints=2"), tmp_path)
+
+
+def evaluations_die(state: str, out: str) -> None:
+    """A process that is killed in its last evaluation, as the kernel does when memory is short."""
+
+    class Killed(perceiver_keras.train.Evaluator):
+        def __call__(self, dataset):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    perceiver_keras.train.Evaluator = Killed
+    training.run(state, out, "train.steps=12", "train.evaluate_every=12")
+
+
+def test_no_step_is_lost_when_the_process_dies_in_evaluation(tmp_path):
+    """The rerun goes straight to the evaluation; after the second death it takes smaller batches."""
+    settings = ("train.steps=12", "train.evaluate_every=12", "evaluate.batch_size=16")
+    state, one, two = (tmp_path / name for name in ("state", "one", "two"))
+    unbroken = start(*settings, state=tmp_path / "unbroken", out=one)
+    for _ in range(2):
+        process = training.processes.Process(target=evaluations_die, args=(state, two))
+        process.start()
+        finish(process, two, -signal.SIGKILL)
+        assert (state / "ckpt-12.index").exists()
+    said = finish(start(*settings, state=state, out=two), two)
+    finish(unbroken, one)
+    assert "Going on from step 12 of 12" in said and "evaluate.batch_size=8" in said
+    first, second = (json.loads((out / "told.json").read_text()) for out in (one, two))
+    assert second["resumed_from"] == 12
+    assert second["history"][-1] == pytest.approx(first["history"][-1], rel=1e-5)
+
+
+def test_a_failing_last_evaluation_leaves_the_trained_model(tmp_path):
+    """And the same call evaluates again, without a training step."""
+    config = override(CONFIG, "train.steps=6", "train.deterministic=false")
+    broken = training.validation_batches().map(
+        lambda x, y: (x[:, :3], y)  # too few channels
+    )
+    trained = training.train(config, tmp_path, validation=broken)
+    assert trained.steps == 6 and trained.evaluation_error
+    assert "val_loss" not in trained.history[-1]
+    again = training.train(config, tmp_path)
+    assert again.resumed_from == 6 and again.evaluation_error is None
+    assert again.history[-1]["val_loss"] > 0
+    for one, two in zip(trained.model.get_weights(), again.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, two)
+    # A finished evaluation is not repeated.
+    assert training.train(config, tmp_path, validation=broken).history == again.history

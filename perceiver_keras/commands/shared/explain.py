@@ -8,6 +8,7 @@ import re
 import click
 
 from perceiver_keras.errors import PerceiverError, UsageError
+from perceiver_keras.training.out_of_memory import advice, is_out_of_memory
 
 RESUME = "run the same command again to resume"
 FREE_SOME = f"free some (`perceiver doctor` shows how much) and {RESUME}"
@@ -47,8 +48,8 @@ def _click_usage(error: click.UsageError) -> str:
 
 
 def _system(error: BaseException) -> str | None:
-    if isinstance(error, MemoryError):
-        return "Out of memory; lower data.batch_size with --set data.batch_size=N."
+    if is_out_of_memory(error):
+        return f"Out of memory. {advice('any')}"
     if isinstance(error, ModuleNotFoundError):
         needs_tfx = (error.name or "").split(".")[0] in ("tfx", "kfp", "ml_metadata")
         extra = "[pipeline]" if needs_tfx else ""
@@ -71,7 +72,7 @@ def _system(error: BaseException) -> str | None:
 
 
 TENSORFLOW = {
-    "ResourceExhaustedError": "Out of memory; lower data.batch_size with --set data.batch_size=N.",
+    "ResourceExhaustedError": "A resource is used up",
     "NotFoundError": "A file is missing",
     "PermissionDeniedError": "A file can't be read or written",
     "DataLossError": "A file is damaged; delete it, or restore it, and " + RESUME,
