@@ -164,7 +164,7 @@ def reproduce(
                 rows |= {key: row.tolist() for key, row in zip(keys, new, strict=True)}
                 if time.monotonic() - saved > SAVE_SECONDS:
                     measured = save()["measured"]
-                    shown = {name: measured[name] for name in benchmark.claimed}
+                    shown = {k: measured[k] for k in benchmark.claimed if k in measured}
                     saved = time.monotonic()
                 progress.update(len(rows), **shown)
         finally:

@@ -32,11 +32,13 @@ class Statistic:
         equal), it is 0.
       group: Only rows with this number in the column `GROUP` count.
       weight: In a weighted mean of several statistics.
+      no_label: Labels of this value or less stand for an example that has none; None: every example has one.
     """
 
     kind: Literal["accuracy", "f1", "matthews", "pearson", "spearman"]
     group: int = 0
     weight: float = 1.0
+    no_label: float | None = NO_LABEL
 
     @property
     def size(self) -> int:
@@ -47,7 +49,9 @@ class Statistic:
         """The state of these rows [B, 4] alone, float64 [size]; the states of parts add up to that of the whole."""
         columns = tf.cast(columns, tf.float64)
         label, prediction = columns[:, LABEL], columns[:, PREDICTION]
-        counts = (columns[:, GROUP] == self.group) & (label > NO_LABEL)
+        counts = columns[:, GROUP] == self.group
+        if self.no_label is not None:
+            counts &= label > self.no_label
         if self.kind == "pearson":
             zero = tf.zeros_like(label)
             x, y = tf.where(counts, label, zero), tf.where(counts, prediction, zero)

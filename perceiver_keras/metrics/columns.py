@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 from tensorflow import keras
 
@@ -23,6 +24,11 @@ class ColumnMetric(keras.metrics.Metric):
     """
 
     make_columns: Columns | None = None
+
+    @property
+    def counted(self) -> bool:
+        """Whether anything was counted, so that there is a result at all."""
+        return True
 
     @property
     def takes_outputs(self) -> bool:
@@ -49,8 +55,8 @@ def of_outputs(metrics: Iterable[ColumnMetric], columns: Columns) -> list[Column
 class ColumnRatio(ColumnMetric):
     """The sum of one column divided by the sum of another: a mean over whatever the second column counts.
 
-    Sums are float64, so that a small value is not lost among millions of pixels. The result is 0 if nothing was
-    counted.
+    Sums are float64, so that a small value is not lost among millions of pixels. The result is NaN if nothing was
+    counted, and infinite if a counted value was not a number: only the first means that the metric does not apply.
 
     Args:
       numerator: Index of the column to sum.
@@ -69,8 +75,15 @@ class ColumnRatio(ColumnMetric):
         self._above.assign_add(tf.reduce_sum(columns[..., self.numerator]))
         self._below.assign_add(tf.reduce_sum(columns[..., self.denominator]))
 
+    @property
+    def counted(self) -> bool:
+        return float(self._below) != 0
+
     def result(self) -> tf.Tensor:
-        return tf.cast(tf.math.divide_no_nan(self._above, self._below), tf.float32)
+        above = tf.where(tf.math.is_nan(self._above), tf.constant(np.inf, tf.float64), self._above)
+        counted = tf.not_equal(self._below, 0)
+        ratio = above / tf.where(counted, self._below, 1)
+        return tf.cast(tf.where(counted, ratio, tf.constant(np.nan, tf.float64)), tf.float32)
 
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | {

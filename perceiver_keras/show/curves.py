@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from perceiver_keras.show import style
 
+COLUMNS = 2  # so that a phone can show them
 NOT_CURVES = {"step", "steps", "epoch", "time", "seconds", "examples_per_second"}
 
 
@@ -34,10 +35,10 @@ def learning_curves(history: Sequence[Mapping[str, Any]]) -> Figure:
     names = sorted(panels, key=lambda name: (name != "loss", name == "learning_rate", name))
     with style.styled():
         figure = style.new_figure(
-            max(1, min(len(names), 3)) * 3.4, 2.5 * max(1, -(-len(names) // 3))
+            max(1, min(len(names), COLUMNS)) * 3.4, 2.5 * max(1, -(-len(names) // COLUMNS))
         )
         for place, name in enumerate(names, 1):
-            axes = figure.add_subplot(-(-len(names) // 3), min(len(names), 3), place)
+            axes = figure.add_subplot(-(-len(names) // COLUMNS), min(len(names), COLUMNS), place)
             _panel(axes, name, panels[name])
         if not names:
             figure.text(0.5, 0.5, "no history", ha="center", color=style.GREY)

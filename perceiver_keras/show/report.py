@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import math
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -19,12 +18,15 @@ import jinja2
 
 from perceiver_keras.errors import PerceiverError
 from perceiver_keras.files import write_json, write_whole
-from perceiver_keras.show import style
+from perceiver_keras.show import classes, style
+from perceiver_keras.show.next_steps import next_steps
 
 # The order in which the page shows them; JSON's keys are sorted.
 SPLITS = ("train", "validation", "test")
 
-TEMPLATE = Path(__file__).with_name("report.html")
+HEAT_MAP = "Confusion matrix"  # the title of the picture that stands with the tables of classes
+TEMPLATES = Path(__file__).parent
+MOST_LEFT_OUT = 50  # of the examples left out, in the page
 
 
 @dataclass(kw_only=True)
@@ -41,7 +43,12 @@ class Report:
       lower_is_better: The metrics for which lower values are better.
       examples: Split -> {"num_examples", "num_corrupt"}.
       dead_letter: The folder with a reason for each record left out, or None.
-      figures: The pictures in order, {"title", "file", "caption", "width"}; the files are next to report.json.
+      left_out: What was left out, and why, {"what", "reason"}.
+      found: (what, text) rows about the user's own data; empty for a data set of the catalogue.
+      classes: `Mistakes.summary()` on the test split, or None if answers are not classes.
+      test_examples: How many examples the test split has, if `classes` is about fewer.
+      latency: `serving_check.latency`'s answer about the served model, or None.
+      figures: The pictures in order, {"title", "file", "caption", "width", "alt"}; the files are next to report.json.
     """
 
     task: str
@@ -55,6 +62,11 @@ class Report:
     lower_is_better: list[str] = field(default_factory=list)
     examples: dict[str, dict[str, int]] = field(default_factory=dict)
     dead_letter: str | None = None
+    left_out: list[dict[str, str]] = field(default_factory=list)
+    found: list[list[str]] = field(default_factory=list)
+    classes: dict[str, Any] | None = None
+    test_examples: int | None = None
+    latency: dict[str, Any] | None = None
     pushed_model: str | None = None
     preset: str = ""
     labels: list[str] | None = None
@@ -75,7 +87,15 @@ def save(report: Report, figures: Mapping[str, tuple[Any, str]], folder: str | P
         name = f"figure_{number}.png"
         write_whole(folder / name, style.to_png(figure))
         width = round(96 * figure.get_figwidth() * 1.05)  # in CSS pixels
-        report.figures.append({"title": title, "file": name, "caption": caption, "width": width})
+        report.figures.append(
+            {
+                "title": title,
+                "file": name,
+                "caption": caption,
+                "width": width,
+                "alt": f"{title}. {caption}".strip(),
+            }
+        )
     write_json(folder / "report.json", _strict(asdict(report)))
     page = folder / "report.html"
     write_whole(page, render(report, folder))
@@ -135,11 +155,24 @@ def render(
 ) -> str:
     """The page as text. `run` and `run_dir` add what only the whole run knows."""
     run = run or {}
-    environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
+    environment = jinja2.Environment(
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        undefined=jinja2.StrictUndefined,
+    )
+    template = environment.get_template("report.html")
     preset = run.get("preset") or report.preset
     pushed = run.get("pushed_model") or report.pushed_model
     corrupt = any(counts.get("num_corrupt") for counts in report.examples.values())
+    rows = [_metric_row(report, name) for name in _in_order(report)] + _references(report)
+    figures = [
+        {"alt": figure["title"], "width": None}
+        | figure
+        | {"uri": style.to_data_uri((folder / figure["file"]).read_bytes())}
+        for figure in report.figures
+    ]
     return template.render(
         title=f"{report.task.replace('_', ' ').capitalize()}: {preset}"
         if preset
@@ -150,11 +183,17 @@ def render(
         reasons=report.reasons,
         pushed_model=pushed,
         last_blessed=report.last_blessed,
-        metrics=[_metric_row(report, name) for name in _in_order(report)] + _references(report),
-        figures=[
-            {**figure, "uri": style.to_data_uri((folder / figure["file"]).read_bytes())}
-            for figure in report.figures
-        ],
+        metrics=rows,
+        has_bound=any(row["bound"] for row in rows),
+        has_baseline=any(row["baseline"] for row in rows),
+        classes=None if report.classes is None else classes.tables(report.classes),
+        test_examples=f"{report.test_examples:,}" if report.test_examples else "",
+        latency=_latency(report.latency),
+        heat_map=next((f for f in figures if _is_heat_map(report, f)), None),
+        figures=[f for f in figures if not _is_heat_map(report, f)],
+        found=report.found,
+        left_out=report.left_out[:MOST_LEFT_OUT],
+        more_left_out=max(len(report.left_out) - MOST_LEFT_OUT, 0),
         dataset=report.config.get("data", {}).get("dataset", ""),
         examples=[
             {
@@ -169,9 +208,22 @@ def render(
         dead_letter=report.dead_letter if corrupt else None,
         versions=run.get("versions", {}),
         components=_components(run),
-        next_steps=_next_steps(report, preset, pushed, run_dir),
+        next_steps=next_steps(
+            task=report.task,
+            preset=preset,
+            run_dir=run_dir,
+            steps=report.steps,
+            pushed=pushed,
+            thresholds=report.thresholds,
+            has_last_blessed=report.last_blessed is not None,
+        ),
         config=json.dumps(report.config, indent=2),
     )
+
+
+def _is_heat_map(report: Report, figure: Mapping[str, Any]) -> bool:
+    """Whether it belongs to the tables of classes."""
+    return report.classes is not None and figure["title"] == HEAT_MAP
 
 
 def _facts(report: Report, run: Mapping[str, Any]) -> list[str]:
@@ -241,6 +293,26 @@ def number(value: float) -> str:
     return f"{value:.4f}" if 1e-3 <= abs(value) < 1e4 or value == 0 else f"{value:.3e}"
 
 
+def _latency(latency: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    if not latency or not latency["requests"]:
+        return None
+    rows = [
+        {
+            "request": "one example" if row["examples"] == 1 else f"{row['examples']:,} at once",
+            "p50": f"{_rounded(row['p50_ms'])} ms",
+            "p95": f"{_rounded(row['p95_ms'])} ms",
+            "per_second": _rounded(1000 * row["examples"] / row["p50_ms"]),
+            "repeats": f"{row['repeats']:,}",
+        }
+        for row in latency["requests"]
+    ]
+    return {"machine": latency["machine"], "rows": rows}
+
+
+def _rounded(value: float) -> str:
+    return f"{value:.2g}" if value < 10 else f"{value:,.0f}"
+
+
 def _components(run: Mapping[str, Any]) -> list[dict[str, Any]]:
     seconds, cached = run.get("seconds", {}), set(run.get("cached", []))
     order = run.get("components", ())  # JSON's keys are sorted
@@ -255,56 +327,6 @@ def _components(run: Mapping[str, Any]) -> list[dict[str, Any]]:
         }
         for name, took in ordered
     ]
-
-
-def _next_steps(
-    report: Report, preset: str, pushed: str | None, run_dir: Path | None
-) -> Sequence[dict[str, str]]:
-    again = ["perceiver", "run", report.task]
-    again += ["--preset", preset] if preset else []
-    again += ["--run-dir", str(run_dir)] if run_dir else []
-    steps = []
-    if pushed:
-        predict = ["perceiver", "predict", report.task, "FILE", "--model", pushed]
-        steps.append({"words": "Ask the model for a prediction:", "command": shlex.join(predict)})
-        base = str(Path(pushed).parent)
-        serve = f"tensorflow_model_server --rest_api_port=8501 --model_name={report.task} "
-        steps.append(
-            {
-                "words": "Serve it with TensorFlow Serving, which picks up new versions by itself:",
-                "command": f"{serve}--model_base_path={shlex.quote(base)}",
-            }
-        )
-        steps.append(
-            {
-                "words": "Train longer; a worse model is not pushed:",
-                "command": f"{shlex.join(again)} --set train.steps={2 * (report.steps or 1000)}",
-            }
-        )
-        return steps
-    if report.thresholds:
-        steps.append(
-            {
-                "words": "Train longer, or change anything else in the configuration:",
-                "command": f"{shlex.join(again)} --set train.steps={2 * (report.steps or 1000)}",
-            }
-        )
-        name, bound = next(iter(report.thresholds.items()))
-        steps.append(
-            {
-                "words": "To accept a weaker model, change the threshold:",
-                "command": f"{shlex.join(again)} --set evaluate.thresholds.{name}={bound}",
-            }
-        )
-    if report.last_blessed is not None:
-        steps.append(
-            {
-                "words": "If labels or inputs were changed on purpose, so that the last blessed "
-                "model is no longer a fair comparison:",
-                "command": f"{shlex.join(again)} --rebaseline",
-            }
-        )
-    return steps
 
 
 def _strict(value: Any) -> Any:

@@ -10,6 +10,7 @@ import matplotlib
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from PIL import Image
 
 BLUE, ORANGE, GREEN, RED, GREY = "#2563eb", "#d97706", "#15803d", "#b91c1c", "#64748b"
 INK, LINE = "#0f172a", "#e2e8f0"
@@ -56,6 +57,18 @@ def to_png(figure: Figure, dpi: int = 130) -> bytes:
 def to_data_uri(png: bytes) -> str:
     """An encoded picture as an address that holds it, for a page."""
     return f"data:image/png;base64,{base64.b64encode(png).decode('ascii')}"
+
+
+def thumbnail(picture: np.ndarray, side: int = 96) -> str:
+    """A picture [H, W, C] of any range as an address that holds it, a few kB; its longer side is at most `side`."""
+    image = Image.fromarray((255 * displayable(picture)).round().astype(np.uint8))
+    buffer = io.BytesIO()
+    if max(image.size) <= side // 2:  # each pixel counts, and there are few
+        image.save(buffer, "PNG", optimize=True)
+        return to_data_uri(buffer.getvalue())
+    image.thumbnail((side, side), Image.Resampling.LANCZOS)
+    image.save(buffer, "JPEG", quality=70)
+    return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"
 
 
 def displayable(picture: np.ndarray) -> np.ndarray:

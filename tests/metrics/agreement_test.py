@@ -54,6 +54,15 @@ def test_classes_as_scikit_learn_has_them(count):
         assert value_of("f1", columns) == pytest.approx(expected, abs=1e-6)
 
 
+def test_labels_of_any_size_count_where_none_stands_for_no_label():
+    labels = RANDOM.normal(-300, 20, 200).astype("float32")
+    guesses = (labels + RANDOM.normal(0, 20, 200)).astype("float32")
+    columns = rows(labels, guesses)
+    expected = scipy.stats.pearsonr(labels, guesses)[0]
+    assert value_of("pearson", columns, no_label=None) == pytest.approx(expected, abs=1e-5)
+    assert value_of("pearson", columns) == 0  # every label says that there is none
+
+
 @pytest.mark.parametrize("ties", [False, True])
 def test_correlations_as_scipy_has_them(ties):
     labels, guesses = numbers(1500, ties)

@@ -19,10 +19,11 @@ def test_a_ratio_of_columns_is_the_ratio_of_their_sums():
     (training,) = of_outputs([ColumnRatio(0, 1, "error")], columns)
     tfma = ColumnRatio.from_config(training.get_config())
     assert training.takes_outputs and not tfma.takes_outputs
-    assert float(training.result()) == 0.0
+    assert np.isnan(training.result()) and not training.counted
     for part in (slice(0, 2), slice(2, 7)):
         training.update_state(targets[part], outputs[part])
         tfma.update_state(np.array([b"\x00\xff"] * 2), columns(targets[part], outputs[part]))
+    assert training.counted and tfma.counted
     expected = np.abs(targets.astype(np.float64) - outputs).sum() / 7
     np.testing.assert_allclose([training.result(), tfma.result()], expected, rtol=1e-6)
 
@@ -34,6 +35,14 @@ def test_a_small_row_is_not_lost_among_millions():
     for _ in range(8):
         metric.update_state(None, [[1.0, 0.0]])
     assert float(metric.result()) == 2.0**24 + 8
+
+
+def test_a_value_that_is_not_a_number_is_told_from_nothing_to_count():
+    metric = ColumnRatio(0, 1, "mean")
+    metric.update_state(None, [[0.0, 0.0]])
+    assert np.isnan(metric.result()) and not metric.counted
+    metric.update_state(None, [[np.nan, 1.0]])
+    assert np.isinf(metric.result()) and metric.counted
 
 
 def test_a_metric_must_say_how_columns_are_added():

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from perceiver_keras.errors import UsageError
 from perceiver_keras.metrics.columns import ColumnRatio
-from perceiver_keras.metrics.results import results, results_of
+from perceiver_keras.metrics.results import check_thresholds, results, results_of
 
 
 def test_a_metric_of_several_values_gives_each_its_name():
@@ -29,3 +30,23 @@ def test_results_of_batches_are_those_of_all_rows():
     sums = rows.sum(0)
     expected = {"first": sums[0] / sums[2], "second": sums[1] / sums[2]}
     assert values == pytest.approx(expected, rel=1e-6)
+
+
+def test_a_metric_without_anything_to_count_is_left_out():
+    metrics = [ColumnRatio(0, 1, "counted"), ColumnRatio(0, 2, "nothing"), ColumnRatio(3, 1, "bad")]
+    assert results_of(metrics, [np.array([[3.0, 2.0, 0.0, np.nan]])]) == {
+        "counted": 1.5,
+        "bad": np.inf,
+    }
+
+
+def test_a_threshold_for_no_metric_is_refused_with_the_nearest():
+    metrics = [tf.keras.metrics.Mean(name=name) for name in ("accuracy", "cross_entropy")]
+    check_thresholds(["accuracy"], metrics)
+    check_thresholds([], metrics)
+    with pytest.raises(
+        UsageError, match="thresholds.acuracy: no such metric. Did you mean 'accuracy'"
+    ):
+        check_thresholds(["cross_entropy", "acuracy"], metrics)
+    with pytest.raises(UsageError, match="Choose one of: accuracy, cross_entropy"):
+        check_thresholds(["f1"], metrics)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from perceiver_keras.show import classification
 from tests.show.words import texts
@@ -21,17 +22,36 @@ def test_the_matrix_shows_each_count_and_no_zeros() -> None:
     assert [label.get_text() for label in axes.get_yticklabels()] == ["a", "b", "c"]
 
 
-def test_of_many_classes_the_most_confused_are_shown() -> None:
-    truth = np.repeat(np.arange(30), 2)
+@pytest.mark.parametrize("count", [21, 30, 1000])
+def test_of_many_classes_a_single_confused_pair_can_be_seen(count: int) -> None:
+    truth = np.repeat(np.arange(count), 2)
     guess = truth.copy()
-    guess[truth == 7] = 23
-    figure = classification.confusion_matrix(
-        truth, np.eye(30)[guess], [f"c{i}" for i in range(30)], max_classes=5
-    )
+    guess[2 * 7] = count - 3  # one of the two of class 7
+    names = [f"c{i}" for i in range(count)]
+    counts = np.bincount(truth, minlength=count)
+    right = np.bincount(truth[truth == guess], minlength=count)
+    figure = classification.heat_map(counts, right, {(7, count - 3): 1}, names)
     [axes] = figure.axes
-    shown = [label.get_text() for label in axes.get_yticklabels()]
-    assert len(shown) == 5 and {"c7", "c23"} <= set(shown)
-    assert "5 of 30 classes" in axes.get_title()
+    colours = axes.images[0].get_array()
+    step = -(-count // classification.MOST_BLOCKS)
+    assert len(colours) == -(-count // step) <= classification.MOST_BLOCKS
+    red = np.argwhere(colours[..., 0] > colours[..., 2] + 0.1)
+    assert red.tolist() == [[7 // step, (count - 3) // step]]
+    blue = np.argwhere(colours[..., 2] > colours[..., 0] + 0.1)
+    assert blue.tolist() == [[i, i] for i in range(len(colours))]
+    ticks = dict(zip(axes.get_yticks(), axes.get_yticklabels(), strict=True))
+    assert len(ticks) <= classification.MOST_TICKS
+    assert all(label.get_text() == names[tick * step] for tick, label in ticks.items())
+    assert ("block" in figure.get_label()) == (step > 1)
+
+
+def test_the_matrix_of_many_classes_is_the_heat_map_of_its_counts() -> None:
+    truth, guess = np.random.default_rng(1).integers(0, 25, (2, 200))
+    names = [str(i) for i in range(25)]
+    [axes] = classification.confusion_matrix(truth, np.eye(25)[guess], names).axes
+    colours = axes.images[0].get_array()
+    counts = classification.confusion_counts(truth, guess, 25)
+    np.testing.assert_array_equal(colours.min(-1) < 0.999, counts > 0)
 
 
 def test_half_are_the_surest_mistakes_half_the_least_sure_right_ones() -> None:

@@ -6,18 +6,23 @@ from html.parser import HTMLParser
 
 
 class Page(HTMLParser):
-    """Visible text, and every address that the page would load."""
+    """Visible text, every address that the page loads or leads to, the places in it, and what stands for pictures."""
 
     def __init__(self, text: str):
         super().__init__()
         self.words: list[str] = []
         self.addresses: list[str] = []
+        self.ids: list[str] = []
+        self.alts: list[str | None] = []
         self.open: list[str] = []
         self.feed(text)
 
     def handle_starttag(self, tag, attributes):
         if tag not in ("img", "meta", "br", "link", "!doctype"):
             self.open.append(tag)
+        self.ids += [value for name, value in attributes if name == "id"]
+        if tag == "img":
+            self.alts.append(dict(attributes).get("alt") or "")
         self.addresses += [value for name, value in attributes if name in ("src", "href")]
 
     def handle_endtag(self, tag):

@@ -8,10 +8,12 @@ import re
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from perceiver_keras.errors import PerceiverError
 from perceiver_keras.show import curves, report
+from perceiver_keras.show.mistakes import Mistakes
 from tests.show.page import Page
 
 
@@ -112,6 +114,114 @@ def test_report_json_is_strict_and_comes_back(tmp_path: Path) -> None:
     assert (after.baseline, after.thresholds) == (before.baseline, before.thresholds)
     assert [f["title"] for f in after.figures] == ["Learning curves"]
     assert "not a number" in report.render(after, tmp_path)
+
+
+# === Classes, latency and data ===
+
+
+def of_classes(count: int, shown) -> dict:
+    """The summary of a classifier of `count` classes with one wrong answer in five."""
+    rng = np.random.default_rng(count)
+    found = Mistakes([f"class {i}" for i in range(count)])
+    truth = rng.integers(0, count, 5 * count)
+    given = np.where(rng.random(5 * count) < 0.2, (truth + 1) % count, truth)
+    for rows in np.array_split(np.arange(5 * count), -(-count // 100)):
+        found.add(truth[rows], np.eye(count)[given[rows]] * 0.9, shown)
+    return found.summary()
+
+
+def noise(row: int) -> np.ndarray:
+    return np.random.default_rng(row).normal(size=(224, 224, 3))
+
+
+@pytest.mark.parametrize("count", [2, 10, 100, 1000])
+def test_links_lead_to_places_of_the_page_and_it_is_not_large(count: int, tmp_path: Path) -> None:
+    page = report.save(make(classes=of_classes(count, noise)), dict(PICTURES), tmp_path)
+    assert page.stat().st_size < 5_000_000
+    read = Page(page.read_text())
+    links = [address for address in read.addresses if address.startswith("#")]
+    assert links and {link[1:] for link in links} <= set(read.ids)
+    assert len(set(read.ids)) == len(read.ids)
+    assert all(a.startswith(("#", "data:image/")) for a in read.addresses)
+    assert read.open == [] and "" not in read.alts and len(read.alts) > 1
+    assert "Classes, the worst first" in read.text and "Wrong examples" in read.text
+    assert ("The most confused pairs" in read.text) == (count > 20)
+    assert ('class="matrix' in page.read_text()) == (count <= 20)
+
+
+def test_headings_go_down_one_by_one(tmp_path: Path) -> None:
+    source = report.save(make(classes=of_classes(30, noise)), dict(PICTURES), tmp_path).read_text()
+    levels = [int(level) for level in re.findall(r"<h(\d)", source)]
+    assert levels[0] == 1 and levels.count(1) == 1
+    assert all(low <= high + 1 for high, low in zip(levels, levels[1:], strict=False))
+
+
+def test_a_wrong_text_is_shown_with_what_it_is_and_what_was_said(tmp_path: Path) -> None:
+    found = Mistakes(["good", "bad"])
+    found.add(
+        np.array([1, 0]), np.array([[0.83, 0.17], [0.6, 0.4]]), lambda row: "<b>dull</b> & long"
+    )
+    source = report.save(make(classes=found.summary()), {}, tmp_path).read_text()
+    assert "&lt;b&gt;dull&lt;/b&gt; &amp; long" in source
+    text = Page(source).text
+    assert (
+        "bad, said to be good 83%" in text and "Wrong: 1 of 2 examples of the test split." in text
+    )
+
+
+def test_if_only_the_first_examples_were_judged_it_says_so(tmp_path: Path) -> None:
+    partly = make(classes=of_classes(10, str), test_examples=360)
+    text = Page(report.save(partly, {}, tmp_path).read_text()).text
+    assert "of 50 examples of the test split, the first of 360." in text
+
+
+def test_the_heat_map_stands_with_the_confused_pairs(tmp_path: Path) -> None:
+    summary = of_classes(30, str)
+    pictures = {**PICTURES, report.HEAT_MAP: (curves.learning_curves([]), "the heat map")}
+    text = Page(report.save(make(classes=summary), pictures, tmp_path).read_text()).text
+    order = [
+        text.index(words) for words in ("the heat map", "The most confused", "Learning curves")
+    ]
+    assert order == sorted(order)
+    alone = Page(report.save(make(), pictures, tmp_path / "alone").read_text()).text
+    assert "the heat map" in alone and "The most confused" not in alone
+
+
+def test_the_latency_of_the_served_model(tmp_path: Path) -> None:
+    rows = [
+        {"examples": 1, "repeats": 100, "p50_ms": 1.66, "p95_ms": 2.0},
+        {"examples": 8, "repeats": 7, "p50_ms": 1234.5, "p95_ms": 4000.0},
+    ]
+    latency = {"machine": "a processor, 2 cores", "requests": rows}
+    text = Page(report.save(make(latency=latency), {}, tmp_path).read_text()).text
+    assert "a processor, 2 cores" in text
+    assert "one example 1.7 ms 2 ms 602 100 8 at once 1,234 ms 4,000 ms 6.5 7" in text
+    for nothing in (None, {"machine": "", "requests": []}):
+        assert "Latency" not in report.save(make(latency=nothing), {}, tmp_path / "n").read_text()
+
+
+def test_what_was_found_and_what_was_left_out(tmp_path: Path) -> None:
+    left_out = [{"what": f"{i}.jpg", "reason": "not a <JPEG>"} for i in range(60)]
+    found = [["layout", "one folder per class"], ["passed over", "2 hidden"]]
+    text = Page(report.save(make(found=found, left_out=left_out), {}, tmp_path).read_text()).text
+    assert "layout one folder per class passed over 2 hidden" in text
+    assert "49.jpg not a <JPEG> and 10 more" in text
+
+
+def test_a_column_that_would_be_empty_is_left_out(tmp_path: Path) -> None:
+    text = Page(report.save(make(baseline={}), {}, tmp_path).read_text()).text
+    assert "last blessed" not in text and "trivial guess" not in text and "must be" in text
+
+
+def test_a_report_of_an_earlier_version_is_still_rendered(tmp_path: Path) -> None:
+    report.save(make(), dict(PICTURES), tmp_path)
+    path = tmp_path / "report.json"
+    values = json.loads(path.read_text())
+    for new in ("left_out", "found", "classes", "test_examples", "latency"):
+        del values[new]
+    del values["figures"][0]["alt"], values["figures"][0]["width"]
+    path.write_text(json.dumps(values))
+    assert "a caption" in report.render(report.load(tmp_path), tmp_path)
 
 
 # === With the run around it ===

@@ -32,6 +32,18 @@ def test_a_figure_becomes_a_png_of_its_size() -> None:
     assert base64.b64decode(uri.removeprefix("data:image/png;base64,")) == png
 
 
+def test_a_thumbnail_is_small_and_keeps_the_proportions() -> None:
+    def opened(uri: str) -> Image.Image:
+        return Image.open(io.BytesIO(base64.b64decode(uri.partition(",")[2])))
+
+    pixels = np.random.default_rng(0).integers(0, 256, (8, 6, 1))
+    pixels.flat[:2] = 0, 255
+    few = style.thumbnail(pixels)
+    np.testing.assert_array_equal(np.asarray(opened(few)), pixels[..., 0])  # nothing is lost
+    large = style.thumbnail(np.random.default_rng(0).normal(size=(300, 600, 3)))
+    assert opened(large).size == (96, 48) and len(large) < 5000
+
+
 def test_a_drawn_picture_keeps_its_pixels_and_has_no_ticks() -> None:
     ramp = np.arange(12.0).reshape(3, 4, 1)
     with style.styled():

@@ -17,7 +17,7 @@ from perceiver_keras.tasks.audio_classification.presets import (
     AudioClassificationConfig,
     RawSound,
 )
-from perceiver_keras.tasks.contract.asking import Asking
+from perceiver_keras.tasks.contract.asking import Asking, Verdicts
 from perceiver_keras.tasks.contract.examples import Labels
 from perceiver_keras.tasks.contract.requests import Request, expand, read
 from perceiver_keras.tasks.shared import clips
@@ -103,15 +103,33 @@ def report(
     names = class_names(labels, config.model.num_classes)
     scores = tf.nn.sigmoid(model(inputs, training=False)).numpy()
     truth = np.asarray(targets) > 0.5
+    return {
+        "Sounds": sounds.right_and_wrong(_heard(inputs, config), truth, scores, names),
+        "Scores of each class": sounds.scores_by_class(truth, scores, names),
+    }
+
+
+def verdicts(
+    model: keras.Model,
+    inputs: Mapping[str, tf.Tensor],
+    targets: tf.Tensor,
+    config: AudioClassificationConfig,
+) -> Verdicts:
+    """A sound is shown by its spectrogram, low notes at the bottom."""
+    heard = _heard(inputs, config)
+    return Verdicts(
+        truth=np.asarray(targets) > 0.5,
+        probabilities=tf.nn.sigmoid(model.predict_on_batch(inputs)).numpy(),
+        example=lambda row: heard[row].T[::-1, :, None],
+    )
+
+
+def _heard(inputs: Mapping[str, tf.Tensor], config: AudioClassificationConfig) -> np.ndarray:
+    """The spectrograms [B, T, F] of a batch."""
     heard = np.asarray(inputs["audio"])
     if isinstance(config.model.sound, RawSound):
         heard = audio.log_mel(heard[..., 0], config.model.sample_rate, bins=64, window=512, hop=256)
-    return {
-        "Sounds": sounds.right_and_wrong(
-            np.reshape(heard, [*np.shape(heard)[:3]]), truth, scores, names
-        ),
-        "Scores of each class": sounds.scores_by_class(truth, scores, names),
-    }
+    return np.reshape(heard, [*np.shape(heard)[:3]])
 
 
 ASKING = Asking(
@@ -121,4 +139,5 @@ ASKING = Asking(
     answers=top_labels,
     picture=picture,
     report=report,
+    verdicts=verdicts,
 )

@@ -38,6 +38,23 @@ def as_line(answer: Any) -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Verdicts:
+    """The model's answers to a batch of examples that each belong to a class.
+
+    Attributes:
+      truth: The true classes, integers [B]; or bool [B, K], where an example may have several classes or none.
+      probabilities: [B, K].
+      example: Row -> what people are shown of it, a picture [H, W, C] of any range or a text.
+      names: Of the K classes, if they are not the data set's labels.
+    """
+
+    truth: np.ndarray
+    probabilities: np.ndarray
+    example: Callable[[int], np.ndarray | str]
+    names: Sequence[str] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Asking:
     """From the arguments of a command line to answers and pictures.
 
@@ -58,6 +75,8 @@ class Asking:
         the writer has `add(content, outputs)` and `close()`.
       report: (model, batch of inputs, targets, config, labels) -> {title: Matplotlib figure}, the pictures of the
         report; a figure's label, if set, becomes its caption.
+      verdicts: (model, batch of inputs, targets, config) -> `Verdicts`, from which the report says how good the model
+        is for each class; None, or a function that returns None, if answers are not classes.
     """
 
     requests: Callable[[Sequence[str]], Iterable[Request]] = from_files
@@ -71,3 +90,4 @@ class Asking:
     formats: Mapping[str, Callable[[Arrays], bytes]] = field(default_factory=dict)
     streams: Mapping[str, Callable[[str], Any]] = field(default_factory=dict)
     report: Callable[..., dict[str, Any]]
+    verdicts: Callable[..., Verdicts | None] | None = None

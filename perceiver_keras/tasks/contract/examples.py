@@ -13,6 +13,7 @@ from typing import Any
 import tensorflow as tf
 
 from perceiver_keras.config import TaskConfig
+from perceiver_keras.tasks.contract.own_data import OwnData
 
 Tensors = Mapping[str, tf.Tensor]
 Labels = Sequence[str]
@@ -63,6 +64,11 @@ class Examples:
       prepare: (features of one example, config, training, stateless seed int32 [2]) -> (inputs, targets).
       transform: (batch of raw features, config) -> features; runs in TFX Transform, in training and in serving.
       vocabulary: The tokenizer, for text tasks that keep one in a file.
+      own_data: How the user's own files become such examples; None if only TFDS data sets do.
+      stored_label: config -> the name of the feature that holds the label, where data sets call it differently; None:
+        it is `label_key` in all of them.
+      settings_of: config -> the settings, as a partial tree, that its TFDS data set determines; asked only where that
+        is not the preset's. The user's own settings win.
     """
 
     spec: Callable[[TaskConfig], dict[str, Any]]
@@ -72,3 +78,10 @@ class Examples:
     prepare: Callable[[Tensors, TaskConfig, bool, tf.Tensor], tuple[Any, Any]]
     transform: Callable[[Tensors, TaskConfig], dict[str, Any]] = unchanged
     vocabulary: Vocabulary = Vocabulary()
+    own_data: OwnData | None = None
+    stored_label: Callable[[TaskConfig], str] | None = None
+    settings_of: Callable[[TaskConfig], dict[str, Any]] = lambda config: {}
+
+    def label_of(self, config: TaskConfig) -> str | None:
+        """The name of the feature that holds the label in a configuration's data set."""
+        return self.label_key if self.stored_label is None else self.stored_label(config)

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow import keras
 
-from perceiver_keras.tasks.contract.asking import Asking
+from perceiver_keras.tasks.contract.asking import Asking, Verdicts
 from perceiver_keras.tasks.contract.examples import Labels
 from perceiver_keras.tasks.image_classification.presets import ImageClassificationConfig
 from perceiver_keras.tasks.shared.inputs import numbered
@@ -48,4 +48,14 @@ def report(
     }
 
 
-ASKING = Asking(pack=pack, answers=top_labels, report=report)
+def verdicts(
+    model: keras.Model, inputs: tf.Tensor, targets: tf.Tensor, config: ImageClassificationConfig
+) -> Verdicts:
+    pictures = np.asarray(inputs)
+    probabilities = tf.nn.softmax(model.predict_on_batch(inputs)).numpy()
+    return Verdicts(
+        truth=targets.numpy(), probabilities=probabilities, example=lambda row: pictures[row]
+    )
+
+
+ASKING = Asking(pack=pack, answers=top_labels, report=report, verdicts=verdicts)

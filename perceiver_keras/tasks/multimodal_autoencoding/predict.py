@@ -11,7 +11,7 @@ from tensorflow import keras
 
 from perceiver_keras.data import audio
 from perceiver_keras.data.video.clips import FRAMES_PER_SECOND, Clip, decode_frames, to_mp4
-from perceiver_keras.tasks.contract.asking import Asking
+from perceiver_keras.tasks.contract.asking import Asking, Verdicts
 from perceiver_keras.tasks.contract.examples import Labels
 from perceiver_keras.tasks.multimodal_autoencoding.presets import MultimodalAutoencodingConfig
 from perceiver_keras.tasks.shared import clips
@@ -77,6 +77,22 @@ def report(
     }
 
 
+def verdicts(
+    model: keras.Model,
+    inputs: Mapping[str, tf.Tensor],
+    targets: Mapping[str, tf.Tensor],
+    config: MultimodalAutoencodingConfig,
+) -> Verdicts:
+    """A clip is shown by its middle frame."""
+    clips_of = np.asarray(targets["image"])
+    probabilities = np.asarray(model.predict_on_batch(inputs)["label"])
+    return Verdicts(
+        truth=np.asarray(targets["label"]),
+        probabilities=probabilities,
+        example=lambda row: clips_of[row][clips_of.shape[1] // 2],
+    )
+
+
 ASKING = Asking(
     requests=clips.requests,
     pack=clips.pack,
@@ -84,4 +100,5 @@ ASKING = Asking(
     picture=picture,
     formats={".mp4": video_of, ".wav": sound_of},
     report=report,
+    verdicts=verdicts,
 )

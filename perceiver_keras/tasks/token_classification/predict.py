@@ -11,12 +11,14 @@ import tensorflow as tf
 from tensorflow import keras
 
 from perceiver_keras.data.text.byte_tokenizer import ByteTokenizer
-from perceiver_keras.tasks.contract.asking import Asking
+from perceiver_keras.tasks.contract.asking import Asking, Verdicts
 from perceiver_keras.tasks.contract.examples import Labels
 from perceiver_keras.tasks.contract.requests import Request, from_texts
 from perceiver_keras.tasks.shared.inputs import numbered
 from perceiver_keras.tasks.shared.texts import to_bytes
 from perceiver_keras.tasks.token_classification.presets import TokenClassificationConfig
+
+AROUND = 60  # bytes shown on each side of a wrong one
 
 
 def requests(words: Sequence[str]) -> Iterator[Request]:
@@ -126,6 +128,38 @@ def report(
     }
 
 
+def verdicts(
+    model: keras.Model,
+    inputs: Mapping[str, tf.Tensor],
+    targets: tf.Tensor,
+    config: TokenClassificationConfig,
+) -> Verdicts:
+    """Each byte with a tag is an example, shown by the text around it."""
+    truth = np.asarray(targets)
+    logits = np.asarray(model.predict_on_batch(inputs))
+    letters, ids = ByteTokenizer().names(), np.asarray(inputs["ids"])
+    places = np.argwhere(truth >= 0)
+
+    def example(row: int) -> str:
+        line, place = places[row]
+        asked = truth[line] >= 0
+        around = range(max(place - AROUND, 0), min(place + AROUND, len(asked) - 1) + 1)
+        marked = (
+            f"[{letters[ids[line, i]]}]" if i == place else letters[ids[line, i]]
+            for i in around
+            if asked[i]
+        )
+        return "".join(marked)
+
+    probabilities = tf.nn.softmax(logits[truth >= 0]).numpy()
+    return Verdicts(
+        truth=truth[truth >= 0],
+        probabilities=probabilities,
+        example=example,
+        names=config.model.tags,
+    )
+
+
 ASKING = Asking(
     requests=requests,
     pack=pack,
@@ -134,4 +168,5 @@ ASKING = Asking(
     picture=None,
     padding={"entity": b"", "score": 0.0},
     report=report,
+    verdicts=verdicts,
 )
