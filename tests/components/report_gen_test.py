@@ -167,7 +167,7 @@ def test_a_pushed_model_and_its_pictures(pushed) -> None:
         "Right and wrong",
         "What the latents attend to",
     ]
-    assert f"Of {COUNT} examples of the test split" in page.text
+    assert f"of {COUNT} examples of the test split" in page.text
     assert "Blessed and pushed" in page.text
 
 

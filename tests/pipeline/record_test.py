@@ -14,6 +14,7 @@ from perceiver_keras.components.report_gen import Report
 from perceiver_keras.pipeline.dag_runner import ResumableDagRunner
 from perceiver_keras.pipeline.record import run_record
 from perceiver_keras.pipeline.settings import PipelineSettings
+from perceiver_keras.tasks import run_folder
 
 pytestmark = [pytest.mark.tfx]
 
@@ -55,6 +56,9 @@ def recorded(folder: Path, evaluation: Path, *, passed: int, cause: str, pushed:
 
     report = folder / "report"
     report.mkdir()
+    trained = folder / "trained" / run_folder.PRESET
+    trained.mkdir(parents=True)
+    (trained / "config.json").write_text("{}")
     (report / "report.json").write_text(json.dumps({"baseline": {"accuracy": 0.5}}))
     runner = ResumableDagRunner("a run", print)
     runner.seconds, runner.cached = {"Evaluator": 2.0, "AtomicPusher": 1.0}, ["Evaluator"]
@@ -79,8 +83,10 @@ def recorded(folder: Path, evaluation: Path, *, passed: int, cause: str, pushed:
                 folder / "pushed",
                 pushed=int(bool(pushed)),
                 pushed_destination=pushed,
+                pushed_version=Path(pushed).name,
             )
         },
+        "Trainer": {"model": artifact(standard_artifacts.Model, trained.parent)},
         "ReportGen": {"report": artifact(Report, report)},
     }
     settings = PipelineSettings.create(
@@ -98,6 +104,9 @@ def test_a_pushed_run(evaluation, tmp_path: Path) -> None:
     record = recorded(tmp_path, evaluation, passed=1, cause="", pushed="r/pushed/17")
     assert record["blessed"] and record["refused_because"] == []
     assert record["pushed_model"] == "r/pushed/17"
+    # The weights stay when the artifacts are cleaned.
+    assert record["model"] == str(tmp_path / "blessed" / "17")
+    assert (tmp_path / "blessed" / "17" / "config.json").read_text() == "{}"
     assert record["metrics"]["accuracy"] == 0.75 and record["baseline"] == {"accuracy": 0.5}
     assert record["thresholds"] == {"accuracy": 0.9}
     assert record["overrides"] == ["evaluate.thresholds.accuracy=0.9", "train.seed=4"]
@@ -109,7 +118,7 @@ def test_a_pushed_run(evaluation, tmp_path: Path) -> None:
 
 def test_a_refused_run_has_a_sentence_for_each_reason(evaluation, tmp_path: Path) -> None:
     record = recorded(tmp_path, evaluation, passed=0, cause="it lacks a signature")
-    assert not record["blessed"] and record["pushed_model"] is None
+    assert not record["blessed"] and record["pushed_model"] is record["model"] is None
     assert record["refused_because"] == [
         "accuracy is 0.75; evaluate.thresholds.accuracy asks for at least 0.9.",
         "serving: it lacks a signature",

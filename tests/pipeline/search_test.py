@@ -66,7 +66,7 @@ def test_a_search_that_was_killed_goes_on(tmp_path):
 def test_wrong_names_and_values_are_errors_before_anything_is_trained(tmp_path):
     task = registry.get("image_classification")
     for grid, words in (
-        ('{"train.learning_rat": [1]}', "Did you mean 'learning_rate'"),
+        ('{"train.learning_rat": [1]}', "Did you mean 'train.learning_rate'"),
         ('{"data.batch_size": [1.5]}', "expected int"),
     ):
         config = override(configuration(), f"train.search={grid}")
