@@ -18,7 +18,7 @@ def first_line(error: BaseException) -> str:
     """The first line of an exception's message, at most 300 characters, without TensorFlow's notes on graph nodes."""
     text = getattr(error, "message", None) or str(error)
     lines = [line.strip() for line in text.splitlines()]
-    notes = ("Graph execution error", "Detected at", "<stack traces")
+    notes = ("Graph execution error", "Detected at", "<stack traces", 'File "', "in user code")
     telling = [line for line in lines if line and not line.startswith(notes)]
     if not telling:
         return type(error).__name__

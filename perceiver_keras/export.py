@@ -109,7 +109,7 @@ class _Served:
         self.transform = transform or (lambda features: task.examples.transform(features, config))
         self.labelled_spec = dict(task.examples.spec(config))
         self.plain_spec = {
-            k: v for k, v in self.labelled_spec.items() if k != task.examples.label_key
+            k: v for k, v in self.labelled_spec.items() if k != task.examples.label_of(config)
         }
         self.element = self._element_spec(self.plain_spec, with_targets=False)
         self.labelled_element = self._element_spec(self.labelled_spec, with_targets=True)
@@ -273,7 +273,9 @@ def _raw_inputs(served: _Served, examples: tf.Tensor) -> Tensors:
     features = tf.io.parse_example(examples, served.plain_spec)
     raw = {}
     for name in served.task.serving.spec(served.config):
-        feature = next((n for n in (name, name.removesuffix("_bytes")) if n in features), None)
+        # A task may have a setting that names the feature: `data.text`.
+        names = (name, name.removesuffix("_bytes"), getattr(served.config.data, name, None))
+        feature = next((n for n in names if n in features), None)
         if feature is None:
             raise PerceiverError(
                 f"No feature of the warm-up examples has the name of {name!r}, an input of serving_default; "

@@ -195,3 +195,15 @@ def test_with_json_what_a_child_or_c_code_prints_goes_to_stderr(repository: Path
     )
     assert done.stdout == '{"number": 1}\nafterwards\n'
     assert {"from a child", "from C code", "from python"} <= set(done.stderr.splitlines())
+
+
+def test_what_was_left_out_of_the_user_s_files_is_said_on_stderr(repository: Path) -> None:
+    script = (
+        "import logging; from perceiver_keras import cli; cli.quiet_imports(debug=False);"
+        "log = logging.getLogger('perceiver_keras.data.store.left_out');"
+        "log.info('passed over %d', 3); log.warning('left out'); logging.warning('other')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=repository, capture_output=True, text=True
+    )
+    assert done.stderr == "  passed over 3\n  left out\n" and done.stdout == ""

@@ -105,6 +105,10 @@ class ImagePreprocess(keras.layers.Layer):
             return strided_shape(shape, self.stem_config.spatial_downsample)
         return tf.TensorShape(self.stem.compute_output_shape(shape))
 
+    def grid(self, input_shape: Any) -> tuple[int, ...]:
+        """The sides of the grid of elements, for inputs of a known size."""
+        return tuple(self._after_stem(tf.TensorShape(input_shape))[1:-1])
+
     def _features(self, frames: tf.Tensor, training: bool | None) -> tf.Tensor:
         if isinstance(self.stem_config, PixelStem):
             return stride(frames, self.stem_config.spatial_downsample)

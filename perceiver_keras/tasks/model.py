@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -21,7 +21,7 @@ from perceiver_keras.loss import mean_loss
 from perceiver_keras.metrics.columns import ColumnMetric
 from perceiver_keras.perceiver import Perceiver
 from perceiver_keras.process import Process
-from perceiver_keras.tasks import official, preset_folder, registry
+from perceiver_keras.tasks import official, preset_folder, registry, run_folder
 
 
 class JointModel(Perceiver):
@@ -85,6 +85,10 @@ class TaskModel(JointModel):
 
     task_name: ClassVar[str]
     config_class: ClassVar[type[PerceiverConfig]]
+    # The weights that depend on the labels, by the start of their paths, and the settings that decide their shapes.
+    # Starting from a model for other labels leaves these new; see `transfer.py`.
+    heads: ClassVar[tuple[str, ...]] = ()
+    head_settings: ClassVar[tuple[str, ...]] = ()
 
     def __init__(
         self,
@@ -128,6 +132,16 @@ class TaskModel(JointModel):
     def from_config(cls, config: dict[str, Any]) -> TaskModel:
         return cls(from_dict(cls.config_class, config["config"]), name=config.get("name"))
 
+    @classmethod
+    def position_grid(cls, config: PerceiverConfig) -> tuple[int, ...] | None:
+        """The grid (height, width) of learned positions that can be interpolated to another picture size."""
+        return None
+
+    @classmethod
+    def kept(cls, config: PerceiverConfig, start: PerceiverConfig) -> dict[str, Any]:
+        """What must be set in `config` so that weights of a model with `start` fit it and mean the same."""
+        return {}
+
     def build_all(self) -> TaskModel:
         """Creates all weights with one symbolic call on the task's inputs; returns the model itself."""
         if not self.built:
@@ -138,27 +152,31 @@ class TaskModel(JointModel):
         """Keras inputs in the structure, shapes and types that the model takes."""
         raise TypeError(f"{type(self).__name__} must say what it takes.")
 
-    def answer(self, contents: Sequence[Any], top: int = 5) -> list[Any]:
+    def answer(self, contents: Iterable[Any], top: int = 5) -> list[Any]:
         """One answer per request, with Hugging Face's keys.
 
         Args:
-          contents: Of the requests, as users have them: the bytes of files, or texts.
+          contents: A list of what the task's own method (`classify`, `fill_mask`, …) takes one of.
           top: How many labels to return, for tasks with labels.
 
         Raises:
-          UsageError: the model does not come from a preset, so it is unknown how to prepare its inputs.
+          UsageError: something is not what the task takes; or the model does not come from a preset, so it is unknown
+            how to prepare its inputs.
         """
+        contents = _listed(contents)
+        if not contents:
+            return []
         outputs = self.serve_contents(contents)
         return registry.get(self.task_name).asking.answers(outputs, self.labels, top)
 
-    def serve_contents(self, contents: Sequence[Any]) -> dict[str, np.ndarray]:
+    def serve_contents(self, contents: Iterable[Any]) -> dict[str, np.ndarray]:
         """What the served model returns for these requests, one row per request; raises as `answer` does."""
         if self.task_config is None:
             raise UsageError(
                 "Only a model from `from_preset` or `load` can answer: it knows how to prepare its inputs."
             )
         task = registry.get(self.task_name)
-        raw = task.asking.pack(contents)
+        raw = task.asking.pack(_listed(contents))
         outputs = task.serving.serve(self, raw, self.task_config, self.labels)
         return {name: value.numpy() for name, value in outputs.items()}
 
@@ -169,19 +187,20 @@ class TaskModel(JointModel):
         """A model from a named preset, or from a folder that `save_to_preset` wrote (with its weights).
 
         Args:
-          name_or_folder: A name that `perceiver presets` lists, or a folder.
+          name_or_folder: A name that `perceiver presets` lists, or a folder, also one of a run.
           weights: Weights to load: a preset folder or a `.weights.h5` file; "deepmind" or "huggingface" (downloaded
             once); an official pickle, `.safetensors` or `.bin` file, or a repository's folder. Official weights are
             recognized by their content, and the model takes their sizes. None: the folder's own weights, or fresh
             ones for a named preset.
           overrides: Keys of the model's configuration, such as `num_classes=10`; nested ones with two underscores,
-            `encode__num_latents=32`.
+            `encode__num_latents=32`. With weights for another number of classes the head is new, and learned positions
+            are interpolated to another `image_size`; a warning says which weights. Everything else must fit.
 
         Raises:
           UsageError: there is no such preset or key.
           PerceiverError: the folder is damaged, or the weights do not fit.
         """
-        folder = Path(name_or_folder)
+        folder = run_folder.preset_in(name_or_folder)
         labels = None
         if folder.is_dir():
             config, about = preset_folder.read(folder)
@@ -199,11 +218,11 @@ class TaskModel(JointModel):
             checkpoint := official.read_weights(weights, str(name_or_folder))
         ):
             return official.model_from(cls, config, checkpoint, **overrides)
+        if weights is not None:
+            return preset_folder.model_from(cls, config, weights, labels, **overrides)
         config = override(config, *official.assignments(overrides))
         model = cls(config.model).build_all()
         model.labels, model.task_config = labels, config
-        if weights is not None:
-            preset_folder.load_weights(model, weights)
         return model
 
     def save_to_preset(
@@ -233,19 +252,20 @@ class TaskModel(JointModel):
 
 
 def load(folder_or_preset: str | os.PathLike, weights: str | None = None) -> TaskModel:
-    """The model in a preset folder, or of a preset named as PRESET or TASK/PRESET.
+    """The model in a preset folder or a run folder, or of a preset named as PRESET or TASK/PRESET.
 
     Args:
-      folder_or_preset: The folder or the name; PRESET alone is enough if only one task has it.
+      folder_or_preset: The folder or the name; PRESET alone is enough if only one task has it. Of a run folder, the
+        newest blessed model, or the one that `perceiver train` left; which one is logged.
       weights: As `TaskModel.from_preset` takes them.
 
     Raises:
       UsageError: it is neither, or several tasks have a preset of that name.
       PerceiverError: the folder is damaged, or the weights do not fit.
     """
-    folder, name = Path(folder_or_preset), str(folder_or_preset)
+    folder, name = run_folder.preset_in(folder_or_preset), str(folder_or_preset)
     if folder.is_dir():
-        task, preset = registry.get(preset_folder.read(folder)[1]["task"]), name
+        task, preset = registry.get(preset_folder.read(folder)[1]["task"]), str(folder)
     elif name.count("/") == 1:
         task_name, preset = name.split("/")
         task = registry.get(task_name)
@@ -261,6 +281,12 @@ def load(folder_or_preset: str | os.PathLike, weights: str | None = None) -> Tas
             )
         (task,) = owners
     return task.model.from_preset(preset, weights=weights)
+
+
+def _listed(contents: Any) -> list[Any]:
+    if isinstance(contents, (str, bytes, os.PathLike)) or not hasattr(contents, "__iter__"):
+        raise UsageError(f"Expected a list of requests; got one {type(contents).__name__}.")
+    return list(contents)
 
 
 def _is_joint(metric: Any) -> bool:

@@ -10,18 +10,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import tensorflow as tf
-
-from perceiver_keras.config import TaskConfig
+from perceiver_keras.config import PerceiverConfig, TaskConfig
 from perceiver_keras.config_tree import merge, override
 from perceiver_keras.convert import kind, sizes
 from perceiver_keras.convert.checkpoint import Checkpoint
 from perceiver_keras.convert.deepmind import read_deepmind, write_deepmind
 from perceiver_keras.convert.download import download, printed
 from perceiver_keras.convert.huggingface import WEIGHTS, read_huggingface, write_huggingface
-from perceiver_keras.convert.variables import assign, from_model
+from perceiver_keras.convert.variables import Origin, assign, from_model
 from perceiver_keras.errors import UsageError
-from perceiver_keras.tasks import registry
+from perceiver_keras.tasks import registry, transfer
 
 if TYPE_CHECKING:
     from perceiver_keras.tasks.model import TaskModel
@@ -95,8 +93,12 @@ def model_from(
 ) -> TaskModel:
     """A model of `model_class` with the checkpoint's sizes; what the file does not determine comes from `preset`.
 
+    With overrides of the head or the picture's size, a head that does not fit stays new, and learned positions are
+    interpolated. Fourier positions keep the frequencies of the preset's picture size.
+
     Raises:
         UsageError: the checkpoint is of another kind of model.
+        PerceiverError: something other than a head does not fit.
     """
     home = _home(checkpoint.model).model
     if model_class is not home:
@@ -104,7 +106,39 @@ def model_from(
             f"{checkpoint.path} holds the weights of {checkpoint.model}, which is a {home.__name__} and not a "
             f"{model_class.__name__}; load it with convert.load_{checkpoint.source}."
         )
-    return _with_weights(model_class, config_of(checkpoint, preset, **overrides), checkpoint)
+    # The size of a picture that is not square is known only if it is given.
+    size = overrides.get("image_size", ())
+    same_size = len(size) == 2 and math.prod(size) == checkpoint.sizes.get("places")
+    start = config_of(checkpoint, preset, **({"image_size": size} if same_size else {}))
+    heads = (*model_class.head_settings, "image_size")
+    if not any(key in heads for key in overrides):
+        return _with_weights(model_class, config_of(checkpoint, preset, **overrides), checkpoint)
+    config = configured(model_class, start, start.model, **overrides)
+    model = model_class(config.model).build_all()
+    model.task_config, model.labels = config, _labels(checkpoint, config)
+    model.origin = Origin(checkpoint.source, checkpoint.extras)
+    source = transfer.Start(str(checkpoint.path), home, start.model, checkpoint.tensors)
+    return transfer.into(model, source)
+
+
+def start_of(checkpoint: Checkpoint) -> transfer.Start:
+    """The checkpoint as a start for other models; what it does not determine is its preset's."""
+    task = _home(checkpoint.model)
+    config = config_of(checkpoint, task.presets[checkpoint.model].config)
+    labels = _labels(checkpoint, config)
+    return transfer.Start(
+        str(checkpoint.path), task.model, config.model, checkpoint.tensors, labels, config
+    )
+
+
+def configured(
+    model_class: type[TaskModel], config: TaskConfig, start: PerceiverConfig, **overrides: Any
+) -> TaskConfig:
+    """The configuration with overrides, and with what keeps the meaning of weights of a model with `start`."""
+    changes = assignments(overrides)
+    changed = override(config, *changes)
+    kept = model_class.kept(changed.model, start)
+    return override(config, *assignments(kept), *changes) if kept else changed
 
 
 def _home(model: str) -> Task:
@@ -117,12 +151,16 @@ def _with_weights(
     model_class: type[TaskModel], config: TaskConfig, checkpoint: Checkpoint
 ) -> TaskModel:
     model = model_class(config.model).build_all()
-    model.task_config = config
-    labels = checkpoint.settings.get("labels") or _released_labels(checkpoint.model)
-    if labels and len(labels) == getattr(config.model, "num_classes", None):
-        model.labels = labels
+    model.task_config, model.labels = config, _labels(checkpoint, config)
     assign(model, _fit_positions(checkpoint, model))
     return model
+
+
+def _labels(checkpoint: Checkpoint, config: TaskConfig) -> list[str] | None:
+    """The file's or the release's names of classes, if the model has as many."""
+    labels = checkpoint.settings.get("labels") or _released_labels(checkpoint.model)
+    classes = getattr(config.model, "num_classes", None)
+    return labels if labels and len(labels) == classes else None
 
 
 def _released_labels(model: str) -> list[str] | None:
@@ -145,9 +183,8 @@ def _fit_positions(checkpoint: Checkpoint, model: TaskModel) -> Checkpoint:
         raise UsageError(
             f"{checkpoint.path}: {places} learned positions are not a square grid to resize."
         )
-    grid = checkpoint.tensors[name].reshape(1, side, side, -1)
-    resized = tf.image.resize(grid, model.config.image_size, method="bicubic")[0]
-    positions = resized.numpy().reshape(-1, grid.shape[-1])
+    grid = model.config.image_size
+    positions = transfer.resize_grid(checkpoint.tensors[name], (side, side), grid)
     return dataclasses.replace(checkpoint, tensors=checkpoint.tensors | {name: positions})
 
 

@@ -45,6 +45,13 @@ def look(
     if not path.exists():
         return _in_catalogue(task, config, str(data))
     store = Path(source.data_folder(config.data.data_dir)) / "own_data"
+    if not (path.is_dir() or path.is_file()):
+        raise UsageError(f"--data {data}: it is neither a file nor a folder.")
+    if path.is_dir() and Path(os.path.realpath(store)).is_relative_to(os.path.realpath(path)):
+        raise UsageError(
+            f"--data {data}: the folder of prepared data sets, {store.parent}, lies within it and would be read as "
+            "data. Name the folder of your files, or another folder with data.data_dir or PERCEIVER_DATA_DIR."
+        )
     place = Place(
         given=path,
         root=files.root_of(path, store / "unpacked"),
@@ -63,9 +70,13 @@ def _in_catalogue(task: Task, config: TaskConfig, name: str) -> Catalogued:
             config.data.data_dir,
             task.examples.label_of(config),
             task.examples.own_data.measure,
+            config.data.max_corrupt_share,
         )
     except UsageError as error:
-        if os.sep in name and not name.replace("/", "").isidentifier():
+        path = Path(os.path.expanduser(name))
+        if path.is_symlink():
+            raise UsageError(f"--data {name}: it is a link to nothing.") from None
+        if path.is_absolute() or os.sep in name and not name.replace("/", "").isidentifier():
             raise UsageError(f"--data {name}: there is no such file or folder.") from None
         raise UsageError(f"--data {name}: there is no such file or folder, and {error}") from None
 

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from perceiver_keras.config import TaskConfig
-from perceiver_keras.config_tree import from_json, to_json
-from perceiver_keras.errors import PerceiverError
+from perceiver_keras.config_tree import from_json, override, to_json
+from perceiver_keras.errors import PerceiverError, UsageError
 from perceiver_keras.files import write_json, write_whole
-from perceiver_keras.tasks import registry
+from perceiver_keras.tasks import official, registry, transfer
 
 if TYPE_CHECKING:
     from perceiver_keras.tasks.model import TaskModel
@@ -92,6 +92,53 @@ def load_weights(model: TaskModel, weights: str | os.PathLike) -> None:
     except (ValueError, OSError, KeyError) as error:
         last = str(error).strip().splitlines()[-1]
         raise PerceiverError(f"The weights in {path} don't fit {model.name}: {last}") from error
+
+
+def model_from(
+    model_class: type[TaskModel],
+    config: TaskConfig,
+    weights: str | os.PathLike,
+    labels: list[str] | None,
+    **overrides: Any,
+) -> TaskModel:
+    """A model of `model_class` with the weights in a preset folder or a `.weights.h5` file.
+
+    Args:
+      config: Of the model, without the overrides. It is also what a `.weights.h5` file was saved with, but for
+        overrides that do not change a head or the picture's size.
+      weights: The folder or file.
+      labels: Of the model.
+      overrides: Keys of the model's configuration, as `TaskModel.from_preset` takes them.
+
+    Raises:
+      UsageError: the folder holds another task's model.
+      PerceiverError: the weights do not fit; see `transfer.plan`.
+    """
+    path, preset = Path(weights), None
+    if path.is_dir():
+        there, about = read(path)
+        start, their_labels, preset = there.model, about["labels"], about["preset"]
+        if about["task"] != model_class.task_name:
+            raise UsageError(
+                f"{path} holds a model for {about['task']}, not for {model_class.task_name}."
+            )
+    else:
+        newer = (*model_class.head_settings, "image_size")
+        kept = {key: value for key, value in overrides.items() if key not in newer}
+        there = override(config, *official.assignments(kept))
+        start, their_labels = there.model, labels
+    config = official.configured(model_class, config, start, **overrides)
+    model = model_class(config.model).build_all()
+    classes = getattr(config.model, "num_classes", None)
+    model.labels = labels if labels and classes in (None, len(labels)) else None
+    model.task_config = config
+    if config.model == start:
+        load_weights(model, path)
+        return model
+    source = model_class(start)
+    load_weights(source, path)
+    source.labels, source.task_config = their_labels, there
+    return transfer.into(model, transfer.Start.of(source, str(path), preset))
 
 
 def _model_card(model: TaskModel, preset: str, labels: list[str] | None) -> str:

@@ -7,7 +7,7 @@ A task is a folder of plain functions, in the order in which data passes through
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from tensorflow import keras
@@ -23,10 +23,15 @@ from perceiver_keras.tasks.contract.serving import Serving
 
 @dataclass(frozen=True, kw_only=True)
 class Preset:
-    """A named configuration and the source of its numbers (a table of the paper, a release, or ours)."""
+    """A named configuration and the source of its numbers (a table of the paper, a release, or ours).
+
+    `fine_tuning` is what differs when training starts from other weights: a partial tree of settings, empty where the
+    recipe is one for fine-tuning already.
+    """
 
     config: TaskConfig
     source: str
+    fine_tuning: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +75,9 @@ class Task:
     ) -> TaskConfig:
         """Starts from a preset and applies layers, then overrides, then the seed; later ones win.
 
+        If these name another TFDS data set than the preset's, what it determines (`examples.settings_of`) comes before
+        them.
+
         Args:
           preset: Its name.
           layers: Pairs of (where it comes from, for error messages; a partial tree of settings).
@@ -80,15 +88,24 @@ class Task:
           UsageError: there is no such preset or key, or a value has the wrong type; the message says where it came
             from.
         """
-        config = self.preset(preset).config
-        for source, values in layers:
-            try:
-                config = merge(config, values)
-            except UsageError as error:
-                raise UsageError(f"{source}: {error}") from None
-        config = override(config, *overrides)
+        start = self.preset(preset).config
+        config = _applied(start, layers, overrides)
+        if config.data.dataset != start.data.dataset:
+            found = (f"Data set {config.data.dataset!r}", self.examples.settings_of(config))
+            config = _applied(start, [found, *layers], overrides)
         return config if seed is None else override(config, f"train.seed={seed}")
 
     def build(self, config: TaskConfig) -> keras.Model:
         """A new model with fresh weights, as Keras seeds them."""
         return self.model(config.model)
+
+
+def _applied(
+    config: TaskConfig, layers: Sequence[tuple[str, Mapping[str, Any]]], overrides: Sequence[str]
+) -> TaskConfig:
+    for source, values in layers:
+        try:
+            config = merge(config, values)
+        except UsageError as error:
+            raise UsageError(f"{source}: {error}") from None
+    return override(config, *overrides)

@@ -144,7 +144,7 @@ class Checkpoints:
         except (AssertionError, *_DAMAGE) as error:
             raise PerceiverError(
                 f"{path}: is whole, but not of this model and optimizer ({first_line(error)}). "
-                "Use another state folder, or the configuration that made it."
+                "Name another folder (--run-dir), or use the configuration that made it."
             ) from error
         # Settings that may change, such as the number of steps, are the present ones.
         self._record.values = {"settings": self._settings}
@@ -154,7 +154,7 @@ class Checkpoints:
             if old.get(key) != self._settings.get(key):
                 raise PerceiverError(
                     f"{path}: was made with {key}={old.get(key)!r}, but now it is "
-                    f"{self._settings.get(key)!r}. Use another state folder, or set it back."
+                    f"{self._settings.get(key)!r}. Name another folder (--run-dir), or set it back."
                 )
 
     def _path(self, step: int) -> str:

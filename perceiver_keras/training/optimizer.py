@@ -30,15 +30,24 @@ class WarmUpThen(keras.optimizers.schedules.LearningRateSchedule):
       steps: Of the whole run; a cosine reaches 0 there.
       warmup_steps: Of the linear rise, included in `steps`.
       schedule: "cosine", "constant", or "constant_then_cosine" (constant up to half of `steps`).
+      first: The step of the run that an optimizer which begins later counts as its step 0.
     """
 
-    def __init__(self, peak: float, steps: int, warmup_steps: int = 0, schedule: str = "cosine"):
+    def __init__(
+        self,
+        peak: float,
+        steps: int,
+        warmup_steps: int = 0,
+        schedule: str = "cosine",
+        first: int = 0,
+    ):
         self.peak, self.steps = peak, steps
         self.warmup_steps, self.schedule = warmup_steps, schedule
+        self.first = first
 
     def __call__(self, step: Any) -> tf.Tensor:
         """step: integer or tensor [] -> learning rate, float32 []."""
-        step = tf.cast(step, tf.float32)
+        step = tf.cast(step, tf.float32) + self.first
         start = {
             "cosine": self.warmup_steps,
             "constant": self.steps,
@@ -56,22 +65,23 @@ class WarmUpThen(keras.optimizers.schedules.LearningRateSchedule):
             "steps": self.steps,
             "warmup_steps": self.warmup_steps,
             "schedule": self.schedule,
+            "first": self.first,
         }
 
 
-def make_schedule(train: TrainConfig) -> WarmUpThen:
-    return WarmUpThen(train.learning_rate, train.steps, train.warmup_steps, train.schedule)
+def make_schedule(train: TrainConfig, first: int = 0) -> WarmUpThen:
+    return WarmUpThen(train.learning_rate, train.steps, train.warmup_steps, train.schedule, first)
 
 
-def make_optimizer(train: TrainConfig) -> Any:
+def make_optimizer(train: TrainConfig, first: int = 0) -> Any:
     """LAMB (TensorFlow Addons, a legacy Keras optimizer) or AdamW (Keras), with its schedule and clipping.
 
     Weight decay is decoupled: it is added to Adam's scaled update, in LAMB before the trust ratio (arXiv 1904.00962).
     As in the official training code, every variable gets a trust ratio, including biases and norms. Gradients are
-    clipped by their global norm after they are summed over replicas.
+    clipped by their global norm after they are summed over replicas. `first` is the step of the run at which it begins.
     """
     common = {
-        "learning_rate": make_schedule(train),
+        "learning_rate": make_schedule(train, first),
         "beta_1": train.beta_1,
         "beta_2": train.beta_2,
         "epsilon": train.epsilon,

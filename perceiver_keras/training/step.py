@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import tensorflow as tf
@@ -10,6 +11,7 @@ from tensorflow import keras
 from perceiver_keras.config import TaskConfig
 from perceiver_keras.loss import mean_loss
 from perceiver_keras.tasks.task import Task
+from perceiver_keras.training.freeze import Freeze, clipped
 from perceiver_keras.training.optimizer import (
     Accumulator,
     MovingAverage,
@@ -25,6 +27,7 @@ class TrainStep:
     Attributes:
       metrics: The mean loss, then the task's metrics, over the batches since they were last reset.
       average: Of the weights.
+      freeze: Which weights are not trained, and until when.
       bad: The first step whose loss or gradient was not finite, or -1.
       saved: What a checkpoint must hold, by name.
     """
@@ -36,8 +39,12 @@ class TrainStep:
         self._loss = task.measures.loss(config)
         self._mean_loss = keras.metrics.Mean(name="loss")
         self.metrics = [self._mean_loss, *task.measures.metrics(config)]
+        self.freeze = Freeze(model, train)
+        self._clip_norm = train.clip_norm
+        if self.freeze.thaws:
+            train = dataclasses.replace(train, clip_norm=None)  # see `_update`
         self._optimizer = make_optimizer(train)
-        build_optimizer(self._optimizer, self._variables)
+        build_optimizer(self._optimizer, self._of_group(self._variables, late=False))
         self.average = MovingAverage(self._variables, train.ema_decay)
         self.bad = tf.Variable(
             tf.constant(-1, tf.int64),
@@ -47,55 +54,85 @@ class TrainStep:
         )
         self._accumulation = train.gradient_accumulation
         self._accumulator = Accumulator(self._variables) if self._accumulation > 1 else None
+        # What thaws has an optimizer of its own, whose bias correction begins with it.
+        self._late_optimizer = None
+        if self.freeze.thaws:
+            self._late_optimizer = make_optimizer(train, first=self.freeze.until)
+            build_optimizer(self._late_optimizer, self._of_group(self._variables, late=True))
         self.saved = {
             "model": model,
             "optimizer": self._optimizer,
             "average": tf.train.Checkpoint(averages=self.average.averages),
             "metrics": tf.train.Checkpoint(**{m.name: m for m in self.metrics}),
         }
+        if self._late_optimizer is not None:
+            self.saved["late_optimizer"] = self._late_optimizer
         compile_ = tf.function(jit_compile=True) if uses_xla(train) else (lambda step: step)
         self._whole, self._add, self._apply = map(
             compile_, (self._whole_step, self._add_batch, self._apply_sum)
         )
 
+    def _of_group(self, items: Any, late: bool) -> list[Any]:
+        """Those of `items`, one per trainable variable, that are frozen at first, or the others."""
+        return [
+            item for item, is_late in zip(items, self.freeze.late, strict=True) if is_late == late
+        ]
+
     @tf.function
-    def run(self, batches: Any, count: tf.Tensor) -> None:
-        """Runs `count` (int32 []) optimizer steps, each on `gradient_accumulation` batches of the iterator."""
+    def run(self, batches: Any, count: tf.Tensor, frozen: bool = False) -> None:
+        """Runs `count` (int32 []) optimizer steps, each on `gradient_accumulation` batches of the iterator.
+
+        `frozen`, a Python bool, is `freeze.at(step)` for all of these steps.
+        """
         for _ in tf.range(count):
             if self._accumulator is None:
-                self._strategy.run(self._whole, args=next(batches))
+                self._strategy.run(self._whole, args=(*next(batches), frozen))
             else:
                 for _ in tf.range(self._accumulation):
-                    self._strategy.run(self._add, args=next(batches))
-                self._strategy.run(self._apply)
+                    self._strategy.run(self._add, args=(*next(batches), frozen))
+                self._strategy.run(self._apply, args=(frozen,))
 
-    def _whole_step(self, inputs: Any, targets: Any) -> None:
-        self._update(self._gradients(inputs, targets))
+    def _whole_step(self, inputs: Any, targets: Any, frozen: bool) -> None:
+        self._update(self._gradients(inputs, targets, frozen), frozen)
 
-    def _add_batch(self, inputs: Any, targets: Any) -> None:
-        self._accumulator.add(self._gradients(inputs, targets))
+    def _add_batch(self, inputs: Any, targets: Any, frozen: bool) -> None:
+        self._accumulator.add(self._gradients(inputs, targets, frozen))
 
-    def _apply_sum(self) -> None:
-        self._update(self._accumulator.take())
+    def _apply_sum(self, frozen: bool) -> None:
+        self._update(self._accumulator.take(), frozen)
 
-    def _gradients(self, inputs: Any, targets: Any) -> list[tf.Tensor | None]:
-        """This replica's share: summed over replicas and micro-batches, the gradient of the mean over all examples."""
-        with tf.GradientTape() as tape:
+    def _gradients(self, inputs: Any, targets: Any, frozen: bool) -> list[tf.Tensor | None]:
+        """This replica's share: summed over replicas and micro-batches, the gradient of the mean over all examples.
+
+        None for a variable that is frozen or does not matter.
+        """
+        with tf.GradientTape() as tape, self.freeze.applied(frozen):
             outputs = self._model(inputs, training=True)
             loss = mean_loss(self._loss, targets, outputs)
             total = tf.add_n([loss, *(tf.cast(x, tf.float32) for x in self._model.losses)])
             share = total / (self._strategy.num_replicas_in_sync * self._accumulation)
-        gradients = tape.gradient(share, self._variables)
-        finite = tf.math.is_finite(total) & tf.math.is_finite(tf.linalg.global_norm(gradients))
+        trained = self._of_group(self._variables, late=False) if frozen else self._variables
+        found = tape.gradient(share, trained)
+        finite = tf.math.is_finite(total) & tf.math.is_finite(tf.linalg.global_norm(found))
         step = tf.cast(self._optimizer.iterations, tf.int64)
         self.bad.assign(tf.where(finite | (self.bad >= 0), self.bad, step))
         self._mean_loss.update_state(total)
         for metric in self.metrics[1:]:
             metric.update_state(targets, outputs)
-        return gradients
+        rest = iter(found)
+        return [None if frozen and late else next(rest) for late in self.freeze.late]
 
-    def _update(self, gradients: list[tf.Tensor | None]) -> None:
-        self._optimizer.apply_gradients(zip(gradients, self._variables, strict=True))
+    def _update(self, gradients: list[tf.Tensor | None], frozen: bool) -> None:
+        summed = {}
+        if self._late_optimizer is not None:
+            # The norm is that of all gradients, so it can't be left to two optimizers.
+            replicas = self._strategy.num_replicas_in_sync
+            gradients = clipped(gradients, self._clip_norm, replicas)
+            summed = {"experimental_aggregate_gradients": False}
+        pairs = list(zip(gradients, self._variables, strict=True))
+        self._optimizer.apply_gradients(self._of_group(pairs, late=False), **summed)
+        if self._late_optimizer is not None and not frozen:
+            self._late_optimizer.apply_gradients(self._of_group(pairs, late=True), **summed)
         self.average.update(self._optimizer.iterations)
 
 

@@ -1,90 +1,116 @@
-"""Starting from the weights of a model with some of the same stages: fine-tuning after masked language modelling."""
+"""Starting from the weights of another model: of the same task, or of one with some of the same stages."""
 
 from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-import numpy as np
-from tensorflow import keras
-
+from perceiver_keras.config import TaskConfig
+from perceiver_keras.convert.names import RELEASED
 from perceiver_keras.errors import PerceiverError, UsageError
-from perceiver_keras.layers.linear import weights_by_path
-from perceiver_keras.tasks import preset_folder
+from perceiver_keras.tasks import official, preset_folder, run_folder, transfer
 from perceiver_keras.tasks.model import TaskModel, load
-from perceiver_keras.tasks.official import load_official
+from perceiver_keras.tasks.task import Task
 from perceiver_keras.training.local_start import start_local
 
-SHARED = ("preprocess", "encode", "process")  # every array must fit
-OPTIONAL = (
-    "decode",
-)  # copied if every array fits: its sizes depend on the task's queries and outputs
 SOURCES = ("deepmind", "huggingface")
 LOCAL = "local"  # no weights of another model: see local_start.py
-_MOST_LISTED = 8
 
 
-def start_from(model: TaskModel, init: str) -> str:
-    """Copies the stages that `model` shares with the model that `init` names; returns a sentence that lists them.
+def start_from(
+    model: TaskModel,
+    init: str,
+    labels: Sequence[str] | None = None,
+    start: transfer.Start | None = None,
+) -> str:
+    """Gives `model` the weights that `init` names; returns a sentence that says what was taken and what is new.
 
     Args:
-      model: Built. What the other model lacks (tokens of tasks, queries, heads) stays as it is.
+      model: Built. Only its head may differ from the other model, and between two tasks also queries and outputs:
+        these stay as they are. See `transfer.plan`.
       init: `train.init`: a preset folder of ours, an official file or folder, SOURCE/PRESET where SOURCE is "deepmind"
         or "huggingface" (downloaded once), or "local" for `local_start.start_local`.
+      labels: Names of the classes of `model`; the head of a model for other classes is not taken.
+      start: What `read(init)` returned, if that was called before.
 
     Raises:
       UsageError: the models have different activations.
-      PerceiverError: there is nothing at `init`, or the stages do not fit; the message lists the differences.
+      PerceiverError: there is nothing at `init`, or something else does not fit; the message lists the differences.
     """
-    if init == LOCAL and not os.path.exists(init):
+    if _is_local(init):
         return start_local(model)
-    source = read(init)
-    theirs, ours = weights_by_path(source), weights_by_path(model)
-    wanted = [path for path in theirs if path.split("/")[0] in SHARED]
-    wrong = [
-        f"{path}: {list(theirs[path].shape)} there, {list(ours[path].shape) if path in ours else 'missing'} here"
-        for path in wanted
-        if path not in ours or ours[path].shape != theirs[path].shape
-    ]
-    if not wanted or wrong:
-        more = f" and {len(wrong) - _MOST_LISTED} more" if len(wrong) > _MOST_LISTED else ""
-        raise PerceiverError(
-            f"train.init: the stages of {init} don't fit the model: "
-            f"{'; '.join(wrong[:_MOST_LISTED]) or 'it has none of them'}{more}. "
-            "Give both the same vocabulary, length, channels, encode and process."
-        )
-    activation = getattr(source.config, "activation", None)
+    start = start or read(init)
+    try:
+        plan = transfer.plan(start, model, labels)
+    except PerceiverError as error:
+        raise PerceiverError(f"train.init: {error}") from None
+    activation = getattr(start.config, "activation", None)
     if activation != model.config.activation:
         raise UsageError(
             f"train.init: {init} was trained with {activation}, the model has {model.config.activation}; "
             f"add --set model.activation={activation}."
         )
-    copied = list(SHARED)
-    for stage in OPTIONAL:
-        paths = [path for path in ours if path.split("/")[0] == stage]
-        if all(path in theirs and theirs[path].shape == ours[path].shape for path in paths):
-            wanted += paths
-            copied.append(stage)
-    for path in wanted:
-        ours[path].assign(np.asarray(theirs[path], ours[path].dtype.as_numpy_dtype))
-    return f"Starting from {init}: {', '.join(copied)}, {len(wanted)} arrays."
+    transfer.carry_out(plan, model)
+    return str(plan)
 
 
-def read(init: str) -> keras.Model:
-    """The model that `train.init` names."""
+def check(task: Task, config: TaskConfig, start: transfer.Start | None = None) -> None:
+    """Raises as `start_from` would, before any data is read; does nothing without `train.init`."""
+    if config.train.init:
+        start_from(task.build(config).build_all(), config.train.init, start=start)
+
+
+def named(init: str, task: Task, preset: str) -> str:
+    """`--init` as `train.init` has it: "deepmind" alone means its weights for the preset, a run folder its model.
+
+    Raises:
+      UsageError: no weights are released for the preset.
+      PerceiverError: the run folder holds no model.
+    """
+    if init in SOURCES and not os.path.exists(init):
+        # A preset that starts from released weights itself means these.
+        origin, _, other = (task.preset(preset).config.train.init or "").partition("/")
+        released = preset if preset in RELEASED else other if origin in SOURCES else None
+        if released is None:
+            raise UsageError(
+                f"--init {init}: no weights are released for {task.name}/{preset}; write {init}/NAME "
+                f"with one of {', '.join(RELEASED)}."
+            )
+        return f"{init}/{released}"
+    path = Path(init).expanduser()
+    return str(run_folder.preset_in(path)) if path.is_dir() else init
+
+
+def read(init: str) -> transfer.Start | None:
+    """The weights that `train.init` names; None for "local"."""
+    if _is_local(init):
+        return None
     origin, _, preset = init.partition("/")
     if origin in SOURCES and preset and not os.path.exists(init):
-        return load(preset, weights=origin)
+        return official.start_of(official.read_weights(origin, preset))
     path = Path(init).expanduser()
     if not path.exists():
         raise PerceiverError(
-            f"train.init: there is nothing at {init}; name a preset folder, an official file or folder, "
-            f"{', '.join(f'{source}/PRESET' for source in SOURCES)} or {LOCAL}."
+            f"train.init: there is nothing at {init}; name a preset folder, a run folder, an official file or "
+            f"folder, {', '.join(f'{source}/PRESET' for source in SOURCES)} or {LOCAL}."
         )
-    if preset_folder.is_preset_folder(path):
-        return load(path)
-    return load_official(path)
+    if path.is_dir():
+        path = run_folder.preset_in(path)
+        if not official.is_official(path):
+            about: dict[str, Any] = preset_folder.read(path)[1]
+            return transfer.Start.of(load(path), init, about["preset"])
+    elif not official.is_official(path):
+        raise PerceiverError(
+            f"train.init: {init} is no official file; of a model of ours, name the preset folder."
+        )
+    return official.start_of(official.read_official(path))
+
+
+def _is_local(init: str) -> bool:
+    return init == LOCAL and not os.path.exists(init)
 
 
 def fingerprint(init: str | None) -> str | None:
@@ -98,6 +124,8 @@ def fingerprint(init: str | None) -> str | None:
     path = Path(init).expanduser()
     if not path.exists():
         return init
+    if path.is_dir():
+        path = run_folder.preset_in(path, say=lambda told: None)
     result = hashlib.sha256()
     for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
         if file.is_file():

@@ -45,7 +45,7 @@ def test_so_many_pictures_of_each_class_and_none_twice(study):
 @pytest.mark.parametrize(
     ("name", "ways"),
     [
-        ("few_shot", {"fine-tuned", "head alone, then all", "from scratch"}),
+        ("few_shot", {"fine-tuned", "from scratch"}),
         ("balance", {"none", "oversample"}),
     ],
 )

@@ -15,6 +15,7 @@ import perceiver_keras as pk
 from perceiver_keras.config_tree import from_json, to_json
 from perceiver_keras.data.store import source
 from perceiver_keras.errors import PerceiverError, UsageError
+from perceiver_keras.show.mistakes import Mistakes
 from perceiver_keras.tasks import registry
 from perceiver_keras.tasks.model import TaskModel
 
@@ -247,6 +248,22 @@ def test_the_report_has_pictures(subject):
         assert title
         picture.canvas.draw()
         assert np.asarray(picture.canvas.buffer_rgba()).std() > 0
+
+
+def test_verdicts_are_one_per_answer_and_can_be_shown(subject):
+    """Mistakes of the report; None where a task's answers are not classes."""
+    if subject.task.asking.verdicts is None:
+        return
+    said = subject.task.asking.verdicts(
+        subject.model, subject.inputs, subject.targets, subject.config
+    )
+    count, classes = said.probabilities.shape
+    assert said.truth.shape in ((count,), (count, classes)) and count
+    found = Mistakes(said.names or subject.labels or range(classes))
+    assert len(found.names) == classes
+    found.add(said.truth, said.probabilities, said.example)
+    for one in found.summary()["mistakes"]:
+        assert one.get("text") or one["picture"].startswith("data:image/")
 
 
 # === Errors ===

@@ -104,6 +104,9 @@ def test_a_model_without_a_preset_can_not_answer(digits):
     bare = type(digits)(digits.config)
     with pytest.raises(UsageError, match="Only a model from `from_preset` or `load` can answer"):
         bare.answer([b""])
+    for one in (b"a", "a.png", 3):
+        with pytest.raises(UsageError, match="Expected a list of requests; got one"):
+            digits.answer(one)
 
 
 def test_a_name_that_several_tasks_have_is_not_enough():

@@ -80,3 +80,27 @@ def test_what_does_not_exist_or_is_not_taken_is_said(tmp_path) -> None:
         own_data.look(task, config, "mnits")
     with pytest.raises(UsageError, match="glue takes no --data"):
         own_data.look(registry.get("glue"), registry.get("glue").configure(), tmp_path)
+
+
+def test_prepared_data_is_not_read_as_data(tmp_path) -> None:
+    """A second look would find the first one's files: other data, under another name."""
+    task = registry.get("language_mlm")
+    for number in range(3):
+        (tmp_path / f"{number}.txt").write_text(f"text {number} " * 100)
+    for data_dir in (tmp_path / "cache", tmp_path):
+        config = task.configure("tiny", [("test", {"data": {"data_dir": str(data_dir)}})])
+        with pytest.raises(UsageError, match="folder of prepared data sets.* data.data_dir"):
+            own_data.look(task, config, tmp_path)
+
+
+def test_what_is_no_file_and_no_folder_is_named(tmp_path) -> None:
+    task = registry.get("image_classification")
+    (tmp_path / "link").symlink_to("nowhere")
+    for path, words in (
+        (tmp_path / "link", "it is a link to nothing"),
+        (tmp_path / "gone", "there is no such file or folder.$"),
+        ("/dev/null", "neither a file nor a folder"),
+        ("gs://bucket/mine", "there is no such file or folder.$"),
+    ):
+        with pytest.raises(UsageError, match=words):
+            own_data.look(task, task.configure(), path)

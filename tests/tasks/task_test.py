@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from perceiver_keras.errors import UsageError
@@ -41,3 +43,18 @@ def test_an_error_says_where_the_setting_stands(task):
 def test_all_presets_have_the_task_s_own_type_of_configuration(task):
     assert {type(preset.config) for preset in task.presets.values()} == {task.config_class}
     assert task.config_class is not registry.get("optical_flow").config_class
+
+
+def test_what_another_data_set_determines_comes_before_the_user_s_settings(task):
+    def settings_of(config):
+        assert config.data.dataset == "mnist" and config.train.steps == 7
+        return {"model": {"num_classes": 5}, "train": {"steps": 8}, "data": {"batch_size": 3}}
+
+    found = dataclasses.replace(
+        task, examples=dataclasses.replace(task.examples, settings_of=settings_of)
+    )
+    layers = [("mine.json", {"data": {"dataset": "mnist", "batch_size": 4}})]
+    config = found.configure(layers=layers, overrides=["train.steps=7"], seed=2)
+    assert (config.model.num_classes, config.data.batch_size, config.train.steps) == (5, 4, 7)
+    assert config.train.seed == 2
+    assert found.configure(overrides=["train.steps=7"]).model.num_classes == 10  # the preset's data

@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from perceiver_keras.data import audio, image
 from perceiver_keras.data.video.clips import FRAMES_PER_SECOND, decode_frames
+from perceiver_keras.tasks.audio_classification.own_data import OWN_DATA
 from perceiver_keras.tasks.audio_classification.presets import (
     AudioClassificationConfig,
     AudioClassifierConfig,
@@ -101,5 +102,10 @@ def samples_per_frame(config: AudioClassifierConfig) -> int:
 
 
 EXAMPLES = Examples(
-    spec=spec, label_key="label", check=check, check_dataset=check_num_classes, prepare=prepare
+    spec=spec,
+    label_key="label",
+    check=check,
+    check_dataset=check_num_classes,
+    prepare=prepare,
+    own_data=OWN_DATA,
 )

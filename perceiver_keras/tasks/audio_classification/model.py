@@ -7,7 +7,7 @@ Inputs: {"audio": samples [B, S, 1] in [-1, 1], or a log-mel spectrogram [B, win
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+import os
 from typing import Any
 
 import tensorflow as tf
@@ -17,6 +17,7 @@ from perceiver_keras.config import (
     FourierPosition,
     PatchStem,
 )
+from perceiver_keras.data.video.clips import Clip, is_video
 from perceiver_keras.postprocess.classification import ClassificationPostprocess
 from perceiver_keras.preprocess.audio import AudioPreprocess
 from perceiver_keras.preprocess.image import ImagePreprocess
@@ -29,6 +30,9 @@ from perceiver_keras.tasks.audio_classification.presets import (
     RawSound,
 )
 from perceiver_keras.tasks.model import TaskModel
+from perceiver_keras.tasks.shared import recordings
+from perceiver_keras.tasks.shared.clips import to_clip
+from perceiver_keras.tasks.shared.inputs import answer_each, numbered
 
 
 @keras.saving.register_keras_serializable(package="perceiver_keras")
@@ -37,6 +41,7 @@ class AudioClassifier(TaskModel):
 
     task_name = "audio_classification"
     config_class = AudioClassifierConfig
+    heads, head_settings = ("decode/out/",), ("num_classes",)
 
     def __init__(self, config: AudioClassifierConfig, **kwargs: Any):
         sound, film = config.sound, config.film
@@ -71,18 +76,39 @@ class AudioClassifier(TaskModel):
         shapes = {name: spec.shape for name, spec in input_spec(self.config).items()}
         return {name: keras.Input(shape, name=name) for name, shape in shapes.items()}
 
-    def classify(self, sounds: Sequence[Any], top: int = 5) -> list[list[dict[str, Any]]]:
+    def classify(self, sounds: Any, top: int = 5, rate: float | None = None) -> list[Any]:
         """What is heard in each sound, likeliest first: [[{"label": …, "score": …}, …], …].
 
         Args:
-          sounds: Paths or bytes of sound files of any format and length; for a model that also sees, paths of
-            videos, or `Clip`s.
+          sounds: A list of sounds, or one, whose answer alone is returned. A sound is a path or the bytes of a file of
+            any format and length; (samples, rate); or samples [n] or [n, channels], int16, int32, uint8 or
+            floating-point from -1 to 1. For a model that also sees, it is the path of a video, or a `Clip`.
           top: Labels per sound. Each has its own probability; they don't add up to 1.
+          rate: Samples per second, of samples that come without one.
 
         Raises:
           PerceiverError: a file is not a sound or a video. UsageError: the model is not from `from_preset` or `load`.
         """
-        return self.answer(sounds, top)
+        return answer_each(
+            sounds,
+            recordings.is_sound,
+            recordings.TAKES,
+            lambda several: self.answer(self._prepared(several, rate), top),
+        )
+
+    def _prepared(self, sounds: list[Any], rate: float | None) -> list[Any]:
+        """WAVs, or clips of videos if the model also sees."""
+        sees = self.config.film is not None
+        found = []
+        for name, sound in zip(numbered("sound", len(sounds)), sounds, strict=True):
+            path = isinstance(sound, (str, os.PathLike))
+            if isinstance(sound, Clip):
+                found.append(sound)
+            elif sees and path and is_video(sound):
+                found.append(to_clip(sound))
+            else:
+                found.append(recordings.to_wav(sound, rate, name))
+        return found
 
 
 def input_spec(config: AudioClassifierConfig) -> dict[str, tf.TensorSpec]:

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from perceiver_keras.data import image
 from perceiver_keras.tasks.contract.examples import Examples
+from perceiver_keras.tasks.image_classification.own_data import OWN_DATA, settings_of
 from perceiver_keras.tasks.image_classification.presets import ImageClassificationConfig
 from perceiver_keras.tasks.shared.labels import check_num_classes
 
@@ -63,5 +64,11 @@ def to_input(
 
 
 EXAMPLES = Examples(
-    spec=spec, label_key="label", check=check, check_dataset=check_num_classes, prepare=prepare
+    spec=spec,
+    label_key="label",
+    check=check,
+    check_dataset=check_num_classes,
+    prepare=prepare,
+    own_data=OWN_DATA,
+    settings_of=settings_of,
 )

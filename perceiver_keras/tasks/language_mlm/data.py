@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from perceiver_keras.data.text import masking
 from perceiver_keras.tasks.contract.examples import Examples, Labels
+from perceiver_keras.tasks.language_mlm.own_data import OWN_DATA
 from perceiver_keras.tasks.language_mlm.presets import LanguageMLMConfig
 from perceiver_keras.tasks.shared.tokens import VOCABULARY, check_tokens, tokenizer_of
 
@@ -55,4 +56,5 @@ EXAMPLES = Examples(
     check_dataset=check_dataset,
     prepare=prepare,
     vocabulary=VOCABULARY,
+    own_data=OWN_DATA,
 )

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import tensorflow as tf
 from tensorflow import keras
 
 from perceiver_keras.data.text.byte_tokenizer import ByteTokenizer
-from perceiver_keras.errors import UsageError
 from perceiver_keras.postprocess.text import TextPostprocess
 from perceiver_keras.preprocess.text import TextPreprocess
 from perceiver_keras.query import LearnedQuery
 from perceiver_keras.tasks.language_mlm import fill
 from perceiver_keras.tasks.language_mlm.presets import MaskedLanguageModelConfig
 from perceiver_keras.tasks.model import TaskModel
+from perceiver_keras.tasks.shared.inputs import answer_each, numbered
+from perceiver_keras.tasks.shared.texts import TAKES, is_text, to_bytes
 from perceiver_keras.tasks.shared.tokens import tokenizer_of
 
 
@@ -61,20 +61,26 @@ class MaskedLanguageModel(TaskModel):
             "mask": keras.Input([self.config.length], dtype=tf.bool, name="mask"),
         }
 
-    def fill_mask(self, texts: Sequence[str | bytes], top: int = 5) -> list[Any]:
+    def fill_mask(self, texts: Any, top: int = 5) -> list[Any]:
         """Fills the masks of texts of any length; each `[MASK]` stands for one missing byte (or token).
+
+        Args:
+          texts: A list of texts, or one, whose entry alone is returned. A text is a str, its bytes, or the
+            `pathlib.Path` of a text file.
+          top: Candidates per mask.
 
         Returns:
           One entry per text, with Hugging Face's keys: a list of {"score", "token", "token_str", "sequence"}, best
           first, if the text has one mask; a list of such lists if it has several; an empty list if it has none.
 
         Raises:
-          UsageError: `texts` is a single text, not a list.
+          UsageError: something is not a text.
         """
-        if isinstance(texts, (str, bytes)):
-            raise UsageError("fill_mask takes a list of texts and returns a list.")
-        if not texts:
-            return []
+        return answer_each(texts, is_text, TAKES, lambda several: self._fill_each(several, top))
+
+    def _fill_each(self, several: list[Any], top: int) -> list[Any]:
+        names = numbered("text", len(several))
+        encoded = [to_bytes(one, name) for one, name in zip(several, names, strict=True)]
         tokenizer = tokenizer_of(self.task_config) if self.task_config else ByteTokenizer()
-        outputs = fill.fill(self, tokenizer, tf.constant(texts), top)
+        outputs = fill.fill(self, tokenizer, tf.constant(encoded), top)
         return fill.answers({k: v.numpy() for k, v in outputs.items()}, None, top)

@@ -14,6 +14,7 @@ from perceiver_keras.data import audio, image
 from perceiver_keras.data.seeds import fold_in
 from perceiver_keras.data.video.clips import FRAMES_PER_SECOND, decode_frames
 from perceiver_keras.tasks.contract.examples import Examples
+from perceiver_keras.tasks.multimodal_autoencoding.own_data import OWN_DATA
 from perceiver_keras.tasks.multimodal_autoencoding.presets import MultimodalAutoencodingConfig
 from perceiver_keras.tasks.shared.labels import check_num_classes
 
@@ -93,5 +94,10 @@ def to_input(
 
 
 EXAMPLES = Examples(
-    spec=spec, label_key="label", check=check, check_dataset=check_num_classes, prepare=prepare
+    spec=spec,
+    label_key="label",
+    check=check,
+    check_dataset=check_num_classes,
+    prepare=prepare,
+    own_data=OWN_DATA,
 )

@@ -6,7 +6,7 @@ Inputs: {"image": frames [B, T, H, W, 3] in [0, 1], "audio": samples [B, S, 1] i
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import tensorflow as tf
@@ -26,7 +26,8 @@ from perceiver_keras.preprocess.video import VideoPreprocess
 from perceiver_keras.query import LearnedQuery, MultimodalQuery, PositionQuery
 from perceiver_keras.tasks.model import TaskModel
 from perceiver_keras.tasks.multimodal_autoencoding.presets import MultimodalAutoencoderConfig
-from perceiver_keras.tasks.shared.clips import to_clip
+from perceiver_keras.tasks.shared.clips import TAKES, is_clip, to_clip
+from perceiver_keras.tasks.shared.inputs import answer_each
 from perceiver_keras.tasks.shared.labels import top_labels
 
 
@@ -42,6 +43,8 @@ class MultimodalAutoencoder(TaskModel):
 
     task_name = "multimodal_autoencoding"
     config_class = MultimodalAutoencoderConfig
+    heads = ("postprocess/label/", "preprocess/label_padding")
+    head_settings = ("num_classes",)
 
     def __init__(self, config: MultimodalAutoencoderConfig, **kwargs: Any):
         clip = (config.num_frames, *config.image_size)
@@ -94,6 +97,14 @@ class MultimodalAutoencoder(TaskModel):
             **kwargs,
         )
 
+    @classmethod
+    def kept(
+        cls, config: MultimodalAutoencoderConfig, start: MultimodalAutoencoderConfig
+    ) -> dict[str, Any]:
+        """A label has as many channels as classes: with other classes, more padding keeps the array's channels."""
+        channels = widest(start) + start.input_padding
+        return {"input_padding": channels - widest(config)} if channels > widest(config) else {}
+
     def call(
         self,
         inputs: Mapping[str, tf.Tensor],
@@ -143,12 +154,13 @@ class MultimodalAutoencoder(TaskModel):
             "label": keras.Input([c.num_classes], name="label"),
         }
 
-    def autoencode(self, clips: Sequence[Any], top: int = 5) -> list[dict[str, Any]]:
+    def autoencode(self, clips: Any, top: int = 5) -> Any:
         """Clips to their reconstructions.
 
         Args:
-          clips: Each is the path of a video or of a folder of images with a sound, a video's bytes, or a `Clip` of
-            encoded images and a WAV. Longer clips than the model's are reconstructed window by window.
+          clips: A list, or one clip, whose reconstruction alone is returned. Each is the path of a video or of a folder
+            of images with a sound, a video's bytes, pixels [T, H, W, C] without sound, or a `Clip` of encoded images
+            and a WAV. Longer clips than the model's are reconstructed window by window.
           top: Labels per clip.
 
         Returns:
@@ -158,9 +170,21 @@ class MultimodalAutoencoder(TaskModel):
         Raises:
           PerceiverError: a clip can't be read or decoded.
         """
-        return [self._autoencode(to_clip(clip), top) for clip in clips]
+        return answer_each(
+            clips,
+            is_clip,
+            TAKES,
+            lambda several: [self._autoencode(to_clip(clip), top) for clip in several],
+        )
 
     def _autoencode(self, clip: Any, top: int) -> dict[str, Any]:
         outputs = self.serve_contents([clip])
         (labels,) = top_labels(outputs, self.labels, top)
         return {"video": outputs["video"][0], "audio": outputs["audio"][0], "labels": labels}
+
+
+def widest(config: MultimodalAutoencoderConfig) -> int:
+    """Channels of the widest input modality, before padding (docs/architecture.md, Preprocess)."""
+    audio = config.samples_per_patch + 2 * config.audio_bands + 1
+    image = config.channels * config.image_patch**2 + 3 * (2 * config.image_bands + 1)
+    return max(audio, image, config.num_classes)

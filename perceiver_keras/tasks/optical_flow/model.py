@@ -22,6 +22,7 @@ from perceiver_keras.query import InputQuery
 from perceiver_keras.tasks.model import TaskModel
 from perceiver_keras.tasks.optical_flow.frames import Frame, different_sizes, pixels_of
 from perceiver_keras.tasks.optical_flow.presets import OpticalFlowModelConfig
+from perceiver_keras.tasks.shared import inputs, pictures
 
 
 def grid_of(config: OpticalFlowModelConfig) -> tuple[int, int]:
@@ -30,6 +31,10 @@ def grid_of(config: OpticalFlowModelConfig) -> tuple[int, int]:
     factor = 4**stem.num_layers if isinstance(stem, ConvStem) else stem.spatial_downsample
     joined = config.join_frames or getattr(stem, "temporal_downsample", 1) == 2
     return factor, 1 if joined else 2
+
+
+def _is_list(frames: Any) -> bool:
+    return not pictures.is_picture(frames) and hasattr(frames, "__iter__")
 
 
 @keras.saving.register_keras_serializable(package="perceiver_keras")
@@ -78,7 +83,8 @@ class OpticalFlow(TaskModel):
 
         Args:
           frame1, frame2: Pixels [H, W], [H, W, 1] or [H, W, 3] (an alpha channel after them is dropped), uint8, uint16
-            or floating-point in [0, 1]; or an encoded picture; or its path. Two lists of these are pairs.
+            or floating-point in [0, 1]; or a PIL image; or an encoded picture; or its path. Two lists of these are
+            pairs.
           tiling: "minimal", "paper" or "notebook" (`postprocess/tiles.py`).
 
         Returns:
@@ -89,14 +95,19 @@ class OpticalFlow(TaskModel):
         """
         if tiling not in tiles.TILINGS:
             raise UsageError(f"There is no tiling {tiling!r}.{nearest(tiling, tiles.TILINGS)}")
-        lists = [isinstance(frames, (list, tuple)) for frames in (frame1, frame2)]
-        if not any(lists):
+        frame1, frame2 = inputs.plain(frame1), inputs.plain(frame2)
+        if pictures.is_picture(frame1) and pictures.is_picture(frame2):
             return self._predict_pair(frame1, frame2, tiling)
-        if not all(lists) or len(frame1) != len(frame2):
+        words = "frame1 and frame2 are two frames, or two lists with one entry per pair"
+        if not all(_is_list(frames) for frames in (frame1, frame2)):
+            kinds = inputs.kind_of(frame1), inputs.kind_of(frame2)
             raise UsageError(
-                "frame1 and frame2 are two frames, or two lists with one entry per pair."
+                f"{words}; got {kinds[0]} and {kinds[1]}. A frame is {pictures.TAKES}."
             )
-        return [self._predict_pair(a, b, tiling) for a, b in zip(frame1, frame2, strict=True)]
+        first, second = list(frame1), list(frame2)
+        if len(first) != len(second):
+            raise UsageError(f"{words}; got {len(first)} and {len(second)}.")
+        return [self._predict_pair(a, b, tiling) for a, b in zip(first, second, strict=True)]
 
     def _predict_pair(self, frame1: Frame, frame2: Frame, tiling: str) -> np.ndarray:
         channels = self.config.channels

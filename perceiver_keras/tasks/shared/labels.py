@@ -40,3 +40,13 @@ def top_of(scores: np.ndarray, names: Sequence[str], top: int) -> list[dict[str,
     """The `top` of one row of scores [classes]: [{"label", "score"}, …], best first."""
     order = np.argsort(-scores, kind="stable")[:top]
     return [{"label": names[i], "score": round(float(scores[i]), 6)} for i in order]
+
+
+def trivial_accuracy(found: Any) -> float:
+    """The accuracy of always naming the test split's commonest class: the least that a gate must ask for.
+
+    Args:
+      found: What lies in the user's data, a `Found` or `Catalogued`.
+    """
+    counts = found.counts("test")
+    return round(max(counts.values()) / counts.total(), 4) if counts else 0.0

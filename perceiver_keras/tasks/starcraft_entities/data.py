@@ -9,6 +9,7 @@ from typing import Any
 import tensorflow as tf
 
 from perceiver_keras.tasks.contract.examples import Examples, Labels
+from perceiver_keras.tasks.starcraft_entities.own_data import OWN_DATA
 from perceiver_keras.tasks.starcraft_entities.presets import StarcraftEntitiesConfig
 
 
@@ -55,5 +56,10 @@ def prepare(
 
 
 EXAMPLES = Examples(
-    spec=spec, label_key="label", check=check, check_dataset=check_dataset, prepare=prepare
+    spec=spec,
+    label_key="label",
+    check=check,
+    check_dataset=check_dataset,
+    prepare=prepare,
+    own_data=OWN_DATA,
 )

@@ -13,11 +13,12 @@ import numpy as np
 import tensorflow as tf
 from tensorflow import keras
 
-from perceiver_keras.errors import PerceiverError
+from perceiver_keras.errors import PerceiverError, UsageError
 from perceiver_keras.postprocess.entities import EntitiesPostprocess
 from perceiver_keras.preprocess.entities import EntitiesPreprocess
 from perceiver_keras.query import InputQuery
 from perceiver_keras.tasks.model import TaskModel
+from perceiver_keras.tasks.shared.inputs import answer_each
 from perceiver_keras.tasks.starcraft_entities.presets import EntityEncoderConfig
 
 
@@ -56,7 +57,8 @@ class EntityEncoder(TaskModel):
         """The embeddings of each set's entities, its target and its chance to win.
 
         Args:
-          sets: Each is an array [E, F], nested lists, or {"entities": [E, F]} as in the files that `predict` reads.
+          sets: Each is an array [E, F], nested lists, or {"entities": [E, F]} as in the files that `predict` reads. One
+            set alone is answered alone.
 
         Returns:
           For each set {"embeddings": float32 [E, C], "pooled": [C], "pointer": [E], "winning": probability}.
@@ -64,12 +66,32 @@ class EntityEncoder(TaskModel):
         Raises:
           PerceiverError: one of them is not a set. UsageError: the model is not from `from_preset` or `load`.
         """
-        found = []
+        takes = "a set of entities: an array [E, F], a list of rows of numbers, or a mapping with it as entities"
+        return answer_each(sets, _is_set, takes, self._encode_each)
+
+    def _encode_each(self, sets: list[Any]) -> list[dict[str, Any]]:
+        features, found = self.config.features, []
         for one in sets:
             content = as_set(one)
+            if content.shape[1] != len(features):
+                raise UsageError(
+                    f"A set of entities is a list of rows of {len(features)} numbers ({', '.join(features)}), "
+                    f"got rows of {content.shape[1]}."
+                )
             outputs = self.serve_contents([content])
             found.append({name: value[0] for name, value in outputs.items()})
         return found
+
+
+def _is_set(value: Any) -> bool:
+    """Whether it is meant as one set: a mapping, an array of two dimensions, or a list of lists of numbers."""
+    if isinstance(value, (Mapping, np.ndarray)):
+        return isinstance(value, Mapping) or value.ndim in (1, 2)
+    row = value[0] if isinstance(value, (list, tuple)) and value else None
+    if isinstance(row, np.ndarray):
+        return row.ndim == 1
+    inside = row[0] if isinstance(row, (list, tuple)) and row else None
+    return isinstance(inside, (int, float, np.number))
 
 
 def as_set(one: Any) -> np.ndarray:
@@ -84,6 +106,8 @@ def as_set(one: Any) -> np.ndarray:
         mask = np.asarray(given.get("mask", np.ones(len(rows))), bool)
         if rows.ndim != 2 or not mask.any():
             raise ValueError(f"an array of shape {list(rows.shape)}")
+        if not np.isfinite(rows[mask]).all():
+            raise ValueError("a value is infinite or not a number")
         return rows[mask]
     except (ValueError, TypeError, KeyError, IndexError) as error:
         raise PerceiverError(

@@ -1,4 +1,7 @@
-"""A stored text with one digit per byte to ({"ids" int32 [M], "mask" bool [M]}, tags int32 [M], -1 after the text)."""
+"""A stored text with one tag per byte (the byte 48 + n for tag n) to (inputs, tags).
+
+Inputs are {"ids" int32 [M], "mask" bool [M]}; tags are int32 [M], -1 after the text.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,11 @@ from typing import Any
 
 import tensorflow as tf
 
+from perceiver_keras.data.own.tagged import FIRST, MOST_TAGS
 from perceiver_keras.data.text import byte_tokenizer
 from perceiver_keras.errors import UsageError
 from perceiver_keras.tasks.contract.examples import Examples, Labels
+from perceiver_keras.tasks.token_classification.own_data import OWN_DATA
 from perceiver_keras.tasks.token_classification.presets import TokenClassificationConfig
 
 
@@ -28,14 +33,16 @@ def check(features: Mapping[str, Any], config: TokenClassificationConfig) -> str
     content, tags = features["text"][0], features["tags"][0]
     if len(content) != len(tags):
         return f"{len(tags)} tags for {len(content)} bytes of text"
-    if wrong := {tag - ord("0") for tag in tags} - set(range(len(config.model.tags))):
+    if wrong := {tag - FIRST for tag in tags} - set(range(len(config.model.tags))):
         return f"tags {sorted(wrong)} are not in 0 to {len(config.model.tags) - 1}"
     return None
 
 
 def check_dataset(labels: Labels | None, config: TokenClassificationConfig) -> None:
-    if not 2 <= len(config.model.tags) <= 10:
-        raise UsageError(f"model.tags: expected 2 to 10 names, got {len(config.model.tags)}.")
+    if not 2 <= len(config.model.tags) <= MOST_TAGS:
+        raise UsageError(
+            f"model.tags: expected 2 to {MOST_TAGS} names, got {len(config.model.tags)}."
+        )
     if config.model.vocabulary != byte_tokenizer.VOCABULARY:
         raise UsageError(f"model.vocabulary: bytes have {byte_tokenizer.VOCABULARY} ids.")
 
@@ -61,10 +68,15 @@ def prepare(
         return inputs, None
     cut = tf.strings.substr(tags, start, length)
     values = tf.io.decode_raw(cut, tf.uint8, fixed_length=length)
-    targets = tf.where(encoded.mask, tf.cast(values, tf.int32) - ord("0"), -1)
+    targets = tf.where(encoded.mask, tf.cast(values, tf.int32) - FIRST, -1)
     return inputs, tf.ensure_shape(targets, [length])
 
 
 EXAMPLES = Examples(
-    spec=spec, label_key="tags", check=check, check_dataset=check_dataset, prepare=prepare
+    spec=spec,
+    label_key="tags",
+    check=check,
+    check_dataset=check_dataset,
+    prepare=prepare,
+    own_data=OWN_DATA,
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import tensorflow as tf
@@ -12,6 +12,8 @@ from perceiver_keras.postprocess.projection import ProjectionPostprocess
 from perceiver_keras.preprocess.text import TextPreprocess
 from perceiver_keras.query import LearnedQuery
 from perceiver_keras.tasks.model import TaskModel
+from perceiver_keras.tasks.shared.inputs import answer_each
+from perceiver_keras.tasks.shared.texts import TAKES, is_text
 from perceiver_keras.tasks.token_classification.presets import TokenClassifierConfig
 
 
@@ -21,6 +23,7 @@ class TokenClassifier(TaskModel):
 
     task_name = "token_classification"
     config_class = TokenClassifierConfig
+    heads, head_settings = ("postprocess/",), ("tags",)
 
     def __init__(self, config: TokenClassifierConfig, **kwargs: Any):
         super().__init__(
@@ -49,6 +52,14 @@ class TokenClassifier(TaskModel):
             "mask": keras.Input([self.config.length], dtype=tf.bool, name="mask"),
         }
 
-    def tag(self, texts: Sequence[str | bytes]) -> list[list[dict[str, Any]]]:
-        """The entities of each text; see `predict.answers`."""
-        return self.answer([t.encode() if isinstance(t, str) else t for t in texts])
+    def tag(self, texts: Any) -> list[Any]:
+        """The entities of each text; see `predict.answers`.
+
+        Args:
+          texts: A list of texts, or one, whose answer alone is returned. A text is a str, its bytes, or the
+            `pathlib.Path` of a text file.
+
+        Raises:
+          UsageError: something is not a text, or the model is not from `from_preset` or `load`.
+        """
+        return answer_each(texts, is_text, TAKES, self.answer)

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from perceiver_keras.data.audio import encode_wav
+from perceiver_keras.errors import UsageError
 from perceiver_keras.tasks.audio_classification.model import AudioClassifier, input_spec
 from perceiver_keras.tasks.audio_classification.presets import TINY
 from tests.tasks.audio_classification.sounds import SEEING, wav
@@ -24,6 +26,24 @@ def test_answers_are_sorted_and_the_same_for_paths_and_bytes(model, tmp_path):
     scores = [a["score"] for a in answer]
     assert scores == sorted(scores, reverse=True)
     assert model.classify([path], top=3) == [answer]
+
+
+def test_sounds_of_every_kind_one_or_several(model, tmp_path):
+    samples = np.random.default_rng(1).integers(-9999, 9999, 16_000).astype(np.int16)
+    (tmp_path / "A.WAV").write_bytes(encode_wav(samples / 32768, 16_000))
+    answer = model.classify(tmp_path / "A.WAV", top=3)
+    for one in ((samples, 16_000), samples, samples / 32768, samples[:, None]):
+        assert model.classify(one, top=3, rate=16_000) == answer
+    assert len(model.classify([samples, samples], rate=16_000)) == 2
+    assert model.classify([]) == []
+    for wrong, words in (
+        (samples, "samples need their rate"),
+        ([(samples, 16_000), 3], r"sound 2: expected a path.*got 3 \(int\)"),
+        (None, "got None"),
+        ([tmp_path / "none.wav"], "none.wav: "),
+    ):
+        with pytest.raises(UsageError, match=words):
+            model.classify(wrong)
 
 
 def test_a_model_that_sees_also_hears():

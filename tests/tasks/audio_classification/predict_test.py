@@ -91,3 +91,17 @@ def test_the_report_of_a_model_that_takes_samples_shows_spectrograms():
     for axes, true in zip(sounds.axes, ("kind 1", "kind 5"), strict=True):
         assert true in axes.get_title()
     assert len(scores.axes[0].get_yticklabels()) == TINY.model.num_classes
+
+
+def test_a_verdict_may_have_several_classes_and_shows_the_spectrogram():
+    model = AudioClassifier(SEEING.model).build_all()
+    samples = np.zeros([1, 1280, 1], np.float32)
+    samples[0, 640:, 0] = np.sin(np.arange(640) * 2 * np.pi * 0.02)  # a low note in the second half
+    inputs = {"audio": tf.constant(samples), "image": tf.zeros([1, 4, 16, 16, 3])}
+    truth = tf.constant([[0, 1, 0, 0, 0, 1, 0, 0]], tf.float32)
+    said = predict.verdicts(model, inputs, truth, SEEING)
+    assert np.flatnonzero(said.truth[0]).tolist() == [1, 5]
+    np.testing.assert_allclose(said.probabilities, tf.sigmoid(model(inputs)), atol=1e-5)
+    shown = said.example(0)[..., 0]
+    loudest = np.unravel_index(shown.argmax(), shown.shape)
+    assert loudest[0] > shown.shape[0] / 2 and loudest[1] >= shown.shape[1] / 2

@@ -53,3 +53,21 @@ def test_windows_of_a_clip_have_the_frames_of_their_sound():
         1 / (1 + np.exp(-logits.numpy().astype(np.float64))),
         rtol=1e-5,
     )
+
+
+def test_the_graph_hears_any_wav_or_says_what_is_wrong(model):
+    """24 bits after a chunk of odd size, without ffmpeg: as a client of the served model sends them."""
+    samples = np.random.default_rng(0).integers(-9999, 9999, 5120)
+    plain = audio.encode_wav(samples / 32768, 8000)
+    wide = (samples << 8).astype("<i4").tobytes()
+    data = b"".join(wide[at : at + 3] for at in range(0, len(wide), 4))
+    fmt = plain[12:36].replace(b"\x80\x3e\0\0\2\0\x10\0", b"\xc0\x5d\0\0\3\0\x18\0")
+    other = b"LIST\5\0\0\0INFOa\0" + fmt + b"data" + len(data).to_bytes(4, "little") + data
+    other = b"RIFF" + (len(other) + 4).to_bytes(4, "little") + b"WAVE" + other
+    answers = [
+        serve.serve(model, {"audio_bytes": tf.constant([one])}, model.task_config, None)
+        for one in (plain, other)
+    ]
+    np.testing.assert_array_equal(*(answer["probabilities"] for answer in answers))
+    with pytest.raises(tf.errors.InvalidArgumentError, match="truncated WAV: 360 of 15360 bytes"):
+        serve.serve(model, {"audio_bytes": tf.constant([other[:-360]])}, model.task_config, None)

@@ -11,6 +11,7 @@ import tensorflow as tf
 from perceiver_keras.config_tree import override
 from perceiver_keras.data.text import sentencepiece
 from perceiver_keras.data.text.glue import EIGHT, TASKS, task_named
+from perceiver_keras.errors import UsageError
 from perceiver_keras.layers.linear import weights_by_path
 from perceiver_keras.tasks.glue.data import to_inputs
 from perceiver_keras.tasks.glue.model import heads
@@ -89,3 +90,20 @@ def test_a_sentencepiece_model_travels_with_the_weights(tmp_path):
 
 def batched(inputs):
     return {key: value[None] for key, value in inputs.items()}
+
+
+def test_one_request_alone_and_what_is_none():
+    model = small_model()
+    (answer,) = model.classify([("cola", "a")], top=2)
+    assert model.classify(("cola", "a"), top=2) == model.classify(["CoLA", b"a"], top=2) == answer
+    assert model.classify([]) == []
+    for wrong, words in (
+        (("colla", "a"), "GLUE has no task 'colla'. Did you mean 'cola'"),
+        (("rte", "a"), "rte takes two sentences"),
+        ([("cola", "a"), ("cola", "a", "b")], "request 2: cola takes one sentence"),
+        ("cola: a", r"expected \(task, sentence\), or"),
+        ([("cola", 3)], "the request: expected .task, sentence.*got a tuple of 2"),
+        (None, "got None"),
+    ):
+        with pytest.raises(UsageError, match=words):
+            model.classify(wrong)

@@ -50,3 +50,13 @@ def test_the_report_shows_mistakes_first_and_counts_all(model):
     np.testing.assert_allclose(grid.axes[0].images[0].get_array(), PICTURES[2] / 255, atol=1e-6)
     counts = [int(text.get_text()) for text in matrix.axes[0].texts]
     assert sum(counts) == 3
+
+
+def test_a_verdict_is_a_class_and_shows_its_picture(model):
+    inputs = tf.constant(PICTURES[..., None] / np.float32(127.5) - 1)
+    said = predict.verdicts(model, inputs, tf.constant([1, 2, 3]), TINY)
+    logits = model(inputs).numpy().astype(float)
+    expected = np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)
+    np.testing.assert_allclose(said.probabilities, expected, atol=1e-5)
+    np.testing.assert_array_equal(said.truth, [1, 2, 3])
+    np.testing.assert_array_equal(said.example(2), inputs[2])

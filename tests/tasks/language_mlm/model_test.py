@@ -32,5 +32,20 @@ def test_answers_have_hugging_faces_keys():
     assert [len(candidates) for candidates in several] == [3, 3]
     assert "[MASK]" not in one[0]["sequence"] and several[0][0]["sequence"].endswith("b[MASK]")
     assert model.fill_mask([]) == []
-    with pytest.raises(UsageError, match="takes a list"):
-        model.fill_mask("a [MASK]")
+    assert model.fill_mask("a [MASK].", top=3) == one  # one text alone is answered alone
+    with pytest.raises(UsageError, match=r"text 2: expected a text \(str\).*got 3 \(int\)"):
+        model.fill_mask(["a [MASK]", 3])
+    with pytest.raises(UsageError, match="or a list of these; got None"):
+        model.fill_mask(None)
+
+
+def test_texts_of_every_kind(tmp_path):
+    """Also a text in another encoding, and characters of several bytes around the mask."""
+    model = small_model()
+    text = "日[MASK]é"
+    (tmp_path / "a.txt").write_text(text, encoding="utf-16")
+    answer = model.fill_mask(text, top=2)
+    assert all(one["sequence"].startswith("日") and one["sequence"].endswith("é") for one in answer)
+    kinds = [text.encode(), np.str_(text), tf.constant(text), tmp_path / "a.txt"]
+    together = model.fill_mask((kind for kind in kinds), top=2)
+    assert [[e["token"] for e in one] for one in together] == [[e["token"] for e in answer]] * 4

@@ -48,3 +48,15 @@ def test_a_video_s_reconstruction_is_as_long_as_the_video(model, tmp_path):
     np.testing.assert_array_equal(same["video"], answer["video"])
     with pytest.raises(PerceiverError, match="does not exist"):
         model.autoencode([tmp_path / "nothing.mp4"])
+    np.testing.assert_array_equal(model.autoencode(str(video))["video"], answer["video"])
+
+
+def test_pixels_are_a_clip_without_sound(model):
+    pixels, _ = builder.render(np.random.default_rng(0), 0, 4)
+    answer = model.autoencode(pixels)
+    (same,) = model.autoencode([pixels / 255])
+    np.testing.assert_array_equal(answer["video"], same["video"])
+    assert answer["video"].shape == (4, 16, 16, 3) and model.autoencode([]) == []
+    for wrong, words in ((None, "got None"), ([3], "got 3"), (pixels[0], "got an array of shape")):
+        with pytest.raises(PerceiverError, match=words):
+            model.autoencode(wrong)

@@ -54,3 +54,13 @@ def test_the_report_names_what_a_clip_is_taken_for(model):
     clips, matrix = figures.values()
     assert clips.axes[-1].get_title() == f"square, said to be {guess}"
     assert [text.get_text() for text in matrix.axes[0].texts] == ["1"]
+
+
+def test_a_verdict_is_a_label_and_shows_the_middle_frame(model):
+    example = data.prepare(features(), TINY, False, tf.constant([3, 4]))
+    inputs, targets = tf.nest.map_structure(lambda value: value[None], example)
+    said = predict.verdicts(model, inputs, targets, TINY)
+    assert said.truth.tolist() == [int(targets["label"][0])]
+    np.testing.assert_allclose(said.probabilities, model(inputs)["label"], atol=1e-5)
+    frames = targets["image"][0]
+    np.testing.assert_array_equal(said.example(0), frames[len(frames) // 2])

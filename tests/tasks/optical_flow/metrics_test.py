@@ -88,6 +88,19 @@ def test_zero_flow_is_as_wrong_as_the_motion_is_long():
     assert found["aepe"] == pytest.approx(np.nanmean(motion), rel=1e-5)
 
 
+def test_metrics_of_motions_that_no_pixel_has_are_left_out():
+    """Short motions, nothing occluded: no error of long ones, and none of hidden pixels."""
+    targets = np.zeros([2, 4, 4, 4], np.float32)
+    targets[..., 0], targets[..., 2] = 3.0, 1.0
+    rows = [measures.columns(targets, np.zeros([2, 4, 4, 2], np.float32))]
+    found = results_of(measures.column_metrics(CONFIG), rows)
+    left_out = {"aepe_s10_40", "aepe_s40_plus", "aepe_unmatched"}
+    assert found.keys() == set(measures.METRICS) - left_out
+    assert found["aepe"] == found["aepe_s0_10"] == found["aepe_matched"] == 3.0
+    baseline = measures.baseline(tf.data.Dataset.from_tensors((0, targets)), CONFIG)
+    assert baseline.keys() == found.keys()
+
+
 def test_loss_is_the_mean_error_of_valid_pixels_in_the_network_s_unit():
     targets, flow = batch()
     loss = measures.loss(CONFIG)

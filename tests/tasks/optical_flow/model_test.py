@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 
 import numpy as np
 import pytest
 import tensorflow as tf
+from PIL import Image
 
 import perceiver_keras as pk
 from perceiver_keras.errors import UsageError
@@ -96,7 +98,7 @@ def test_frames_of_every_kind_are_the_same_frame(model, tmp_path):
     kinds = [
         *(grey, grey[..., 0], alpha, colour / 255.0, colour.astype(np.uint16) * 257),
         *(png(colour), png(grey), png(alpha), path, str(path), tf.constant(colour)),
-        png(colour.astype(np.uint16) * 257),
+        *(png(colour.astype(np.uint16) * 257), Image.fromarray(colour), io.BytesIO(png(colour))),
     ]
     flows = model.predict_flow(kinds, [second] * len(kinds))
     assert isinstance(flows, list) and len(flows) == len(kinds)
@@ -113,5 +115,7 @@ def test_frames_that_are_not_a_pair_are_named(model):
         model.predict_flow([pixels(12, 16)], pixels(12, 16))
     with pytest.raises(UsageError, match="two lists with one entry per pair"):
         model.predict_flow([pixels(12, 16)], [])
+    with pytest.raises(UsageError, match=r"two lists .* got 3 \(int\) and None"):
+        model.predict_flow(3, None)
     with pytest.raises(UsageError, match="no tiling 'notebok'. Did you mean 'notebook'"):
         model.predict_flow(pixels(12, 16), pixels(12, 16), tiling="notebok")

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import io
+
 import numpy as np
 import pytest
 import tensorflow as tf
+from PIL import Image
 
 from perceiver_keras.tasks.optical_flow import serve
+from perceiver_keras.tasks.optical_flow.frames import pixels_of
 from tests.tasks.optical_flow.small_model import SIZES, pixels, png, small_model
 
 
@@ -51,3 +55,20 @@ def test_pairs_are_decoded_in_order():
         np.testing.assert_allclose(
             pairs, pixels_in / 127.5 - 1, atol=1e-6 if channels == 3 else 0.01
         )
+
+
+def test_two_phone_photographs_of_one_scene_are_one_size():
+    """One stored upright, the other lying and turned by its EXIF."""
+    upright = np.add.outer(np.arange(0, 160, 10), np.arange(0, 72, 6)).astype(np.uint8)
+    upright = Image.fromarray(np.stack([upright] * 3, -1))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    contents = []
+    for picture, turn in ((upright, b""), (upright.rotate(90, expand=True), exif.tobytes())):
+        buffer = io.BytesIO()
+        picture.save(buffer, "JPEG", quality=100, exif=turn)
+        contents.append(buffer.getvalue())
+    frames = serve.decode_pairs(contents[:1], contents[1:], 3)
+    assert frames.shape == (1, 2, 16, 12, 3)
+    np.testing.assert_allclose(frames[0, 0], frames[0, 1], atol=0.05)
+    np.testing.assert_allclose(frames[0, 1], pixels_of(contents[1]), atol=1e-6)

@@ -51,3 +51,22 @@ def test_a_set_is_rows_or_an_object_with_rows():
 def test_what_is_not_a_set_is_refused(model):
     with pytest.raises(PerceiverError, match="list of rows"):
         model.encode_entities([[1, 2, 3]])
+
+
+def test_one_set_alone_and_sets_of_every_kind(model):
+    rows = SETS[0]
+    (answer,) = model.encode_entities([rows])
+    for one in (rows, rows.tolist(), list(rows), {"entities": rows}, rows.astype(np.float64)):
+        np.testing.assert_allclose(
+            model.encode_entities(one)["pooled"], answer["pooled"], atol=1e-5
+        )
+    assert len(model.encode_entities(np.stack([rows, rows]))) == 2
+    assert model.encode_entities([]) == []
+    for wrong, words in (
+        (rows[:, :5], "rows of 9 numbers .* got rows of 5"),
+        (rows * np.nan, "infinite or not a number"),
+        ([rows, 3], "list of rows"),
+        (None, "got None"),
+    ):
+        with pytest.raises(PerceiverError, match=words):
+            model.encode_entities(wrong)

@@ -82,3 +82,17 @@ def test_the_report_of_numbers_shows_the_largest_errors_first():
     points = dots.axes[0].lines[1].get_xydata()
     np.testing.assert_allclose(points, np.stack([truth, said], 1), rtol=1e-5)
     assert CONFIG.model.num_classes == 3
+
+
+def test_a_verdict_is_a_class_and_shows_its_text():
+    model = small_model(PAIRS)
+    inputs, _ = batch(PAIRS, [b"eins", b"drei $5"], [np.int64(0)] * 2)
+    said = predict.verdicts(model, inputs, tf.constant([0, 2]), PAIRS)
+    np.testing.assert_array_equal(said.probabilities.argmax(-1), model(inputs).numpy().argmax(-1))
+    np.testing.assert_allclose(said.probabilities.sum(-1), 1, rtol=1e-5)
+    assert said.truth.tolist() == [0, 2] and said.example(0) == "eins ||| zwei"
+
+
+def test_numbers_are_no_verdicts():
+    inputs, _ = batch(NUMBERS, [b"eins"], [np.float32(0)])
+    assert predict.verdicts(small_model(NUMBERS), inputs, tf.constant([0.0]), NUMBERS) is None

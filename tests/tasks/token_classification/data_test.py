@@ -39,7 +39,7 @@ def test_corrupt_examples_and_settings_are_refused_with_a_reason():
     assert data.check({"text": [b"ab"], "tags": [b"16"]}, CONFIG) is None
     assert "1 tags for 2 bytes" in data.check({"text": [b"ab"], "tags": [b"1"]}, CONFIG)
     assert "tags [9] are not in 0 to 6" in data.check({"text": [b"a"], "tags": [b"9"]}, CONFIG)
-    with pytest.raises(UsageError, match="2 to 10 names"):
+    with pytest.raises(UsageError, match="2 to 200 names"):
         data.check_dataset(None, override(CONFIG, 'model.tags=["a"]'))
     with pytest.raises(UsageError, match="bytes have 262 ids"):
         data.check_dataset(None, override(CONFIG, "model.vocabulary=300"))

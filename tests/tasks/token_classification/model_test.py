@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import tensorflow as tf
 
+from perceiver_keras.errors import UsageError
 from tests.checks import assert_close
 from tests.tasks.token_classification.small import CONFIG, small_model
 
@@ -13,7 +15,11 @@ def test_any_bytes_are_tagged():
     model = small_model()
     (found,) = model.tag([b"\xff\x00[MASK]"])
     assert all(entity["entity"] in CONFIG.model.tags for entity in found)
-    assert model.tag(["a b"]) == model.answer([b"a b"])
+    assert model.tag(["a b"]) == model.answer([b"a b"]) == [model.tag("a b")]
+    assert model.tag([]) == model.answer([]) == []
+    for wrong, words in ((3, "got 3"), ([None], "the text: expected a text .* got None")):
+        with pytest.raises(UsageError, match=words):
+            model.tag(wrong)
 
 
 def test_logits_depend_on_the_text_and_not_on_its_padding():

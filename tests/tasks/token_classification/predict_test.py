@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 
 from perceiver_keras.errors import UsageError
 from perceiver_keras.tasks.token_classification import predict
+from tests.tasks.token_classification.small import CONFIG, small_model
 
 
 def test_entities_have_hugging_face_s_keys():
@@ -71,3 +73,19 @@ def test_a_line_names_entities_with_their_words():
     entity = {"entity": "name", "word": "x", "score": 0.575}
     assert predict.line([entity, entity]) == "name 'x' 57.5%  name 'x' 57.5%"
     assert predict.line([]) == "no entity"
+
+
+def test_a_verdict_is_a_tag_of_a_byte_and_shows_the_text_around_it():
+    content = np.frombuffer(b"if x: 12", np.uint8).astype(np.int32) + 6
+    inputs = {"ids": tf.constant([content, content]), "mask": tf.ones([2, 8], tf.bool)}
+    targets = np.full([2, 8], -1, np.int32)
+    targets[0, :4] = 0, 1, 2, 0  # the rest is not asked
+    targets[1] = 1
+    said = predict.verdicts(small_model(), inputs, tf.constant(targets), CONFIG)
+    logits = small_model()(inputs).numpy()
+    np.testing.assert_array_equal(said.truth, [0, 1, 2, 0, *[1] * 8])
+    np.testing.assert_array_equal(
+        said.probabilities.argmax(-1), [*logits[0, :4].argmax(-1), *logits[1].argmax(-1)]
+    )
+    assert list(said.names) == list(CONFIG.model.tags)
+    assert said.example(1) == "i[f] x" and said.example(4 + 7) == "if x: 1[2]"
