@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from perceiver_keras.commands.shared import options
 from perceiver_keras.commands.shared.output import say
-from perceiver_keras.convert.names import RELEASED
 
 if TYPE_CHECKING:
     from perceiver_keras.config import TaskConfig
@@ -46,6 +45,7 @@ def choose(
       UsageError: there is no such preset, key, metric or data, or a value has the wrong type.
       PerceiverError: the data can't be read.
     """
+    from perceiver_keras.convert.names import RELEASED
     from perceiver_keras.metrics.results import check_thresholds
 
     layers: list[Layer] = list(options.read_config_files(config_files))
@@ -63,7 +63,7 @@ def choose(
         found = own_data.look(task, config, data)
         layers.insert(0, (f"--data {data}", own_data.settings(task, config, found)))
         config = task.configure(preset, layers, overrides, seed)
-    if init is not None or (found is not None and preset in RELEASED):
+    if start is not None or (found is not None and preset in RELEASED):
         layers = _fine_tuned(task, preset, layers, overrides, start, found is not None)
         config = task.configure(preset, layers, overrides, seed)
     check_thresholds(config.evaluate.thresholds, task.measures.column_metrics(config))
@@ -84,7 +84,7 @@ def _fine_tuned(
     def config(layers: list[Layer]) -> TaskConfig:
         return task.configure(preset, layers, overrides)
 
-    recipe = fine_tuning.recipe(task, preset, config(layers), start)
+    recipe = fine_tuning.recipe(task, preset, config(layers))
     layers = [("the recipe for fine-tuning", recipe), *layers]
     if start is None:
         return layers

@@ -14,7 +14,7 @@ import tensorflow_datasets as tfds
 from perceiver_keras.data.own import tables
 from perceiver_keras.data.own.files import Listing, listing
 from perceiver_keras.data.own.found import Draft, Found, Item, Place, shown, to_items
-from perceiver_keras.data.own.splits import split_named
+from perceiver_keras.data.own.splits import split_of_file
 from perceiver_keras.errors import PerceiverError, UsageError
 
 COLUMNS = ("entities", "target", "won")
@@ -41,7 +41,7 @@ def look(place: Place) -> Found:
     )
     drafts: list[Draft] = []
     for path in paths:
-        split = split_named(path.parts[0]) if len(path.parts) > 1 else split_named(path.stem)
+        split = split_of_file(path)
         table = tables.read(listed.root / path)
         if missing := [name for name in COLUMNS if name not in table.columns]:
             raise UsageError(

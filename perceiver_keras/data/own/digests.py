@@ -1,4 +1,4 @@
-"""SHA-256 of files, remembered by size and modification time, so that a second look at many files is fast."""
+"""SHA-256 of files, remembered by size and times, so that a second look at many files is fast."""
 
 from __future__ import annotations
 
@@ -49,7 +49,8 @@ def _read(memory: Path | None) -> dict[str, str]:
 
 def _key(path: Path) -> str:
     about = os.stat(path)
-    return f"{path}:{about.st_size}:{about.st_mtime_ns}"
+    # A file may be replaced by another of the same size with its time set back; the inode's time can't be set.
+    return f"{path}:{about.st_size}:{about.st_mtime_ns}:{about.st_ctime_ns}"
 
 
 def _digest(path: Path) -> str:

@@ -13,7 +13,7 @@ import tensorflow_datasets as tfds
 from perceiver_keras.data.own import tables, texts
 from perceiver_keras.data.own.files import Listing, listing
 from perceiver_keras.data.own.found import Draft, Found, Item, Place, shown, to_items
-from perceiver_keras.data.own.splits import split_named
+from perceiver_keras.data.own.splits import split_of_file
 from perceiver_keras.data.text import documents
 from perceiver_keras.data.text.encodings import as_utf8
 from perceiver_keras.errors import PerceiverError, UsageError
@@ -101,7 +101,8 @@ def drafts_of(place: Place, listed: Listing) -> tuple[list[Draft], int]:
     broken = 0
     few = len(listed.files) < FEW
     for path in listed.files:
-        split = split_named(path.parts[0]) if len(path.parts) > 1 else split_named(Path(path).stem)
+        # Deeper, test.py is just a name.
+        split = split_of_file(path if tables.is_table(path) else PurePosixPath(path.parts[0]))
         try:
             pieces = list(_pieces(place, listed.root / path))
         except UsageError:

@@ -149,6 +149,13 @@ class Found:
         for item in self.items:
             splits.setdefault(item.digest, set()).add(item.split)
         notes = list(self.notes)
+        labels: dict[str, set[Label]] = {}
+        for item in self.items:
+            labels.setdefault(item.digest, set()).add(item.label)
+        if many := sum(len(held) > 1 for held in labels.values()):
+            notes.append(
+                f"{many:,} {'content has' if many == 1 else 'contents have'} several labels."
+            )
         if shared := sum(len(held) > 1 for held in splits.values()):
             notes.append(f"{shared:,} contents are in several of the splits that the data gives.")
         return [*rows, *(("note", note) for note in notes)]

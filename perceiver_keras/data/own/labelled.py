@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from perceiver_keras.data.own import tables
+from perceiver_keras.data.own import given_splits, tables
 from perceiver_keras.data.own.files import Listing, left_over, listing
 from perceiver_keras.data.own.found import Draft, Place, shown
-from perceiver_keras.data.own.splits import split_named
+from perceiver_keras.data.own.named_files import NamedFiles
+from perceiver_keras.data.own.splits import split_named, split_of_file
 from perceiver_keras.errors import UsageError
 
 PATHS = ("path", "file", "filename", "file_name", "filepath", "file_path", "image", "img", "audio", "sound",
          "video", "clip", "image_path", "audio_path", "video_path", "name", "id", "fname")  # fmt: skip
 LABELS = ("label", "labels", "class", "class_name", "category", "target", "tags", "tag", "y", "species", "genre",
           "label_name")  # fmt: skip
+_GONE = "rows whose file does not exist"
 _KINETICS = ("youtube_id", "time_start", "time_end")
-SPLIT_COLUMNS = ("split", "set", "subset", "partition", "fold")
+# Folders next to those of classes that are no class: of IMDb, Speech Commands and the like.
+_NO_CLASS = {"_background_noise_", "unlabeled", "unlabelled", "unsup", "unsupervised"}
+_FOLD = re.compile(r"folds?[ _-]?\d+", re.IGNORECASE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +65,7 @@ def look(
     """
     if place.root.is_file():
         if tables.is_table(place.root):
-            files = _Files(place.root.parent, suffixes)
+            files = NamedFiles(place.root.parent, suffixes)
             return _from_tables(place, [(place.root, None)], kind, files, several, Counter())
         if not (unlabelled and _has(place.root, suffixes)):
             raise UsageError(
@@ -70,13 +75,13 @@ def look(
         found = Listing(place.root.parent, [PurePosixPath(place.root.name)])
     else:
         found = listing(place.root)
-    named = _Files(found.root, suffixes)
+    named = NamedFiles(found.root, suffixes)
     if place.root.is_dir() and (chosen := _tables_of(found, named)):
         return _from_tables(place, chosen, kind, named, several, found.passed)
     files = found.keep(lambda path: _has(path, suffixes), f"not {kind}")
     if not files:
         raise UsageError(f"{place.given} holds no {kind} ({', '.join(suffixes)}).{_hint(found)}")
-    return _from_folders(place, found, files, kind, several, unlabelled)
+    return _from_folders(place, found, files, named, kind, several, unlabelled)
 
 
 def _has(path: Path | PurePosixPath, suffixes: Sequence[str]) -> bool:
@@ -99,22 +104,31 @@ def _from_folders(
     place: Place,
     found: Listing,
     files: list[PurePosixPath],
+    named: NamedFiles,
     kind: str,
     several: bool,
     unlabelled: bool,
 ) -> Labelled:
-    split_folders = {
-        p.parts[0]: s for p in files if len(p.parts) > 1 and (s := split_named(p.parts[0]))
-    }
+    above = _common_folders(files)
+    inside = {path: path.parts[above:] for path in files}
+    split_folders = {p[0]: s for p in inside.values() if len(p) > 1 and (s := split_named(p[0]))}
     # A class may be named like a split, but no data has classes only for training.
     by_split = "train" in split_folders.values()
+    listed = None if by_split else given_splits.of_lists(found, named.only)
     drafts, loose = [], 0
     for path in files:
-        split = split_folders.get(path.parts[0]) if by_split and len(path.parts) > 1 else None
-        inside = path.parts[1:] if split else path.parts
-        label: Any = inside[0] if len(inside) > 1 else None
+        parts, split = inside[path], None
+        if by_split and len(parts) > 1 and (split := split_folders.get(parts[0])):
+            parts = parts[1:]
+        label: Any = parts[0] if len(parts) > 1 else None
         if (by_split and split is None) or (label is None and not unlabelled):
             loose += 1
+            continue
+        if label in _NO_CLASS:
+            found.passed[f"in {label}"] += 1
+            continue
+        if listed is not None and (split := listed.get(found.root / path)) is None:
+            found.passed["in no list of a split"] += 1
             continue
         label = label and tables.class_name(label)  # TFDS keeps names of classes as lines
         label = (label,) if several and label is not None else label
@@ -128,6 +142,12 @@ def _from_folders(
             f"Arrange them as CLASS/FILE or train/CLASS/FILE, test/CLASS/FILE, or add a table (labels.csv) with the "
             "columns path and label."
         )
+    folds = {name for label in classes for name in (label if several and label else (label,))}
+    if all(name and _FOLD.fullmatch(name) for name in folds):
+        raise UsageError(
+            f"{place.given}: its folders {', '.join(sorted(folds)[:3])} are folds, not classes; name the folder above, "
+            "which holds the table of labels as well."
+        )
     if unlabelled and len(classes) > 1 and None in classes:
         names = ", ".join(sorted(d.name for d in drafts if d.label is None)[:3])
         raise UsageError(
@@ -136,30 +156,48 @@ def _from_folders(
     labelled = "one folder per class" if classes != {None} else f"{kind} without classes"
     return Labelled(
         drafts=tuple(drafts),
-        layout=f"{labelled}, in folders of splits" if by_split else labelled,
+        layout=labelled
+        + (", in folders of splits" if by_split else ", with lists of splits" if listed else ""),
         passed=found.passed,
     )
+
+
+def _common_folders(files: Sequence[PurePosixPath]) -> int:
+    """How many folders lie above all folders of classes or splits, such as images/ next to meta/."""
+    folders = [path.parts[:-1] for path in files]
+    count = 0
+    while all(len(parts) > count + 1 for parts in folders) and (
+        len({parts[count] for parts in folders}) == 1
+    ):
+        count += 1
+    return count
 
 
 # === Tables ===
 
 
-def _tables_of(found: Listing, files: _Files) -> list[tuple[Path, str | None]]:
+def _tables_of(found: Listing, files: NamedFiles) -> list[tuple[Path, str | None]]:
     """The tables that describe a folder, with the splits that their names mean; empty if folders describe it.
 
-    Tables stand at the top, in the folders of splits, as Hugging Face's metadata.csv does, or in annotations/, as those
-    of Kinetics do.
+    Tables stand at the top, in the folders of splits, as Hugging Face's metadata.csv does, or in a folder that has none
+    of the files, such as meta/ or annotations/.
     """
     chosen: list[tuple[Path, str | None]] = []
+    of_classes = {path.parts[0] for path in files.files if len(path.parts) > 1}
     for path in found.files:
-        if not tables.is_table(path) or len(path.parts) > 2 or path.suffix.lower() == ".json":
+        if not tables.is_table(path) or len(path.parts) > 2 or tables.kind(path) == ".json":
             continue
-        split = split_named(path.stem) or split_named(path.parts[0])
-        if len(path.parts) == 2 and split is None:
+        split = split_of_file(path)
+        if len(path.parts) == 2 and split is None and path.parts[0] in of_classes:
+            continue
+        if "submission" in path.stem.lower():  # a sample of what a competition wants
             continue
         table = _read(found.root / path)
-        if _path_column(table, files) and _label_column(table, None):
+        column = _path_column(table, files, split)
+        if column and _label_column(table, column):
             chosen.append((found.root / path, split))
+    if any(split == "train" for _, split in chosen):
+        chosen = [(path, split) for path, split in chosen if split]
     return chosen
 
 
@@ -180,12 +218,19 @@ def _kinetics_name(row: Mapping[str, tables.Cell]) -> str:
         return str(key)
 
 
-def _path_column(table: tables.Table, files: _Files) -> str | None:
+def _path_column(table: tables.Table, files: NamedFiles, split: str | None) -> str | None:
     def fits(cells: list[tables.Cell]) -> bool:
         near = [str(cell) for cell in cells if isinstance(cell, (str, int)) and cell != ""]
-        return any(files.find(table.path, cell) for cell in near[:1000])
+        return any(files.find(table.path, cell, split) for cell in near[:1000])
+
+    def names_each_once(cells: list[tables.Cell]) -> bool:
+        """Unlike a column of small numbers, which may be names of files as well."""
+        return len({json.dumps(cell, default=str) for cell in cells}) > len(cells) / 2
 
     found = tables.find_column(table, "", None, PATHS, fits)
+    if found is None:
+        both = lambda cells: names_each_once(cells) and fits(cells)  # noqa: E731
+        found = tables.find_column(table, "", None, (), both)
     if found is not None and files.find(table.path, found):
         raise UsageError(
             f"{table.path}: line 1 must name the columns, such as path,label; it names the file {found!r}."
@@ -198,71 +243,54 @@ def _label_column(table: tables.Table, path_column: str | None) -> str | None:
         names = {json.dumps(cell, default=str) for cell in cells if cell not in (None, "")}
         return len(names) > 1 and (len(names) < len(cells) or len(cells) < 10)
 
-    taken = [name for name in table.columns if name.lower() in SPLIT_COLUMNS or name == path_column]
+    taken = [
+        name
+        for name in table.columns
+        if name.lower() in given_splits.COLUMNS or name == path_column
+    ]
     return tables.find_column(table, "data.label", None, LABELS, fits, taken)
-
-
-class _Files:
-    """The files that cells of a table may name."""
-
-    def __init__(self, root: Path, suffixes: Sequence[str]):
-        self._suffixes = suffixes
-        self._by_name: dict[str, Path | None] = {}
-        for path in listing(root).files:
-            for name in {path.name, path.stem} if _has(path, suffixes) else ():
-                self._by_name[name] = None if name in self._by_name else root / path
-
-    def find(self, table: Path, cell: str) -> Path | None:
-        """The file that a cell names: relative to the table, or else the only one of that name anywhere below.
-
-        The suffix may be missing.
-        """
-        name = cell.replace("\\", "/").strip()
-        for suffix in ("", *self._suffixes):
-            try:
-                if (path := table.parent / f"{name}{suffix}").is_file():
-                    return path
-            except (OSError, ValueError):  # too long for a name, or with a zero byte
-                return None
-        return self._by_name.get(name.rsplit("/", 1)[-1])
 
 
 def _from_tables(
     place: Place,
     chosen: Sequence[tuple[Path, str | None]],
     kind: str,
-    files: _Files,
+    files: NamedFiles,
     several: bool,
     passed: Counter[str],
 ) -> Labelled:
-    drafts: list[Draft] = []
+    drafts: dict[Path, Draft] = {}
+    layout = f"table of paths and labels ({', '.join(path.name for path, _ in chosen[:3])})"
     for path, split in chosen:
-        drafts += _rows(_read(path), split, place, kind, files, several, passed)
-    names = Counter(draft.source for draft in drafts)
-    twice = [source for source, count in names.items() if count > 1]
-    if twice:
-        raise UsageError(
-            f"{place.given}: {twice[0]} has {names[twice[0]]} rows; give each file one row"
-            + (", with its labels separated by ;" if several else "") + "."
-        )  # fmt: skip
+        table = _read(path)
+        splits, told = given_splits.of_rows(table)
+        layout += f"; {told}" if told else ""
+        for draft in _rows(table, splits, split, place, kind, files, several, passed):
+            earlier = drafts.setdefault(draft.source, draft)
+            if (earlier.label, earlier.split) != (draft.label, draft.split):
+                raise UsageError(
+                    f"{place.given}: {draft.source} has 2 rows that differ; give each file one row"
+                    + (", with its labels separated by ;" if several else "") + "."
+                )  # fmt: skip
+            passed["rows that say the same again"] += earlier is not draft
     if not drafts:
         raise UsageError(f"{place.given}: no row names a file that exists and has a label.")
-    listed = ", ".join(path.name for path, _ in chosen[:3])
-    return Labelled(
-        drafts=tuple(drafts), layout=f"table of paths and labels ({listed})", passed=passed
-    )
+    unnamed = sum(files.root / path not in drafts for path in files.files)
+    passed[f"{kind} in no row"] += max(0, unnamed - passed["rows without a label"])
+    return Labelled(drafts=tuple(drafts.values()), layout=layout, passed=+passed)
 
 
 def _rows(
     table: tables.Table,
+    splits: Sequence[str | None],
     split: str | None,
     place: Place,
     kind: str,
-    files: _Files,
+    files: NamedFiles,
     several: bool,
     passed: Counter[str],
 ) -> Iterator[Draft]:
-    path_column = _path_column(table, files)
+    path_column = _path_column(table, files, split)
     if path_column is None:
         raise UsageError(
             f"{table.path}: no column names {kind} that exist; its columns are {', '.join(table.columns)}. "
@@ -274,20 +302,24 @@ def _rows(
             f"{table.path}: no column looks like the label; name it one of {', '.join(LABELS[:4])}. "
             f"Its columns are {', '.join(table.columns)}."
         )
-    split_column = next((name for name in table.columns if name.lower() in SPLIT_COLUMNS), None)
-    for row in table.rows:
-        path = files.find(table.path, str(row[path_column] or ""))
-        if path is None or left_over(path.name):
-            passed["rows whose file does not exist"] += 1
+    name_of = tables.class_namer(table.column(label_column))
+    for row, own in zip(table.rows, splits, strict=True):
+        paths = files.find(table.path, _text(row[path_column]), own or split)
+        if len(paths) != 1 or left_over(paths[0].name):
+            passed["rows that fit several files" if len(paths) > 1 else _GONE] += 1
             continue
-        label = _several(row[label_column]) if several else tables.class_name(row[label_column])
+        path = paths[0]
+        label = _several(row[label_column]) if several else name_of(row[label_column])
         if not label:
             passed["rows without a label"] += 1
             continue
-        own = split_named(str(row[split_column])) if split_column else None
         root = place.root if place.root.is_dir() else place.root.parent
         name = path.relative_to(root) if path.is_relative_to(root) else path
         yield Draft(name=shown(name), source=path, label=label, split=own or split)
+
+
+def _text(cell: tables.Cell) -> str:
+    return "" if cell is None else str(cell)
 
 
 def _several(cell: tables.Cell) -> tuple[str, ...]:

@@ -8,10 +8,11 @@ from typing import Any
 
 import tensorflow_datasets as tfds
 
-from perceiver_keras.data.own import told
+from perceiver_keras.data.own import digests, told
 from perceiver_keras.data.own.found import Found, Item
 from perceiver_keras.data.own.splits import SPLITS
 from perceiver_keras.data.store import left_out, source
+from perceiver_keras.errors import PerceiverError
 
 
 def prepare(
@@ -76,5 +77,8 @@ class OwnBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         return self._reading.examples(items, self._examples, split, split == self._splits[-1])
 
     def _examples(self, item: Item) -> Iterator[tuple[str, dict]]:
+        # The data set is named after what was seen; what a file holds by now would be stored under a wrong name.
+        if isinstance(item.source, Path) and digests.of_files([item.source]) != [item.digest]:
+            raise PerceiverError("it changed after it was looked at; run the command again")
         for number, example in enumerate(self._found.read(item)):
             yield f"{item.name}#{number}", example

@@ -2,24 +2,36 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Hashable, Sequence
+from pathlib import PurePath
 
 SPLITS = ("train", "validation", "test")
 # The shares of the splits that are made, in the order of the hash's range; the rest trains.
 SHARES = {"test": 0.15, "validation": 0.10}
 _NAMES = {
-    **dict.fromkeys(("train", "training", "trn", "train_set", "trainset"), "train"),
+    **dict.fromkeys(("train", "training", "trn"), "train"),
     **dict.fromkeys(
         ("validation", "valid", "val", "validate", "dev", "eval", "development"), "validation"
     ),
-    **dict.fromkeys(("test", "testing", "tst", "test_set", "testset"), "test"),
+    **dict.fromkeys(("test", "testing", "tst"), "test"),
 }
+# train-00000-of-00003, as Hugging Face names the parts of a split.
+_PART = re.compile(r"_\d{5}_of_\d{5}$")
+_MORE_WORDS = re.compile(r"_?(set|data|dataset|split|images|imgs)$")
 
 
 def split_named(name: str) -> str | None:
     """The split that a folder, file stem or cell of this name means; None if it is not a usual name of one."""
-    return _NAMES.get(name.strip().lower().replace("-", "_").replace(" ", "_"))
+    plain = _PART.sub("", re.sub(r"[-\s.]", "_", name.strip().lower()))
+    return _NAMES.get(plain) or _NAMES.get(_MORE_WORDS.sub("", plain))
+
+
+def split_of_file(path: PurePath) -> str | None:
+    """The split of a file of examples, relative to the data: as its first folder's name says, else its own."""
+    folder = split_named(path.parts[0]) if len(path.parts) > 1 else None
+    return folder or split_named(path.name.partition(".")[0])
 
 
 def place_of(digest: str) -> float:

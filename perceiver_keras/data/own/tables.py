@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import re
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
+from typing import Any
 
 from perceiver_keras.data.text.encodings import decode_text
 from perceiver_keras.errors import PerceiverError, UsageError, first_line, nearest
@@ -38,8 +42,14 @@ class Table:
         return [row[name] for row in self.rows]
 
 
-def is_table(path: Path) -> bool:
-    return path.suffix.lower() in SUFFIXES
+def kind(path: PurePath) -> str:
+    """The suffix that says what the file is, in lower case: of `train.csv.gz` ".csv"."""
+    suffix = path.suffix.lower()
+    return Path(path.stem).suffix.lower() if suffix == ".gz" else suffix
+
+
+def is_table(path: PurePath) -> bool:
+    return kind(path) in SUFFIXES
 
 
 def read(path: Path) -> Table:
@@ -55,7 +65,7 @@ def read(path: Path) -> Table:
         ".ndjson": _json_lines,
         ".json": _json,
         ".parquet": _parquet,
-    }[path.suffix.lower()]
+    }[kind(path)]
     try:
         numbered = [
             (line, row) for line, row in reader(path) if any(_filled(v) for v in row.values())
@@ -77,7 +87,12 @@ def _filled(value: Cell) -> bool:
 
 def _text(path: Path) -> str:
     try:
-        return decode_text(path.read_bytes())
+        content = path.read_bytes()
+        if path.suffix.lower() == ".gz":
+            content = gzip.decompress(content)
+        return decode_text(content)
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise PerceiverError(f"{path} is damaged: {first_line(error)}.") from error
     except PerceiverError as error:
         raise PerceiverError(f"{path}: {error}") from error
 
@@ -85,31 +100,55 @@ def _text(path: Path) -> str:
 def _csv(path: Path) -> Iterator[tuple[int, dict[str, Cell]]]:
     text = _text(path)
     csv.field_size_limit(1 << 30)  # a cell may be a whole document
-    delimiter = "\t" if path.suffix.lower() == ".tsv" else _delimiter(text)
-    rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    try:
-        head = [name.strip() for name in next(rows, [])]
-        if len(set(head)) < len(head) or not all(head):
+    delimiter = "\t" if kind(path) == ".tsv" else _delimiter(text)
+    rows = (_plain_rows(text) if delimiter == "\t" else None) or _quoted_rows(path, text, delimiter)
+    _, head = next(rows, (0, []))
+    names = [name.strip() for name in head]
+    used = [name for name in names if name]  # pandas writes its index under no name
+    if len(set(used)) < len(used) or not used:
+        raise PerceiverError(
+            f"{path}: line 1 must name the columns, each once; it is {', '.join(map(repr, names[:8]))}."
+        )
+    for begin, row in rows:
+        if len(row) != len(names):
             raise PerceiverError(
-                f"{path}: line 1 must name the columns, each once; it is {', '.join(map(repr, head[:8]))}."
+                f"{path}, line {begin}: {len(row)} cells, but line 1 names {len(names)} columns; "
+                "put cells that hold the delimiter into double quotes."
             )
-        begin = rows.line_num + 1
+        yield begin, {name: cell for name, cell in zip(names, row, strict=True) if name}
+
+
+def _quoted_rows(path: Path, text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    """(line where it begins, cells) of each row that is not blank."""
+    rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    begin = 1
+    try:
         for row in rows:
-            if row and len(row) != len(head):
-                raise PerceiverError(
-                    f"{path}, line {begin}: {len(row)} cells, but line 1 names {len(head)} columns; "
-                    "put cells that hold the delimiter into double quotes."
-                )
-            if row:
-                yield begin, dict(zip(head, row, strict=True))
+            if len(row) > 1 or (row and row[0].strip()):
+                yield begin, row
             begin = rows.line_num + 1
     except csv.Error as error:
         raise PerceiverError(f"{path}, line {rows.line_num}: {error}.") from error
 
 
+def _plain_rows(text: str) -> Iterator[tuple[int, list[str]]] | None:
+    """The same of a table with tabs in which quotes mean nothing, as GLUE's; None if quotes hold tabs or line ends."""
+    lines = text.replace("\r\n", "\n").split("\n")
+    rows = [(n, line.split("\t")) for n, line in enumerate(lines, 1) if line.strip()]
+    if len({len(row) for _, row in rows}) != 1 or len(rows[0][1]) < 2:
+        return None
+    return iter([(number, [_unquoted(cell) for cell in row]) for number, row in rows])
+
+
+def _unquoted(cell: str) -> str:
+    inside = cell[1:-1].replace('""', "")
+    whole = len(cell) > 1 and cell[0] == cell[-1] == '"' and '"' not in inside
+    return cell[1:-1].replace('""', '"') if whole else cell
+
+
 def _delimiter(text: str) -> str:
     """The most frequent of the usual delimiters in the line of the names; a comma if none is there."""
-    head = text[:_SAMPLE].splitlines()[0] if text.strip() else ""
+    head = text[:_SAMPLE].strip().splitlines()[0] if text.strip() else ""
     return max(",;\t|", key=lambda mark: (head.count(mark), mark == ","))
 
 
@@ -127,17 +166,26 @@ def _json(path: Path) -> Iterator[tuple[int, dict[str, Cell]]]:
             yield from _json_lines(path)
             return
         raise PerceiverError(f"{path} is not valid JSON: {error}.") from error
-    if isinstance(values, dict) and values and all(isinstance(v, list) for v in values.values()):
-        lists = [value for value in values.values() if value and isinstance(value[0], dict)]
-        if len(lists) == 1:  # {"data": [rows]}
-            values = lists[0]
-        elif len({len(v) for v in values.values()}) == 1:  # columns
-            values = [
-                dict(zip(values, row, strict=True)) for row in zip(*values.values(), strict=True)
-            ]
+    if isinstance(values, dict):
+        values = _of_object(values)
     if not isinstance(values, list) or not all(isinstance(value, dict) for value in values):
         raise PerceiverError(f"{path}: expected a list of objects, one per example.")
     yield from enumerate(values, 1)
+
+
+def _of_object(values: dict[str, Any]) -> Any:
+    """The rows of {"data": [rows]}, of {column: [cells]}, or of pandas's {column: {index: cell}}."""
+    tables_in = [v for v in values.values() if isinstance(v, list) and v and isinstance(v[0], dict)]
+    if len(tables_in) == 1:
+        return tables_in[0]
+    columns = list(values.values())
+    if columns and all(isinstance(column, dict) for column in columns):
+        if any(column.keys() != columns[0].keys() for column in columns):
+            return values
+        columns = [list(column.values()) for column in columns]
+    if not all(isinstance(c, list) for c in columns) or len({len(c) for c in columns}) != 1:
+        return values
+    return [dict(zip(values, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
 def _record(path: Path, where: str, text: str) -> dict[str, Cell]:
@@ -216,11 +264,21 @@ def number(cell: Cell) -> float | None:
 
 
 def class_name(cell: Cell) -> str | None:
-    """The cell as the name of a class: 3.0 as "3", True as "true", text on one line; None if empty."""
+    """The cell as the name of a class: 3.0 as "3", True as "true", text on one line; None if empty or "NaN"."""
     if isinstance(cell, bool):
         return str(cell).lower()
     if isinstance(cell, float):
         return None if math.isnan(cell) else f"{cell:g}"
     if isinstance(cell, bytes):
         cell = cell.decode("utf-8", "replace")
-    return " ".join(str(cell).split()) or None if isinstance(cell, (str, int)) else None
+    name = " ".join(str(cell).split()) if isinstance(cell, (str, int)) else ""
+    return None if name.lower() == "nan" else name or None
+
+
+def class_namer(cells: Iterable[Cell]) -> Callable[[Cell], str | None]:
+    """`class_name`, with "1.0" as "1" if all of `cells` are whole numbers: pandas writes them so next to empty ones."""
+    names = {name for cell in cells if (name := class_name(cell))}
+    values = [number(name) for name in names]
+    if any(value is None or value != int(value) for value in values):
+        return class_name
+    return lambda cell: (name := class_name(cell)) and re.sub(r"\.0*$", "", name)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
-from typing import Any, NamedTuple
+from typing import Any
 
 import tensorflow_datasets as tfds
 
-from perceiver_keras.data.own import tables
+from perceiver_keras.data.own import columns, tables
+from perceiver_keras.data.own.columns import Sentence
 from perceiver_keras.data.own.files import Listing, listing
 from perceiver_keras.data.own.found import (
     Draft,
@@ -20,8 +21,7 @@ from perceiver_keras.data.own.found import (
     shown,
     to_items,
 )
-from perceiver_keras.data.own.splits import split_named
-from perceiver_keras.data.text.encodings import decode_text
+from perceiver_keras.data.own.splits import split_of_file
 from perceiver_keras.errors import PerceiverError, UsageError
 
 COLUMNS = (".conll", ".iob", ".iob2", ".bio", ".conllu", ".txt", ".tsv")
@@ -30,13 +30,6 @@ TAGS = ("tags", "ner_tags", "labels", "tag", "ner", "pos_tags", "entities")
 OUTSIDE = "O"  # the tag of the spaces between tokens, and of tokens that are nothing
 FIRST = ord("0")  # the byte of tag 0 in a stored example
 MOST_TAGS = 200
-
-
-class Sentence(NamedTuple):
-    """Tokens and their tags, of one length."""
-
-    tokens: tuple[str, ...]
-    tags: tuple[str, ...]
 
 
 def look(place: Place) -> Found:
@@ -57,7 +50,7 @@ def look(place: Place) -> Found:
     )
     drafts: list[Draft] = []
     for path in paths:
-        split = split_named(path.parts[0]) if len(path.parts) > 1 else split_named(Path(path).stem)
+        split = split_of_file(path)
         for line, sentence in read_sentences(listed.root / path):
             content = "\0".join((*sentence.tokens, *sentence.tags)).encode("utf-8", "surrogatepass")
             drafts.append(
@@ -82,9 +75,7 @@ def look(place: Place) -> Found:
     return Found(
         kind="tagged",
         place=place,
-        layout="CoNLL columns"
-        if paths[0].suffix.lower() in COLUMNS
-        else "JSON Lines of tokens and tags",
+        layout=_layout(paths[0]),
         items=items,
         labels=None,
         features={
@@ -118,32 +109,19 @@ def read_sentences(path: Path) -> Iterator[tuple[int, Sentence]]:
     Raises:
       PerceiverError: a line lacks its tag, or tokens and tags differ in number.
     """
-    if tables.is_table(path) and path.suffix.lower() not in (".tsv", ".csv"):
+    if tables.kind(path) == ".csv":
+        yield from columns.read_rows(path, (*TOKENS, "word", "form"), TAGS)
+    elif tables.is_table(path) and tables.kind(path) != ".tsv":
         yield from _of_table(path)
-        return
-    try:
-        text = decode_text(path.read_bytes())
-    except PerceiverError as error:
-        raise PerceiverError(f"{path}: {error}.") from error
-    tokens: list[str] = []
-    tags: list[str] = []
-    begin = 1
-    for number, line in enumerate([*text.splitlines(), ""], 1):
-        parts = line.split("\t") if "\t" in line else line.split()
-        if line.startswith("#") and len(parts) != 2 or (parts and parts[0] == "-DOCSTART-"):
-            continue  # comments of CoNLL-U, and the marks between documents of CoNLL 2003
-        if not line.strip():
-            if tokens:
-                yield begin, Sentence(tuple(tokens), tuple(tags))
-            tokens, tags, begin = [], [], number + 1
-            continue
-        if len(parts) < 2 or not parts[0].strip() or not parts[-1].strip():
-            raise PerceiverError(
-                f"{path}, line {number}: {line.strip()[:60]!r} is not a token and its tag, separated by a tab or "
-                "spaces."
-            )
-        tokens.append(parts[0].strip())
-        tags.append(parts[-1].strip())
+    else:
+        yield from columns.read_lines(path)
+
+
+def _layout(path: PurePosixPath) -> str:
+    if tables.kind(path) == ".csv":
+        return "a row per token"
+    columns = path.suffix.lower() in COLUMNS or not tables.is_table(path)
+    return "CoNLL columns" if columns else "JSON Lines of tokens and tags"
 
 
 def _of_table(path: Path) -> Iterator[tuple[int, Sentence]]:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import tensorflow_datasets as tfds
 
-from perceiver_keras.data.own import labelled, tables
+from perceiver_keras.data.own import given_splits, labelled, tables
 from perceiver_keras.data.own.files import listing
 from perceiver_keras.data.own.found import (
     Draft,
@@ -25,7 +25,7 @@ from perceiver_keras.data.own.found import (
     shown,
     to_items,
 )
-from perceiver_keras.data.own.splits import split_named
+from perceiver_keras.data.own.splits import split_of_file
 from perceiver_keras.data.text.encodings import decode_text
 from perceiver_keras.errors import PerceiverError, UsageError
 
@@ -40,6 +40,7 @@ TEXTS = ("text", "sentence", "review", "content", "body", "comment", "message", 
 LABELS = (*labelled.LABELS, "sentiment", "intent", "topic", "emotion", "score", "rating", "stars", "star_rating",
           "polarity", "similarity")  # fmt: skip
 MOST_CLASSES = 30  # whole numbers with more different values are numbers, not classes
+CLASSES = ("label", "labels", "class", "category", "intent", "topic", "label_fine", "label_coarse")
 _LONGEST = 1 << 20  # bytes of a text
 
 
@@ -54,13 +55,15 @@ def look(place: Place) -> Found:
     """
     options, passed = place.options, Counter()
     chosen = _tables(place, passed)
+    named = None
     if chosen:
+        named = _label_column(place, _first(chosen))
         drafts, layout = _from_tables(place, chosen, passed), _layout(place, chosen)
     else:
         files = labelled.look(place, "texts", SUFFIXES)
         drafts, layout, passed = list(files.drafts), files.layout, files.passed
     numbers = [tables.number(draft.label) for draft in drafts]
-    regression = _is_number(numbers, options.get("label_type"))
+    regression = place.labels is None and _is_number(numbers, options.get("label_type"), named)
     if regression:
         kept = [(d, n) for d, n in zip(drafts, numbers, strict=True) if n is not None]
         if len(kept) < len(drafts):
@@ -108,14 +111,21 @@ def _with_label(draft: Draft, label: Label) -> Draft:
     )
 
 
-def _is_number(numbers: Sequence[float | None], label_type: str | None) -> bool:
-    """Whether the labels are numbers to predict: fractions, or more whole numbers than classes would have."""
+def _is_number(numbers: Sequence[float | None], label_type: str | None, column: str | None) -> bool:
+    """Whether the labels are numbers to predict: fractions, or more whole numbers than classes would have.
+
+    All whole numbers from 0 or 1 on, in a column named like classes, are classes, however many there are.
+    """
     known = [number for number in numbers if number is not None]
     if label_type == "float32" and known:
         return True
     if len(known) < 0.99 * len(numbers):
         return False
-    return any(n != int(n) for n in known) or len(set(known)) > MOST_CLASSES
+    values = sorted(set(known))
+    if any(n != int(n) for n in known) or len(values) <= MOST_CLASSES:
+        return any(n != int(n) for n in known)
+    gapless = values[0] in (0, 1) and values[-1] - values[0] == len(values) - 1
+    return not (gapless and (column or "").lower() in CLASSES and 3 * len(values) <= len(known))
 
 
 # === Tables ===
@@ -134,24 +144,40 @@ def _tables(place: Place, passed: Counter[str]) -> list[tuple[tables.Table, str 
     paths = [path for path in found.files if tables.is_table(path) and len(path.parts) <= 2]
     if not paths:
         return []
-    named = {path: split_named(path.stem) or split_named(path.parts[0]) for path in paths}
-    if "train" in named.values():  # others are samples of a submission, notes and the like
+    named = {path: split_of_file(path) for path in paths}
+    if "train" in named.values():  # others are notes and the like
         paths = [path for path in paths if named[path]]
+    paths = [p for p in paths if "submission" not in p.stem.lower()] or paths
     passed.update(found.passed)
     if len(found.files) > len(paths):
         passed["not tables of texts"] += len(found.files) - len(paths)
     chosen = [(tables.read(found.root / path), named[path]) for path in paths]
-    with_label = [(table, split) for table, split in chosen if _label_column(place, table)]
+    label = _label_column(place, _first(chosen))
+    with_label = [(table, split) for table, split in chosen if _has_labels(table, label)]
     # Tests of competitions come without labels.
     if with_label and len(with_label) < len(chosen):
         passed["tables without a label"] += len(chosen) - len(with_label)
     return with_label or chosen
 
 
+def _has_labels(table: tables.Table, label: str | None) -> bool:
+    """Whether a table has the column, and not only cells that stand for no label: nothing, or -1 as GLUE's tests."""
+    if label not in table.columns:
+        return False
+    return {tables.class_name(cell) for cell in table.column(label)} - {None, "-1", "-1.0"} != set()
+
+
+def _first(chosen: Sequence[tuple[tables.Table, str | None]]) -> tables.Table:
+    """The table whose columns decide for all: the one to train on, if it is named so."""
+    return next((table for table, split in chosen if split == "train"), chosen[0][0])
+
+
 def _layout(place: Place, chosen: Sequence[tuple[tables.Table, str | None]]) -> str:
-    columns = _columns(place, chosen[0][0])
+    columns = _columns(place, _first(chosen))
     named = ", ".join(f"{key} = {name!r}" for key, name in columns.items() if name)
-    return f"table {', '.join(table.path.name for table, _ in chosen[:3])}: {named}"
+    _, told = given_splits.of_rows(_first(chosen))
+    names = ", ".join(table.path.name for table, _ in chosen[:3])
+    return f"table {names}: {named}{'; ' if told else ''}{told}"
 
 
 def _columns(place: Place, table: tables.Table) -> dict[str, str | None]:
@@ -163,13 +189,7 @@ def _columns(place: Place, table: tables.Table) -> dict[str, str | None]:
         raise UsageError(
             f"{table.path}: which column is the label? Add --set data.label=NAME. {has}"
         )
-    values = {tables.class_name(cell) for cell in table.column(label)}
-    if label in values:
-        raise UsageError(
-            f"{table.path}: line 1 must name the columns, such as text,label; it looks like a row, {label!r} among "
-            "its cells being a label."
-        )
-    taken = [label, *(n for n in table.columns if n.lower() in labelled.SPLIT_COLUMNS)]
+    taken = [label, *(n for n in table.columns if n.lower() in given_splits.COLUMNS)]
     if not options.get("text"):
         by_name = {name.lower(): name for name in table.columns if name not in taken}
         for first, second in PAIRS:
@@ -178,6 +198,13 @@ def _columns(place: Place, table: tables.Table) -> dict[str, str | None]:
     text = tables.find_column(table, "data.text", options.get("text"), TEXTS, is_text, taken)
     if text is None:
         raise UsageError(f"{table.path}: which column is the text? Add --set data.text=NAME. {has}")
+    values = {tables.class_name(cell) for cell in table.column(label)}
+    # pandas names columns 0, 1, 2 where they have no names.
+    if tables.number(text) is None and (label in values or tables.number(label) is not None):
+        raise UsageError(
+            f"{table.path}: line 1 must name the columns, such as text,label; it looks like a row, {label!r} among "
+            "its cells being a label."
+        )
     second = options.get("text2")
     if second is not None:
         tables.find_column(table, "data.text2", second, (), is_text)
@@ -186,7 +213,7 @@ def _columns(place: Place, table: tables.Table) -> dict[str, str | None]:
 
 def _label_column(place: Place, table: tables.Table) -> str | None:
     wanted = place.options.get("label")
-    taken = [name for name in table.columns if name.lower() in labelled.SPLIT_COLUMNS]
+    taken = [name for name in table.columns if name.lower() in given_splits.COLUMNS]
     taken += [name for name in table.columns if name.lower() in ("id", "idx", "index", "")]
     named = tables.find_column(table, "data.label", wanted, LABELS, _is_label, taken)
     free = [name for name in table.columns if name not in taken]
@@ -216,18 +243,20 @@ def _from_tables(
 ) -> list[Draft]:
     drafts = []
     root = place.root if place.root.is_dir() else place.root.parent
+    of_first = _columns(place, _first(chosen))
     for table, split in chosen:
-        columns = _columns(place, table)
-        split_column = next((n for n in table.columns if n.lower() in labelled.SPLIT_COLUMNS), None)
-        for line, row in zip(table.lines, table.rows, strict=True):
+        shared = all(name in table.columns for name in of_first.values() if name)
+        columns = of_first if shared else _columns(place, table)
+        name_of = tables.class_namer(table.column(columns["label"]))
+        splits, _ = given_splits.of_rows(table)
+        for line, row, own in zip(table.lines, table.rows, splits, strict=True):
             texts = [
                 _cell(row[columns[key]]) if columns[key] else None for key in ("text", "text2")
             ]
-            label = tables.class_name(row[columns["label"]])
+            label = name_of(row[columns["label"]])
             if not (texts[0] or texts[1]) or label is None:
                 passed["rows without a text or label"] += 1
                 continue
-            own = split_named(str(row[split_column])) if split_column else None
             drafts.append(
                 Draft(
                     name=f"{shown(table.path.relative_to(root))}:{line}",
@@ -242,9 +271,22 @@ def _from_tables(
                     split=own or split,
                 )
             )
+    drafts = _with_labels(drafts, passed)
     if not drafts:
         raise UsageError(f"{place.given}: no row has a text and a label.")
     return drafts
+
+
+def _with_labels(drafts: Sequence[Draft], passed: Counter[str]) -> list[Draft]:
+    """Without the rows of a test split whose only label is -1, as GLUE's and other hidden tests have it."""
+    by_split: dict[str | None, set[Label]] = {}
+    for draft in drafts:
+        by_split.setdefault(draft.split, set()).add(draft.label)
+    if by_split.get("test") != {"-1"} or len(by_split) == 1:
+        return list(drafts)
+    kept = [draft for draft in drafts if draft.split != "test"]
+    passed["rows without a text or label"] += len(drafts) - len(kept)
+    return kept
 
 
 def _cell(cell: tables.Cell) -> str:

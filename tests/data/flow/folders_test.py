@@ -28,7 +28,9 @@ def sintel_files(sequence, *numbers):
 def test_sintel_is_each_sequence_s_neighbours(tmp_path):
     touch(tmp_path, *sintel_files("bamboo_1", 1, 2), *sintel_files("alley_1", *range(9, 12)))
     touch(tmp_path, "training/occlusions/alley_1/frame_0009.png", "training/.DS_Store")
-    touch(tmp_path, *(f"training/final/{name}/x.png" for name in (".ipynb_checkpoints", "__MACOSX")))
+    touch(
+        tmp_path, *(f"training/final/{name}/x.png" for name in (".ipynb_checkpoints", "__MACOSX"))
+    )
     found = folders.sintel(tmp_path, "final")
     assert [pair.name for pair in found] == [
         *("alley_1/frame_0009", "alley_1/frame_0010", "bamboo_1/frame_0001")

@@ -67,7 +67,9 @@ def test_a_set_of_the_real_catalogue_without_validation_split(tmp_path) -> None:
                 "image": tfds.features.Image(shape=(28, 28, 1)),
                 "label": tfds.features.ClassLabel(num_classes=10),
             }
-            return tfds.core.DatasetInfo(builder=self, features=tfds.features.FeaturesDict(features))
+            return tfds.core.DatasetInfo(
+                builder=self, features=tfds.features.FeaturesDict(features)
+            )
 
         def _split_generators(self, dl_manager):
             return {"train": self._generate_examples(40), "test": self._generate_examples(20)}

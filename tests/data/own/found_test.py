@@ -69,7 +69,9 @@ def test_content_in_several_given_splits_is_said(tmp_path: Path) -> None:
     found = _found(tmp_path, CONTENTS)
     first, second, *rest = found.items
     twice = dataclasses.replace(second, digest=first.digest, split="test")
-    found = dataclasses.replace(found, items=(dataclasses.replace(first, split="train"), twice, *rest))
+    found = dataclasses.replace(
+        found, items=(dataclasses.replace(first, split="train"), twice, *rest)
+    )
     assert "1 contents are in several" in dict(found.rows())["note"]
 
 
@@ -103,3 +105,9 @@ def test_a_model_is_judged_on_all_or_on_the_datas_own_test_split(tmp_path: Path)
     assert f.classes(["a"], place) == ("b", "a")
     with pytest.raises(UsageError, match="the model has no class 'c'"):
         f.classes(["a", "c"], place)
+
+
+def test_content_with_several_labels_is_said(tmp_path: Path) -> None:
+    assert "several labels" not in str(_found(tmp_path / "a", CONTENTS))
+    found = _found(tmp_path / "b", CONTENTS | {"a9": b"same", "b9": b"same"})
+    assert "1 content has several labels." in str(found)

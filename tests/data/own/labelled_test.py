@@ -170,9 +170,16 @@ def test_names_are_unique_printable_and_one_line(tmp_path: Path) -> None:
     root = tmp_path / "mine"
     for split in ("train", "test"):
         _files(root, f"{split}/1.png", f"{split}/2.png")
-        (root / split / "metadata.csv").write_text('file_name,label\n1.png,"two\nlines "\n2.png,b\n')
+        (root / split / "metadata.csv").write_text(
+            'file_name,label\n1.png,"two\nlines "\n2.png,b\n'
+        )
     drafts = _look(root).drafts
-    assert {draft.name for draft in drafts} == {"train/1.png", "train/2.png", "test/1.png", "test/2.png"}
+    assert {draft.name for draft in drafts} == {
+        "train/1.png",
+        "train/2.png",
+        "test/1.png",
+        "test/2.png",
+    }
     assert {draft.label for draft in drafts} == {"two lines", "b"}
     odd = tmp_path / "odd"
     _files(odd, "a/1.png", "b/1.png")
@@ -194,3 +201,72 @@ def test_a_file_with_two_rows_is_refused(tmp_path: Path) -> None:
     (root / "labels.csv").write_text("path,label\n1.png,a\n1.png,b\n2.png,a\n")
     with pytest.raises(UsageError, match="2 rows"):
         _look(root)
+
+
+def test_folders_below_one_folder_and_without_a_class(tmp_path: Path) -> None:
+    root = tmp_path / "mine"
+    _files(root, "images/cat/1.png", "images/dog/2.png", "images/unsup/3.png", "meta/notes.txt")
+    found = _look(root)
+    assert _triples(found) == {
+        ("images/cat/1.png", "cat", None),
+        ("images/dog/2.png", "dog", None),
+    }
+    assert found.passed == {"not pictures": 1, "in unsup": 1}
+
+
+def test_lists_of_splits_are_kept_to(tmp_path: Path) -> None:
+    root = tmp_path / "mine"
+    _files(root, "cat/1.png", "cat/2.png", "dog/1.png", "dog/2.png")
+    (root / "testing_list.txt").write_text("cat/1.png\ndog/2.png\n")
+    found = _look(root)
+    assert {d.name for d in found.drafts if d.split == "test"} == {"cat/1.png", "dog/2.png"}
+    assert {d.name for d in found.drafts if d.split == "train"} == {"cat/2.png", "dog/1.png"}
+    (root / "train_list.txt").write_text("cat/2.png\n")
+    assert _look(root).passed["in no list of a split"] == 1
+
+
+def test_a_competition_has_a_table_per_split_and_the_same_names_in_each(tmp_path: Path) -> None:
+    root = tmp_path / "mine"
+    _files(root, *(f"{split}/{n}.png" for split in ("train", "test") for n in range(4)))
+    (root / "train.csv").write_text("id,label\n" + "".join(f"{n},{n % 2}\n" for n in range(4)))
+    (root / "test.csv").write_text("id\n0\n1\n2\n3\n")
+    (root / "sample_submission.csv").write_text("id,label\n0,1\n1,0\n2,1\n3,1\n")
+    found = _look(root)
+    assert _triples(found) == {(f"train/{n}.png", str(n % 2), "train") for n in range(4)}
+    assert found.passed == {"pictures in no row": 4}
+
+
+def test_a_table_in_a_folder_of_its_own_wins_over_folders_of_folds(tmp_path: Path) -> None:
+    root = tmp_path / "mine"
+    rows = [(f"{n}.png", n % 3 + 1, "ab"[n % 2]) for n in range(6)]
+    _files(root, *(f"audio/fold{fold}/{name}" for name, fold, _ in rows))
+    with pytest.raises(UsageError, match="fold1, fold2, fold3 are folds, not classes"):
+        _look(root / "audio")
+    (root / "meta").mkdir()
+    (root / "meta/all.csv").write_text(
+        "slice_name,fold,class\n"
+        + "".join(f"{name},{fold},{label}\n" for name, fold, label in rows)
+    )
+    found = _look(root)
+    splits = {1: "train", 2: "validation", 3: "test"}
+    assert _triples(found) == {
+        (f"audio/fold{fold}/{name}", label, splits[fold]) for name, fold, label in rows
+    }
+    assert "3 tests and 2 validates" in found.layout
+
+
+def test_rows_and_files_that_are_not_taken_are_counted(tmp_path: Path) -> None:
+    root = tmp_path / "mine"
+    _files(root, "a/1.png", "b/1.png", "b/2.png", "b/3.png", "0.png", "c/4.png")
+    (root / "labels.csv").write_text(
+        "path,label\nb/2.png,1.0\n1.png,2.0\nb/2.png,1.0\nc/3.png,2.0\nb/3.png,NaN\n0,2.0\n"
+    )
+    found = _look(root)
+    assert _triples(found) == {("b/2.png", "1", None), ("0.png", "2", None)}
+    assert found.passed == {
+        "rows that fit several files": 1,
+        "rows that say the same again": 1,
+        "rows whose file does not exist": 1,
+        "rows without a label": 1,
+        "pictures in no row": 3,
+    }

@@ -116,3 +116,12 @@ def test_the_user_s_own_folder_is_never_written_into(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="add --data"):
         prepare(found, str(tmp_path / "mine"))
     assert sorted(os.listdir(tmp_path / "mine")) == before
+
+
+def test_a_file_that_changes_after_the_look_is_left_out(tmp_path: Path) -> None:
+    """Its name in the digest would stand for other bytes for ever."""
+    found = _found(tmp_path / "mine")
+    (tmp_path / "mine" / "3.txt").write_bytes(b"other")
+    (tmp_path / "mine" / "4.txt").unlink()
+    left = prepare(found, str(tmp_path / "data"), max_corrupt_share=0.1)
+    assert set(left) == {"3.txt", "4.txt"} and "changed after" in left["3.txt"]

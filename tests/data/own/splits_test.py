@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
+from pathlib import PurePosixPath
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from perceiver_keras.data.own.splits import SHARES, SPLITS, assign, place_of, split_named
+from perceiver_keras.data.own.splits import (
+    SHARES,
+    SPLITS,
+    assign,
+    place_of,
+    split_named,
+    split_of_file,
+)
 
 
 def _digests(count: int, salt: str = "") -> list[str]:
@@ -92,3 +101,20 @@ def test_usual_names_of_splits() -> None:
     names = {"Train": "train", "val": "validation", "DEV": "validation", "valid": "validation"}
     assert {name: split_named(name) for name in names} == names
     assert split_named("testing") == "test" and split_named("cats") is None
+
+
+@pytest.mark.parametrize(
+    ("path", "split"),
+    [
+        ("train-00000-of-00003.parquet", "train"),
+        ("data/validation-00001-of-00002.parquet", "validation"),
+        ("Validation set/cat/1.png", "validation"),
+        ("test_images/1.png", "test"),
+        ("dev.en.tsv", "validation"),
+        ("train/testimony.txt", "train"),
+        ("testimony.txt", None),
+        ("trainers/1.txt", None),
+    ],
+)
+def test_files_say_their_split_by_a_folder_or_their_name(path: str, split: str | None) -> None:
+    assert split_of_file(PurePosixPath(path)) == split

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 import json
 from pathlib import Path
@@ -108,3 +109,61 @@ def test_cells_as_numbers_and_names() -> None:
     names = {3.0: "3", "  a b ": "a b", "": None, None: None, True: "true", 0: "0"}
     assert all(tables.class_name(cell) == name for cell, name in names.items() if cell is not True)
     assert tables.class_name(True) == "true"
+
+
+def _cells(path: Path, text: str | bytes) -> list[tuple]:
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    table = tables.read(path)
+    return [table.columns, *(tuple(row.values()) for row in table.rows)]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("index.csv", ",text,label\n0,a,b\n1,c,d\n"),
+        ("comma.csv", "text,label,\na,b,\nc,d,\n"),
+        ("blank.csv", "\n  \ntext,label\n\na,b\n   \nc,d\n\n"),
+        ("packed.csv.gz", gzip.compress(b"text,label\na,b\nc,d\n")),
+        ("rows.json", '{"version": 1, "data": [{"text": "a", "label": "b"}, {"text": "c", "label": "d"}]}'),
+        ("pandas.json", '{"text": {"0": "a", "1": "c"}, "label": {"0": "b", "1": "d"}}'),
+        ("columns.json", '{"text": ["a", "c"], "label": ["b", "d"]}'),
+    ],
+)  # fmt: skip
+def test_what_other_programs_write_is_the_same_table(tmp_path: Path, name: str, text) -> None:
+    assert _cells(tmp_path / name, text) == [("text", "label"), ("a", "b"), ("c", "d")]
+
+
+def test_a_damaged_gz_is_named(tmp_path: Path) -> None:
+    for content in (b"text,label\n", gzip.compress(b"text,label\na,b\n" * 99)[:30]):
+        with pytest.raises(PerceiverError, match="a.csv.gz is damaged"):
+            _cells(tmp_path / "a.csv.gz", content)
+
+
+def test_between_tabs_a_lone_quote_is_a_character(tmp_path: Path) -> None:
+    """As GLUE's files have it; a reader of quotes would swallow all lines up to the next one."""
+    rows = [("text", "label"), ('"open', "1"), ('a 5" disk', "0"), ("said", "1"), ('end"', "0")]
+    text = "\n".join("\t".join(row) for row in rows)
+    assert _cells(tmp_path / "a.tsv", text) == rows
+    assert _cells(tmp_path / "a.csv", text.replace("\n", "\r\n")) == rows
+
+
+def test_between_tabs_whole_quotes_quote(tmp_path: Path) -> None:
+    rows = [("text", "label"), ('say "x"', "1"), ("two\nlines", "0"), ("a\ttab", "0")]
+    text = io.StringIO()
+    csv.writer(text, delimiter="\t").writerows(rows)
+    assert _cells(tmp_path / "a.tsv", text.getvalue()) == rows
+    assert _cells(tmp_path / "b.tsv", 'text\tlabel\n"say ""x"""\t1\n') == rows[:2]
+
+
+def test_whole_numbers_lose_their_point_only_if_all_are_whole() -> None:
+    name = tables.class_namer(["1.0", "2.0", "", None, "nan"])
+    assert [name(cell) for cell in ("1.0", "2.0", "10.00", "", "NaN")] == [
+        "1",
+        "2",
+        "10",
+        None,
+        None,
+    ]
+    name = tables.class_namer(["1.0", "1.5"])
+    assert name("1.0") == "1.0"
+    assert tables.class_namer(["1.0", "v"])("1.0") == "1.0"

@@ -154,3 +154,48 @@ def test_what_can_not_be_told_is_asked_for(tmp_path: Path, rows, words) -> None:
     with pytest.raises(UsageError) as raised:
         _look(_csv(tmp_path / "a.csv", rows))
     assert words in str(raised.value)
+
+
+def test_many_whole_numbers_are_classes_in_a_column_named_so(tmp_path: Path) -> None:
+    rows = [{"text": f"text {n}", "intent": n % 77} for n in range(77 * 3)]
+    assert _look(_csv(tmp_path / "a.csv", rows)).labels == tuple(map(str, range(77)))
+    rows = [{"text": row["text"], "score": row["intent"]} for row in rows]
+    assert _look(_csv(tmp_path / "b.csv", rows)).labels is None
+
+
+def test_tests_with_few_rows_are_kept_and_hidden_labels_are_not_classes(tmp_path: Path) -> None:
+    folder = tmp_path / "mine"
+    rows = [{"text": f"text {n}", "label": n % 20} for n in range(100)]
+    _csv(folder / "train.csv", rows)
+    _csv(folder / "test.csv", [{"text": f"test {n}", "label": f"{n}.0"} for n in range(15)])
+    found = _look(folder)
+    assert found.counts("test") == {str(n): 1 for n in range(15)} and len(found.labels) == 20
+    _csv(folder / "test.csv", [{"text": f"test {n}", "label": -1} for n in range(15)])
+    assert _look(folder).passed == {"tables without a label": 1}
+    hidden = [{**row, "split": "train"} for row in rows]
+    hidden += [{"text": f"test {n}", "label": -1, "split": "test"} for n in range(9)]
+    found = _look(_csv(tmp_path / "one.csv", hidden))
+    assert "-1" not in found.labels and len(found.items) == 100
+    assert found.passed == {"rows without a text or label": 9}
+
+
+def test_parts_of_splits_as_hugging_face_writes_them(tmp_path: Path) -> None:
+    for split, count in (("train", 40), ("validation", 5), ("test", 5)):
+        for part in range(2):
+            rows = [{"text": f"{split} {part} {n}", "label": n % 2} for n in range(count)]
+            _csv(tmp_path / f"mine/data/{split}-{part:05}-of-00002.csv", rows)
+    found = _look(tmp_path / "mine")
+    assert all(item.source[0].startswith(item.split) for item in found.items)
+    assert len(found.items) == 100
+
+
+def test_a_first_line_of_numbers_is_a_row(tmp_path: Path) -> None:
+    rows = "".join(f"some text {n},{n / 7}\n" for n in range(40))
+    path = tmp_path / "mine.csv"
+    path.write_text(rows)
+    with pytest.raises(UsageError, match="line 1 must name the columns"):
+        _look(path)
+    path.write_text(
+        f",0,1\n{''.join(f'{n},{row}' + chr(10) for n, row in enumerate(rows.splitlines()))}"
+    )
+    assert len(_look(path).items) == 40  # pandas's names of columns without names
