@@ -21,7 +21,7 @@ from perceiver_keras.errors import UsageError
 
 EXAMPLES = """\b
 Examples:
-  perceiver predict image_classification digit.png --model runs/digits/pushed
+  perceiver predict image_classification examples/samples/digit.png --model runs/digits
   perceiver predict image_classification photos/ 'more/*.jpg' --top 3 --json
   perceiver predict image_classification a.png -o answers.png --save answers.npz
   cat a.png | perceiver predict image_classification - --weights runs/train_image_classification/preset

@@ -20,6 +20,7 @@ ANSWERS = {
     "multimodal_autoencoding": (r"^rebuilt as .*\.mp4 with the label \{'label': '\w+', .*\}$", 3),
     "optical_flow": (r"^the first test pair, drawn: .*flow\.png$", 1),
     "starcraft_entities": (r"^attacks unit \d, predicted \d; wins with \d+%$", 3),
+    "text_classification": (r"^[A-Z].*\. -> (?:[a-z]+ [\d.]+%(?:, )?){3}$", 3),
     "token_classification": (r"^  [a-z]+ +[\d.]+%  ", 1),
 }
 

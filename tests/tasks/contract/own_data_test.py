@@ -14,7 +14,9 @@ from perceiver_keras.tasks.contract.own_data import OwnData
 
 def _look(place) -> Found:
     lines = place.root.read_text().splitlines()
-    drafts = [Draft(name=str(n), source=line, content=line.encode()) for n, line in enumerate(lines)]
+    drafts = [
+        Draft(name=str(n), source=line, content=line.encode()) for n, line in enumerate(lines)
+    ]
     return Found(
         kind=f"lines-{place.options['unit']}",
         place=place,

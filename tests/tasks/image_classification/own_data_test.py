@@ -17,7 +17,12 @@ from tests import own_folders
 
 
 def _found(size: tuple[int, int], channels: int = 3) -> SimpleNamespace:
-    measured = {"median": size, "channels": channels, "mean": (10.0, 20.0, 30.0), "std": (0.0, 5.0, 6.0)}
+    measured = {
+        "median": size,
+        "channels": channels,
+        "mean": (10.0, 20.0, 30.0),
+        "std": (0.0, 5.0, 6.0),
+    }
     counts = SimpleNamespace(values=lambda: [3, 1], total=lambda: 4)
     return SimpleNamespace(labels=("a", "b"), measured=measured, counts=lambda split: counts)
 
