@@ -48,7 +48,7 @@ def command(
     run_dir: Path | None,
     only_say: bool,
 ) -> None:
-    """Train TASK on its TFDS data set and save the model as a preset folder."""
+    """Train TASK on its TFDS data set, or on your own files, and save the model as a preset folder."""
     from perceiver_keras.tasks import registry
 
     the_task = registry.get(task)

@@ -30,15 +30,22 @@ from perceiver_keras.data.text.encodings import decode_text
 from perceiver_keras.errors import PerceiverError, UsageError
 
 SUFFIXES = (".txt", ".md", ".rst", ".text")
+# Names by which tables and TFDS's data sets call texts and labels, the likeliest first.
 PAIRS = (
     *(("text", "text2"), ("text1", "text2"), ("text_a", "text_b"), ("sentence1", "sentence2")),
     *(("premise", "hypothesis"), ("question1", "question2"), ("question", "sentence")),
     *(("question", "answer"), ("question", "passage"), ("query", "document"), ("query", "passage")),
+    *(("title", "description"), ("title", "content"), ("title", "text")),
 )
-TEXTS = ("text", "sentence", "review", "content", "body", "comment", "message", "document", "tweet", "utterance",
-         "description", "title", "headline", "question", "text1", "sentence1")  # fmt: skip
-LABELS = (*labelled.LABELS, "sentiment", "intent", "topic", "emotion", "score", "rating", "stars", "star_rating",
-          "polarity", "similarity")  # fmt: skip
+TEXTS = (
+    *("text", "sentence", "review", "content", "review_body", "body", "comment_text", "comment"),
+    *("message", "document", "tweet", "utterance", "description", "abstract", "question", "title"),
+    *("headline", "text1", "sentence1"),
+)
+LABELS = (
+    *(*labelled.LABELS, "sentiment", "intent", "topic", "emotion", "score", "rating", "stars"),
+    *("star_rating", "polarity", "similarity"),
+)
 MOST_CLASSES = 30  # whole numbers with more different values are numbers, not classes
 CLASSES = ("label", "labels", "class", "category", "intent", "topic", "label_fine", "label_coarse")
 _LONGEST = 1 << 20  # bytes of a text

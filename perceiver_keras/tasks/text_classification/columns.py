@@ -12,25 +12,11 @@ import tensorflow_datasets as tfds
 
 from perceiver_keras.config_tree import Whole
 from perceiver_keras.data.own.catalogue import usual_splits
+from perceiver_keras.data.own.texts import LABELS, PAIRS, TEXTS
 from perceiver_keras.data.store import source
 from perceiver_keras.errors import PerceiverError, UsageError, nearest
 from perceiver_keras.tasks.text_classification.presets import TextClassificationConfig
 
-# Names by which data sets call them, the likeliest first.
-PAIRS = (
-    *(("text", "text2"), ("text1", "text2"), ("text_a", "text_b"), ("sentence1", "sentence2")),
-    *(("premise", "hypothesis"), ("question1", "question2"), ("question", "sentence")),
-    *(("question", "passage"), ("query", "document"), ("query", "passage")),
-    *(("title", "description"), ("title", "content"), ("title", "text")),
-)
-SINGLE = (
-    *("text", "sentence", "content", "review", "review_body", "document", "body", "comment_text"),
-    *("comment", "description", "tweet", "message", "abstract", "utterance", "question", "title"),
-)
-LABELS = (
-    *("label", "labels", "class", "category", "target", "sentiment", "intent", "topic", "emotion"),
-    *("score", "star_rating", "stars", "rating", "similarity"),
-)
 MOST = 20_000  # training examples whose labels are looked at
 
 
@@ -205,7 +191,7 @@ def _texts(strings: Sequence[str]) -> tuple[str, ...] | None:
         both = (_named(strings, first), _named(strings, second))
         if None not in both:
             return both
-    for wanted in SINGLE:
+    for wanted in TEXTS:
         if (name := _named(strings, wanted)) is not None:
             return (name,)
     free = [name for name in strings if not _is_id(name)]
