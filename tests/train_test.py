@@ -86,7 +86,8 @@ def test_killed_at_any_moment_ends_as_if_never_killed(tmp_path):
 
 
 def test_sigterm_saves_and_exits_143(tmp_path):
-    settings = ("train.steps=1000000", "train.checkpoint_every=1000000", "train.log_every=1")
+    never = ("train.checkpoint_every=1000000", "train.evaluate_every=1000000")
+    settings = ("train.steps=1000000", *never, "train.log_every=1")
     process = start(*settings, state=tmp_path, out=tmp_path)
     wait_for((tmp_path / "lock").exists, process)
     time.sleep(5)  # somewhere in the middle; before the first step it would stop as well

@@ -17,6 +17,8 @@ from perceiver_keras.config_tree import to_dict
 from perceiver_keras.serve import Servable
 from perceiver_keras.tasks import registry
 
+# The tasks of that version.
+NAMES = [name for name in registry.names() if name != "text_classification"]
 ARCHIVE = Path(__file__).with_name("version_0_1.zip")
 EXACT = 1e-6  # of the largest magnitude; it was made on another machine, maybe
 
@@ -48,14 +50,22 @@ def assert_same(found: list[np.ndarray], expected: list[np.ndarray]) -> None:
         np.testing.assert_allclose(ours, theirs, rtol=0, atol=EXACT * max(np.abs(theirs).max(), 1))
 
 
-@pytest.mark.parametrize("name", registry.names())
+@pytest.mark.parametrize("name", NAMES)
 def test_a_preset_folder_loads(saved: Path, name: str) -> None:
     folder = saved / name
     model = pk.load(folder / "preset")
     assert_same(outputs_of(model, folder), values(folder, "output"))
-    # Whatever it named then is named so today: what is written again is what was read.
+    # Whatever it named then is named so today: what is written again is what was read, and settings made since.
     stored = json.loads((folder / "preset" / "config.json").read_text())
-    assert json.loads(json.dumps(to_dict(model.task_config))) == stored
+    again = json.loads(json.dumps(to_dict(model.task_config)))
+    assert _common(again, stored) == stored
+
+
+def _common(tree, stored):
+    """The part of a tree of settings that the stored one has."""
+    if not isinstance(stored, dict) or not isinstance(tree, dict):
+        return tree
+    return {key: _common(tree[key], value) for key, value in stored.items() if key in tree}
 
 
 LOAD = """
@@ -77,16 +87,15 @@ for name in sys.argv[2:]:
 
 def test_keras_files_load_in_a_fresh_process(saved: Path, repository: Path) -> None:
     """Keras imports the module that the file names, as it was called then."""
-    names = registry.names()
     done = subprocess.run(
-        [sys.executable, "-c", LOAD, str(saved), *names],
+        [sys.executable, "-c", LOAD, str(saved), *NAMES],
         cwd=repository,
         capture_output=True,
         text=True,
         timeout=300,
     )
     assert done.returncode == 0, done.stderr[-2000:]
-    assert done.stdout.split() == [registry.get(name).model.__name__ for name in names]
+    assert done.stdout.split() == [registry.get(name).model.__name__ for name in NAMES]
 
 
 def test_an_export_answers(saved: Path) -> None:

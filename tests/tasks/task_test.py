@@ -32,7 +32,7 @@ def test_the_last_setting_wins(task):
 
 
 def test_an_error_says_where_the_setting_stands(task):
-    with pytest.raises(UsageError, match=r"mine.json: .*'train.stepz'. Did you mean 'steps'"):
+    with pytest.raises(UsageError, match=r"mine.json: .*'train.stepz'. Did you mean 'train.steps'"):
         task.configure(layers=[("mine.json", {"train": {"stepz": 1}})])
     with pytest.raises(UsageError, match="^Unknown configuration key 'train.stepz'"):
         task.configure(overrides=["train.stepz=1"])

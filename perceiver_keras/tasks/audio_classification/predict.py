@@ -104,7 +104,7 @@ def report(
     scores = tf.nn.sigmoid(model(inputs, training=False)).numpy()
     truth = np.asarray(targets) > 0.5
     return {
-        "Sounds": sounds.right_and_wrong(_heard(inputs, config), truth, scores, names),
+        "Sounds": sounds.right_and_wrong(_spectrograms(inputs, config), truth, scores, names),
         "Scores of each class": sounds.scores_by_class(truth, scores, names),
     }
 
@@ -116,7 +116,7 @@ def verdicts(
     config: AudioClassificationConfig,
 ) -> Verdicts:
     """A sound is shown by its spectrogram, low notes at the bottom."""
-    heard = _heard(inputs, config)
+    heard = _spectrograms(inputs, config)
     return Verdicts(
         truth=np.asarray(targets) > 0.5,
         probabilities=tf.nn.sigmoid(model.predict_on_batch(inputs)).numpy(),
@@ -124,7 +124,7 @@ def verdicts(
     )
 
 
-def _heard(inputs: Mapping[str, tf.Tensor], config: AudioClassificationConfig) -> np.ndarray:
+def _spectrograms(inputs: Mapping[str, tf.Tensor], config: AudioClassificationConfig) -> np.ndarray:
     """The spectrograms [B, T, F] of a batch."""
     heard = np.asarray(inputs["audio"])
     if isinstance(config.model.sound, RawSound):

@@ -97,7 +97,9 @@ def test_an_export_reads_what_training_reads(exported):
         ),
     ]
     found = served(tf.constant([one for pair in pairs for one in pair]))["probabilities"].numpy()
-    np.testing.assert_allclose(found[::2], found[1::2], atol=2e-3)
+    # TensorFlow and PIL decode a JPEG a little differently, the other formats alike.
+    np.testing.assert_allclose(found[:1], found[1:2], atol=2e-2)
+    np.testing.assert_allclose(found[2::2], found[3::2], atol=1e-5)
 
 
 def test_an_export_says_why_it_can_not_read_a_picture(exported):
