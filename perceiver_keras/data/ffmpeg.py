@@ -24,9 +24,8 @@ class Decoded(NamedTuple):
     """What `decode` returns."""
 
     data: bytes
-    seconds: (
-        float | None
-    )  # of the whole file, as it says itself; None if it does not or ffmpeg guesses
+    # Of the whole file, as it says itself; None if it does not or ffmpeg guesses
+    seconds: float | None
     has_sound: bool
     has_pictures: bool  # that move: the cover of a record is none
     damage: str  # what ffmpeg complained of, "" if of nothing

@@ -18,9 +18,8 @@ class LanguageData(c.DataConfig):
     """Which parts of a text are masked, and how it is split into tokens."""
 
     masking: Masking = "words"  # what is masked: single tokens, or whole words
-    mask_rate: float = (
-        0.15  # of tokens or words, in evaluation and, by default, in training [share]
-    )
+    # Of tokens or words, in evaluation and, by default, in training [share]
+    mask_rate: float = 0.15
     # The same in training; null: mask_rate; small models learn faster with more [share]
     train_mask_rate: float | None = None
     # The file of a SentencePiece model; "train": one trained on the training split; null: bytes

@@ -19,9 +19,8 @@ class FlowData(c.DataConfig):
     switched off; in this last phase each pair is fed forward one time and reversed the next (paper, App. H).
     """
 
-    augmentation: FlowAugmentation | None = (
-        None  # changes to the pairs; null: only the crop's place is random
-    )
+    # Changes to the pairs; null: only the crop's place is random
+    augmentation: FlowAugmentation | None = None
     growing: float = 0.0  # part of the run in which augmentation grows to full strength [share]
     # Part of the run, at its end, without augmentation and half of it reversed [share]
     plain: float = 0.0
@@ -40,9 +39,8 @@ class OpticalFlowModelConfig(c.PerceiverConfig):
     contrast_window: int | None = None
     stem: c.Stem  # how the frames become elements
     position: c.Position  # what is appended to each element
-    upsampling: Literal["convex", "blocks"] = (
-        "convex"  # how flow returns to full size, if the stem shrinks frames
-    )
+    # How flow returns to full size, if the stem shrinks frames
+    upsampling: Literal["convex", "blocks"] = "convex"
     flow_scale: float = 20.0  # the network's own unit of motion [pixels]
 
 
