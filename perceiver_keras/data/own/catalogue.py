@@ -8,9 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from perceiver_keras.config import DataConfig
 from perceiver_keras.data.own.splits import SPLITS, split_named
 from perceiver_keras.data.store import source
-from perceiver_keras.errors import UsageError
+from perceiver_keras.data.store.mixture import is_mixture
+from perceiver_keras.errors import PerceiverError, UsageError
 
 _SAMPLED = 200
 _COUNTED = 10_000  # labels of the test split that are counted, at most
@@ -43,6 +45,35 @@ def usual_splits(known: Sequence[str]) -> dict[str, str]:
 def split_settings(splits: Mapping[str, str]) -> dict[str, str]:
     """The settings of `data` that name these splits."""
     return {f"{split}_split": expression for split, expression in splits.items()}
+
+
+def opened(data: DataConfig) -> Any | None:
+    """The builder of the TFDS data set that a configuration names, prepared if it is one of ours.
+
+    None for mixtures, for the user's own files, which determine settings when they are read, and for a data set that
+    can't be opened: that is said when it is to be read.
+
+    Raises:
+      UsageError: TFDS has no data set of that name.
+    """
+    if is_mixture(data.dataset) or data.dataset.startswith(source.OWN):
+        return None
+    share = data.max_corrupt_share
+    try:
+        return source.open_builder(data.dataset, data.data_dir, max_corrupt_share=share)
+    except UsageError:
+        raise
+    except PerceiverError:
+        return None
+
+
+def missing_splits(data: DataConfig, builder: Any) -> dict[str, str]:
+    """Settings of `data` for a data set that lacks a split which the configuration names; {} if it has all."""
+    known = list(builder.info.splits)
+    named = (data.train_split, data.validation_split, data.test_split)
+    if not known or all(name.split("[")[0] in known for name in named):
+        return {}
+    return split_settings(usual_splits(known))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,9 +7,6 @@ from typing import Any
 from perceiver_keras import config as c
 from perceiver_keras.config_tree import Whole
 from perceiver_keras.data.own import catalogue, pictures
-from perceiver_keras.data.store import source
-from perceiver_keras.data.store.mixture import is_mixture
-from perceiver_keras.errors import PerceiverError, UsageError
 from perceiver_keras.tasks.contract.own_data import OwnData
 from perceiver_keras.tasks.image_classification.presets import ImageClassificationConfig
 from perceiver_keras.tasks.shared.labels import trivial_accuracy
@@ -56,15 +53,10 @@ def settings_of(config: ImageClassificationConfig) -> dict[str, Any]:
     Raises:
       UsageError: TFDS has no data set of that name, or it has nothing to train on.
     """
-    name, data_dir = config.data.dataset, config.data.data_dir
-    if is_mixture(name) or name.startswith(source.OWN):
+    data = config.data
+    if catalogue.opened(data) is None:
         return {}
-    try:
-        found = catalogue.look(name, data_dir, "label", pictures.measure_examples)
-    except UsageError:
-        raise
-    except PerceiverError:
-        return {}  # it is looked for again, and missed, when it is read
+    found = catalogue.look(data.dataset, data.data_dir, "label", pictures.measure_examples)
     if not found.labels:
         return {}
     tree = settings(found, config)

@@ -14,7 +14,7 @@ from perceiver_keras.data import audio, image
 from perceiver_keras.data.seeds import fold_in
 from perceiver_keras.data.video.clips import FRAMES_PER_SECOND, decode_frames
 from perceiver_keras.tasks.contract.examples import Examples
-from perceiver_keras.tasks.multimodal_autoencoding.own_data import OWN_DATA
+from perceiver_keras.tasks.multimodal_autoencoding.own_data import OWN_DATA, settings_of
 from perceiver_keras.tasks.multimodal_autoencoding.presets import MultimodalAutoencodingConfig
 from perceiver_keras.tasks.shared.labels import check_num_classes
 
@@ -100,4 +100,5 @@ EXAMPLES = Examples(
     check_dataset=check_num_classes,
     prepare=prepare,
     own_data=OWN_DATA,
+    settings_of=settings_of,
 )

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from perceiver_keras.config_tree import Whole
-from perceiver_keras.data.own import videos
+from perceiver_keras.data.own import catalogue, videos
 from perceiver_keras.data.own.found import Found
+from perceiver_keras.data.store import source
 from perceiver_keras.errors import UsageError
 from perceiver_keras.tasks.contract.own_data import OwnData
 from perceiver_keras.tasks.multimodal_autoencoding.presets import MultimodalAutoencodingConfig
@@ -41,6 +42,25 @@ def settings(found: Any, config: MultimodalAutoencodingConfig) -> dict[str, Any]
         "model": {"num_classes": len(found.labels)},
         "evaluate": {"thresholds": Whole(thresholds)},
     }
+
+
+def settings_of(config: MultimodalAutoencodingConfig) -> dict[str, Any]:
+    """What a TFDS data set determines: its classes, the frames of its clips with their sound, and its splits.
+
+    Raises:
+      UsageError: TFDS has no data set of that name.
+    """
+    builder = catalogue.opened(config.data)
+    if builder is None or "frames" not in builder.info.features:
+        return {}
+    tree: dict[str, Any] = {"data": catalogue.missing_splits(config.data, builder), "model": {}}
+    if labels := source.label_names(builder):
+        tree["model"]["num_classes"] = len(labels)
+    frames, model = builder.info.features["frames"].shape[0], config.model
+    if frames and frames != model.num_frames:
+        samples = model.audio_samples * frames // model.num_frames
+        tree["model"] |= {"num_frames": frames, "audio_samples": samples}
+    return tree
 
 
 OWN_DATA = OwnData(look=videos.look, settings=settings, options=options)

@@ -18,7 +18,7 @@ from perceiver_keras.data.seeds import fold_in
 from perceiver_keras.data.store.batches import EPOCH, SEEN
 from perceiver_keras.errors import UsageError
 from perceiver_keras.tasks.contract.examples import Examples, Labels
-from perceiver_keras.tasks.optical_flow.own_data import OWN_DATA
+from perceiver_keras.tasks.optical_flow.own_data import OWN_DATA, settings_of
 from perceiver_keras.tasks.optical_flow.presets import OpticalFlowConfig
 
 
@@ -143,4 +143,5 @@ EXAMPLES = Examples(
     check_dataset=check_dataset,
     prepare=prepare,
     own_data=OWN_DATA,
+    settings_of=settings_of,
 )

@@ -11,10 +11,10 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from perceiver_keras.config_tree import Whole
-from perceiver_keras.data.own.catalogue import usual_splits
+from perceiver_keras.data.own.catalogue import opened, usual_splits
 from perceiver_keras.data.own.texts import LABELS, PAIRS, TEXTS
 from perceiver_keras.data.store import source
-from perceiver_keras.errors import PerceiverError, UsageError, nearest
+from perceiver_keras.errors import UsageError, nearest
 from perceiver_keras.tasks.text_classification.presets import TextClassificationConfig
 
 MOST = 20_000  # training examples whose labels are looked at
@@ -48,14 +48,9 @@ def settings_of(config: TextClassificationConfig) -> dict[str, Any]:
       UsageError: TFDS has no such data set, or the features can't be found; the message lists those that there are.
     """
     data = config.data
-    if data.dataset.startswith(source.OWN):
-        return {}  # what the user's files determine was found when they were read
-    try:
-        builder = source.open_builder(data.dataset, data.data_dir)
-    except UsageError:
-        raise
-    except PerceiverError:
-        return {}  # it is looked for again, and missed, when it is read
+    builder = opened(data)
+    if builder is None:
+        return {}
     features = flat(builder.info.features)
     texts, label = find(features, data, data.dataset)
     found: dict[str, Any] = {"text": texts[0], "label": label}

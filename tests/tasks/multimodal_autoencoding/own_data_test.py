@@ -24,3 +24,15 @@ def test_videos_set_classes_and_thresholds(tmp_path, labelled: bool) -> None:
     # Silence misses a tone of amplitude 0.4 by 0.08 in the mean square.
     assert abs(thresholds["audio_psnr"] - -10 * math.log10(0.08)) < 0.3
     assert 3 < thresholds["video_psnr"] < 20
+
+
+def test_a_set_of_the_users_videos_sets_classes_frames_and_splits(tmp_path) -> None:
+    own_folders.videos(tmp_path / "manual" / "video_folder", count=6)
+    overrides = ["data.dataset=video_folder", f"data.data_dir={tmp_path}"]
+    model = TASK.configure(overrides=overrides).model
+    assert (model.num_classes, model.num_frames) == (2, 16)
+    # As long as the frames: 1,280 samples go with the preset's four.
+    assert model.audio_samples == 4 * 1280
+    assert TASK.configure(overrides=[*overrides, "model.num_classes=5"]).model.num_classes == 5
+    absent = TASK.configure(overrides=["data.dataset=video_folder", f"data.data_dir={tmp_path / 'no'}"])
+    assert absent.model == TASK.configure().model

@@ -18,3 +18,12 @@ def test_pairs_ask_for_less_error_than_no_motion(tmp_path) -> None:
     for item in found.items:
         groups.setdefault(item.source.group, set()).add(item.split)
     assert len(groups) == 6 and all(len(splits) == 1 for splits in groups.values())
+
+
+def test_a_set_without_all_splits_is_divided(tmp_path) -> None:
+    own_folders.pairs(tmp_path / "manual" / "flow_folder", sequences=2, length=6)
+    overrides = ["data.dataset=flow_folder", f"data.data_dir={tmp_path}"]
+    data = TASK.configure(overrides=overrides).data
+    assert (data.train_split, data.validation_split) == ("train[:75%]", "train[75%:85%]")
+    mine = TASK.configure(overrides=[*overrides, "data.validation_split=train"]).data
+    assert mine.validation_split == "train" and mine.train_split == "train[:75%]"
