@@ -86,7 +86,9 @@ def builder_records(builder: Any, split: str) -> Records:
     instructions = _instructions(builder, split)
     if not instructions:
         raise PerceiverError(
-            f"Split {split!r} of {builder.info.full_name} holds no examples in {builder.data_dir}."
+            f"Split {split!r} of {builder.info.full_name} holds no examples in {builder.data_dir}. "
+            f"{_has(builder)} Add examples, or name other splits with data.train_split, "
+            "data.validation_split and data.test_split."
         )
     if _file_format(builder) != "tfrecord":
         raise PerceiverError(
@@ -243,6 +245,11 @@ def explain(error: Exception, records: Records | None = None) -> PerceiverError 
             "with a count: set data.max_corrupt_share and run the pipeline."
         )
     return None
+
+
+def _has(builder: Any) -> str:
+    counts = (f"{info.num_examples:,} in {name}" for name, info in builder.info.splits.items())
+    return f"It has {', '.join(counts) or 'none'}."
 
 
 def _file_format(builder: Any) -> str:

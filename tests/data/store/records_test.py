@@ -8,8 +8,8 @@ import os
 import pytest
 import tensorflow as tf
 
-from perceiver_keras.data.store import records
-from perceiver_keras.data.store.records import Records, Shard
+from perceiver_keras.data.store import records, source
+from perceiver_keras.data.store.records import Records, Shard, builder_records
 from perceiver_keras.errors import PerceiverError
 from tests.data.store.damaged import begins, flip, write
 
@@ -97,3 +97,11 @@ def test_explain_knows_missing_files_bad_examples_and_its_limits(path):
             list(dataset)
         assert words in str(records.explain(caught.value))
     assert records.explain(ValueError("something else")) is None
+
+
+def test_a_split_without_examples_says_what_there_is(tmp_path):
+    builder = source.open_builder("perceiver_digits", str(tmp_path))
+    with pytest.raises(
+        PerceiverError, match=r"holds no examples .* 1,349 in train.* data.test_split"
+    ):
+        builder_records(builder, "train[:0]")
