@@ -48,7 +48,14 @@ def _list(dumper: yaml.SafeDumper, values: list[Any]) -> yaml.Node:
     return dumper.represent_sequence("tag:yaml.org,2002:seq", values, flow_style=flat)
 
 
+def _text(dumper: yaml.SafeDumper, text: str) -> yaml.Node:
+    # Line breaks to PyYAML, which loses them in any style but the one that escapes them.
+    escaped = any(mark in text for mark in "\x85\u2028\u2029")
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style='"' if escaped else None)
+
+
 _Dumper.add_representer(list, _list)
+_Dumper.add_representer(str, _text)
 for cls in (_Loader, _Dumper):
     cls.yaml_implicit_resolvers = {
         first: [pair for pair in pairs if cls is _Dumper or pair[0] not in CORE]

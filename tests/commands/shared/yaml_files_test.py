@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from perceiver_keras.commands.shared import yaml_files
 
 words = st.text(max_size=8) | st.sampled_from(
-    ["on", "1e-3", "null", "~", "no", "1_000", "0o7", "<<"]
+    ["on", "1e-3", "null", "~", "no", "1_000", "0o7", "<<", "\x85", "a\u2028b", "\u2029 "]
 )
 plain = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | words
 sections = st.dictionaries(words, plain | st.lists(plain, max_size=3), max_size=3)

@@ -14,6 +14,6 @@ def test_a_folder_named_by_the_environment(tmp_path, monkeypatch):
     truth = [make.picture("part_1/000/im0.png"), make.picture("part_1/000/im1.png")]
     truth.append(make.flow("part_1/000/forward.flo"))
     with pytest.raises(PerceiverError, match="im0.png, im1.png and forward.flo.*looked for in"):
-        source.open_builder("autoflow_static", str(tmp_path))
+        source.open_builder("autoflow_static", str(tmp_path / "data"))
     monkeypatch.setenv("PERCEIVER_MANUAL_DIR", str(make.root))
-    held(read("autoflow_static", tmp_path)["part_1/000"], *truth)
+    held(read("autoflow_static", tmp_path / "data")["part_1/000"], *truth)

@@ -34,5 +34,7 @@ def test_a_set_of_the_users_videos_sets_classes_frames_and_splits(tmp_path) -> N
     # As long as the frames: 1,280 samples go with the preset's four.
     assert model.audio_samples == 4 * 1280
     assert TASK.configure(overrides=[*overrides, "model.num_classes=5"]).model.num_classes == 5
-    absent = TASK.configure(overrides=["data.dataset=video_folder", f"data.data_dir={tmp_path / 'no'}"])
+    absent = TASK.configure(
+        overrides=["data.dataset=video_folder", f"data.data_dir={tmp_path / 'no'}"]
+    )
     assert absent.model == TASK.configure().model

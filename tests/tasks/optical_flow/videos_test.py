@@ -30,7 +30,9 @@ def test_a_video_is_streamed_pair_by_pair(tmp_path):
     path = tmp_path / "grey.video.mp4"
     make_video(path, [np.full((16, 32, 3), shade, np.uint8) for shade in shades])
     found = list(requests([str(path)]))
-    assert [r.name for r in found] == [str(tmp_path / f"grey.video_00000{i}.mp4") for i in (1, 2, 3)]
+    assert [r.name for r in found] == [
+        str(tmp_path / f"grey.video_00000{i}.mp4") for i in (1, 2, 3)
+    ]
     for request, first, second in zip(found, shades, shades[1:], strict=False):
         for content, shade in zip(request.content[:2], (first, second), strict=True):
             pixels = tf.io.decode_png(content).numpy()
