@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 ROOT = Path(__file__).absolute().parents[1]  # not resolved: under Bazel it is the runfiles folder
 
@@ -50,6 +51,10 @@ os.environ.update(
     TF_CPP_MIN_LOG_LEVEL="3",
 )
 warnings.filterwarnings("ignore", category=FutureWarning, module=r"google\.")
+
+# The same examples each time, so that a run fails for a change only. HYPOTHESIS_PROFILE=default draws new ones.
+settings.register_profile("repeatable", derandomize=True, deadline=None)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
 
 
 # The files that take longest go first: a worker that started one of them last would finish minutes after the other.
