@@ -130,10 +130,11 @@ def quiet_imports(debug: bool) -> None:
             warnings.simplefilter("ignore", category)
     if not logging.getLogger().handlers:
         logging.getLogger().addHandler(logging.NullHandler())
-    told = logging.getLogger("perceiver_keras.data.store.left_out")
-    if not told.handlers:
-        told.addHandler(_Say())
-        told.setLevel(logging.INFO)
+    for name in ("data.store.left_out", "tasks.contract.requests"):
+        told = logging.getLogger(f"perceiver_keras.{name}")
+        if not told.handlers:
+            told.addHandler(_Say())
+            told.setLevel(logging.INFO)
 
 
 class _Say(logging.Handler):

@@ -273,7 +273,7 @@ def _wrong_type(value: Any, hint: Any, path: str) -> UsageError:
 
 
 def spell(hint: Any) -> str:
-    """A field's type in words: `int`, `list of float`, `text or null`, the values of a choice."""
+    """A field's type as people read it: `int`, `list of float`, `text or null`, the values of a choice."""
     arguments = typing.get_args(hint)
     if typing.get_origin(hint) in (Union, types.UnionType):
         return " or ".join(spell(choice) for choice in arguments)

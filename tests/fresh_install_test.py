@@ -137,3 +137,5 @@ def test_with_all_extras_the_pipeline_is_built_and_starts(uv, wheel, own, tmp_pa
     functions = ("preprocessing_fn", "run_fn")
     assert named.split() == [f"perceiver_keras.pipeline.user_module.{name}" for name in functions]
     assert list(own.glob("artifacts/TfdsExampleGen/examples/*/Split-train/*.gz"))
+    train = ("train", "image_classification", *SMALL, "--run-dir", "with_extras")
+    assert "20 steps" in run(commands / "perceiver", *train, cwd=own)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import logging
 import os
 import re
 import sys
@@ -14,6 +15,7 @@ from perceiver_keras.data.own.files import left_over
 from perceiver_keras.data.text.encodings import as_utf8
 from perceiver_keras.errors import PerceiverError, UsageError
 
+_log = logging.getLogger(__name__)
 MOST_BYTES = 1 << 30  # of one file: no picture, sentence or clip is larger
 
 
@@ -92,8 +94,10 @@ def expand(names: Sequence[str]) -> list[str]:
         if name == "-" or os.path.isfile(name):
             found.append(name)
         elif os.path.isdir(name):
-            inside = sorted(str(p) for p in _inside(Path(name)) if p.is_file())
-            inside = [path for path in inside if not left_over(Path(path).name)]
+            there = sorted(str(p) for p in _inside(Path(name)) if p.is_file())
+            inside = [path for path in there if not left_over(Path(path).name)]
+            if passed := len(there) - len(inside):
+                _log.info("%s: passed over %d left-overs", name, passed)
             if not inside:
                 raise UsageError(f"The folder {name} has no files.")
             found += inside

@@ -128,3 +128,11 @@ def test_a_word_that_can_be_no_file_name_is_named_like_a_missing_file(folder: Pa
     for word in ("x" * 5000, "a\0b"):
         (name,) = requests.expand([word])
         assert requests.read(name).error in ("File name too long", "embedded null byte")
+
+
+def test_left_overs_of_a_folder_are_passed_over_and_counted(tmp_path, caplog):
+    for name in ("a.png", "._a.png", "Thumbs.db"):
+        (tmp_path / name).write_bytes(b"x")
+    with caplog.at_level("INFO", logger="perceiver_keras.tasks.contract.requests"):
+        assert requests.expand([str(tmp_path)]) == [str(tmp_path / "a.png")]
+    assert "passed over 2 left-overs" in caplog.text

@@ -68,7 +68,7 @@ class Builder(FilesBuilder):
 
 
 def segments(path: Path) -> Iterator[tuple[str, list[str]]]:
-    """(YTID, mids) pairs from a file of segments; none if there is no file.
+    """(YTID, mids) pairs from a file of segments; nothing if the file is missing.
 
     Lines that begin with `#` are comments; mids are one quoted field, separated by commas.
     """
