@@ -123,7 +123,7 @@ def _cells(path: Path, text: str | bytes) -> list[tuple]:
         ("index.csv", ",text,label\n0,a,b\n1,c,d\n"),
         ("comma.csv", "text,label,\na,b,\nc,d,\n"),
         ("blank.csv", "\n  \ntext,label\n\na,b\n   \nc,d\n\n"),
-        ("packed.csv.gz", gzip.compress(b"text,label\na,b\nc,d\n")),
+        ("packed.csv.gz", gzip.compress(b"text,label\na,b\nc,d\n", mtime=0)),
         ("rows.json", '{"version": 1, "data": [{"text": "a", "label": "b"}, {"text": "c", "label": "d"}]}'),
         ("pandas.json", '{"text": {"0": "a", "1": "c"}, "label": {"0": "b", "1": "d"}}'),
         ("columns.json", '{"text": ["a", "c"], "label": ["b", "d"]}'),
