@@ -177,6 +177,14 @@ class DataConfig:
     balance: Literal["none", "oversample"] = "none"
     # The run stops if a larger part of a split is corrupt; less is left out [share]
     max_corrupt_share: float = 0.0
+    # What the pipeline does about data that its accepted schema does not allow, and about leaks
+    on_anomaly: Literal["stop", "report"] = "stop"
+    # The same or nearly the same examples in two splits are an anomaly above this part of the smaller [share]
+    max_leak_share: float = 0.01
+    # How far a measured number may move between two data sets (Jensen-Shannon divergence), beyond chance [1]
+    max_drift: float = 0.1
+    # How far the share of a class may move between two data sets (largest difference), beyond chance [share]
+    max_class_drift: float = 0.1
 
 
 @frozen()
@@ -224,8 +232,20 @@ class TrainConfig:
 class EvaluateConfig:
     """The gate: a model is blessed if it reaches every threshold and is not worse than the last blessed model."""
 
-    thresholds: dict[str, float] = field(default_factory=dict)  # metric -> the limit it must reach
+    # Metric -> the limit it must reach; metric@label=7: in that slice; metric@label: in each slice of label
+    thresholds: dict[str, float] = field(default_factory=dict)
     allowed_drop: float = 0.0  # how much worse than the last blessed model, in the metric [metric]
+    # How sure the gate must be that a model is worse, or better than the trivial guess [share]
+    confidence: float = 0.95
+    # Parts of the test split that are judged by themselves, `label` or `text/words:10,100`; null: the task's own
+    slices: tuple[str, ...] | None = None
+    # Largest 95th percentile of a request with one example, on the machine of the run; null: any [ms]
+    max_latency_ms: float | None = None
+    # How much slower than the last blessed model, in the same process; null: any [factor]
+    max_slowdown: float | None = 3.0
+    max_load_seconds: float | None = None  # longest time to load the export; null: any [s]
+    max_memory_mb: float | None = None  # peak of the process that serves; null: any [MiB]
+    max_size_mb: float | None = None  # size of the export on disk; null: any [MiB]
     # Per batch in evaluation; auto: what fits the free memory [examples]
     batch_size: int | Literal["auto"] = 64
 

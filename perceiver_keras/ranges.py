@@ -49,7 +49,10 @@ RANGES = {
     **dict.fromkeys(("learning_rate", "epsilon", "clip_norm", "std", "flow_scale"), POSITIVE),
     "number_std": POSITIVE,
     **dict.fromkeys(("mask_rate", "train_mask_rate"), Range(0, 1, open_low=True)),
-    **dict.fromkeys(("max_corrupt_share", "growing", "plain"), SHARE),
+    **dict.fromkeys(("max_corrupt_share", "max_leak_share", "growing", "plain"), SHARE),
+    **dict.fromkeys(("max_drift", "max_class_drift"), SHARE),
+    "confidence": Range(0.5, 1, open_high=True),
+    "max_slowdown": Range(1),
     # Of optical flow's augmentation: chances, and what may be switched off or is in octaves.
     **dict.fromkeys(("apart", "eraser", "resize", "stretch"), SHARE),
     **dict.fromkeys(("flip_horizontal", "flip_vertical"), SHARE),

@@ -54,6 +54,7 @@ _FREE = {
     *("train.keep_checkpoints", "train.jit_compile", "train.strategy", "train.deterministic"),
     "train.early_stop",
     *("data.data_dir", "data.validation_split", "data.test_split", "data.max_corrupt_share"),
+    *("data.on_anomaly", "data.max_leak_share", "data.max_drift", "data.max_class_drift"),
     "model.attention_memory_mb",
 }
 

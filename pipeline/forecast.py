@@ -80,12 +80,21 @@ def resumes(settings: PipelineSettings) -> bool:
     return marker.is_file() and "run_id" in json.loads(marker.read_text())
 
 
+def _producers(node: pipeline_pb2.PipelineNode) -> set[str]:
+    """The components whose outputs a node reads; others it only waits for."""
+    return {
+        channel.producer_node_query.id
+        for one in node.inputs.inputs.values()
+        for channel in one.channels
+    }
+
+
 def _states(pipeline: pipeline_pb2.Pipeline, connection: object) -> Iterator[tuple[str, State]]:
     deployment = runner_utils.extract_local_deployment_config(pipeline)
     running: set[str] = set()
     for node in (item.pipeline_node for item in pipeline.nodes):
         name = node.node_info.id
-        if running & set(node.upstream_nodes):
+        if running & _producers(node):
             running.add(name)
         else:
             prepared = _Preparer(

@@ -19,6 +19,10 @@ from perceiver_keras.tasks.task import Task
 from perceiver_keras.training.warm_start import fingerprint
 
 
+# What ExampleValidator reads, and nothing else.
+DATA_CHECKS = ("on_anomaly", "max_leak_share", "max_drift", "max_class_drift")
+
+
 @dataclass(frozen=True, kw_only=True)
 class PipelineSettings:
     """A run: the task with its whole configuration, the run folder, and how the run is executed.
@@ -83,7 +87,7 @@ class PipelineSettings:
         """The configuration for the components of the data: settings that no record depends on are the preset's."""
         preset = self.task.preset(self.preset).config
         data = dataclasses.replace(
-            self.config.data,
+            self._unchecked().data,
             batch_size=preset.data.batch_size,
             shuffle_buffer=preset.data.shuffle_buffer,
         )
@@ -104,7 +108,15 @@ class PipelineSettings:
         """The configuration for the Trainer: the settings of the gate are the preset's."""
         preset = self.task.preset(self.preset).config
         evaluate = dataclasses.replace(preset.evaluate, batch_size=self.config.evaluate.batch_size)
-        return to_dict(dataclasses.replace(self.config, evaluate=evaluate))
+        return to_dict(dataclasses.replace(self._unchecked(), evaluate=evaluate))
+
+    def _unchecked(self) -> TaskConfig:
+        """The configuration in which the limits for data are the preset's: no example and no weight depends on them."""
+        preset = self.task.preset(self.preset).config.data
+        limits = {name: getattr(preset, name) for name in DATA_CHECKS}
+        return dataclasses.replace(
+            self.config, data=dataclasses.replace(self.config.data, **limits)
+        )
 
     def training_state(self, data_fingerprint: str) -> Path:
         """The folder for checkpoints, the same for the same data, configuration and code."""
@@ -112,7 +124,7 @@ class PipelineSettings:
         code = code_fingerprint(self.task_name)
         # Whatever the size of evaluation's batches, the steps are the same and must not be lost.
         preset = self.task.preset(self.preset).config
-        trained = to_dict(dataclasses.replace(self.config, evaluate=preset.evaluate))
+        trained = to_dict(dataclasses.replace(self._unchecked(), evaluate=preset.evaluate))
         key = digest(data_fingerprint, trained, code, *filter(None, [init]))
         return self.folder("training") / key
 

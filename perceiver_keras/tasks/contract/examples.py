@@ -13,6 +13,7 @@ from typing import Any
 import tensorflow as tf
 
 from perceiver_keras.config import TaskConfig
+from perceiver_keras.data.described.kinds import Kind
 from perceiver_keras.tasks.contract.own_data import OwnData
 
 Tensors = Mapping[str, tf.Tensor]
@@ -67,6 +68,8 @@ class Examples:
       own_data: How the user's own files become such examples; None if only TFDS data sets do.
       stored_label: config -> the name of the feature that holds the label, where data sets call it differently; None:
         it is `label_key` in all of them.
+      kinds: config -> {name of a stored feature: what it is}, by the names in `data/described/`: what the statistics
+        measure, by what leaks are found, and into what slices the test split can be cut.
       settings_of: config -> the settings, as a partial tree, that its TFDS data set determines; asked only where that
         is not the preset's. The user's own settings win.
     """
@@ -80,6 +83,7 @@ class Examples:
     vocabulary: Vocabulary = Vocabulary()
     own_data: OwnData | None = None
     stored_label: Callable[[TaskConfig], str] | None = None
+    kinds: Callable[[TaskConfig], Mapping[str, Kind]] = lambda config: {}
     settings_of: Callable[[TaskConfig], dict[str, Any]] = lambda config: {}
 
     def label_of(self, config: TaskConfig) -> str | None:

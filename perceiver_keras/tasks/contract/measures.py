@@ -28,6 +28,8 @@ class Measures:
       key: What the columns are called in the `evaluate` signature.
       baseline: (finite dataset of (inputs, targets), config) -> metrics of the trivial guess.
       lower_is_better: Names of the metrics of which smaller values are better.
+      slices: config -> the parts of the test split that are judged by themselves unless `evaluate.slices` names others,
+        as it does: "label", "text/words:10,100".
     """
 
     loss: Callable[[TaskConfig], keras.losses.Loss]
@@ -37,3 +39,4 @@ class Measures:
     key: str = "columns"
     baseline: Callable[[tf.data.Dataset, TaskConfig], dict[str, float]]
     lower_is_better: tuple[str, ...] = ()
+    slices: Callable[[TaskConfig], tuple[str, ...]] = lambda config: ()
