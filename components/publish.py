@@ -7,7 +7,7 @@ import fcntl
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from absl import logging
 
@@ -17,10 +17,15 @@ ASIDE = ".push-"  # prefix of folders that are being written
 LOCK = ".push.lock"
 
 
-def publish(model: str, destination: str) -> str:
+def publish(
+    model: str, destination: str, added: Callable[[str], Mapping[str, str]] | None = None
+) -> str:
     """Copies the folder `model` to a new version folder in `destination`.
 
     The version is the Unix time in seconds, or the newest version plus one if that is larger.
+
+    Args:
+      added: The version's name -> files to write into it, {path in the version: text}; they replace those of `model`.
 
     Returns:
       The version folder.
@@ -38,9 +43,13 @@ def publish(model: str, destination: str) -> str:
             target = os.path.join(destination, str(version))
             try:
                 shutil.copytree(model, aside, copy_function=shutil.copyfile)
+                for name, text in (added(str(version)) if added else {}).items():
+                    os.makedirs(os.path.dirname(os.path.join(aside, name)), exist_ok=True)
+                    with open(os.path.join(aside, name), "w", encoding="utf-8") as file:
+                        file.write(text)
                 _flush(aside)
                 os.rename(aside, target)
-            except OSError:
+            except BaseException:
                 shutil.rmtree(aside, ignore_errors=True)  # frees the space of a full disk
                 raise
             _flush_folder(destination)

@@ -1,14 +1,15 @@
-"""ReportGen: one page for people about a trained model, at the end of the pipeline.
+"""ReportGen: one page for people about a trained model and its data, at the end of the pipeline.
 
-Writes `report.html` (self-contained), `report.json` and the pictures into its artifact. The pictures come from the
-task's own `asking.report`, on the first examples of the test split; the tables of classes from `asking.verdicts`, on
-all of it.
+Writes `report.html` (self-contained), `report.json` and the pictures into its artifact. Metrics, intervals, slices and
+reasons are the Gate's. The pictures come from the task's own `asking.report`, on the first examples of the test split;
+the tables of classes and the calibration from `answers`, on all of it; what the data is like from `data_report`.
 """
 
 # No `from __future__ import annotations`: TFX reads the annotations as objects.
 import dataclasses
 import json
-import time
+import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,27 +18,25 @@ from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArti
 from tfx.dsl.component.experimental.decorators import component
 from tfx.types import Artifact, artifact_utils, standard_artifacts
 
-from perceiver_keras.components.evaluation import baseline_metrics, evaluation_metrics, failures
-from perceiver_keras.components.serving_validator import latency_of
-from perceiver_keras.components.transform_graph import TransformGraph
+from perceiver_keras.components import data_report, gate, trivial_guess
+from perceiver_keras.components.answers import answers
+from perceiver_keras.components.evaluation import COUNT, evaluated
+from perceiver_keras.components.held_out import TEST_SPLIT, held_out_batches
+from perceiver_keras.components.leak_detector import PerceiverLeaks
+from perceiver_keras.components.serving_validator import VERDICT_FILE
 from perceiver_keras.config import TaskConfig
 from perceiver_keras.config_tree import from_json, to_dict
 from perceiver_keras.data.own import told
-from perceiver_keras.data.store.records import file_records
-from perceiver_keras.show import classification, curves
+from perceiver_keras.show import classification, curves, reliability
+from perceiver_keras.show import gate as checks
 from perceiver_keras.show import report as page
-from perceiver_keras.show.mistakes import CELLS, Mistakes
+from perceiver_keras.show.formats import real
+from perceiver_keras.show.mistakes import CELLS
 from perceiver_keras.tasks import registry
-from perceiver_keras.tasks.batches import eval_batches
 from perceiver_keras.tasks.model import load
-from perceiver_keras.tasks.task import Task
 
-TEST_SPLIT = "test"
 MOST_SHOWN = 512  # examples in the pictures
 SHOW_BYTES = 1 << 29  # about how much memory their attention maps may take
-JUDGED_SECONDS = (
-    600  # for the tables of classes; of a split that takes longer, the first examples are judged
-)
 MOST_LEFT_OUT = 200  # listed
 
 
@@ -60,14 +59,19 @@ def ReportGen(  # noqa: N802 - components are named like classes
     config_json: Parameter[str],
     pushed_model: InputArtifact[standard_artifacts.PushedModel] = None,
     transform_graph: InputArtifact[standard_artifacts.TransformGraph] = None,
+    guess: InputArtifact[trivial_guess.Guess] = None,
+    statistics: InputArtifact[standard_artifacts.ExampleStatistics] = None,
+    schema: InputArtifact[standard_artifacts.Schema] = None,
+    anomalies: InputArtifact[standard_artifacts.ExampleAnomalies] = None,
+    leaks: InputArtifact[PerceiverLeaks] = None,
 ) -> None:
     """Collects the run's results about its model, and draws them.
 
     Args:
       model: The Trainer's; the folder `preset` in it has the Keras model.
       model_run: The Trainer's; it has history.json.
-      evaluation: TFMA's results.
-      blessing: The Evaluator's verdict.
+      evaluation: TFMA's results; read only if the blessing has no verdict.json.
+      blessing: The Gate's, with verdict.json.
       infra_blessing: The ServingValidator's verdict, with its reason.
       examples: They have a split "test".
       report: The folder to write.
@@ -75,6 +79,11 @@ def ReportGen(  # noqa: N802 - components are named like classes
       config_json: The run's whole TaskConfig.
       pushed_model: The Pusher's.
       transform_graph: Transform's, if it changes the task's features.
+      guess: TrivialGuess's.
+      statistics: StatisticsGen's, of the described examples.
+      schema: SchemaGen's, for the described examples.
+      anomalies: ExampleValidator's.
+      leaks: LeakDetector's.
     """
     the_task = registry.get(task)
     config = from_json(the_task.config_class, config_json)
@@ -84,31 +93,48 @@ def ReportGen(  # noqa: N802 - components are named like classes
     history = read_history(Path(model_run.uri))
     # The Trainer may have added to it, such as a vocabulary; it does not see the gate.
     as_trained = dataclasses.replace(trained.task_config, evaluate=config.evaluate)
-    batches = test_batches(the_task, as_trained, examples, transform_graph)
+    batches = held_out_batches(the_task, as_trained, examples, transform_graph)
 
-    thresholds = dict(config.evaluate.thresholds)
     split = counts(examples)
-    mistakes = classes(the_task, trained, batches, as_trained, about.get("labels"))
+    about_data = data_report.collect(
+        the_task,
+        as_trained,
+        examples_uri=examples.uri,
+        counts=split,
+        statistics_uri=uri_of(statistics),
+        schema_uri=uri_of(schema),
+        anomalies_path=uri_of(anomalies, data_report.ANOMALIES_FILE),
+        leaks_path=uri_of(leaks, data_report.LEAKS_FILE),
+        labels=about.get("labels"),
+    )
+    said = answers(the_task, trained, batches, as_trained, about.get("labels"))
+    mistakes = said.mistakes
     in_test = split.get(TEST_SPLIT, {}).get("num_examples")
+    verdict = gate.verdict(blessing.uri)
+    measured = measured_of(verdict, evaluation.uri)
+    serving = read_json(os.path.join(infra_blessing.uri, VERDICT_FILE))
     found = page.Report(
         task=the_task.name,
         preset=about.get("preset", ""),
         labels=about.get("labels"),
         config=to_dict(config),
         blessed=is_blessed(blessing) and is_blessed(infra_blessing),
-        reasons=reasons(evaluation.uri, blessing, infra_blessing),
-        metrics=evaluation_metrics(evaluation.uri),
-        last_blessed=baseline_metrics(evaluation.uri),
-        baseline=the_task.measures.baseline(batches, as_trained),
-        thresholds=thresholds,
-        lower_is_better=[name for name in thresholds if name in the_task.measures.lower_is_better],
+        reasons=reasons(verdict, infra_blessing),
+        metrics=values(measured["metrics"]) | {COUNT: float(measured["examples"])},
+        last_blessed=values(measured["baseline"]) if measured.get("baseline") else None,
+        baseline={} if guess is None else trivial_guess.read(guess.uri)["metrics"],
+        thresholds=dict(config.evaluate.thresholds),
+        lower_is_better=list(the_task.measures.lower_is_better),
         examples=split,
         dead_letter=dead_letter(examples),
         left_out=left_out(examples, config),
         found=told.rows(config.data.dataset, config.data.data_dir),
         classes=mistakes.summary() if mistakes else None,
         test_examples=in_test if mistakes and mistakes.examples != in_test else None,
-        latency=latency_of(infra_blessing.uri),
+        latency=(serving or {}).get("latency"),
+        verdict=verdict or {"evaluated": measured},
+        serving=serving,
+        data=dataclasses.asdict(about_data),
         pushed_model=pushed_to(pushed_model),
         parameters=trained.count_params(),
         steps=int(history[-1]["step"]) if history else None,
@@ -122,6 +148,9 @@ def ReportGen(  # noqa: N802 - components are named like classes
             shown[page.HEAT_MAP] = classification.heat_map(
                 mistakes.support, mistakes.right, mistakes.pairs, mistakes.names
             )
+    for name, bins in said.bins.items():
+        figure = reliability.reliability(bins, found.metrics.get(name))
+        shown[reliability.title(name)] = figure
     of_how_many = f"Of {len(tf.nest.flatten(targets)[0]):,} examples of the test split."
     pictures |= {
         title: (figure, figure.get_label() or of_how_many) for title, figure in shown.items()
@@ -135,32 +164,27 @@ def read_history(folder: Path) -> list[dict[str, Any]]:
     return json.loads(paths[0].read_text())["history"] if paths else []
 
 
-def test_batches(
-    task: Task, config: TaskConfig, examples: Artifact, transform_graph: Artifact | None
-) -> tf.data.Dataset:
-    """The test split as (inputs, targets), through Transform's graph if one is given."""
-    records = file_records(f"{artifact_utils.get_split_uri([examples], TEST_SPLIT)}/*")
-    transform = None if transform_graph is None else TransformGraph(transform_graph.uri)
-    return eval_batches(task, config, records, transform)
+def measured_of(verdict: Mapping[str, Any] | None, evaluation_uri: str) -> dict[str, Any]:
+    """`Evaluated` as JSON, from the Gate's verdict; of a run without a Gate, from TFMA's results."""
+    return (verdict or {}).get("evaluated") or evaluated(evaluation_uri).to_json()
 
 
-def classes(
-    task: Task, model: Any, batches: tf.data.Dataset, config: TaskConfig, labels: list[str] | None
-) -> Mistakes | None:
-    """What the model says of the examples of each class; None if the task's answers are not classes."""
-    if task.asking.verdicts is None:
+def read_json(path: str) -> dict[str, Any] | None:
+    """The content of a file; None if there is none."""
+    if not tf.io.gfile.exists(path):
         return None
-    found, start = None, time.monotonic()
-    for inputs, targets in batches:
-        said = task.asking.verdicts(model, inputs, targets, config)
-        if said is None:
-            return None
-        if found is None:
-            found = Mistakes(said.names or labels or range(said.probabilities.shape[-1]))
-        found.add(said.truth, said.probabilities, said.example)
-        if time.monotonic() - start > JUDGED_SECONDS:
-            break
-    return found
+    with tf.io.gfile.GFile(path) as file:
+        return json.loads(file.read())
+
+
+def uri_of(artifact: Artifact | None, name: str = "") -> str | None:
+    """The folder of an artifact that may not be there, or a file in it."""
+    return None if artifact is None else os.path.join(artifact.uri, name)
+
+
+def values(estimates: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
+    """The values of estimates as JSON, by name."""
+    return {name: real(one["value"]) for name, one in estimates.items()}
 
 
 def num_shown(config: TaskConfig, batches: tf.data.Dataset) -> int:
@@ -179,13 +203,14 @@ def is_blessed(verdict: Artifact) -> bool:
     )
 
 
-def reasons(evaluation_uri: str, blessing: Artifact, infra_blessing: Artifact) -> list[str]:
-    """Why the model was not blessed, one sentence per reason."""
-    found = [] if is_blessed(blessing) else failures(evaluation_uri)
-    if not is_blessed(infra_blessing):
-        reason = infra_blessing.get_string_custom_property("cause") or "no cause given."
-        found.append(f"It does not serve: {reason}")
-    return found
+def reasons(verdict: Mapping[str, Any] | None, infra_blessing: Artifact) -> list[str]:
+    """Why the model was not blessed, one sentence per reason, from the Gate's checks."""
+    if verdict is not None:
+        return checks.reasons(verdict)
+    if is_blessed(infra_blessing):
+        return []
+    reason = infra_blessing.get_string_custom_property("cause") or "no cause given."
+    return [f"It does not serve: {reason}"]
 
 
 def counts(examples: Artifact) -> dict[str, dict[str, int]]:

@@ -12,6 +12,9 @@ from collections.abc import Mapping
 import tensorflow as tf
 import tensorflow_transform as tft
 
+from perceiver_keras.config import TaskConfig
+from perceiver_keras.tasks.task import Task
+
 WORDS = "words"  # the name of the vocabulary in Transform's output
 MOST_WORDS = 1 << 20  # only the most frequent: Transform sorts them in one worker's memory
 
@@ -66,3 +69,16 @@ def word_counts(uri: str) -> dict[bytes, int] | None:
         return None
     lines = (line.split(b" ", 1) for line in output.vocabulary_by_name(WORDS))
     return {word: int(count) for count, word in lines}
+
+
+def learned_vocabulary(task: Task, config: TaskConfig, uri: str, folder: str) -> TaskConfig:
+    """The configuration with a vocabulary of the counted words, learned in `folder` unless it is there already.
+
+    Args:
+      task: Whose vocabulary it is.
+      config: Of the run; returned as it is if no words were counted.
+      uri: The folder of Transform's `transform_graph` output.
+      folder: The same for all that need the vocabulary, so that they have the same one.
+    """
+    counts = word_counts(uri)
+    return config if counts is None else task.examples.vocabulary.learn(counts, config, folder)

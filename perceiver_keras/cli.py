@@ -41,6 +41,10 @@ COMMANDS = (
     Row("reproduce", "Measure published results on your data, next to the claimed ones."),
     Row("convert", "Convert official weights (DeepMind, Hugging Face) in and out."),
     Row("report", "Show the result of a run, and its report."),
+    Row("schema", "Show what a run folder's data may be, and accept a change of it."),
+    Row("lineage", "Follow a model back to its data, settings, code and judges."),
+    Row("compare", "Compare two runs: settings, data, metrics, slices, cost."),
+    Row("rollback", "Publish the blessed version before the present one again."),
     Row("doctor", "Check versions and devices: what is missing, and how to get it."),
 )
 

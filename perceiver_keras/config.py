@@ -236,7 +236,7 @@ class EvaluateConfig:
     thresholds: dict[str, float] = field(default_factory=dict)
     allowed_drop: float = 0.0  # how much worse than the last blessed model, in the metric [metric]
     # How sure the gate must be that a model is worse, or better than the trivial guess [share]
-    confidence: float = 0.95
+    confidence: float = 0.99
     # Parts of the test split that are judged by themselves, `label` or `text/words:10,100`; null: the task's own
     slices: tuple[str, ...] | None = None
     # Largest 95th percentile of a request with one example, on the machine of the run; null: any [ms]

@@ -96,13 +96,17 @@ def from_json(cls: type[Config], text: str) -> Config:
 def override(config: Config, *assignments: str) -> Config:
     """A copy of `config` with dotted assignments applied, e.g. `override(c, "train.steps=500")`.
 
-    Values are read as JSON if they are valid JSON, else as strings; keys may be spelled with `-`.
+    Values are read as JSON if they are valid JSON, else as strings; keys may be spelled with `-`. In a key with "@",
+    such as `evaluate.thresholds.accuracy@label=St. John=0.9`, what follows it up to the last "=" is the name of a
+    slice, taken as it is.
 
     Raises:
       UsageError: there is no such key, or the value has the wrong type.
     """
     for assignment in assignments:
         key, equals, text = assignment.partition("=")
+        if "@" in key:
+            key, equals, text = assignment.rpartition("=")
         if not equals or not key.strip():
             raise UsageError(
                 f"{assignment!r} is not an override; write it as key=value, e.g. train.steps=500."
@@ -111,9 +115,11 @@ def override(config: Config, *assignments: str) -> Config:
             value = json.loads(text)
         except json.JSONDecodeError:
             value = text
-        whole = key.strip().replace("-", "_")
+        dotted, at, of = key.strip().partition("@")
+        whole = dotted.replace("-", "_")
+        *sections, last = whole.split(".")
         try:
-            config = _replace(config, whole.split("."), value, "")
+            config = _replace(config, [*sections, last + at + of], value, "")
         except _UnknownKey as error:
             raise error.within(config, whole) from None
     return config

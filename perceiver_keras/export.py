@@ -1,4 +1,4 @@
-"""A trained model as a SavedModel for TensorFlow Serving: four signatures and warm-up requests, nothing else.
+"""A trained model as a SavedModel for TensorFlow Serving: four signatures, warm-up requests and a model card.
 
 The signatures (docs/serving.md) are `serving_default`, which takes raw bytes as users have them, `serving_examples`
 (serialized tf.Examples without labels), `serving_tensors` (the model's own inputs), and `evaluate` (examples with
@@ -20,10 +20,14 @@ from perceiver_keras.config import TaskConfig
 from perceiver_keras.config_tree import to_dict
 from perceiver_keras.errors import PerceiverError, nearest
 from perceiver_keras.saved_model import MAX_WARMUP_RECORDS, TASK_FILE, WARMUP_FILE, is_saved_model
+from perceiver_keras.show import model_card
 from perceiver_keras.tasks.task import Task
 
 Tensors = Mapping[str, tf.Tensor]
 Transform = Callable[[Tensors], Tensors]
+MODEL_INPUT = (
+    "model_input_"  # what the model's inputs are called in the graphs of signatures that make them
+)
 WARMUP_BATCH = 8  # warm-up requests have two batch sizes, 1 and this one
 
 
@@ -49,8 +53,8 @@ def export_saved_model(
       labels: Names of the classes.
       transform: From batched raw features to features (a `tft.TransformFeaturesLayer`, whose files become part of the
         export); None: the task's own `transform`.
-      warmup: Serialized tf.Examples with labels. For every signature, a request with one of them and a request with up
-        to eight are recorded, together with the model's answers.
+      warmup: Serialized tf.Examples with labels, as stored, before `transform`. For every signature, a request with one
+        of them and a request with up to eight are recorded, together with the model's answers.
       requests: Raw inputs {name: [B, ...]} to warm `serving_default` up with; None: the features of `warmup` that have
         the inputs' names, with or without `_bytes`.
       preset: The name by which people know the configuration; it is only recorded.
@@ -83,6 +87,9 @@ def export_saved_model(
         with tf.io.gfile.GFile(f"{aside}/{TASK_FILE}", "w") as file:
             about = {"task": task.name, "preset": preset, "config": to_dict(config)}
             json.dump(about | {"labels": None if labels is None else list(labels)}, file, indent=2)
+        for name, text in model_card.files(_card(served, functions, preset)).items():
+            with tf.io.gfile.GFile(f"{aside}/{name}", "w") as file:
+                file.write(text)
         if logs:
             with tf.io.TFRecordWriter(f"{aside}/{WARMUP_FILE}") as writer:
                 for log in logs:
@@ -92,6 +99,37 @@ def export_saved_model(
         if tf.io.gfile.exists(aside):
             tf.io.gfile.rmtree(aside)
     return folder
+
+
+def _card(served: _Served, functions: Mapping[str, Any], preset: str | None) -> model_card.Card:
+    """What is known about a model without its run."""
+    return model_card.exported(
+        task=served.task.name,
+        summary=served.task.summary,
+        preset=preset,
+        config=to_dict(served.config),
+        labels=served.labels,
+        parameters=served.model.count_params(),
+        signatures={
+            name: {
+                "inputs": _ends(function.structured_input_signature[1]),
+                "outputs": _ends(function.structured_outputs),
+            }
+            for name, function in functions.items()
+        },
+    )
+
+
+def _ends(specs: Mapping[str, Any]) -> dict[str, str]:
+    """Name -> "float32 [B, 8, 8, 1]": the first axis is the examples', another "?" is free."""
+
+    def shape(of: tf.TensorShape) -> str:
+        if of.rank is None:
+            return "of any shape"
+        sizes = ["?" if size is None else str(size) for size in of]
+        return f"[{', '.join(['B', *sizes[1:]] if sizes else [])}]"
+
+    return {name: f"{spec.dtype.name} {shape(spec.shape)}" for name, spec in specs.items()}
 
 
 class _Served:
@@ -108,9 +146,7 @@ class _Served:
         self.task, self.config, self.model, self.labels = task, config, model, labels
         self.transform = transform or (lambda features: task.examples.transform(features, config))
         self.labelled_spec = dict(task.examples.spec(config))
-        self.plain_spec = {
-            k: v for k, v in self.labelled_spec.items() if k != task.examples.label_of(config)
-        }
+        self.plain_spec = plain_spec(task, config)
         self.element = self._element_spec(self.plain_spec, with_targets=False)
         self.labelled_element = self._element_spec(self.labelled_spec, with_targets=True)
 
@@ -126,10 +162,10 @@ class _Served:
         }
 
     def _serve(self, **raw: tf.Tensor) -> dict[str, tf.Tensor]:
-        return self.task.serving.serve(self.model, raw, self.config, self.labels)
+        return self.task.serving.serve(_Marking(self.model), raw, self.config, self.labels)
 
     def _serve_examples(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
-        return self._respond(self.prepare(examples))
+        return self._respond(_marked(self.prepare(examples)))
 
     def _serve_tensors(self, **named: tf.Tensor) -> dict[str, tf.Tensor]:
         flat = [named[name] for name in names_of(self.element)]
@@ -138,6 +174,7 @@ class _Served:
     def _evaluate(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
         features = self._features(examples, self.labelled_spec)
         inputs, targets = self._map(features, self.labelled_element, True)
+        inputs = _marked(inputs)
         measures = self.task.measures
         return {measures.key: measures.columns(targets, self.model(inputs, training=False))}
 
@@ -172,6 +209,31 @@ class _Served:
 
         trace.get_concrete_function(tf.TensorSpec([None], tf.string))
         return found[-1]
+
+
+class _Marking:
+    """A model for `serve` whose inputs get names in the graph."""
+
+    def __init__(self, model: keras.Model) -> None:
+        self._model = model
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._model, name)
+
+    def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        return self._model(_marked(inputs), *args, **kwargs)
+
+
+def marked_names(inputs: Any) -> dict[str, Any]:
+    """The model's inputs by the names that they have in the graphs of signatures that make them."""
+    pairs = zip(names_of(inputs), tf.nest.flatten(inputs), strict=True)
+    return {f"{MODEL_INPUT}{name}": value for name, value in pairs}
+
+
+def _marked(inputs: Any) -> Any:
+    """The same tensors, by names under which `components/serving_answers.py` finds them in the export."""
+    flat = [tf.identity(value, name=name) for name, value in marked_names(inputs).items()]
+    return tf.nest.pack_sequence_as(inputs, flat)
 
 
 def names_of(structure: Any, prefix: str = "") -> list[str]:
@@ -249,7 +311,7 @@ def _warmup_logs(
             f"The warm-up examples don't fit the task {served.task.name}: {error}"
         ) from error
     named = dict(zip(names_of(inputs), tf.nest.flatten(inputs), strict=True))
-    raw = requests if requests is not None else _raw_inputs(served, examples)
+    raw = requests if requests is not None else raw_inputs(served.task, served.config, examples)
     by_signature = {
         "serving_default": {k: tf.convert_to_tensor(v) for k, v in raw.items()},
         "serving_examples": {"examples": examples},
@@ -264,17 +326,22 @@ def _warmup_logs(
             # On the CPU, where the validator compares them: a GPU rounds matrix products differently.
             with tf.device("/CPU:0"):
                 answer = functions[name](**request)
-            logs.append(_prediction_log(served.task.name, name, request, answer))
+            logs.append(prediction_log(served.task.name, name, request, answer))
     assert len(logs) <= MAX_WARMUP_RECORDS
     return logs
 
 
-def _raw_inputs(served: _Served, examples: tf.Tensor) -> Tensors:
-    features = tf.io.parse_example(examples, served.plain_spec)
+def raw_inputs(task: Task, config: TaskConfig, examples: tf.Tensor) -> Tensors:
+    """What users would send to `serving_default` for serialized examples [B], by name; labels are not needed.
+
+    Raises:
+      PerceiverError: no feature has the name of an input.
+    """
+    features = tf.io.parse_example(examples, plain_spec(task, config))
     raw = {}
-    for name in served.task.serving.spec(served.config):
+    for name in task.serving.spec(config):
         # A task may have a setting that names the feature: `data.text`.
-        names = (name, name.removesuffix("_bytes"), getattr(served.config.data, name, None))
+        names = (name, name.removesuffix("_bytes"), getattr(config.data, name, None))
         feature = next((n for n in names if n in features), None)
         if feature is None:
             raise PerceiverError(
@@ -282,10 +349,17 @@ def _raw_inputs(served: _Served, examples: tf.Tensor) -> Tensors:
                 f"pass requests={{{name!r}: ...}}.{nearest(name, features)}"
             )
         raw[name] = features[feature]
-    return served.task.serving.warmup(raw)
+    return task.serving.warmup(raw)
 
 
-def _prediction_log(model: str, signature: str, request: Tensors, answer: Tensors) -> Any:
+def plain_spec(task: Task, config: TaskConfig) -> dict[str, Any]:
+    """How an example is parsed in serving: without its label."""
+    label = task.examples.label_of(config)
+    return {name: kind for name, kind in task.examples.spec(config).items() if name != label}
+
+
+def prediction_log(model: str, signature: str, request: Tensors, answer: Tensors) -> Any:
+    """A request to a signature and its answer, as the PredictionLog that TensorFlow Serving replays."""
     from tensorflow_serving.apis import prediction_log_pb2
 
     log = prediction_log_pb2.PredictionLog()

@@ -24,6 +24,7 @@ from perceiver_keras.config import TaskConfig
 from perceiver_keras.config_tree import to_dict
 from perceiver_keras.errors import PerceiverError, UsageError, first_line
 from perceiver_keras.evaluate import Evaluator
+from perceiver_keras.gate.thresholds import selecting
 from perceiver_keras.metrics.results import results
 from perceiver_keras.progress import Progress
 from perceiver_keras.tasks.task import Task
@@ -124,7 +125,7 @@ def fit(
         raise UsageError(
             f"train.keep_checkpoints: expected 3 or more, got {config.train.keep_checkpoints}."
         )
-    with lock(state_dir), _precision(config.train.precision), _sigterm() as terminated:
+    with lock(state_dir), precision(config.train.precision), _sigterm() as terminated:
         run = _Run(task, config, train, validation, state_dir, log_dir, progress, labels)
         return run.go(terminated)
 
@@ -309,7 +310,7 @@ class _Run:
         # Judged by the gate's first metric if there is one, else by the loss.
         with self._averaged():
             values = self._evaluator(self._validation)
-            metric = next((m for m in self._config.evaluate.thresholds if m in values), "loss")
+            metric = selecting(self._config.evaluate.thresholds, values)
             lower = metric in ("loss", *self._task.measures.lower_is_better)
             if is_better(values[metric], self._told.values["best"], metric, lower):
                 self._told.values["best"] = {
@@ -372,7 +373,8 @@ def _settings(task: Task, config: TaskConfig) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def _precision(policy: str) -> Iterator[None]:
+def precision(policy: str) -> Iterator[None]:
+    """Keras's global policy for the layers that are made inside."""
     before = keras.mixed_precision.global_policy()
     keras.mixed_precision.set_global_policy(policy)
     try:

@@ -25,20 +25,29 @@ IRRELEVANT = (
 )
 
 
+# Where what a trained model depends on begins, and what the checks of the data do.
+TRAINING = ("perceiver_keras.pipeline.user_module",)
+CHECKS = (
+    "perceiver_keras.components.describe_examples",
+    "perceiver_keras.components.leak_detector",
+    "perceiver_keras.components.example_validator",
+)
+
+
 @functools.cache
-def code_fingerprint(task: str) -> str:
-    """16 hex digits, computed from the paths and contents of the task's modules."""
+def code_fingerprint(task: str, start: tuple[str, ...] = TRAINING) -> str:
+    """16 hex digits, computed from the paths and contents of the task's modules and of those that `start` imports."""
     result = hashlib.sha256()
-    for path in sorted(modules(task)):
+    for path in sorted(modules(task, start)):
         content = _file(path).read_bytes()
         result.update(path.encode() + b"\0" + content + b"\0")
     return result.hexdigest()[:16]
 
 
-def modules(task: str) -> set[str]:
-    """Paths in the repository of all modules that training and exporting a task imports, directly or indirectly."""
+def modules(task: str, start: tuple[str, ...] = TRAINING) -> set[str]:
+    """Paths in the repository of all modules that `start` and the task import, directly or indirectly."""
     found: set[str] = set()
-    todo = ["perceiver_keras.pipeline.user_module", f"perceiver_keras.tasks.{task}"]
+    todo = [*start, f"perceiver_keras.tasks.{task}"]
     while todo:
         name = todo.pop()
         path = _path(name)

@@ -1,45 +1,44 @@
-"""The gate for TensorFlow Model Analysis: metrics, thresholds, and the last blessed model as baseline."""
+"""What TensorFlow Model Analysis measures: all metrics of the candidate and of the last blessed model, per slice."""
 
 from __future__ import annotations
 
-import tensorflow_model_analysis as tfma
+from collections.abc import Sequence
 
+import tensorflow_model_analysis as tfma
+from absl import logging
+
+from perceiver_keras.components.slices import Slicing
 from perceiver_keras.config import TaskConfig
 from perceiver_keras.errors import UsageError
-from perceiver_keras.metrics.results import check_thresholds
+from perceiver_keras.gate import slices
 from perceiver_keras.tasks.task import Task
 
-# TFMA requires a strict improvement; a value just below zero lets an equal model pass.
-EQUAL_IS_FINE = 1e-9
 
+def eval_config(
+    task: Task, config: TaskConfig, labels: Sequence[str] | None = None
+) -> tfma.EvalConfig:
+    """Evaluates the `evaluate` signature of the candidate and of the last blessed model; the Gate judges.
 
-def eval_config(task: Task, config: TaskConfig) -> tfma.EvalConfig:
-    """Evaluates the `evaluate` signature of the candidate and of the last blessed model on all examples.
+    Args:
+      task: Its metrics.
+      config: Its settings.
+      labels: Names of the classes, if they are known.
 
     Raises:
-      UsageError: no threshold is set (TFMA would then write no blessing at all), or one is for an unknown metric.
+      UsageError: no threshold is set, so that nothing would be asked of a model, or one is for an unknown metric or
+        slice.
     """
     metrics = task.measures.column_metrics(config)
-    thresholds = config.evaluate.thresholds
-    if not thresholds:
+    if not config.evaluate.thresholds:
         raise UsageError(
             "evaluate.thresholds is empty, so no model could be blessed; set at least one, "
             f"e.g. --set evaluate.thresholds.{metrics[0].name}=0.9."
         )
-    check_thresholds(thresholds, metrics)
+    slices.check(task, config, labels)
 
-    # Each threshold is part of its metric: TFMA does not find thresholds that are given by name separately.
     spec = tfma.MetricsSpec(metrics=[tfma.MetricConfig(class_name="ExampleCount")])
-    for metric in metrics:
-        (made,) = tfma.metrics.specs_from_metrics([metric], include_example_count=False)[-1].metrics
-        if metric.name in thresholds:
-            bounds = _threshold(
-                thresholds[metric.name],
-                config.evaluate.allowed_drop,
-                metric.name in task.measures.lower_is_better,
-            )
-            made.threshold.CopyFrom(bounds)
-        spec.metrics.append(made)
+    (made,) = tfma.metrics.specs_from_metrics(metrics, include_example_count=False)[-1:]
+    spec.metrics.extend(made.metrics)
 
     # TFMA requires a label even if the metrics only read the columns: any feature will do.
     label_key = task.examples.label_of(config) or next(iter(task.examples.spec(config)))
@@ -57,23 +56,25 @@ def eval_config(task: Task, config: TaskConfig) -> tfma.EvalConfig:
             model_spec(name=tfma.CANDIDATE_KEY),
             model_spec(name=tfma.BASELINE_KEY, is_baseline=True),
         ],
-        slicing_specs=[tfma.SlicingSpec()],
+        slicing_specs=[tfma.SlicingSpec()],  # components/slices.py makes the others
         metrics_specs=[spec],
     )
 
 
-def _threshold(bound: float, allowed_drop: float, lower_is_better: bool) -> tfma.MetricThreshold:
-    slack = allowed_drop + EQUAL_IS_FINE
-    if lower_is_better:
-        return tfma.MetricThreshold(
-            value_threshold=tfma.GenericValueThreshold(upper_bound={"value": bound}),
-            change_threshold=tfma.GenericChangeThreshold(
-                direction=tfma.MetricDirection.LOWER_IS_BETTER, absolute={"value": slack}
-            ),
+def slicing(task: Task, config: TaskConfig, labels: Sequence[str] | None = None) -> Slicing:
+    """How the test split is cut; says in the log if it is not cut by its labels.
+
+    Raises:
+      UsageError: nothing of a slice's name is measured, or its edges are wrong.
+    """
+    for name in slices.unsliced_labels(task, config):
+        logging.warning(
+            "No metrics per class of %s: there are too many classes, each with few examples. To have them, name %s "
+            "in evaluate.slices.",
+            *(name, name),
         )
-    return tfma.MetricThreshold(
-        value_threshold=tfma.GenericValueThreshold(lower_bound={"value": bound}),
-        change_threshold=tfma.GenericChangeThreshold(
-            direction=tfma.MetricDirection.HIGHER_IS_BETTER, absolute={"value": -slack}
-        ),
+    return Slicing(
+        slices=slices.slices_of(task, config),
+        kinds=dict(task.examples.kinds(config)),
+        names=None if labels is None else list(labels),
     )

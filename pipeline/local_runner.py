@@ -29,6 +29,7 @@ if __name__ == "__main__":
 from perceiver_keras.config_tree import to_dict
 from perceiver_keras.errors import PerceiverError
 from perceiver_keras.files import write_json
+from perceiver_keras.pipeline import rollback
 from perceiver_keras.pipeline.batch_sizes import fitted
 from perceiver_keras.pipeline.code import code_fingerprint
 from perceiver_keras.pipeline.dag_runner import (
@@ -36,10 +37,13 @@ from perceiver_keras.pipeline.dag_runner import (
     ResumableDagRunner,
     clear_unfinished,
 )
+from perceiver_keras.pipeline.lineage import lineage
 from perceiver_keras.pipeline.pipeline import create_pipeline
-from perceiver_keras.pipeline.record import run_record
+from perceiver_keras.pipeline.record import package_versions, run_record
 from perceiver_keras.pipeline.run_folder import logs_to, only_one_run
 from perceiver_keras.pipeline.settings import PipelineSettings, digest
+from perceiver_keras.pipeline.stopped import show_data
+from perceiver_keras.pipeline.store import note_run
 from perceiver_keras.show.report import render_run
 
 
@@ -60,24 +64,29 @@ def run(settings: PipelineSettings, echo: Callable[[str], None] = print) -> RunR
     """
     settings = _writable(settings)
     with only_one_run(settings.run_dir), logs_to(settings.folder("run.log")):
+        rollback.finish_interrupted(settings.run_dir, settings.metadata_uri)
         settings = fitted(settings, echo)
         pipeline = create_pipeline(settings)
         write_json(settings.folder("config.json"), to_dict(settings.config))
         run_id = _run_id(settings, pipeline.metadata_connection_config, echo)
+        notes = {"overrides": list(settings.overrides), "versions": package_versions()}
+        note_run(pipeline.metadata_connection_config, run_id, notes, settings.task_name)
         runner = ResumableDagRunner(run_id, echo)
         marker = settings.folder("unfinished.json")
         try:
             runner.run(pipeline)
         except ComponentFailed as failure:
             marker.unlink(missing_ok=True)
-            raise PerceiverError(_explain(failure, settings)) from failure.__cause__
+            raise PerceiverError(
+                _explain(failure, settings) + show_data(settings, runner, failure)
+            ) from failure.__cause__
         if not runner.outputs:
             # `tfx pipeline create` only reads the graph: it has replaced LocalDagRunner.run.
             marker.unlink(missing_ok=True)
             return RunResult(record={}, exit_code=0)
         record = run_record(settings, runner)
         write_json(settings.folder("run.json"), record)
-        render_run(settings.run_dir)
+        render_run(settings.run_dir, lineage(settings.run_dir, metadata=settings.metadata_uri))
         marker.unlink(missing_ok=True)
         return RunResult(record=record, exit_code=0 if record["blessed"] else 3)
 

@@ -8,7 +8,8 @@ from importlib import metadata as packages
 from pathlib import Path
 from typing import Any
 
-from perceiver_keras.components.evaluation import evaluation_metrics, failures
+from perceiver_keras.components.evaluation import evaluation_metrics
+from perceiver_keras.components.gate import verdict
 from perceiver_keras.pipeline.dag_runner import ResumableDagRunner
 from perceiver_keras.pipeline.settings import PipelineSettings
 from perceiver_keras.tasks import run_folder
@@ -29,27 +30,28 @@ def run_record(settings: PipelineSettings, runner: ResumableDagRunner) -> dict[s
     def artifact(component: str, output: str):
         return runner.outputs[component][output][0]
 
-    evaluation = artifact("Evaluator", "evaluation").uri
-    infra = artifact("ServingValidator", "blessing")
     pushed = artifact("AtomicPusher", "pushed_model")
-    report = Path(artifact("ReportGen", "report").uri)
-    served = infra.get_int_custom_property("blessed") == 1
-    passed = artifact("Evaluator", "blessing").get_int_custom_property("blessed") == 1
-    refused = [] if passed else failures(evaluation)
-    if not served:
-        refused.append(f"serving: {infra.get_string_custom_property('cause')}")
+    judged = verdict(artifact("Gate", "blessing").uri)
     was_pushed = pushed.get_int_custom_property("pushed") == 1
     return {
         "task": settings.task_name,
         "preset": settings.preset,
         "overrides": list(settings.overrides),
         "seed": settings.config.train.seed,
-        "versions": _versions(),
-        "metrics": evaluation_metrics(evaluation),
-        "baseline": json.loads((report / "report.json").read_text())["baseline"],
+        "versions": package_versions(),
+        "metrics": evaluation_metrics(artifact("Evaluator", "evaluation").uri),
+        "intervals": {
+            name: [one["low"], one["high"]]
+            for name, one in judged["evaluated"]["metrics"].items()
+            if "low" in one
+        },
+        "baseline": judged["trivial"],
         "thresholds": dict(settings.config.evaluate.thresholds),
-        "blessed": passed and served,
-        "refused_because": refused,
+        "slices": judged["evaluated"]["slices"],
+        "checks": judged["checks"],
+        "blessed": judged["blessed"],
+        "refused_because": [one["text"] for one in judged["checks"] if one["passed"] is False],
+        "data": _data(runner),
         "pushed_model": pushed.get_string_custom_property("pushed_destination")
         if was_pushed
         else None,
@@ -69,13 +71,26 @@ def run_record(settings: PipelineSettings, runner: ResumableDagRunner) -> dict[s
     }
 
 
+def _data(runner: ResumableDagRunner) -> dict[str, Any]:
+    """What the checks of the data found."""
+    folder = Path(runner.outputs["ExampleValidator"]["anomalies"][0].uri)
+    found = json.loads((folder / "anomalies.json").read_text())
+    leaks = Path(runner.outputs["LeakDetector"]["leaks"][0].uri) / "leaks.json"
+    return {
+        "anomalies": [one["text"] for one in found["anomalies"]],
+        "schema": found["against"],
+        "leaks": json.loads(leaks.read_text())["pairs"],
+    }
+
+
 def _keep(settings: PipelineSettings, trained: str, pushed: Any) -> Path:
     """Where `pk.load` finds the pushed model, also when the artifacts are cleaned."""
     version = pushed.get_string_custom_property("pushed_version")
     return run_folder.keep_blessed(settings.run_dir, Path(trained) / run_folder.PRESET, version)
 
 
-def _versions() -> dict[str, str]:
+def package_versions() -> dict[str, str]:
+    """What the results of a run may depend on besides our code."""
     versions = {"python": platform.python_version()}
     for name in RECORDED_PACKAGES:
         try:

@@ -18,6 +18,7 @@ from perceiver_keras.config import TaskConfig
 from perceiver_keras.config_tree import override
 from perceiver_keras.errors import UsageError
 from perceiver_keras.files import write_json
+from perceiver_keras.gate.thresholds import selecting
 from perceiver_keras.tasks.task import Task
 from perceiver_keras.train import Trained
 
@@ -48,7 +49,8 @@ class GridSearch(keras_tuner.engine.base_tuner.BaseTuner):
                     config, {name: value}
                 )  # raises for a wrong name or value, before any training
             space.Choice(name, list(values))
-        metric = next(iter(config.evaluate.thresholds), "loss")
+        measured = [metric.name for metric in task.measures.metrics(config)]
+        metric = selecting(config.evaluate.thresholds, measured)
         down = metric in ("loss", *task.measures.lower_is_better)
         oracle = keras_tuner.oracles.GridSearchOracle(
             objective=keras_tuner.Objective(metric, "min" if down else "max"),

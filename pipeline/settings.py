@@ -18,7 +18,6 @@ from perceiver_keras.tasks import registry
 from perceiver_keras.tasks.task import Task
 from perceiver_keras.training.warm_start import fingerprint
 
-
 # What ExampleValidator reads, and nothing else.
 DATA_CHECKS = ("on_anomaly", "max_leak_share", "max_drift", "max_class_drift")
 

@@ -1,7 +1,7 @@
 """The functions that TFX calls by module path: they read JSON, find the task, and call the library.
 
 TFX passes only JSON. `custom_config` has `task`, `preset`, `config` (a whole TaskConfig) and, for the
-Trainer, `labels`, `state_dir` and `code`.
+Trainer, `labels`, `state_dir`, `code` and the files of raw examples (`components/trainer.py`).
 """
 
 from __future__ import annotations
@@ -11,7 +11,12 @@ from typing import Any
 
 import tensorflow as tf
 
-from perceiver_keras.components.transform_graph import TransformGraph, count_words, word_counts
+from perceiver_keras.components.trainer import RAW_FILES
+from perceiver_keras.components.transform_graph import (
+    TransformGraph,
+    count_words,
+    learned_vocabulary,
+)
 from perceiver_keras.config import TaskConfig
 from perceiver_keras.config_tree import from_dict
 from perceiver_keras.data.store.records import file_records, take
@@ -63,7 +68,7 @@ def run_fn(fn_args: Any) -> None:
         labels=labels,
         preset=custom["preset"],
         transform=TransformGraph(fn_args.transform_graph_path),
-        warmup=take(file_records(fn_args.eval_files), WARMUP_EXAMPLES),
+        warmup=take(file_records(custom.get(RAW_FILES) or fn_args.eval_files), WARMUP_EXAMPLES),
     )
 
 
@@ -83,10 +88,8 @@ def tuner_fn(fn_args: Any) -> Any:
 
 def _learned(task: Task, config: TaskConfig, fn_args: Any) -> TaskConfig:
     """The configuration with a vocabulary of the words that Transform counted, trained once into the state folder."""
-    counts = word_counts(fn_args.transform_graph_path)
-    if counts is None:
-        return config
-    return task.examples.vocabulary.learn(counts, config, fn_args.custom_config["state_dir"])
+    state_dir = fn_args.custom_config["state_dir"]
+    return learned_vocabulary(task, config, fn_args.transform_graph_path, state_dir)
 
 
 def _train(

@@ -109,6 +109,21 @@ def test_overrides_reach_every_depth_and_leave_the_original_alone():
     assert config == a_config()
 
 
+@pytest.mark.parametrize(
+    "of", ["label=7", "label", "text/words=10..100", "label=St. John-a=b", "label= 7"]
+)
+def test_what_follows_an_at_sign_is_taken_as_it_is_up_to_the_last_equals_sign(of):
+    changed = override(a_config(), f"evaluate.thresholds.accuracy@{of}=0.25")
+    assert changed.evaluate.thresholds == {"accuracy": 0.5, f"accuracy@{of.strip()}": 0.25}
+    assert from_json(type(changed), to_json(changed)) == changed
+    merged = merge(a_config(), {"evaluate": {"thresholds": {f"accuracy@{of}": 0.25}}})
+    assert merged.evaluate.thresholds[f"accuracy@{of}"] == 0.25
+
+
+def test_an_at_sign_in_a_value_is_part_of_it():
+    assert override(a_config(), "data.data_dir=/me@home=x").data.data_dir == "/me@home=x"
+
+
 def test_an_override_may_change_the_class_of_a_choice():
     config = choices(PixelStem(), FourierPosition(num_bands=3))
     changed = override(config, 'position={"kind": "LearnedPosition", "channels": 9}')
@@ -141,6 +156,11 @@ def test_an_override_may_change_the_class_of_a_choice():
             "expected float or null, got 'much'; an example: train.clip_norm=0.5",
         ),
         ("evaluate.thresholds=0.9", "expected object of float"),
+        (
+            "evaluate.thresholds.accuracy@label=cat",
+            "thresholds.accuracy@label: expected float, got 'cat'",
+        ),
+        ("train.steps@label=7=3", "Did you mean 'train.steps'"),
     ],
 )
 def test_a_bad_override_says_what_was_wrong(assignment, message):

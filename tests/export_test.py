@@ -120,6 +120,19 @@ def test_task_json_says_what_it_is(folder):
     assert about == {"task": "tiny", "preset": "tiny", "config": config, "labels": tiny.LABELS}
 
 
+def test_the_card_says_what_is_known_without_a_run(folder, model):
+    with open(f"{folder}/assets.extra/model_card.json") as file:
+        card = json.load(file)
+    parts = card["model_parameters"]
+    assert parts["input_format"] == "image_bytes: string [B]"
+    assert parts["output_format"] == "label: string [B]; probabilities: float32 [B, 3]"
+    assert parts["signatures"]["serving_tensors"]["inputs"] == {"pixels": "float32 [B, 4, 4, 3]"}
+    assert parts["parameters"] == model.count_params() and parts["classes"] == tiny.LABELS
+    with open(f"{folder}/assets.extra/model_card.md") as file:
+        text = file.read()
+    assert "Tiny pictures to colours." in text and "was not recorded in this export" in text
+
+
 def test_exporting_twice_gives_the_same_answers(folder, model, tmp_path):
     again = export.export_saved_model(
         tiny.TASK,

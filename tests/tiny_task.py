@@ -77,6 +77,7 @@ TASK = Task(
         check=lambda features, config: None,
         check_dataset=lambda labels, config: None,
         prepare=_prepare,
+        kinds=lambda config: {"image": "picture", "label": "label"},
     ),
     measures=Measures(
         loss=lambda config: keras.losses.SparseCategoricalCrossentropy(from_logits=True),
@@ -85,6 +86,7 @@ TASK = Task(
         column_metrics=lambda config: [],
         key="logits",
         baseline=lambda data, config: {},
+        slices=lambda config: ("label",),
     ),
     serving=Serving(
         spec=lambda config: {"image_bytes": tf.TensorSpec([None], tf.string)},

@@ -6,9 +6,11 @@ run the same graph from Python, so that they agree with it on every file.
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from perceiver_keras.data.picture_files import bmp, gif, jpeg, others, png
@@ -16,6 +18,8 @@ from perceiver_keras.data.picture_files.header import MAX_PIXELS, choose, part
 
 LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601; they sum to 1, so that grey stays unchanged
 UNREADABLE = "image cannot be decoded: "  # what the graph's error says before the reason
+
+_SMALL = 1 << 10  # pixels of a side: what a file may declare without being looked at closely
 
 _KINDS = {"PNG": png, "JPEG": jpeg, "GIF": gif, "BMP": bmp, "picture": others}
 
@@ -56,6 +60,25 @@ def with_channels(image: tf.Tensor, channels: int) -> tf.Tensor:
 
     image_out = tf.cond(tf.shape(image)[-1] >= 3, colour, grey)
     return tf.ensure_shape(image_out, [None, None, channels])
+
+
+# === From Python ===
+
+
+def decode_as_stored(encoded: bytes) -> np.ndarray:
+    """uint8 [H, W, 1..4], with the channels that the file has, alpha included; raises as `decode_image`."""
+    # The graph's many small steps cost more than decoding a small picture: plain PNGs need none of them.
+    columns, rows = struct.unpack(">II", encoded[16:24]) if len(encoded) > 32 else (0, 0)
+    whole = encoded.startswith(png.MAGIC) and encoded[-8:-4] == b"IEND"
+    if whole and 0 < rows <= _SMALL and 0 < columns <= _SMALL:
+        return _run(png.decode, encoded).numpy()
+    return _run(_pixels, encoded).numpy()
+
+
+def format_of(encoded: bytes) -> str:
+    """The format by the first bytes: "PNG", "JPEG", "GIF" or "BMP"; empty if it is none of them."""
+    kinds = list(_KINDS.items())[:-1]
+    return next((name for name, kind in kinds if encoded.startswith(kind.MAGIC)), "")
 
 
 # === Checking bytes before they are used (from Python) ===

@@ -1,4 +1,4 @@
-"""The values of metrics, as Python numbers, and the limits that are set for them."""
+"""The values of metrics, as Python numbers."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import Any
 
 from tensorflow import keras
 
-from perceiver_keras.errors import UsageError, nearest
 from perceiver_keras.metrics.columns import ColumnMetric
 
 
@@ -35,11 +34,3 @@ def results_of(metrics: Iterable[ColumnMetric], columns: Iterable[Any]) -> dict[
         for metric in metrics:
             metric.update_state(None, rows)
     return results(metrics)
-
-
-def check_thresholds(thresholds: Iterable[str], metrics: Iterable[keras.metrics.Metric]) -> None:
-    """Raises `UsageError`, with the nearest name, if a threshold is for none of the metrics."""
-    names = [metric.name for metric in metrics]
-    for name in thresholds:
-        if name not in names:
-            raise UsageError(f"evaluate.thresholds.{name}: no such metric.{nearest(name, names)}")

@@ -49,7 +49,7 @@ def next_steps(
                 ("Train longer, or change anything else in the configuration:", longer),
                 (
                     "To accept a weaker model, change the threshold:",
-                    f"{same} --set evaluate.thresholds.{name}={bound}",
+                    f"{same} --set {shlex.quote(f'evaluate.thresholds.{name}={bound}')}",
                 ),
             ]
         if has_last_blessed:
@@ -59,3 +59,23 @@ def next_steps(
             )
             found.append((words, f"{same} --rebaseline"))
     return [{"words": words, "command": command} for words, command in found]
+
+
+def data_steps(run_dir: Path, task: str, preset: str = "") -> list[dict[str, str]]:
+    """[{"words", "command"}, …] after a run that was stopped because of its data."""
+    folder = shlex.quote(str(run_dir))
+    again = ["perceiver", "run", task, *(["--preset", preset] if preset else [])]
+    again = shlex.join([*again, "--run-dir", str(run_dir)])
+    steps = [
+        ("See how the data differs from the accepted schema:", f"perceiver schema diff {folder}"),
+        (
+            "If the change is intended, accept it; later runs are held against it:",
+            f"perceiver schema accept {folder}",
+        ),
+        ("Once the data is fixed, or the change accepted:", again),
+        (
+            "To train all the same, with the anomalies in the report:",
+            f"{again} --set data.on_anomaly=report",
+        ),
+    ]
+    return [{"words": words, "command": command} for words, command in steps]

@@ -9,23 +9,19 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import jinja2
-
 from perceiver_keras.errors import PerceiverError
 from perceiver_keras.files import write_json, write_whole
-from perceiver_keras.show import classes, style
+from perceiver_keras.show import classes, data_report, gate, lineage_picture, serving, slices, style
+from perceiver_keras.show import lineage as lineage_text
+from perceiver_keras.show.data_report import DataReport, place
 from perceiver_keras.show.next_steps import next_steps
 
-# The order in which the page shows them; JSON's keys are sorted.
-SPLITS = ("train", "validation", "test")
-
 HEAT_MAP = "Confusion matrix"  # the title of the picture that stands with the tables of classes
-TEMPLATES = Path(__file__).parent
 MOST_LEFT_OUT = 50  # of the examples left out, in the page
 
 
@@ -48,6 +44,9 @@ class Report:
       classes: `Mistakes.summary()` on the test split, or None if answers are not classes.
       test_examples: How many examples the test split has, if `classes` is about fewer.
       latency: `serving_check.latency`'s answer about the served model, or None.
+      verdict: The Gate's verdict.json, with its checks and the metrics' intervals and slices, or None.
+      serving: ServingValidator's verdict.json, or None.
+      data: A `DataReport` as JSON, or None.
       figures: The pictures in order, {"title", "file", "caption", "width", "alt"}; the files are next to report.json.
     """
 
@@ -67,6 +66,9 @@ class Report:
     classes: dict[str, Any] | None = None
     test_examples: int | None = None
     latency: dict[str, Any] | None = None
+    verdict: dict[str, Any] | None = None
+    serving: dict[str, Any] | None = None
+    data: dict[str, Any] | None = None
     pushed_model: str | None = None
     preset: str = ""
     labels: list[str] | None = None
@@ -83,8 +85,8 @@ def save(report: Report, figures: Mapping[str, tuple[Any, str]], folder: str | P
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    for number, (title, (figure, caption)) in enumerate(figures.items(), 1):
-        name = f"figure_{number}.png"
+    for index, (title, (figure, caption)) in enumerate(figures.items(), 1):
+        name = f"figure_{index}.png"
         write_whole(folder / name, style.to_png(figure))
         width = round(96 * figure.get_figwidth() * 1.05)  # in CSS pixels
         report.figures.append(
@@ -113,8 +115,11 @@ def load(folder: str | Path) -> Report:
         raise PerceiverError(f"{path} is damaged ({error}); run the same command again.") from None
 
 
-def render_run(run_dir: str | Path) -> Path:
+def render_run(run_dir: str | Path, lineage: Mapping[str, Any] | None = None) -> Path:
     """Rewrites RUN_DIR/report.html with what run.json knows about the whole run; returns its path.
+
+    Args:
+      lineage: Of the run's model, as `pipeline/lineage.py` gives it; None: run.json's, if it has one.
 
     Raises:
       PerceiverError: the folder holds no finished run.
@@ -126,6 +131,8 @@ def render_run(run_dir: str | Path) -> Path:
         raise PerceiverError(f"{run_dir / 'run.json'} names no report; run the same command again.")
     folder = Path(artifacts[0])
     page = run_dir / "report.html"
+    if lineage is not None:
+        run["lineage"] = lineage
     write_whole(page, render(load(folder), folder, run, run_dir))
     return page
 
@@ -155,18 +162,19 @@ def render(
 ) -> str:
     """The page as text. `run` and `run_dir` add what only the whole run knows."""
     run = run or {}
-    environment = jinja2.Environment(
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        loader=jinja2.FileSystemLoader(TEMPLATES),
-        undefined=jinja2.StrictUndefined,
-    )
-    template = environment.get_template("report.html")
+    template = data_report.environment().get_template("report.html")
     preset = run.get("preset") or report.preset
     pushed = run.get("pushed_model") or report.pushed_model
     corrupt = any(counts.get("num_corrupt") for counts in report.examples.values())
-    rows = [_metric_row(report, name) for name in _in_order(report)] + _references(report)
+    evaluated = (report.verdict or {}).get("evaluated")
+    rows = gate.metric_rows(
+        metrics=report.metrics,
+        thresholds=report.thresholds,
+        lower_is_better=report.lower_is_better,
+        trivial=report.baseline,
+        last_blessed=report.last_blessed,
+        evaluated=evaluated,
+    )
     figures = [
         {"alt": figure["title"], "width": None}
         | figure
@@ -185,10 +193,19 @@ def render(
         last_blessed=report.last_blessed,
         metrics=rows,
         has_bound=any(row["bound"] for row in rows),
-        has_baseline=any(row["baseline"] for row in rows),
+        has_baseline=any(row["trivial"] for row in rows),
+        has_interval=any(row["interval"] for row in rows),
+        has_difference=any(row["difference"] for row in rows),
+        checks=gate.checks(report.verdict),
+        too_small=gate.too_small(report.verdict),
+        slices=slices.groups(evaluated, report.thresholds, report.lower_is_better),
         classes=None if report.classes is None else classes.tables(report.classes),
         test_examples=f"{report.test_examples:,}" if report.test_examples else "",
-        latency=_latency(report.latency),
+        lineage=_lineage(run.get("lineage")),
+        latency=serving.latency(report.latency),
+        serving=serving.facts(report.serving),
+        agreement=serving.agreement(report.serving),
+        data=data_report.section(DataReport(**report.data)) if report.data else None,
         heat_map=next((f for f in figures if _is_heat_map(report, f)), None),
         figures=[f for f in figures if not _is_heat_map(report, f)],
         found=report.found,
@@ -201,9 +218,7 @@ def render(
                 "num_examples": f"{counts.get('num_examples', 0):,}",
                 "num_corrupt": counts.get("num_corrupt", 0),
             }
-            for split, counts in sorted(
-                report.examples.items(), key=lambda item: _place(item[0], SPLITS)
-            )
+            for split, counts in sorted(report.examples.items(), key=lambda item: place(item[0]))
         ],
         dead_letter=report.dead_letter if corrupt else None,
         versions=run.get("versions", {}),
@@ -219,6 +234,19 @@ def render(
         ),
         config=json.dumps(report.config, indent=2),
     )
+
+
+def _lineage(lineage: Any) -> dict[str, Any] | None:
+    """Where the model comes from, as a picture and as text."""
+    if not isinstance(lineage, Mapping):
+        return None
+    return {
+        "uri": style.to_data_uri(style.to_png(lineage_picture.draw(lineage))),
+        "alt": "Boxes from the data to the served version, and arrows from what each was made of",
+        "caption": "",
+        "width": None,
+        "text": lineage_text.tree(lineage),
+    }
 
 
 def _is_heat_map(report: Report, figure: Mapping[str, Any]) -> bool:
@@ -239,84 +267,22 @@ def _facts(report: Report, run: Mapping[str, Any]) -> list[str]:
     return facts
 
 
-def _place(name: str, known: Sequence[str]) -> tuple[int, str]:
-    """Sort key: the order of `known`, then all other names."""
-    return (known.index(name) if name in known else len(known), name)
-
-
 def _verdict(report: Report, pushed: str | None) -> str:
     if report.blessed:
         return "Blessed and pushed" if pushed else "Blessed"
     return "Trained, but not blessed"
 
 
-def _in_order(report: Report) -> list[str]:
-    """Metrics with a threshold first; TFMA's count of examples last."""
-    return sorted(
-        report.metrics, key=lambda n: (n not in report.thresholds, n == "example_count", n)
-    )
-
-
-def _metric_row(report: Report, name: str) -> dict[str, Any]:
-    value, bound = report.metrics[name], report.thresholds.get(name)
-    lower = name in report.lower_is_better
-    passed = None
-    if bound is not None:
-        passed = value is not None and (value <= bound if lower else value >= bound)
-    last = (report.last_blessed or {}).get(name)
-    return {
-        "name": name.replace("_", " "),
-        "value": number(value),
-        "passed": passed,
-        "bound": "" if bound is None else f"{'≤' if lower else '≥'} {number(bound)}",
-        "last_blessed": "" if last is None else number(last),
-        "baseline": number(report.baseline[name]) if name in report.baseline else "",
-    }
-
-
-def _references(report: Report) -> list[dict[str, Any]]:
-    """Baseline values without a metric of the model to compare, such as the accuracy of an n-gram table."""
-    empty = {"value": "", "passed": None, "bound": "", "last_blessed": ""}
-    return [
-        {"name": name.replace("_", " "), "baseline": number(value), **empty}
-        for name, value in sorted(report.baseline.items())
-        if name not in report.metrics
-    ]
-
-
-def number(value: float) -> str:
-    """A value with four useful digits: 0.9833, 1.234e-05, 360."""
-    if value is None or not math.isfinite(value):
-        return "not a number"
-    if float(value).is_integer() and abs(value) >= 2:
-        return f"{int(value):,}"
-    return f"{value:.4f}" if 1e-3 <= abs(value) < 1e4 or value == 0 else f"{value:.3e}"
-
-
-def _latency(latency: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    if not latency or not latency["requests"]:
-        return None
-    rows = [
-        {
-            "request": "one example" if row["examples"] == 1 else f"{row['examples']:,} at once",
-            "p50": f"{_rounded(row['p50_ms'])} ms",
-            "p95": f"{_rounded(row['p95_ms'])} ms",
-            "per_second": _rounded(1000 * row["examples"] / row["p50_ms"]),
-            "repeats": f"{row['repeats']:,}",
-        }
-        for row in latency["requests"]
-    ]
-    return {"machine": latency["machine"], "rows": rows}
-
-
-def _rounded(value: float) -> str:
-    return f"{value:.2g}" if value < 10 else f"{value:,.0f}"
-
-
 def _components(run: Mapping[str, Any]) -> list[dict[str, Any]]:
     seconds, cached = run.get("seconds", {}), set(run.get("cached", []))
     order = run.get("components", ())  # JSON's keys are sorted
-    ordered = sorted(seconds.items(), key=lambda item: _place(item[0], order))
+    ordered = sorted(
+        seconds.items(),
+        key=lambda item: (
+            order.index(item[0]) if item[0] in order else len(order),
+            item[0],
+        ),
+    )
     longest = max(seconds.values(), default=0) or 1
     return [
         {

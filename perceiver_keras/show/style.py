@@ -59,9 +59,16 @@ def to_data_uri(png: bytes) -> str:
     return f"data:image/png;base64,{base64.b64encode(png).decode('ascii')}"
 
 
-def thumbnail(picture: np.ndarray, side: int = 96) -> str:
-    """A picture [H, W, C] of any range as an address that holds it, a few kB; its longer side is at most `side`."""
-    image = Image.fromarray((255 * displayable(picture)).round().astype(np.uint8))
+def thumbnail(picture: np.ndarray, side: int = 96, *, as_stored: bool = False) -> str:
+    """A picture [H, W, C] of any range as an address that holds it, a few kB; its longer side is at most `side`.
+
+    Args:
+      as_stored: The picture is uint8 and its range stays, so that a dark one is seen to be dark.
+    """
+    shown = picture[..., :3] if picture.shape[-1] >= 3 else picture[..., 0]
+    if not as_stored:
+        shown = (255 * displayable(picture)).round().astype(np.uint8)
+    image = Image.fromarray(shown)
     buffer = io.BytesIO()
     if max(image.size) <= side // 2:  # each pixel counts, and there are few
         image.save(buffer, "PNG", optimize=True)

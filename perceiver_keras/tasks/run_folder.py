@@ -19,6 +19,8 @@ from perceiver_keras.errors import PerceiverError
 from perceiver_keras.tasks import preset_folder
 
 BLESSED, PUSHED, PRESET = "blessed", "pushed", "preset"
+# In a version that `perceiver rollback` has published: {"version", "of": the version that it is again, "because", …}.
+ROLLBACK_FILE = "assets.extra/rollback.json"
 # A run has at least one of these from its first second on.
 _OF_RUN = ("run.json", "unfinished.json", "run.lock")
 _OF_TRAIN = ("training/lock", *(f"{PRESET}/{name}" for name in preset_folder.FILES))
@@ -119,12 +121,23 @@ def _of_run(folder: Path) -> Found:
     version = str(versions[-1])
     preset = next((p for p in _presets(folder, record, version) if p.is_dir()), None)
     saved_model = folder / PUSHED / version
+    again = _rollback(folder, version)
     return Found(
         preset=preset,
         saved_model=saved_model if saved_model.is_dir() else None,
-        told=f"Taking version {version} of {folder}, its newest blessed model."
+        told=f"Taking version {version} of {folder}, its newest blessed model"
+        + (f": version {again['of']} again, because {again['because']}." if again else ".")
         + (f" The last run gave no newer one: {since}" if since else ""),
     )
+
+
+def _rollback(folder: Path, version: str) -> dict[str, Any]:
+    """What `perceiver rollback` says about a version that it published; {} for any other."""
+    try:
+        text = (folder / PUSHED / version / ROLLBACK_FILE).read_text(encoding="utf-8")
+        return dict(json.loads(text))
+    except (OSError, ValueError):
+        return {}
 
 
 def _record(folder: Path) -> dict[str, Any]:
@@ -164,7 +177,14 @@ def _presets(folder: Path, record: dict[str, Any], version: str) -> list[Path]:
     """Where the preset folder of a version may be; runs before `blessed/` left it among the artifacts."""
     trained = _trained(folder, record)
     pushed = os.path.basename(record.get("pushed_model") or "") == version
-    return [folder / BLESSED / version, *([trained] if trained and pushed else [])]
+    # A rollback that was killed after its version was published has not made `blessed/VERSION` yet.
+    again = _rollback(folder, version)
+    older = [folder / BLESSED / again["of"]] if again else []
+    return [
+        folder / BLESSED / version,
+        *older,
+        *([trained] if trained and pushed and not again else []),
+    ]
 
 
 def _trained(folder: Path, record: dict[str, Any]) -> Path | None:

@@ -32,6 +32,14 @@ def test_report_renders_the_page_again_and_says_where_it_is(run_dir: Path) -> No
     assert told["report"] == str(run_dir / "report.html") and told["blessed"]
 
 
+def test_a_rollback_since_the_run_is_told(run_dir: Path) -> None:
+    path = run_dir / "run.json"
+    again = {"version": "9", "of": "7", "from": "8", "because": "sevens"}
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"rollback": again}))
+    result = CliRunner().invoke(cli.main, ["report", str(run_dir)])
+    assert "rollback  from 8 to 7 again: sevens" in result.stdout
+
+
 def test_report_of_a_folder_without_a_run_is_a_line(tmp_path: Path) -> None:
     result = CliRunner().invoke(cli.main, ["report", str(tmp_path)])
     assert result.exit_code == 1 and "holds no run" in result.stderr

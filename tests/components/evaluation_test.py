@@ -8,6 +8,7 @@ import tensorflow_model_analysis as tfma
 
 from perceiver_keras.components import evaluation
 from perceiver_keras.export import export_saved_model
+from perceiver_keras.gate.estimates import Estimate
 from perceiver_keras.metrics import ColumnRatio
 from tests import tiny_task as tiny
 
@@ -138,3 +139,28 @@ def test_a_metric_without_anything_to_count_is_left_out_and_one_that_diverged_is
     )
     found = evaluation.evaluation_metrics(str(tmp_path))
     assert found == {"mean": 1.5, "bad": np.inf}
+
+
+def test_results_without_intervals_and_with_slices_of_numbers_are_read_too(tmp_path) -> None:
+    """As an Evaluator of an older release wrote them, or TFMA's own slicing."""
+    (metric,) = tfma.metrics.specs_from_metrics([ColumnRatio(0, 1, "mean")])[-1].metrics
+    columns = [np.array([value, 1.0], np.float32) for value in (1.0, 3.0, 5.0)]
+    tfma.analyze_raw_data(
+        pd.DataFrame({"label": [0, 0, 10], "prediction": columns}),
+        tfma.EvalConfig(
+            model_specs=[tfma.ModelSpec(label_key="label", prediction_key="prediction")],
+            slicing_specs=[tfma.SlicingSpec(), tfma.SlicingSpec(feature_keys=["label"])],
+            metrics_specs=[
+                tfma.MetricsSpec(metrics=[tfma.MetricConfig(class_name="ExampleCount"), metric])
+            ],
+        ),
+        output_path=str(tmp_path),
+    )
+    found = evaluation.evaluated(str(tmp_path))
+    assert (found.examples, found.metrics) == (3, {"mean": Estimate(value=3.0)})
+    assert (found.baseline, found.difference) == (None, None)
+    assert [(part.slice, part.examples) for part in found.slices] == [
+        ("label=0", 2),
+        ("label=10", 1),
+    ]
+    assert found.part("label=0").metrics == {"mean": Estimate(value=2.0)}

@@ -32,6 +32,28 @@ def test_the_copy_is_exact_and_named_by_the_second(model, tmp_path):
     ]
 
 
+def test_files_are_added_before_the_version_is_there(model, tmp_path):
+    destination = str(tmp_path / "pushed")
+
+    def added(version):
+        assert versions(destination) == []
+        return {"assets.extra/about.txt": f"this is {version}", "new/saved.txt": "é"}
+
+    folder = publish(model, destination, added)
+    version = os.path.basename(folder)
+    expected = {
+        "assets.extra/about.txt": f"this is {version}".encode(),
+        "new/saved.txt": "é".encode(),
+    }
+    assert contents(folder) == contents(model) | expected
+
+
+def test_a_failure_while_files_are_added_leaves_nothing(model, tmp_path):
+    with pytest.raises(ZeroDivisionError):
+        publish(model, str(tmp_path / "pushed"), lambda version: 1 / 0)
+    assert os.listdir(tmp_path / "pushed") == [".push.lock"]
+
+
 def test_pushes_within_a_second_and_behind_the_clock_count_up(model, tmp_path):
     destination = str(tmp_path / "pushed")
     future = int(time.time()) + 10_000  # a clock that was put back, or another machine's

@@ -4,20 +4,21 @@ import json
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 import tensorflow as tf
-import tensorflow_model_analysis as tfma
 from tfx.types import artifact_utils, standard_artifacts
 
-from perceiver_keras.components import report_gen
+from perceiver_keras.components import gate, report_gen, trivial_guess
+from perceiver_keras.components.leak_detector import PerceiverLeaks
 from perceiver_keras.components.report_gen import Report, ReportGen
 from perceiver_keras.components.serving_validator import VERDICT_FILE
 from perceiver_keras.config_tree import override, to_json
 from perceiver_keras.data.store import source
 from perceiver_keras.data.store.records import write_records
+from perceiver_keras.gate.estimates import Estimate, Evaluated
 from perceiver_keras.tasks import registry
-from perceiver_keras.tasks.model import load
+from tests.components.data_samples import ROWS, SCHEMA, write_statistics
+from tests.show import verdicts
 from tests.show.page import Page
 
 COUNT = 30
@@ -71,29 +72,10 @@ def parts(tmp_path_factory):
         classifier, {"image_bytes": [e["image"].numpy() for e in parsed]}, config, labels
     )["probabilities"].numpy()
     evaluation = artifact(standard_artifacts.ModelEvaluation, root / "evaluation")
-    threshold = tfma.MetricThreshold(
-        value_threshold=tfma.GenericValueThreshold(lower_bound={"value": 0.97})
+    guess = artifact(trivial_guess.Guess, root / "guess")
+    (root / "guess" / trivial_guess.FILE).write_text(
+        json.dumps({"metrics": {"accuracy": np.bincount(truth).max() / COUNT}, "examples": COUNT})
     )
-    tfma.analyze_raw_data(
-        pd.DataFrame({"label": truth, "prediction": list(answers)}),
-        tfma.EvalConfig(
-            model_specs=[tfma.ModelSpec(label_key="label", prediction_key="prediction")],
-            slicing_specs=[tfma.SlicingSpec()],
-            metrics_specs=[
-                tfma.MetricsSpec(
-                    metrics=[
-                        tfma.MetricConfig(
-                            class_name="SparseCategoricalAccuracy",
-                            config='{"name": "accuracy"}',
-                            threshold=threshold,
-                        )
-                    ]
-                )
-            ],
-        ),
-        output_path=evaluation.uri,
-    )
-
     model_run = artifact(standard_artifacts.ModelRun, root / "model_run")
     rows = [{"step": 10, "loss": 2.0}, {"step": 20, "loss": 1.5, "val_accuracy": 0.2}]
     (root / "model_run" / "history.json").write_text(json.dumps({"history": rows, "best": None}))
@@ -104,8 +86,29 @@ def parts(tmp_path_factory):
         "model_run": model_run,
         "evaluation": evaluation,
         "examples": examples,
+        "guess": guess,
     }
-    return inputs, float(np.mean(answers.argmax(-1) == truth)), truth
+    return inputs, answers, truth
+
+
+def blessing_of(parts, folder: Path, blessed: int):
+    """What the Gate writes, about the answers of the untrained classifier."""
+    _, answers, truth = parts
+    right = answers.argmax(-1) == truth
+    evaluated = verdicts.verdict()["evaluated"] | {
+        "examples": COUNT,
+        "metrics": {"accuracy": verdicts.estimate(float(right.mean()), 0.1)},
+        "baseline": None,
+        "difference": None,
+        "slices": [verdicts.part("label=3", 3, 0.25, 0.2, 0.0)],
+    }
+    refused = {"name": "threshold accuracy", "passed": False, "text": "accuracy is below 0.97."}
+    unserved = {"name": "serves", "passed": False, "text": "It does not serve: op MyOp is unknown"}
+    checks = verdicts.verdict()["checks"][:1] if blessed else [refused, unserved]
+    made = verdict(standard_artifacts.ModelBlessing, folder, blessed)
+    told = verdicts.verdict(evaluated=evaluated, checks=checks, blessed=bool(blessed))
+    (folder / gate.VERDICT_FILE).write_text(json.dumps(told))
+    return made
 
 
 def verdict(kind, folder: Path, blessed: int, cause: str = ""):
@@ -120,7 +123,7 @@ def generate(parts, folder: Path, *, blessed: int, served: int, cause: str = "",
     report = artifact(Report, folder / "report")
     ReportGen.test_call(
         **parts[0],
-        blessing=verdict(standard_artifacts.ModelBlessing, folder / "blessing", blessed),
+        blessing=blessing_of(parts, folder / "blessing", blessed),
         infra_blessing=verdict(standard_artifacts.InfraBlessing, folder / "infra", served, cause),
         report=report,
         **more,
@@ -131,31 +134,53 @@ def generate(parts, folder: Path, *, blessed: int, served: int, cause: str = "",
 
 def test_a_refused_model(parts, tmp_path: Path) -> None:
     told, page = generate(parts, tmp_path, blessed=0, served=0, cause="op MyOp is unknown")
-    _, accuracy, truth = parts
+    _, answers, truth = parts
     assert not told["blessed"] and told["pushed_model"] is None
-    assert told["metrics"]["accuracy"] == pytest.approx(accuracy)
+    assert told["metrics"]["accuracy"] == pytest.approx(float(np.mean(answers.argmax(-1) == truth)))
+    assert told["metrics"]["example_count"] == COUNT
     assert told["baseline"]["accuracy"] == pytest.approx(np.bincount(truth).max() / COUNT)
     assert told["thresholds"] == {"accuracy": 0.97}
     assert told["steps"] == 20 and told["last_blessed"] is None
     assert told["examples"] == {"test": {"num_examples": COUNT, "num_corrupt": 2}}
-    missed, unserved = told["reasons"]
-    assert "accuracy" in missed and "0.97" in missed
-    assert unserved == "It does not serve: op MyOp is unknown"
-    assert "Trained, but not blessed" in page.text and unserved in page.text
+    assert told["reasons"] == ["accuracy is below 0.97.", "It does not serve: op MyOp is unknown"]
+    assert "Trained, but not blessed" in page.text
+    assert "threshold accuracy refused accuracy is below 0.97." in page.text
+    assert "accuracy by label" in page.text and "3 3 0.2500 [0.050, 0.450]" in page.text
+
+
+def test_without_a_gate_there_is_what_tfma_measured(tmp_path: Path, monkeypatch) -> None:
+    measured = Evaluated(examples=COUNT, metrics={"accuracy": Estimate(value=0.5)})
+    monkeypatch.setattr(report_gen, "evaluated", {"somewhere": measured}.get)
+    assert report_gen.measured_of(None, "somewhere") == measured.to_json()
+    assert report_gen.measured_of({"evaluated": {"examples": 3}}, "") == {"examples": 3}
+    infra = verdict(standard_artifacts.InfraBlessing, tmp_path / "infra", 0, "op MyOp is unknown")
+    assert report_gen.reasons(None, infra) == ["It does not serve: op MyOp is unknown"]
 
 
 @pytest.fixture(scope="module")
 def pushed(parts, tmp_path_factory):
-    """report.json and the page of a pushed model, with a measured latency and one example left out."""
+    """report.json and the page of a pushed model, of odd data that was only reported, with one example left out."""
     folder = tmp_path_factory.mktemp("pushed")
     model = artifact(standard_artifacts.PushedModel, folder / "pushed")
     model.set_int_custom_property("pushed", 1)
     model.set_string_custom_property("pushed_destination", "served/17")
     (folder / "infra").mkdir()
-    (folder / "infra" / VERDICT_FILE).write_text(json.dumps({"latency": LATENCY}))
+    (folder / "infra" / VERDICT_FILE).write_text(json.dumps(verdicts.serving(latency=LATENCY)))
+    kinds = {
+        "statistics": standard_artifacts.ExampleStatistics,
+        "schema": standard_artifacts.Schema,
+        "anomalies": standard_artifacts.ExampleAnomalies,
+        "leaks": PerceiverLeaks,
+    }
+    made = {name: artifact(kind, folder / name) for name, kind in kinds.items()}
+    write_statistics(folder / "statistics", ROWS)
+    (folder / "schema" / "schema.pbtxt").write_text(SCHEMA)
+    found = verdicts.anomalies(against=None, on_anomaly="report")
+    (folder / "anomalies" / "anomalies.json").write_text(json.dumps(found))
+    (folder / "leaks" / "leaks.json").write_text(json.dumps(verdicts.leaks()))
     letters = Path(parts[0]["examples"].uri) / "dead_letter" / "test.jsonl"
     letters.write_text(json.dumps({"file": "a", "index": 3, "reason": "not a picture"}) + "\n")
-    yield generate(parts, folder, blessed=1, served=1, pushed_model=model)
+    yield generate(parts, folder, blessed=1, served=1, pushed_model=model, **made)
     letters.unlink()
 
 
@@ -166,6 +191,7 @@ def test_a_pushed_model_and_its_pictures(pushed) -> None:
         "Learning curves",
         "Right and wrong",
         "What the latents attend to",
+        "Calibration",
     ]
     assert f"of {COUNT} examples of the test split" in page.text
     assert "Blessed and pushed" in page.text
@@ -173,10 +199,10 @@ def test_a_pushed_model_and_its_pictures(pushed) -> None:
 
 def test_the_tables_of_classes_are_about_the_whole_split(parts, pushed) -> None:
     told, page = pushed
-    _, accuracy, truth = parts
+    _, answers, truth = parts
     classes = told["classes"]
     assert classes["support"] == np.bincount(truth, minlength=10).tolist()
-    assert sum(classes["right"]) / COUNT == pytest.approx(accuracy)
+    assert sum(classes["right"]) == np.sum(answers.argmax(-1) == truth)
     assert classes["examples"] == COUNT and told["test_examples"] is None
     assert classes["wrong"] == sum(count for *_, count in classes["pairs"]) > 0
     wrong = {f"#mistakes-{one['class']}" for one in classes["mistakes"]}
@@ -190,11 +216,23 @@ def test_the_latency_and_what_was_left_out(pushed) -> None:
     assert told["found"] == []
 
 
-def test_of_a_split_that_takes_too_long_the_first_examples_are_judged(parts, monkeypatch) -> None:
-    monkeypatch.setattr(report_gen, "JUDGED_SECONDS", -1)
-    inputs, _, truth = parts
-    model = load(Path(inputs["model"].uri) / "preset")
-    batches = report_gen.test_batches(TASK, model.task_config, inputs["examples"], None)
-    found = report_gen.classes(TASK, model, batches, model.task_config, None)
-    assert found.names == [str(i) for i in range(10)]
-    assert found.support.tolist() == np.bincount(truth[:7], minlength=10).tolist()  # a batch
+def test_what_is_known_about_the_data_is_on_the_page(pushed) -> None:
+    told, page = pushed
+    shown = told["data"]["anomalies"]["anomalies"][1]["shown"]
+    assert [one["index"] for one in shown] == [0, 5]
+    assert all(one["parts"][0]["picture"].startswith("data:image/png") for one in shown)
+    for words in (
+        "The data has anomalies : 2 anomalies: image/height, label.",
+        "label has the new class <ten>",
+        "What the data looks like",
+        "Drift and skew",
+        "train and test 134 3 50.9% 1",
+        "Made in this run from the task",
+    ):
+        assert words in page.text, words
+
+
+def test_the_served_model_is_on_the_page(pushed) -> None:
+    told, page = pushed
+    assert told["serving"]["size_bytes"] == 3_250_000 and page.open == []
+    assert "peak memory 411 MiB" in page.text and "the answers agree" in page.text

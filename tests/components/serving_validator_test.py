@@ -12,8 +12,18 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from perceiver_keras.components import serving_check
-from perceiver_keras.components.serving_validator import VERDICT_FILE, latency_of, validate
+from perceiver_keras.components import serving_check, serving_skew
+from perceiver_keras.components.serving_validator import (
+    SKEW_TOLERANCE,
+    VERDICT_FILE,
+    Bounds,
+    latency_of,
+    validate,
+)
+from perceiver_keras.data.store.records import file_records, write_records
+from perceiver_keras.errors import PerceiverError
+from perceiver_keras.export import export_saved_model
+from tests import tiny_task as tiny
 
 pytestmark = pytest.mark.tfx
 
@@ -88,3 +98,106 @@ def test_a_process_that_hangs_or_dies(good, code, words, monkeypatch, tmp_path):
         "perceiver_keras.components.serving_validator.CHECK", str(tmp_path / "stub.py")
     )
     assert words in validate(good, timeout_seconds=2 if "sleep" in code else 60)["cause"]
+
+
+# === What it costs ===
+
+
+def test_size_and_memory_are_measured_and_bounded(good):
+    verdict = validate(good, baseline=good, bounds=Bounds(max_slowdown=3.0, max_memory_mb=1.0))
+    files = [os.path.join(path, name) for path, _, names in os.walk(good) for name in names]
+    assert verdict["size_bytes"] == sum(len(open(file, "rb").read()) for file in files)  # noqa: SIM115
+    assert verdict["peak_memory_bytes"] > 100 << 20  # TensorFlow alone
+    assert 0.3 < verdict["slowdown"] < 3 and verdict["baseline"]["latency"]["requests"]
+    peak = verdict["peak_memory_bytes"] / 2**20
+    assert verdict["cause"] == (
+        f"evaluate.max_memory_mb is 1 and it takes {peak:.4g} MiB of memory at the peak"
+    )
+
+
+MEASURED = {
+    "latency": {"requests": [{"p95_ms": 12.0}, {"p95_ms": 80.0}]},
+    "slowdown": 10.0,
+    "load_seconds": 4.0,
+    "peak_memory_bytes": 300 << 20,
+    "size_bytes": 20 << 20,
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("max_latency_ms", 12.0, "ms, 95th percentile of one example"),
+        ("max_slowdown", 10.0, "times the one-example latency of the last blessed model"),
+        ("max_load_seconds", 4.0, "s to load"),
+        ("max_memory_mb", 300.0, "MiB of memory at the peak"),
+        ("max_size_mb", 20.0, "MiB on disk"),
+    ],
+)
+def test_a_bound_is_named_with_the_value(name, value, words):
+    assert Bounds().cause(MEASURED) is None
+    assert Bounds(**{name: value}).cause(MEASURED) is None
+    cause = Bounds(**{name: value / 2}).cause(MEASURED)
+    assert cause.startswith(f"evaluate.{name} is {value / 2:g} and it takes {value:g} {words}")
+    absent = MEASURED | {"latency": None, "slowdown": None, "peak_memory_bytes": None}
+    if name in ("max_latency_ms", "max_slowdown", "max_memory_mb"):
+        assert Bounds(**{name: value / 2}).cause(absent) is None
+
+
+# === Training against serving ===
+
+
+@pytest.fixture(scope="module")
+def records(tmp_path_factory):
+    path = str(tmp_path_factory.mktemp("records") / "examples.gz")
+    write_records(tiny.examples(40), path)
+    return file_records(path)
+
+
+def asking(records):
+    def ask(path):
+        serving_skew.write_requests(
+            path, tiny.TASK, tiny.CONFIG, tiny.model(), tiny.LABELS, records
+        )
+        return SKEW_TOLERANCE
+
+    return ask
+
+
+def test_a_good_export_answers_as_training_does(good, records):
+    verdict = validate(good, ask=asking(records))
+    assert verdict["cause"] is None
+    assert verdict["skew"]["examples"] == 40 and verdict["skew"]["stage"] is None
+
+
+def test_serving_that_swaps_channels_is_refused_although_its_own_warm_up_agrees(records, tmp_path):
+    def serve(model, raw, config, labels):
+        turned = lambda inputs, training: model(  # noqa: E731
+            {"pixels": inputs["pixels"][..., ::-1]}, training=training
+        )
+        return tiny.TASK.serving.serve(turned, raw, config, labels)
+
+    folder = export_saved_model(
+        tiny.with_fields("serving", serve=serve),
+        tiny.CONFIG,
+        tiny.model(),
+        str(tmp_path / "m"),
+        labels=tiny.LABELS,
+        warmup=tiny.examples(3),
+    )
+    assert validate(folder)["cause"] is None
+    verdict = validate(folder, ask=asking(records))
+    assert verdict["cause"].startswith(
+        "serving differs from training, first at raw input → model input: the model's input 'pixels' "
+        "in serving_default differs by "
+    )
+    assert verdict["cause"].endswith(", as if its channels were in reverse order")
+    assert verdict["skew"]["stage"] == "raw input → model input"
+
+
+def test_a_trained_model_that_fails_is_the_cause(good):
+    def ask(path):
+        raise PerceiverError("model.weights.h5 is gone")
+
+    cause = validate(good, ask=ask)["cause"]
+    assert cause == "the trained model fails on stored examples: model.weights.h5 is gone"

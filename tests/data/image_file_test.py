@@ -131,8 +131,12 @@ def _decodes(content: bytes) -> bool:
     try:
         pixels = image.decode_image(tf.constant(content), 3)
     except tf.errors.InvalidArgumentError:
+        with pytest.raises(tf.errors.InvalidArgumentError):
+            image_file.decode_as_stored(content)
         return False
     assert tuple(pixels.shape[:2]) == image.image_size(content)
+    as_stored = image_file.decode_as_stored(content)
+    np.testing.assert_array_equal(image_file.with_channels(tf.constant(as_stored), 3), pixels)
     return True
 
 
@@ -205,3 +209,15 @@ def test_the_graph_says_what_the_check_says():
         with pytest.raises(tf.errors.InvalidArgumentError) as error:
             image.decode_image(tf.constant(content), 3)
         assert f"[{image_file.UNREADABLE}{image.check_image(content)}]" in error.value.message
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_picture_keeps_its_channels_and_says_its_format(name):
+    content = FILES[name][0]
+    want = Image.open(io.BytesIO(content))
+    assert image_file.format_of(content) == want.format
+    assert image_file.format_of(b"no picture") == ""
+    stored = image_file.decode_as_stored(content)
+    assert stored.shape[:2] == SIZE
+    if want.mode in ("L", "LA", "RGB", "RGBA"):
+        assert stored.shape[-1] == len(want.mode)

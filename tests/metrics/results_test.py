@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from perceiver_keras.errors import UsageError
 from perceiver_keras.metrics.columns import ColumnRatio
-from perceiver_keras.metrics.results import check_thresholds, results, results_of
+from perceiver_keras.metrics.results import results, results_of
 
 
 def test_a_metric_of_several_values_gives_each_its_name():
@@ -38,15 +37,3 @@ def test_a_metric_without_anything_to_count_is_left_out():
         "counted": 1.5,
         "bad": np.inf,
     }
-
-
-def test_a_threshold_for_no_metric_is_refused_with_the_nearest():
-    metrics = [tf.keras.metrics.Mean(name=name) for name in ("accuracy", "cross_entropy")]
-    check_thresholds(["accuracy"], metrics)
-    check_thresholds([], metrics)
-    with pytest.raises(
-        UsageError, match="thresholds.acuracy: no such metric. Did you mean 'accuracy'"
-    ):
-        check_thresholds(["cross_entropy", "acuracy"], metrics)
-    with pytest.raises(UsageError, match="Choose one of: accuracy, cross_entropy"):
-        check_thresholds(["f1"], metrics)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from html.parser import HTMLParser
 
+VOID = ("img", "meta", "br", "wbr", "link", "!doctype")  # without an end tag
+
 
 class Page(HTMLParser):
     """Visible text, every address that the page loads or leads to, the places in it, and what stands for pictures."""
@@ -18,7 +20,7 @@ class Page(HTMLParser):
         self.feed(text)
 
     def handle_starttag(self, tag, attributes):
-        if tag not in ("img", "meta", "br", "link", "!doctype"):
+        if tag not in VOID:
             self.open.append(tag)
         self.ids += [value for name, value in attributes if name == "id"]
         if tag == "img":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import json
 import re
 import shutil
@@ -12,8 +13,10 @@ import numpy as np
 import pytest
 
 from perceiver_keras.errors import PerceiverError
-from perceiver_keras.show import curves, report
+from perceiver_keras.show import curves, gate, report
+from perceiver_keras.show.data_report import DataReport
 from perceiver_keras.show.mistakes import Mistakes
+from tests.show import lineage_samples, verdicts
 from tests.show.page import Page
 
 
@@ -219,9 +222,103 @@ def test_a_report_of_an_earlier_version_is_still_rendered(tmp_path: Path) -> Non
     values = json.loads(path.read_text())
     for new in ("left_out", "found", "classes", "test_examples", "latency"):
         del values[new]
+    for new in ("verdict", "serving", "data"):
+        del values[new]
     del values["figures"][0]["alt"], values["figures"][0]["width"]
     path.write_text(json.dumps(values))
     assert "a caption" in report.render(report.load(tmp_path), tmp_path)
+
+
+# === The gate, slices, calibration, the served model, data ===
+
+
+def judged(**changes) -> report.Report:
+    values = dict(
+        blessed=False,
+        verdict=verdicts.verdict(),
+        reasons=gate.reasons(verdicts.verdict()),
+        serving=verdicts.serving(),
+        latency=verdicts.serving()["latency"],
+        last_blessed={"accuracy": 0.9851},
+        metrics={"accuracy": 0.9888, "example_count": 269.0},
+        lower_is_better=["cross_entropy"],
+        data=dataclasses.asdict(
+            DataReport(
+                task="image_classification",
+                dataset="digits",
+                counts={"test": {"num_examples": 269}},
+                anomalies=verdicts.anomalies(),
+                leaks=verdicts.leaks(),
+            )
+        ),
+    )
+    return make(**{**values, **changes})
+
+
+def test_the_gates_checks_stand_under_the_verdict(tmp_path: Path) -> None:
+    source = report.save(judged(), dict(PICTURES), tmp_path).read_text()
+    page = Page(source)
+    order = [
+        page.text.index(words)
+        for words in (
+            "Trained, but not blessed",
+            "threshold accuracy@label refused accuracy@label=8 is 0.8846",
+            "test split note 269 examples are few.",
+            "finite passed",
+            "Metrics on the test split",
+            "Slices of the test split",
+            "The served model",
+            "Anomalies in the data",
+            "The same examples in two splits",
+            "Next steps",
+        )
+    ]
+    assert order == sorted(order)
+    assert page.open == [] and len(set(page.ids)) == len(page.ids)
+    assert {"gate", "metrics", "slices", "serving", "anomalies", "leaks"} <= set(page.ids)
+    links = [address[1:] for address in page.addresses if address.startswith("#")]
+    assert set(links) <= set(page.ids)
+
+
+def test_metrics_have_intervals_and_the_difference_to_the_last_blessed(tmp_path: Path) -> None:
+    text = Page(report.save(judged(), {}, tmp_path).read_text()).text
+    assert (
+        "accuracy 0.9888 [0.973, 1.004] ≥ 0.9700 0.1000 0.9851 [0.970, 1.000] +0.0037 [−0.007, +0.015]"
+        in text
+    )
+    assert "On the 269 test examples, a model that is worse by less than 0.0107 in accuracy" in text
+
+
+def test_slices_are_in_tables_with_the_worst_first(tmp_path: Path) -> None:
+    source = report.save(judged(), {}, tmp_path).read_text()
+    text = Page(source).text
+    assert "accuracy by label all examples: 0.9888" in text
+    assert "4 worst 24 0.5000 [0.400, 0.600] −0.3000 [−0.350, −0.250]" in text
+    assert 'class="n bad">−0.3000' in source
+
+
+def test_the_served_model_in_numbers(tmp_path: Path) -> None:
+    text = Page(report.save(judged(), {}, tmp_path).read_text()).text
+    assert "peak memory 411 MiB compared with the last blessed 1.31 times as slow" in text
+    assert "Training against serving 200 examples of the test split" in text
+
+
+def test_each_region_that_scrolls_has_a_name_and_can_be_reached_by_keys(tmp_path: Path) -> None:
+    source = report.save(judged(), dict(PICTURES), tmp_path).read_text()
+    regions = re.findall(r'<div class="scroll"[^>]*>', source)
+    assert len(regions) >= 6
+    for region in regions:
+        assert re.search(r'role="region" aria-label="[^"]+" tabindex="0"', region)
+    assert source.count("<table") == source.count("<thead") + source.count("<table><tbody")
+    assert not re.findall(r"<th(?! scope)(?!ead)[^>]*>", source)
+
+
+def test_names_of_checks_slices_and_data_are_text_and_not_html(tmp_path: Path) -> None:
+    verdict = verdicts.verdict()
+    verdict["checks"][0] |= {"name": "<script>a", "text": "<script>b"}
+    verdict["evaluated"]["slices"].append(verdicts.part("label=<script>c", 3, 0.1, 0.1, 0.0))
+    source = report.save(judged(verdict=verdict), {}, tmp_path).read_text()
+    assert "<script" not in source and source.count("&lt;script&gt;") == 3
 
 
 # === With the run around it ===
@@ -259,6 +356,16 @@ def test_the_run_adds_components_versions_and_what_was_changed(run_dir: Path) ->
     assert "width: 100.0%" in source and "width: 5.0%" in source
 
 
+def test_the_lineage_is_a_picture_and_text_that_can_be_folded(run_dir: Path) -> None:
+    assert "Where this model comes from" not in report.render_run(run_dir).read_text()
+    page = Page(report.render_run(run_dir, lineage_samples.new()).read_text())
+    assert "Where this model comes from" in page.text and page.open == []
+    assert (
+        "Boxes from the data to the served version, and arrows from what each was made of"
+        in page.alts
+    )
+
+
 def test_a_folder_without_a_finished_run_gives_an_error(run_dir: Path, tmp_path: Path) -> None:
     with pytest.raises(PerceiverError, match="holds no run"):
         report.render_run(tmp_path / "nothing")
@@ -279,18 +386,3 @@ def test_a_missing_or_damaged_report_gives_an_error(run_dir: Path) -> None:
     shutil.rmtree(path.parent)
     with pytest.raises(PerceiverError, match="does not exist"):
         report.render_run(run_dir)
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [
-        (0.98331, "0.9833"),
-        (360.0, "360"),
-        (1.0, "1.0000"),
-        (0.0, "0.0000"),
-        (1234567.0, "1,234,567"),
-        (1.5e-5, "1.500e-05"),
-    ],
-)
-def test_numbers(value: float, text: str) -> None:
-    assert report.number(value) == text

@@ -13,6 +13,9 @@ from tensorflow import keras
 
 import perceiver_keras as pk
 from perceiver_keras.config_tree import from_json, to_json
+from perceiver_keras.data.described.buckets import parse_slices
+from perceiver_keras.data.described.example import describe
+from perceiver_keras.data.described.measures import measure_of
 from perceiver_keras.data.store import source
 from perceiver_keras.errors import PerceiverError, UsageError
 from perceiver_keras.show.mistakes import Mistakes
@@ -63,6 +66,29 @@ def close(a, b, tolerance=1e-5):
         x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
         scale = max(np.abs(y).max(), 1e-30)
         assert np.abs(x - y).max() <= tolerance * scale
+
+
+# === What is measured of the data ===
+
+
+def test_kinds_are_of_stored_features_and_slices_of_what_is_measured(subject):
+    for preset in subject.task.presets.values():
+        kinds = subject.task.examples.kinds(preset.config)
+        assert kinds and kinds.keys() <= subject.task.examples.spec(preset.config).keys()
+        parse_slices(subject.task.measures.slices(preset.config), kinds)
+
+
+def test_the_embedded_examples_are_measured_and_fall_into_slices(subject):
+    kinds = subject.task.examples.kinds(subject.config)
+    cuts = parse_slices(subject.task.measures.slices(subject.config), kinds)
+    spec = subject.task.examples.spec(subject.config)
+    for record in subject.records:
+        features = tf.io.parse_single_example(record, spec)
+        stored = {name: tf.reshape(value, [-1]).numpy() for name, value in features.items()}
+        found = describe(stored, kinds, subject.labels)
+        assert [key for key in found if measure_of(key, kinds) is None] == []
+        assert not any(value for key, value in found.items() if key.endswith("/undecodable"))
+        assert cuts and all(cut.values(found) for cut in cuts)
 
 
 # === Construction and configuration ===

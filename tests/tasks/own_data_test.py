@@ -9,7 +9,7 @@ import tensorflow as tf
 import perceiver_keras as pk
 from perceiver_keras.config_tree import from_json, to_json
 from perceiver_keras.errors import UsageError
-from perceiver_keras.metrics.results import check_thresholds
+from perceiver_keras.gate import slices
 from perceiver_keras.tasks import own_data, registry
 from tests import own_folders
 
@@ -34,7 +34,7 @@ def test_a_model_of_these_settings_takes_the_batches(opened) -> None:
     config = data.config
     assert config.data.batch_size == 2 and data.left_out == {}
     assert from_json(task.config_class, to_json(config)) == config
-    check_thresholds(config.evaluate.thresholds, task.measures.column_metrics(config))
+    slices.check(task, config)
     inputs, targets = next(iter(data.train_batches()))
     model = task.build(config)
     with tf.GradientTape() as tape:

@@ -101,6 +101,18 @@ def test_the_artifacts_serve_where_an_older_run_kept_no_copy(saved: Path, tmp_pa
     assert run_folder.find(run).preset == trained / "preset"
 
 
+def test_a_rollback_is_told_and_may_have_been_killed_half_way(saved: Path, tmp_path: Path) -> None:
+    run = a_run(tmp_path / "run", saved, 7)
+    kept = run / "pushed" / "8" / run_folder.ROLLBACK_FILE
+    kept.parent.mkdir(parents=True)
+    kept.write_text('{"version": "8", "of": "7", "because": "sevens"}')
+    found = run_folder.find(run)  # `blessed/8` is not there yet
+    assert (found.saved_model, found.preset) == (run / "pushed" / "8", run / "blessed" / "7")
+    assert "Taking version 8 of" in found.told and "version 7 again, because sevens." in found.told
+    shutil.copytree(saved, run / "blessed" / "8")
+    assert run_folder.find(run).preset == run / "blessed" / "8"
+
+
 @pytest.mark.parametrize(
     ("files", "words"),
     [

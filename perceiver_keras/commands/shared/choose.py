@@ -46,7 +46,7 @@ def choose(
       PerceiverError: the data can't be read.
     """
     from perceiver_keras.convert.names import RELEASED
-    from perceiver_keras.metrics.results import check_thresholds
+    from perceiver_keras.gate import slices
 
     layers: list[Layer] = list(options.read_config_files(config_files))
     config = task.configure(preset, layers, overrides, seed)
@@ -66,7 +66,7 @@ def choose(
     if start is not None or (found is not None and preset in RELEASED):
         layers = _fine_tuned(task, preset, layers, overrides, start, found is not None)
         config = task.configure(preset, layers, overrides, seed)
-    check_thresholds(config.evaluate.thresholds, task.measures.column_metrics(config))
+    slices.check(task, config)
     return Chosen(config, layers, found, start)
 
 

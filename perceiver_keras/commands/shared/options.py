@@ -58,6 +58,11 @@ debug_option = click.option(
 )
 common_options = together(json_option, debug_option)
 
+metadata_option = click.option(
+    "--metadata", metavar="URI",
+    help="The run's metadata store, mysql://USER:PASSWORD@HOST:PORT/DATABASE.  [default: SQLite in the run folder]",
+)  # fmt: skip
+
 config_options = together(
     click.option(
         "--preset", default="tiny", show_default=True,

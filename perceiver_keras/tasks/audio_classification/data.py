@@ -11,6 +11,7 @@ from typing import Any
 import tensorflow as tf
 
 from perceiver_keras.data import audio, image
+from perceiver_keras.data.described.kinds import Kind
 from perceiver_keras.data.video.clips import FRAMES_PER_SECOND, decode_frames
 from perceiver_keras.tasks.audio_classification.own_data import OWN_DATA
 from perceiver_keras.tasks.audio_classification.presets import (
@@ -101,11 +102,17 @@ def samples_per_frame(config: AudioClassifierConfig) -> int:
     return config.sample_rate // FRAMES_PER_SECOND
 
 
+def kinds(config: AudioClassificationConfig) -> dict[str, Kind]:
+    frames: dict[str, Kind] = {} if config.model.film is None else {"frames": "pictures"}
+    return {"audio": "sound", "label": "labels", **frames}
+
+
 EXAMPLES = Examples(
     spec=spec,
     label_key="label",
     check=check,
     check_dataset=check_num_classes,
     prepare=prepare,
+    kinds=kinds,
     own_data=OWN_DATA,
 )

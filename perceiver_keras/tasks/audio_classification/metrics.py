@@ -6,7 +6,9 @@ import numpy as np
 import tensorflow as tf
 from tensorflow import keras
 
+from perceiver_keras.data.described.buckets import by_class
 from perceiver_keras.metrics.average_precision import BinnedAveragePrecision
+from perceiver_keras.metrics.calibration import LabelwiseCalibrationError
 from perceiver_keras.metrics.columns import of_outputs
 from perceiver_keras.tasks.audio_classification.presets import AudioClassificationConfig
 from perceiver_keras.tasks.contract.measures import Measures
@@ -23,11 +25,12 @@ def columns(targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
 
 
 def column_metrics(config: AudioClassificationConfig) -> list[keras.metrics.Metric]:
-    return [BinnedAveragePrecision(config.model.num_classes)]
+    classes = config.model.num_classes
+    return [BinnedAveragePrecision(classes), LabelwiseCalibrationError(classes)]
 
 
 def metrics(config: AudioClassificationConfig) -> list[keras.metrics.Metric]:
-    return of_outputs(column_metrics(config), columns)
+    return of_outputs([BinnedAveragePrecision(config.model.num_classes)], columns)
 
 
 def baseline(dataset: tf.data.Dataset, config: AudioClassificationConfig) -> dict[str, float]:
@@ -37,6 +40,16 @@ def baseline(dataset: tf.data.Dataset, config: AudioClassificationConfig) -> dic
     return {"mean_average_precision": float(shares[shares > 0].mean()) if shares.any() else 0.0}
 
 
+def slices(config: AudioClassificationConfig) -> tuple[str, ...]:
+    return (*by_class("label", config.model.num_classes), "audio/level")
+
+
 MEASURES = Measures(
-    loss=loss, metrics=metrics, columns=columns, column_metrics=column_metrics, baseline=baseline
+    loss=loss,
+    metrics=metrics,
+    columns=columns,
+    column_metrics=column_metrics,
+    baseline=baseline,
+    lower_is_better=("calibration_error",),
+    slices=slices,
 )

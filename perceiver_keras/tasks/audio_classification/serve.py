@@ -86,4 +86,17 @@ def respond(
     return {"probabilities": tf.nn.sigmoid(logits)}
 
 
-SERVING = Serving(spec=spec, serve=serve, respond=respond)
+def as_trained(raw: Mapping[str, tf.Tensor], config: AudioClassificationConfig) -> tf.Tensor:
+    """Of a longer sound, `prepare` takes a part."""
+    m = config.model
+    if m.film is not None:
+        frames = raw["frames_bytes"]
+        return tf.fill(tf.shape(frames)[:1], frames.shape[1] == m.film.num_frames)
+    return tf.map_fn(
+        lambda wav: tf.size(audio.decode_whole(wav, m.sample_rate)) <= m.num_samples,
+        raw["audio_bytes"],
+        fn_output_signature=tf.bool,
+    )
+
+
+SERVING = Serving(spec=spec, serve=serve, respond=respond, as_trained=as_trained)

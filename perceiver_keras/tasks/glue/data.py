@@ -7,6 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from perceiver_keras.data.described.kinds import Kind
 from perceiver_keras.data.text.glue import TASKS, task_named
 from perceiver_keras.errors import UsageError
 from perceiver_keras.metrics.agreement import PLACES_MOST
@@ -122,11 +123,23 @@ def batch_of(
     )
 
 
+def kinds(config: GlueTaskConfig) -> dict[str, Kind]:
+    """Labels are numbers where a task's are scores."""
+    classes = all(task_named(name).labels for name in config.model.tasks)
+    return {
+        "task": "category",
+        "sentence1": "text",
+        "sentence2": "text",
+        "label": "label" if classes else "number",
+    }
+
+
 EXAMPLES = Examples(
     spec=spec,
     label_key="label",
     check=check,
     check_dataset=check_dataset,
     prepare=prepare,
+    kinds=kinds,
     vocabulary=VOCABULARY,
 )

@@ -10,7 +10,8 @@ import tensorflow as tf
 from tensorflow import keras
 
 from perceiver_keras.data.text.glue import TASKS, GlueTask, task_named
-from perceiver_keras.metrics.agreement import GROUP, LABEL, PREDICTION, Agreement, Statistic
+from perceiver_keras.metrics import calibration
+from perceiver_keras.metrics.agreement import GROUP, LABEL, PLACE, PREDICTION, Agreement, Statistic
 from perceiver_keras.metrics.columns import of_outputs
 from perceiver_keras.metrics.results import results_of
 from perceiver_keras.tasks.contract.measures import Measures
@@ -66,6 +67,15 @@ def loss(config: GlueTaskConfig) -> keras.losses.Loss:
 
 
 def columns(targets: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
+    """[B, 49]: the row of `_answers`, and how sure the model was, where the answer is a class."""
+    task = tf.cast(targets[:, 0], tf.int32)
+    logits = tf.where(outputs_of(task, outputs.shape[-1] - 1), outputs[:, 1:], -float("inf"))
+    counts = (targets[:, 1] > -1) & ~tf.gather(IS_SCORE, task)
+    sure = calibration.of_logits(logits, targets[:, 1], counts)
+    return tf.concat([_answers(targets, outputs), sure], axis=1)
+
+
+def _answers(targets: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
     """[B, 4]: the task's number, the label, the prediction (a class or a score), the place in the data set."""
     task, own = tf.cast(targets[:, 0], tf.int32), tf.cast(outputs[:, 1:], tf.float32)
     best = tf.argmax(tf.where(outputs_of(task, own.shape[-1]), own, -float("inf")), axis=1)
@@ -75,6 +85,11 @@ def columns(targets: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
 
 
 def column_metrics(config: GlueTaskConfig) -> list[keras.metrics.Metric]:
+    """GLUE's own, and the calibration of all classes."""
+    return [*_official(config), calibration.ColumnCalibrationError(PLACE + 1)]
+
+
+def _official(config: GlueTaskConfig) -> list[Agreement]:
     """The official metrics of each task, and `glue_average`, the mean of their first ones (paper, Tab. 14)."""
     rows = judged(config)
     found = [
@@ -97,7 +112,7 @@ def column_metrics(config: GlueTaskConfig) -> list[keras.metrics.Metric]:
 
 
 def metrics(config: GlueTaskConfig) -> list[keras.metrics.Metric]:
-    return of_outputs(column_metrics(config), columns)
+    return of_outputs(_official(config), _answers)
 
 
 def judged(config: GlueTaskConfig) -> list[GlueTask]:
@@ -118,9 +133,19 @@ def baseline(dataset: tf.data.Dataset, config: GlueTaskConfig) -> dict[str, floa
         if len(labels):
             common = np.bincount(labels.astype(int)).argmax() if row.labels else labels.mean()
             rows[own, PREDICTION] = common
-    return results_of(column_metrics(config), [tf.constant(rows)])
+    return results_of(_official(config), [tf.constant(rows)])
+
+
+def slices(config: GlueTaskConfig) -> tuple[str, ...]:
+    return ("sentence1/words",)
 
 
 MEASURES = Measures(
-    loss=loss, metrics=metrics, columns=columns, column_metrics=column_metrics, baseline=baseline
+    loss=loss,
+    metrics=metrics,
+    columns=columns,
+    column_metrics=column_metrics,
+    baseline=baseline,
+    lower_is_better=("calibration_error",),
+    slices=slices,
 )

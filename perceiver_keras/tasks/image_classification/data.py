@@ -8,6 +8,7 @@ from typing import Any
 import tensorflow as tf
 
 from perceiver_keras.data import image
+from perceiver_keras.data.described.kinds import Kind
 from perceiver_keras.tasks.contract.examples import Examples
 from perceiver_keras.tasks.image_classification.own_data import OWN_DATA, settings_of
 from perceiver_keras.tasks.image_classification.presets import ImageClassificationConfig
@@ -63,12 +64,17 @@ def to_input(
     return image.normalise(pixels, data.mean, data.std)
 
 
+def kinds(config: ImageClassificationConfig) -> dict[str, Kind]:
+    return {"image": "picture", "label": "label"}
+
+
 EXAMPLES = Examples(
     spec=spec,
     label_key="label",
     check=check,
     check_dataset=check_num_classes,
     prepare=prepare,
+    kinds=kinds,
     own_data=OWN_DATA,
     settings_of=settings_of,
 )

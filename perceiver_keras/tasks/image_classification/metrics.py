@@ -1,4 +1,4 @@
-"""Cross-entropy, accuracy, and the accuracy of always predicting the commonest class."""
+"""Cross-entropy, accuracy and calibration, and the accuracy of always predicting the commonest class."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import numpy as np
 import tensorflow as tf
 from tensorflow import keras
 
+from perceiver_keras.data.described.buckets import by_class
 from perceiver_keras.loss import SparseCrossEntropy
+from perceiver_keras.metrics.calibration import CalibrationError
 from perceiver_keras.tasks.contract.measures import Measures
 from perceiver_keras.tasks.image_classification.presets import ImageClassificationConfig
 
@@ -29,7 +31,11 @@ def columns(targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
 
 
 def column_metrics(config: ImageClassificationConfig) -> list[keras.metrics.Metric]:
-    return [*metrics(config), keras.metrics.SparseCategoricalCrossentropy(name="cross_entropy")]
+    return [
+        *metrics(config),
+        keras.metrics.SparseCategoricalCrossentropy(name="cross_entropy"),
+        CalibrationError(),
+    ]
 
 
 def baseline(dataset: tf.data.Dataset, config: ImageClassificationConfig) -> dict[str, float]:
@@ -40,6 +46,12 @@ def baseline(dataset: tf.data.Dataset, config: ImageClassificationConfig) -> dic
     return {"accuracy": float(counts.max() / max(counts.sum(), 1))}
 
 
+def slices(config: ImageClassificationConfig) -> tuple[str, ...]:
+    """By class, and by size where pictures are photographs, which have different ones."""
+    sizes = ("image/side",) if config.data.augment == "inception" else ()
+    return (*by_class("label", config.model.num_classes), *sizes)
+
+
 MEASURES = Measures(
     loss=loss,
     metrics=metrics,
@@ -47,5 +59,6 @@ MEASURES = Measures(
     column_metrics=column_metrics,
     key="probabilities",
     baseline=baseline,
-    lower_is_better=("cross_entropy",),
+    lower_is_better=("cross_entropy", "calibration_error"),
+    slices=slices,
 )

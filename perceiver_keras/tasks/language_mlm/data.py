@@ -7,6 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from perceiver_keras.data.described.kinds import Kind
 from perceiver_keras.data.text import masking
 from perceiver_keras.tasks.contract.examples import Examples, Labels
 from perceiver_keras.tasks.language_mlm.own_data import OWN_DATA
@@ -49,12 +50,17 @@ def prepare(
     )
 
 
+def kinds(config: LanguageMLMConfig) -> dict[str, Kind]:
+    return {"text": "text"}
+
+
 EXAMPLES = Examples(
     spec=spec,
     label_key=None,
     check=check,
     check_dataset=check_dataset,
     prepare=prepare,
+    kinds=kinds,
     vocabulary=VOCABULARY,
     own_data=OWN_DATA,
 )

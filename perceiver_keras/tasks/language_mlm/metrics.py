@@ -13,6 +13,7 @@ from perceiver_keras.data.store import source
 from perceiver_keras.data.text.byte_tokenizer import OFFSET
 from perceiver_keras.errors import PerceiverError
 from perceiver_keras.loss import MaskedCrossEntropy
+from perceiver_keras.metrics import calibration
 from perceiver_keras.metrics.columns import ColumnRatio, of_outputs
 from perceiver_keras.tasks.contract.measures import Measures
 from perceiver_keras.tasks.language_mlm import ngrams
@@ -25,6 +26,12 @@ def loss(config: LanguageMLMConfig) -> keras.losses.Loss:
 
 
 def columns(targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+    """[B, 49]: masked tokens, correct ones, their cross-entropies; and how sure the model was of each."""
+    sure = calibration.of_logits(logits, targets, targets >= 0)
+    return tf.concat([_sums(targets, logits), sure], axis=-1)
+
+
+def _sums(targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
     """[B, 4]: masked tokens, correct ones, and the sum of their cross-entropies in nats and in bits."""
     asked = tf.cast(targets >= 0, tf.float32)
     right = tf.cast(tf.argmax(logits, -1, tf.int32) == tf.cast(targets, tf.int32), tf.float32)
@@ -36,6 +43,10 @@ def columns(targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
 
 
 def column_metrics(config: LanguageMLMConfig) -> list[keras.metrics.Metric]:
+    return [*_ratios(), calibration.ColumnCalibrationError(4)]
+
+
+def _ratios() -> list[ColumnRatio]:
     return [
         ColumnRatio(1, 0, "accuracy"),
         ColumnRatio(2, 0, "cross_entropy"),
@@ -44,7 +55,7 @@ def column_metrics(config: LanguageMLMConfig) -> list[keras.metrics.Metric]:
 
 
 def metrics(config: LanguageMLMConfig) -> list[keras.metrics.Metric]:
-    return of_outputs(column_metrics(config), columns)
+    return of_outputs(_ratios(), _sums)
 
 
 def baseline(dataset: tf.data.Dataset, config: LanguageMLMConfig) -> dict[str, float]:
@@ -79,11 +90,16 @@ def _training_texts(config: LanguageMLMConfig) -> list[bytes]:
         return []
 
 
+def slices(config: LanguageMLMConfig) -> tuple[str, ...]:
+    return ("text/words",)
+
+
 MEASURES = Measures(
     loss=loss,
     metrics=metrics,
     columns=columns,
     column_metrics=column_metrics,
     baseline=baseline,
-    lower_is_better=("cross_entropy", "bits_per_token"),
+    lower_is_better=("cross_entropy", "bits_per_token", "calibration_error"),
+    slices=slices,
 )

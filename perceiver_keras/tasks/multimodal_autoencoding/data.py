@@ -11,6 +11,7 @@ from typing import Any
 import tensorflow as tf
 
 from perceiver_keras.data import audio, image
+from perceiver_keras.data.described.kinds import Kind
 from perceiver_keras.data.seeds import fold_in
 from perceiver_keras.data.video.clips import FRAMES_PER_SECOND, decode_frames
 from perceiver_keras.tasks.contract.examples import Examples
@@ -93,12 +94,17 @@ def to_input(
     return {"image": frames, "audio": sound[:, None], "label": label}
 
 
+def kinds(config: MultimodalAutoencodingConfig) -> dict[str, Kind]:
+    return {"frames": "pictures", "audio": "sound", "label": "label"}
+
+
 EXAMPLES = Examples(
     spec=spec,
     label_key="label",
     check=check,
     check_dataset=check_num_classes,
     prepare=prepare,
+    kinds=kinds,
     own_data=OWN_DATA,
     settings_of=settings_of,
 )

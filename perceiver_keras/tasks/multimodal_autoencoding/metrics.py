@@ -10,6 +10,8 @@ import numpy as np
 import tensorflow as tf
 from tensorflow import keras
 
+from perceiver_keras.data.described.buckets import by_class
+from perceiver_keras.metrics import calibration
 from perceiver_keras.metrics.columns import ColumnRatio, of_outputs
 from perceiver_keras.metrics.results import results_of
 from perceiver_keras.tasks.contract.measures import Measures
@@ -58,6 +60,12 @@ METRICS = ("video_psnr", "audio_psnr", "accuracy")
 
 
 def columns(targets: Mapping[str, tf.Tensor], outputs: Mapping[str, tf.Tensor]) -> tf.Tensor:
+    """float32 [B, 49]: the numbers of `_parts`, and how sure the model was of the label."""
+    sure = calibration.of_logits(outputs["label"], targets["label"])
+    return tf.concat([_parts(targets, outputs), sure], axis=-1)
+
+
+def _parts(targets: Mapping[str, tf.Tensor], outputs: Mapping[str, tf.Tensor]) -> tf.Tensor:
     """float32 [B, 4]: PSNR of video and of audio in dB (peak 1), 1 if the label is right, and 1."""
     right = tf.equal(tf.argmax(outputs["label"], axis=-1), tf.cast(targets["label"], tf.int64))
     right = tf.cast(right, tf.float32)
@@ -78,11 +86,15 @@ def _rows(array: tf.Tensor) -> tf.Tensor:
 
 
 def column_metrics(config: MultimodalAutoencodingConfig) -> list[keras.metrics.Metric]:
+    return [*_ratios(), calibration.ColumnCalibrationError(len(METRICS) + 1)]
+
+
+def _ratios() -> list[ColumnRatio]:
     return [ColumnRatio(i, len(METRICS), name) for i, name in enumerate(METRICS)]
 
 
 def metrics(config: MultimodalAutoencodingConfig) -> list[keras.metrics.Metric]:
-    return of_outputs(column_metrics(config), columns)
+    return of_outputs(_ratios(), _parts)
 
 
 def baseline(dataset: tf.data.Dataset, config: MultimodalAutoencodingConfig) -> dict[str, float]:
@@ -103,11 +115,21 @@ def baseline(dataset: tf.data.Dataset, config: MultimodalAutoencodingConfig) -> 
                 "audio": tf.zeros_like(targets["audio"]),
                 "label": tf.one_hot([int(counts.argmax())] * size, m.num_classes),
             }
-            yield columns(targets, guess)
+            yield _parts(targets, guess)
 
     return results_of(column_metrics(config), guesses())
 
 
+def slices(config: MultimodalAutoencodingConfig) -> tuple[str, ...]:
+    return (*by_class("label", config.model.num_classes), "frames/motion")
+
+
 MEASURES = Measures(
-    loss=loss, metrics=metrics, columns=columns, column_metrics=column_metrics, baseline=baseline
+    loss=loss,
+    metrics=metrics,
+    columns=columns,
+    column_metrics=column_metrics,
+    baseline=baseline,
+    lower_is_better=("calibration_error",),
+    slices=slices,
 )

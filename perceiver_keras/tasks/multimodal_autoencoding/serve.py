@@ -97,4 +97,10 @@ def respond(
     }
 
 
-SERVING = Serving(spec=spec, serve=serve, respond=respond)
+def as_trained(raw: Mapping[str, tf.Tensor], config: MultimodalAutoencodingConfig) -> tf.Tensor:
+    """Of a longer clip, `prepare` takes the first window."""
+    frames = raw["frames_bytes"]
+    return tf.fill(tf.shape(frames)[:1], frames.shape[1] == config.model.num_frames)
+
+
+SERVING = Serving(spec=spec, serve=serve, respond=respond, as_trained=as_trained)

@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from perceiver_keras.data import image
+from perceiver_keras.data.described.kinds import Kind
 from perceiver_keras.data.flow import augment
 from perceiver_keras.data.seeds import fold_in
 from perceiver_keras.data.store.batches import EPOCH, SEEN
@@ -136,12 +137,18 @@ def run_progress(features: Mapping[str, tf.Tensor], config: OpticalFlowConfig) -
     return tf.cast(seen / examples, tf.float32)
 
 
+def kinds(config: OpticalFlowConfig) -> dict[str, Kind]:
+    masks: dict[str, Kind] = {name: "mask" for name in MASKS}
+    return {"frame1": "picture", "frame2": "picture", "flow": "flow", **masks}
+
+
 EXAMPLES = Examples(
     spec=spec,
     label_key="flow",
     check=check,
     check_dataset=check_dataset,
     prepare=prepare,
+    kinds=kinds,
     own_data=OWN_DATA,
     settings_of=settings_of,
 )

@@ -136,6 +136,10 @@ def baseline(dataset: tf.data.Dataset, config: OpticalFlowConfig) -> dict[str, f
     return results_of(column_metrics(config), rows)
 
 
+def slices(config: OpticalFlowConfig) -> tuple[str, ...]:
+    return ("flow/median",)
+
+
 MEASURES = Measures(
     loss=loss,
     metrics=metrics,
@@ -144,4 +148,5 @@ MEASURES = Measures(
     key="errors",
     baseline=baseline,
     lower_is_better=tuple(METRICS),
+    slices=slices,
 )

@@ -69,4 +69,14 @@ def respond(
     return {"flow": flow}
 
 
-SERVING = Serving(spec=spec, serve=serve, respond=respond)
+def as_trained(raw: Mapping[str, tf.Tensor], config: TaskConfig) -> tf.Tensor:
+    """Of larger frames, `prepare` takes the middle."""
+    size = tf.constant([*config.model.image_size, config.model.channels])
+    return tf.map_fn(
+        lambda png: tf.reduce_all(tf.shape(image.decode_image(png, config.model.channels)) == size),
+        raw["frame1_bytes"],
+        fn_output_signature=tf.bool,
+    )
+
+
+SERVING = Serving(spec=spec, serve=serve, respond=respond, as_trained=as_trained)

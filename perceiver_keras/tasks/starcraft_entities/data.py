@@ -8,6 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from perceiver_keras.data.described.kinds import Kind
 from perceiver_keras.tasks.contract.examples import Examples, Labels
 from perceiver_keras.tasks.starcraft_entities.own_data import OWN_DATA
 from perceiver_keras.tasks.starcraft_entities.presets import StarcraftEntitiesConfig
@@ -55,11 +56,16 @@ def prepare(
     return inputs, {"target": label[0], "won": label[1]}
 
 
+def kinds(config: StarcraftEntitiesConfig) -> dict[str, Kind]:
+    return {"entities": "entities", "mask": "mask", "label": "choice"}
+
+
 EXAMPLES = Examples(
     spec=spec,
     label_key="label",
     check=check,
     check_dataset=check_dataset,
     prepare=prepare,
+    kinds=kinds,
     own_data=OWN_DATA,
 )

@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow import keras
 
+from perceiver_keras.metrics import calibration
 from perceiver_keras.metrics.columns import ColumnRatio, of_outputs
 from perceiver_keras.tasks.contract.measures import Measures
 from perceiver_keras.tasks.starcraft_entities.presets import StarcraftEntitiesConfig
@@ -41,9 +42,21 @@ def loss(config: StarcraftEntitiesConfig) -> keras.losses.Loss:
 
 
 METRICS = ("target_accuracy", "winner_accuracy")
+CALIBRATION = ("target_calibration_error", "winner_calibration_error")
 
 
 def columns(targets: Mapping[str, tf.Tensor], outputs: Mapping[str, tf.Tensor]) -> tf.Tensor:
+    """float32 [B, 93]: what is right, as `_right` has it, and how sure the model was of target and winner."""
+    won = tf.sigmoid(tf.cast(outputs["winning"], tf.float32))
+    winner = tf.stack([1 - won, won], axis=-1)
+    sure = [
+        calibration.of_classes(outputs["pointer"], targets["target"]),
+        calibration.of_classes(winner, targets["won"]),
+    ]
+    return tf.concat([_right(targets, outputs), *sure], axis=-1)
+
+
+def _right(targets: Mapping[str, tf.Tensor], outputs: Mapping[str, tf.Tensor]) -> tf.Tensor:
     """float32 [B, 3]: 1 if the target is right, 1 if the winner is right, and 1."""
     target = tf.equal(tf.argmax(outputs["pointer"], axis=-1), targets["target"])
     winner = tf.equal(outputs["winning"] > 0, targets["won"] > 0)
@@ -51,11 +64,20 @@ def columns(targets: Mapping[str, tf.Tensor], outputs: Mapping[str, tf.Tensor]) 
 
 
 def column_metrics(config: StarcraftEntitiesConfig) -> list[keras.metrics.Metric]:
+    first = len(METRICS) + 1
+    sure = [
+        calibration.ColumnCalibrationError(first + i * calibration.COLUMNS, name)
+        for i, name in enumerate(CALIBRATION)
+    ]
+    return [*_ratios(), *sure]
+
+
+def _ratios() -> list[ColumnRatio]:
     return [ColumnRatio(i, len(METRICS), name) for i, name in enumerate(METRICS)]
 
 
 def metrics(config: StarcraftEntitiesConfig) -> list[keras.metrics.Metric]:
-    return of_outputs(column_metrics(config), columns)
+    return of_outputs(_ratios(), _right)
 
 
 def baseline(dataset: tf.data.Dataset, config: StarcraftEntitiesConfig) -> dict[str, float]:
@@ -72,6 +94,17 @@ def baseline(dataset: tf.data.Dataset, config: StarcraftEntitiesConfig) -> dict[
     return {"target_accuracy": hits / max(count, 1), "winner_accuracy": max(share, 1 - share)}
 
 
+def slices(config: StarcraftEntitiesConfig) -> tuple[str, ...]:
+    most = config.model.max_entities
+    return ("label/outcome", f"entities/count:{most // 2},{most * 3 // 4}")
+
+
 MEASURES = Measures(
-    loss=loss, metrics=metrics, columns=columns, column_metrics=column_metrics, baseline=baseline
+    loss=loss,
+    metrics=metrics,
+    columns=columns,
+    column_metrics=column_metrics,
+    baseline=baseline,
+    lower_is_better=CALIBRATION,
+    slices=slices,
 )

@@ -8,6 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from perceiver_keras.data.described.kinds import Kind
 from perceiver_keras.data.seeds import fold_in
 from perceiver_keras.data.text.byte_tokenizer import MASK, SEP, Encoded, fit
 from perceiver_keras.errors import UsageError
@@ -113,12 +114,21 @@ def to_input(
     return fit(ids, length)
 
 
+def kinds(config: TextClassificationConfig) -> dict[str, Kind]:
+    """By the data set's own names, as in `spec`."""
+    *texts, key = columns.stored(config)
+    found: dict[str, Kind] = {name: "text" for name in texts}
+    found[key] = "number" if config.model.num_classes == 1 else "label"
+    return found
+
+
 EXAMPLES = Examples(
     spec=spec,
     label_key="label",
     check=check,
     check_dataset=check_dataset,
     prepare=prepare,
+    kinds=kinds,
     stored_label=columns.stored_label,
     settings_of=columns.settings_of,
     vocabulary=VOCABULARY,

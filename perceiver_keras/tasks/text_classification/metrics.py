@@ -8,11 +8,14 @@ import numpy as np
 import tensorflow as tf
 from tensorflow import keras
 
+from perceiver_keras.data.described.buckets import by_class
 from perceiver_keras.loss import SparseCrossEntropy
 from perceiver_keras.metrics.agreement import Agreement, Statistic
+from perceiver_keras.metrics.calibration import CalibrationError
 from perceiver_keras.metrics.columns import ColumnRatio, of_outputs
 from perceiver_keras.metrics.results import results_of
 from perceiver_keras.tasks.contract.measures import Measures
+from perceiver_keras.tasks.text_classification.columns import stored
 from perceiver_keras.tasks.text_classification.presets import TextClassificationConfig
 
 MANY = 10  # classes; with more, the five likeliest count as well
@@ -62,7 +65,11 @@ def columns(targets: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
 def column_metrics(config: TextClassificationConfig) -> list[keras.metrics.Metric]:
     if config.model.num_classes == 1:
         return _of_numbers()
-    return [*_of_classes(config), keras.metrics.SparseCategoricalCrossentropy(name="cross_entropy")]
+    return [
+        *_of_classes(config),
+        keras.metrics.SparseCategoricalCrossentropy(name="cross_entropy"),
+        CalibrationError(),
+    ]
 
 
 def metrics(config: TextClassificationConfig) -> list[keras.metrics.Metric]:
@@ -97,11 +104,23 @@ def baseline(dataset: tf.data.Dataset, config: TextClassificationConfig) -> dict
     return results_of(_of_numbers(), [columns(tf.constant(labels), guess)]) | {"pearson": 0.0}
 
 
+def slices(config: TextClassificationConfig) -> tuple[str, ...]:
+    text, *_, label = stored(config)
+    classes = config.model.num_classes
+    return (*(by_class(label, classes) if classes > 1 else ()), f"{text}/words")
+
+
 MEASURES = Measures(
     loss=loss,
     metrics=metrics,
     columns=columns,
     column_metrics=column_metrics,
     baseline=baseline,
-    lower_is_better=("cross_entropy", "mean_absolute_error", "mean_squared_error"),
+    lower_is_better=(
+        "cross_entropy",
+        "calibration_error",
+        "mean_absolute_error",
+        "mean_squared_error",
+    ),
+    slices=slices,
 )

@@ -10,6 +10,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from perceiver_keras.data.described.kinds import Kind
 from perceiver_keras.data.own.tagged import FIRST, MOST_TAGS
 from perceiver_keras.data.text import byte_tokenizer
 from perceiver_keras.errors import UsageError
@@ -72,11 +73,16 @@ def prepare(
     return inputs, tf.ensure_shape(targets, [length])
 
 
+def kinds(config: TokenClassificationConfig) -> dict[str, Kind]:
+    return {"text": "text", "tags": "tags"}
+
+
 EXAMPLES = Examples(
     spec=spec,
     label_key="tags",
     check=check,
     check_dataset=check_dataset,
     prepare=prepare,
+    kinds=kinds,
     own_data=OWN_DATA,
 )

@@ -7,6 +7,7 @@ import tensorflow as tf
 from tensorflow import keras
 
 from perceiver_keras.loss import MaskedCrossEntropy
+from perceiver_keras.metrics import calibration
 from perceiver_keras.metrics.columns import ColumnRatio, of_outputs
 from perceiver_keras.metrics.results import results_of
 from perceiver_keras.tasks.contract.measures import Measures
@@ -18,7 +19,12 @@ def loss(config: TokenClassificationConfig) -> keras.losses.Loss:
 
 
 def columns(targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-    """[B, 5]: bytes, correct ones, the sum of their cross-entropies in nats; bytes of entities, correct ones."""
+    """[B, 50]: the sums of `_columns`, and how sure the model was of each byte's tag."""
+    sure = calibration.of_logits(logits, targets, targets >= 0)
+    return tf.concat([_sums(targets, logits), sure], axis=-1)
+
+
+def _sums(targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
     best = tf.argmax(logits, -1, tf.int32)
     return _columns(
         tf.cast(targets, tf.int32), best, tf.nn.log_softmax(tf.cast(logits, tf.float32))
@@ -26,6 +32,7 @@ def columns(targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
 
 
 def _columns(targets: tf.Tensor, best: tf.Tensor, logs: tf.Tensor) -> tf.Tensor:
+    """[B, 5]: bytes, correct ones, the sum of their cross-entropies in nats; bytes of entities, correct ones."""
     asked = tf.cast(targets >= 0, tf.float32)
     inside = tf.cast(targets > 0, tf.float32)
     right = tf.cast(best == targets, tf.float32)
@@ -35,6 +42,10 @@ def _columns(targets: tf.Tensor, best: tf.Tensor, logs: tf.Tensor) -> tf.Tensor:
 
 
 def column_metrics(config: TokenClassificationConfig) -> list[keras.metrics.Metric]:
+    return [*_ratios(), calibration.ColumnCalibrationError(5)]
+
+
+def _ratios() -> list[ColumnRatio]:
     return [
         ColumnRatio(1, 0, "accuracy"),
         ColumnRatio(4, 3, "entity_accuracy"),
@@ -43,7 +54,7 @@ def column_metrics(config: TokenClassificationConfig) -> list[keras.metrics.Metr
 
 
 def metrics(config: TokenClassificationConfig) -> list[keras.metrics.Metric]:
-    return of_outputs(column_metrics(config), columns)
+    return of_outputs(_ratios(), _sums)
 
 
 def baseline(dataset: tf.data.Dataset, config: TokenClassificationConfig) -> dict[str, float]:
@@ -57,11 +68,16 @@ def baseline(dataset: tf.data.Dataset, config: TokenClassificationConfig) -> dic
     return results_of(column_metrics(config), [rows])
 
 
+def slices(config: TokenClassificationConfig) -> tuple[str, ...]:
+    return ("text/words",)
+
+
 MEASURES = Measures(
     loss=loss,
     metrics=metrics,
     columns=columns,
     column_metrics=column_metrics,
     baseline=baseline,
-    lower_is_better=("cross_entropy",),
+    lower_is_better=("cross_entropy", "calibration_error"),
+    slices=slices,
 )

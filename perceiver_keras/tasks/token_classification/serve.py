@@ -59,4 +59,9 @@ def respond(
     }
 
 
-SERVING = Serving(spec=spec, serve=serve, respond=respond)
+def as_trained(raw: Mapping[str, tf.Tensor], config: TokenClassificationConfig) -> tf.Tensor:
+    """Of a longer text, `prepare` takes the first window."""
+    return tf.strings.length(raw["text"]) <= config.model.length
+
+
+SERVING = Serving(spec=spec, serve=serve, respond=respond, as_trained=as_trained)

@@ -53,3 +53,8 @@ def test_check_names_what_is_wrong():
     assert data.check(seen, SEEING).startswith("frame 3: not a PNG")
     with pytest.raises(UsageError, match="--set model.num_classes=2"):
         data.EXAMPLES.check_dataset(["a", "b"], TINY)
+
+
+def test_frames_are_measured_where_the_model_sees_them():
+    assert data.kinds(TINY) == {"audio": "sound", "label": "labels"}
+    assert data.kinds(SEEING)["frames"] == "pictures"

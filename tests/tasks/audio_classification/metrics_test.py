@@ -11,6 +11,7 @@ from perceiver_keras.config_tree import override
 from perceiver_keras.metrics.results import results, results_of
 from perceiver_keras.tasks.audio_classification import metrics
 from perceiver_keras.tasks.audio_classification.presets import TINY
+from tests.metrics.calibration_by_hand import calibration_error
 
 THREE = override(TINY, "model.num_classes=3", "train.label_smoothing=0.2")
 RNG = np.random.default_rng(0)
@@ -33,6 +34,9 @@ def test_map_of_outputs_and_of_columns_is_scikit_learn_s():
     assert results(of_outputs) == pytest.approx(expected, abs=1e-6)
     columns = metrics.columns(tf.constant(TRUTHS), tf.constant(LOGITS))
     found = results_of(metrics.column_metrics(THREE), [columns])
+    chance = 1 / (1 + np.exp(-LOGITS))
+    errors = [calibration_error(chance[:, i], TRUTHS[:, i]) for i in range(3)]
+    expected["calibration_error"] = np.mean(errors)
     assert found == pytest.approx(expected, abs=1e-6)
 
 

@@ -71,3 +71,8 @@ def test_the_graph_hears_any_wav_or_says_what_is_wrong(model):
     np.testing.assert_array_equal(*(answer["probabilities"] for answer in answers))
     with pytest.raises(tf.errors.InvalidArgumentError, match="truncated WAV: 360 of 15360 bytes"):
         serve.serve(model, {"audio_bytes": tf.constant([other[:-360]])}, model.task_config, None)
+
+
+def test_sounds_that_fit_are_served_as_training_prepares_them(model):
+    raw = {"audio_bytes": tf.constant([wav(5120), wav(100), wav(5121)])}
+    assert serve.as_trained(raw, model.task_config).numpy().tolist() == [True, True, False]

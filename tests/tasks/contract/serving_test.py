@@ -23,3 +23,8 @@ def test_inputs_have_a_free_batch_and_types_that_json_can_carry(name):
 def test_by_default_stored_features_are_the_requests_to_warm_up_with():
     raw = {"image_bytes": tf.constant([b"a", b"b"])}
     assert TASK.serving.warmup(raw) is raw
+
+
+def test_by_default_every_raw_input_is_served_as_training_prepares_it():
+    raw = {"image_bytes": tf.constant([b"a", b"b"])}
+    assert TASK.serving.as_trained(raw, None).numpy().tolist() == [True, True]

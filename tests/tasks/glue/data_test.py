@@ -76,3 +76,8 @@ def test_settings_that_do_not_fit_are_named():
     ):
         with pytest.raises(UsageError, match=words):
             data.check_dataset(None, override(CONFIG, wrong))
+
+
+def test_labels_are_classes_unless_a_task_has_scores():
+    assert data.kinds(override(CONFIG, 'model.tasks=["rte","cola"]'))["label"] == "label"
+    assert data.kinds(override(CONFIG, 'model.tasks=["rte","stsb"]'))["label"] == "number"

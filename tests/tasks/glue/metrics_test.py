@@ -12,6 +12,7 @@ from tensorflow import keras
 from perceiver_keras.config_tree import override
 from perceiver_keras.data.text.glue import task_named
 from perceiver_keras.tasks.glue import metrics
+from tests.metrics.calibration_by_hand import calibration_error
 from tests.tasks.glue.small import CONFIG, batch
 
 
@@ -76,6 +77,23 @@ def test_the_metrics_of_a_mixture_are_those_of_scikit_learn_and_scipy():
     mnli = (expected["mnli_accuracy"] + expected["mnli_mismatched_accuracy"]) / 2
     four = [expected[key] for key in ("cola_matthews", "mrpc_accuracy", "stsb_pearson")] + [mnli]
     assert float(found["glue_average"].result()) == pytest.approx(np.mean(four), abs=1e-6)
+
+
+def test_calibration_is_of_classes_that_have_a_label():
+    targets, outputs = batch(
+        [
+            ("mnli", 2, (0.1, 0.2, 0.5)),
+            ("cola", 1, (0.3, -0.2, 9.0)),  # two classes
+            ("stsb", 4.0, (1.5, 0.0, 0.0)),
+            ("cola", -1, (5.0, -5.0, 0.0)),
+        ]
+    )
+    three, two = np.exp([0.1, 0.2, 0.5]), np.exp([0.3, -0.2])
+    sure = [three.max() / three.sum(), two.max() / two.sum()]
+    metric = metrics.column_metrics(CONFIG)[-1]
+    metric.update_state(None, metrics.columns(targets, outputs))
+    assert metric.name == "calibration_error"
+    assert float(metric.result()) == pytest.approx(calibration_error(sure, [1, 0]), abs=1e-6)
 
 
 def test_the_baseline_names_the_commonest_class():

@@ -13,6 +13,7 @@ from perceiver_keras.config_tree import override
 from perceiver_keras.metrics.results import results
 from perceiver_keras.tasks.image_classification import metrics
 from perceiver_keras.tasks.image_classification.presets import TINY
+from tests.metrics.calibration_by_hand import calibration_error
 
 RNG = np.random.default_rng(0)
 TARGETS = RNG.integers(0, 12, 40)
@@ -42,6 +43,8 @@ def test_metrics_of_outputs_and_of_columns_are_scikit_learn_s():
     }
     assert results(of_outputs) == pytest.approx(expected, rel=1e-5)
     expected["cross_entropy"] = log_loss(TARGETS, SOFTMAX, labels=range(12))
+    right = LOGITS.argmax(-1) == TARGETS
+    expected["calibration_error"] = calibration_error(SOFTMAX.max(-1), right)
     assert results(of_columns) == pytest.approx(expected, rel=1e-5)
 
 
@@ -53,3 +56,9 @@ def test_baseline_is_the_share_of_the_commonest_class():
     targets = tf.constant([1, 1, 2, 9, 1], tf.int64)
     dataset = tf.data.Dataset.from_tensors((tf.zeros([5, 8, 8, 1]), targets))
     assert metrics.baseline(dataset, TINY) == {"accuracy": pytest.approx(0.6)}
+
+
+def test_slices_are_classes_unless_there_are_many_and_sizes_of_photographs():
+    assert metrics.slices(TINY) == ("label",)
+    imagenet = override(TINY, "model.num_classes=1000", "data.augment=inception")
+    assert metrics.slices(imagenet) == ("image/side",)

@@ -9,7 +9,9 @@ import pytest
 import tensorflow as tf
 
 from perceiver_keras.config_tree import override
+from perceiver_keras.metrics.results import results_of
 from perceiver_keras.tasks.language_mlm import metrics
+from tests.metrics.calibration_by_hand import calibration_error
 from tests.tasks.language_mlm.small import SMALL
 
 
@@ -24,8 +26,13 @@ def test_columns_are_sums_over_what_was_asked():
         nats = -sum(log_p[row, p, targets[row, p]] for p in places)
         right = sum(logits[row, p].argmax() == targets[row, p] for p in places)
         np.testing.assert_allclose(
-            found[row], [len(places), right, nats, nats / math.log(2)], rtol=1e-5, atol=1e-6
+            found[row, :4], [len(places), right, nats, nats / math.log(2)], rtol=1e-5, atol=1e-6
         )
+    asked = targets >= 0
+    sure = np.exp(log_p).max(-1)[asked]
+    expected = calibration_error(sure, (logits.argmax(-1) == targets)[asked])
+    values = results_of(metrics.column_metrics(SMALL), [found[:1], found[1:]])
+    assert values["calibration_error"] == pytest.approx(expected, abs=1e-5)
     loss = metrics.loss(SMALL)(targets, logits)
     np.testing.assert_allclose(loss, found[:, 2].sum() / found[:, 0].sum(), rtol=1e-6)
     assert float(metrics.loss(SMALL)(np.full((1, 5), -1), logits[:1])) == 0.0

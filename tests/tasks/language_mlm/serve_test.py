@@ -27,3 +27,8 @@ def test_a_stored_example_is_answered_like_its_text():
 def test_warm_up_requests_have_something_to_fill_in():
     warm = serve.warmup({"text": tf.constant([b"some", b""])})
     assert warm["text"].numpy().tolist() == [b"[MASK]some", b"[MASK]"]
+
+
+def test_training_masks_other_places_than_a_request():
+    raw = {"text": tf.constant([b"[MASK]some", b"[MASK]"])}
+    assert not serve.as_trained(raw, SMALL).numpy().any()

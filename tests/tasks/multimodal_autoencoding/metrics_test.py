@@ -9,6 +9,7 @@ import tensorflow as tf
 from perceiver_keras.metrics.results import results, results_of
 from perceiver_keras.tasks.multimodal_autoencoding import data, metrics
 from perceiver_keras.tasks.multimodal_autoencoding.presets import PRESETS, TINY
+from tests.metrics.calibration_by_hand import calibration_error
 from tests.tasks.multimodal_autoencoding.example import features
 
 RNG = np.random.default_rng(0)
@@ -63,6 +64,9 @@ def test_metrics_of_outputs_and_of_columns_are_means_over_examples():
         metric.update_state(TARGETS, OUTPUTS)
     assert results(of_outputs) == pytest.approx(expected, rel=1e-5)
     columns = metrics.columns(TARGETS, OUTPUTS)
+    sure = np.exp(LOGITS).max(1) / np.exp(LOGITS).sum(1)
+    right = LOGITS.argmax(1) == TARGETS["label"]
+    expected["calibration_error"] = calibration_error(sure, right)
     of_columns = results_of(metrics.column_metrics(TINY), [columns[:1], columns[1:]])
     assert of_columns == pytest.approx(expected, rel=1e-5)
 

@@ -20,7 +20,8 @@ def test_videos_set_classes_and_thresholds(tmp_path, labelled: bool) -> None:
     assert mine.model.num_classes == (2 if labelled else 1)
     assert found.place.options == {"frames": 4} and found.kind == "videos-4"
     thresholds = mine.evaluate.thresholds
-    assert thresholds["accuracy"] == (0.0 if not labelled else thresholds["accuracy"])
+    # No model can beat a guess among one class.
+    assert thresholds.get("accuracy") == (0.5 if labelled else None)
     # Silence misses a tone of amplitude 0.4 by 0.08 in the mean square.
     assert abs(thresholds["audio_psnr"] - -10 * math.log10(0.08)) < 0.3
     assert 3 < thresholds["video_psnr"] < 20

@@ -41,3 +41,10 @@ def test_serving_a_clip_equals_calling_the_model_on_it(model):
     np.testing.assert_allclose(
         served["probabilities"][:1], chances / chances.sum(-1, keepdims=True), rtol=1e-4
     )
+
+
+def test_clips_of_the_models_length_are_served_as_training_prepares_them():
+    for frames in (3, 4, 8):
+        raw = {"frames_bytes": tf.fill([2, frames], b""), "audio_bytes": tf.fill([2], b"")}
+        fits = frames == TINY.model.num_frames
+        assert serve.as_trained(raw, TINY).numpy().tolist() == [fits, fits]

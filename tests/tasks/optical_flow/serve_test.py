@@ -9,6 +9,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
+from perceiver_keras.tasks import registry
 from perceiver_keras.tasks.optical_flow import serve
 from perceiver_keras.tasks.optical_flow.frames import pixels_of
 from tests.tasks.optical_flow.small_model import SIZES, pixels, png, small_model
@@ -72,3 +73,11 @@ def test_two_phone_photographs_of_one_scene_are_one_size():
     assert frames.shape == (1, 2, 16, 12, 3)
     np.testing.assert_allclose(frames[0, 0], frames[0, 1], atol=0.05)
     np.testing.assert_allclose(frames[0, 1], pixels_of(contents[1]), atol=1e-6)
+
+
+def test_frames_of_the_models_size_are_served_as_training_prepares_them():
+    config = registry.get("optical_flow").preset("tiny").config
+    height, width = config.model.image_size
+    sizes = [(height, width), (height + 1, width), (height, 2 * width)]
+    raw = {"frame1_bytes": tf.constant([png(pixels(*size)) for size in sizes])}
+    assert serve.as_trained(raw, config).numpy().tolist() == [True, False, False]

@@ -10,6 +10,7 @@ from perceiver_keras.config_tree import override
 from perceiver_keras.metrics.results import results, results_of
 from perceiver_keras.tasks.starcraft_entities import metrics
 from perceiver_keras.tasks.starcraft_entities.presets import TINY
+from tests.metrics.calibration_by_hand import calibration_error
 
 TARGETS = {"target": tf.constant([1, 0], tf.int64), "won": tf.constant([1, 0], tf.int64)}
 OUTPUTS = {"pointer": tf.constant([[0.2, 0.8], [0.5, 0.5]]), "winning": tf.constant([2.0, 0.0])}
@@ -26,17 +27,23 @@ def test_the_loss_is_two_cross_entropies():
 
 
 def test_metrics_of_outputs_and_of_columns_are_shares_of_examples():
-    np.testing.assert_array_equal(metrics.columns(TARGETS, OUTPUTS), [[1, 1, 1], [1, 1, 1]])
+    columns = metrics.columns(TARGETS, OUTPUTS)
+    np.testing.assert_array_equal(columns[:, :3], [[1, 1, 1], [1, 1, 1]])
     targets = {"target": tf.constant([1, 1], tf.int64), "won": tf.constant([0, 1], tf.int64)}
     columns = metrics.columns(targets, OUTPUTS)
-    np.testing.assert_array_equal(columns, [[1, 0, 1], [0, 0, 1]])
+    np.testing.assert_array_equal(columns[:, :3], [[1, 0, 1], [0, 0, 1]])
     of_outputs = metrics.metrics(TINY)
     for metric in of_outputs:
         metric.update_state(TARGETS, OUTPUTS)
         metric.update_state(targets, OUTPUTS)
     both = [metrics.columns(TARGETS, OUTPUTS), columns]
-    for found in (results(of_outputs), results_of(metrics.column_metrics(TINY), both)):
-        assert found == {"target_accuracy": 0.75, "winner_accuracy": 0.5}
+    expected = {"target_accuracy": 0.75, "winner_accuracy": 0.5}
+    assert results(of_outputs) == expected
+    won = 1 / (1 + np.exp(-2))
+    expected["target_calibration_error"] = calibration_error([0.8, 0.5] * 2, [1, 1, 1, 0])
+    expected["winner_calibration_error"] = calibration_error([won, 0.5] * 2, [1, 1, 0, 0])
+    of_columns = results_of(metrics.column_metrics(TINY), both)
+    assert of_columns == pytest.approx(expected, abs=1e-6)
 
 
 def test_baseline_guesses_among_the_enemies():

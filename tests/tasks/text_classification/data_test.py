@@ -126,3 +126,10 @@ def test_settings_that_do_not_fit_the_data_say_what_to_do():
     ):
         with pytest.raises(UsageError, match=words):
             data.check_dataset(labels, config)
+
+
+def test_what_is_measured_has_the_data_set_s_own_names():
+    own = override(CONFIG, "data.dataset=catalogue", "data.text=data/review", "data.label=stars")
+    assert data.kinds(own) == {"data/review": "text", "stars": "label"}
+    assert data.kinds(PAIRS) == {"text": "text", "text2": "text", "label": "label"}
+    assert data.kinds(NUMBERS)["label"] == "number"

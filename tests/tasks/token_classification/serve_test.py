@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import tensorflow as tf
 
 from perceiver_keras.tasks.token_classification import TASK, serve
 from tests.tasks.token_classification.small import CONFIG, small_model
@@ -36,3 +37,9 @@ def test_each_byte_has_its_likeliest_tag_and_the_first_tag_is_none():
     assert found["entity"].numpy().tolist() == [[b"", b"number", b"operator", b""]]
     np.testing.assert_allclose(found["score"], [[0.5, 0.5, 0.5, 0]], rtol=1e-6)
     assert found["text"].numpy().tolist() == [b"abc"]
+
+
+def test_texts_that_fit_are_served_as_training_prepares_them():
+    texts = tf.constant([b"x = 1", b"x = 1 + ", b"x = 1 + y", b""])
+    fits = serve.as_trained({"text": texts}, CONFIG).numpy()
+    assert fits.tolist() == [True, True, False, True]

@@ -1,0 +1,1 @@
+"""When two examples are the same: fingerprints of pictures, sounds, texts and clips, without their labels."""

@@ -1,0 +1,82 @@
+"""The store of a run folder is opened without TFX, and keeps what runs write about themselves."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from perceiver_keras.errors import PerceiverError, UsageError
+from perceiver_keras.pipeline.store import connection, note_run, notes_of, open_store
+from tests.pushed_runs import Runs
+
+
+@pytest.mark.tfx
+def test_the_address_is_what_tfx_makes_of_it(tmp_path: Path) -> None:
+    from tfx.orchestration.metadata import mysql_metadata_connection_config
+
+    expected = mysql_metadata_connection_config(
+        host="db.example", port=3307, database="runs", username="me", password="s@cret"
+    )
+    assert connection(tmp_path, "mysql://me:s%40cret@db.example:3307/runs") == expected
+    assert connection(tmp_path, "mysql://me:p@db.example/runs").mysql.port == 3306
+
+
+@pytest.mark.parametrize("uri", ["postgres://me:p@host/runs", "mysql://host/runs", "runs.sqlite"])
+def test_another_address_is_refused(uri: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="is not a MySQL address; write mysql://USER"):
+        connection(tmp_path, uri)
+
+
+def test_a_folder_without_a_store_and_a_damaged_one_are_lines(tmp_path: Path) -> None:
+    with pytest.raises(PerceiverError, match="has no metadata.sqlite: it is not a folder of"):
+        open_store(tmp_path)
+    (tmp_path / "metadata.sqlite").write_bytes(b"no database" * 100)
+    with pytest.raises(PerceiverError, match="metadata.sqlite can't be read as ML Metadata"):
+        open_store(tmp_path)
+
+
+def test_a_store_that_is_read_is_not_changed(tmp_path: Path) -> None:
+    runs = Runs(tmp_path)
+    runs.push(100)
+    before = (tmp_path / "metadata.sqlite").read_bytes()
+    store = open_store(tmp_path)
+    with pytest.raises(Exception, match="readonly"):
+        note_run(store, "run1", {"seed": 1}, "p")
+    assert (tmp_path / "metadata.sqlite").read_bytes() == before
+
+
+def test_notes_are_kept_by_key_and_outlive_the_run_s_own_executions(tmp_path: Path) -> None:
+    runs = Runs(tmp_path)
+    note_run(runs.store, "run1", {"overrides": ["train.steps=3"], "seed": 1}, "p")
+    runs.push(100)  # run1, whose context is there already
+    note_run(runs.store, "run1", {"seed": 2}, "p")
+    context = runs.store.get_context_by_type_and_name("pipeline_run", "run1")
+    assert notes_of(context) == {"overrides": ["train.steps=3"], "seed": 2, "pipeline": "p"}
+    assert runs.store.get_executions_by_context(context.id)
+
+
+@pytest.mark.tfx
+def test_tfx_takes_the_context_that_a_note_made(tmp_path: Path) -> None:
+    from tfx.orchestration import metadata
+    from tfx.orchestration.portable.mlmd import context_lib
+
+    where = metadata.sqlite_metadata_connection_config(str(tmp_path / "metadata.sqlite"))
+    note_run(where, "run1", {"seed": 1}, "p")
+    with metadata.Metadata(where) as handle:
+        found = context_lib.register_context_if_not_exists(handle, "pipeline_run", "run1")
+        assert notes_of(found)["seed"] == 1
+        assert len(handle.store.get_contexts_by_type("pipeline_run")) == 1
+
+
+def test_reading_a_store_imports_neither_tensorflow_nor_tfx(tmp_path: Path) -> None:
+    Runs(tmp_path).push(100)
+    program = (
+        "import sys; from pathlib import Path; from perceiver_keras.pipeline import compare, lineage; "
+        f"lineage.lineage(Path({str(tmp_path)!r})); "
+        "print([m for m in ('tensorflow', 'tfx', 'matplotlib', 'apache_beam') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout == "[]\n", done.stderr

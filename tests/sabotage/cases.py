@@ -1,0 +1,85 @@
+"""Every sabotage: what is done, where it must be stopped, and a word that the reason must have."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.sabotage import models, products
+from tests.sabotage.models import Good
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """One thing that goes wrong in real life.
+
+    Attributes:
+      what: In words.
+      data: Changes a copy of the data.
+      new_pictures: Whether the data is another draw than the good run's.
+      model: Writes what takes the place of the trained model.
+      overrides: Settings that differ.
+      seed: Of the training.
+      stopped_at: The component that must refuse; None: the model must be pushed.
+      words: Of which the reason must have one.
+    """
+
+    what: str
+    data: Callable[[Path], None] | None = None
+    new_pictures: bool = True
+    model: Callable[[Good, Path], None] | None = None
+    overrides: tuple[str, ...] = ()
+    seed: int = 0
+    stopped_at: str | None = "Gate"
+    words: tuple[str, ...] = ()
+
+
+def _data(what: str, change: Callable[[Path], None], *words: str) -> Case:
+    return Case(what=what, data=change, stopped_at="ExampleValidator", words=words)
+
+
+def _model(what: str, make: Callable[[Good, Path], None], *words: str) -> Case:
+    return Case(what=what, model=make, words=words)
+
+
+# Of pictures that the accepted data has, the labels are known; of new ones, the last blessed model is the only witness.
+LABELS = [
+    Case(
+        what=f"{what}, {'new pictures' if new else 'the same pictures'}",
+        data=change,
+        new_pictures=new,
+        stopped_at="Gate" if new else "ExampleValidator",
+        words=("far worse",) if new else ("another label",),
+    )
+    for what, change in (
+        ("labels shuffled", products.labels_shuffled),
+        ("two classes swapped", products.classes_swapped),
+    )
+    for new in (False, True)
+]
+DATA = [
+    *LABELS,
+    _data("a class missing", products.class_missing, "'7'"),
+    _data("a new class", products.class_new, "'one'"),
+    _data("a class renamed", products.class_renamed, "'four'"),
+    _data("channels swapped", products.channels_swapped, "image/red", "image/blue", "image/warmth"),
+    _data("pictures inverted", products.inverted, "image/"),
+    _data("half of test in train", products.half_of_test_in_train, "same", "leak"),
+    _data("test split of one class", products.only_zeros_in_test, "one class"),
+]
+MODELS = [
+    Case(what="training cut after ten steps", overrides=("train.steps=10",), seed=3),
+    _model("a NaN among the weights", models.nan_in_weights, "finite", "NaN"),
+    _model("weights of another training", models.weights_of_another_training, "model → answer"),
+    _model("a model of another task", models.of_another_task, "text_classification"),
+    _model("a lost output", models.lost_output, "label"),
+    _model("ten times slower", models.ten_times_slower, "slower"),
+    _model("resized otherwise in serving", models.resized_otherwise, "model input"),
+    _model("channels swapped in serving", models.channels_swapped, "model input"),
+    _model("one class forgotten", models.forgets_a_class, "label=3"),
+]
+CLEAN = [
+    Case(what="the same model again", model=models.unchanged, stopped_at=None),
+    Case(what="an equal model, another seed", seed=1, stopped_at=None),
+]
