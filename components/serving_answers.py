@@ -209,9 +209,10 @@ def likeness(got: Any, wanted: Any) -> str:
     offset = y.mean(0) - scale * x.mean(0)
     if np.abs(scale * x + offset - y).max() > 1e-3 * np.abs(y).max():
         return ""
-    return (
-        f", as if it were {scale[0]:.3g} times as large plus {offset[0]:.3g}: another normalisation"
-    )
+    if np.abs(scale * spread).min() <= 1e-3 * spread.max():
+        return ""  # hardly anything is left of it
+    plus = offset[0] if abs(offset[0]) > 1e-3 * np.abs(y).max() else 0.0
+    return f", as if it were {scale[0]:.3g} times as large plus {plus:.3g}: another normalisation"
 
 
 def relative(got: Any, wanted: Any) -> float:

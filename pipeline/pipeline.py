@@ -103,6 +103,7 @@ def create_pipeline(settings: PipelineSettings) -> tfx.dsl.Pipeline:
         task=task.name,
         config_json=data_config,
         labels_json=json.dumps(labels),
+        code=checks,
     )
     accepted_schema = Resolver(
         strategy_class=LatestAcceptedSchema,

@@ -8,7 +8,6 @@ from importlib import metadata as packages
 from pathlib import Path
 from typing import Any
 
-from perceiver_keras.components.evaluation import evaluation_metrics
 from perceiver_keras.components.gate import verdict
 from perceiver_keras.pipeline.dag_runner import ResumableDagRunner
 from perceiver_keras.pipeline.settings import PipelineSettings
@@ -32,6 +31,7 @@ def run_record(settings: PipelineSettings, runner: ResumableDagRunner) -> dict[s
 
     pushed = artifact("AtomicPusher", "pushed_model")
     judged = verdict(artifact("Gate", "blessing").uri)
+    evaluated = judged["evaluated"]
     was_pushed = pushed.get_int_custom_property("pushed") == 1
     return {
         "task": settings.task_name,
@@ -39,15 +39,16 @@ def run_record(settings: PipelineSettings, runner: ResumableDagRunner) -> dict[s
         "overrides": list(settings.overrides),
         "seed": settings.config.train.seed,
         "versions": package_versions(),
-        "metrics": evaluation_metrics(artifact("Evaluator", "evaluation").uri),
+        "metrics": {name: float(one["value"]) for name, one in evaluated["metrics"].items()}
+        | {"example_count": float(evaluated["examples"])},
         "intervals": {
             name: [one["low"], one["high"]]
-            for name, one in judged["evaluated"]["metrics"].items()
+            for name, one in evaluated["metrics"].items()
             if "low" in one
         },
         "baseline": judged["trivial"],
         "thresholds": dict(settings.config.evaluate.thresholds),
-        "slices": judged["evaluated"]["slices"],
+        "slices": evaluated["slices"],
         "checks": judged["checks"],
         "blessed": judged["blessed"],
         "refused_because": [one["text"] for one in judged["checks"] if one["passed"] is False],

@@ -19,7 +19,7 @@ def settings(folder: Path, **kwargs) -> PipelineSettings:
 
 def test_where_nothing_ran_everything_would_and_nothing_is_written(tmp_path: Path) -> None:
     found = forecast(settings(tmp_path / "run"))
-    assert list(found)[0] == "TfdsExampleGen" and "Trainer" in found and len(found) == 11
+    assert list(found)[0] == "TfdsExampleGen" and "Trainer" in found and len(found) == 16
     assert set(found.values()) == {"runs"}
     assert not (tmp_path / "run").exists()
 

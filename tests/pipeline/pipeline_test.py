@@ -41,9 +41,12 @@ def test_a_component_comes_after_all_that_it_reads(tmp_path) -> None:
     upstream = {name: set(node.upstream_nodes) for name, node in found.items()}
     for number, name in enumerate(found):
         assert upstream[name] <= set(list(found)[:number]), name
-    assert upstream["Trainer"] == {"Transform", "SchemaGen"}
     assert upstream["Evaluator"] == {"TfdsExampleGen", "Trainer", "baseline"}
-    assert upstream["AtomicPusher"] == {"Trainer", "Evaluator", "ServingValidator"}
+    assert {"Evaluator", "ServingValidator", "TrivialGuess"} < upstream["Gate"]
+    assert {"Gate", "ServingValidator"} < upstream["AtomicPusher"]
+    # Nothing is transformed before the data is checked, or trained before it is known what a guess reaches.
+    assert "ExampleValidator" in upstream["Transform"]
+    assert upstream["Trainer"] == {"TfdsExampleGen", "Transform", "SchemaGen", "TrivialGuess"}
     assert "Tuner" not in found
 
 
@@ -51,7 +54,8 @@ def test_a_search_puts_a_tuner_before_the_trainer_on_the_same_data(tmp_path) -> 
     pipeline = create(tmp_path, 'train.search={"train.learning_rate": [1e-4, 1e-3]}')
     found = nodes(pipeline)
     assert list(found).index("Tuner") == list(found).index("Trainer") - 1
-    assert set(found["Trainer"].upstream_nodes) == {"Transform", "SchemaGen", "Tuner"}
+    assert {"Transform", "SchemaGen", "Tuner"} < set(found["Trainer"].upstream_nodes)
+    assert "TrivialGuess" in found["Tuner"].upstream_nodes
     assert custom_config(pipeline, "Tuner") == custom_config(pipeline, "Trainer")
 
 
@@ -86,7 +90,21 @@ def test_a_threshold_reaches_the_gate_and_no_training(tmp_path) -> None:
         name: node.parameters == nodes(after)[name].parameters
         for name, node in nodes(before).items()
     }
-    assert {name for name, equal in same.items() if not equal} == {"Evaluator", "ReportGen"}
+    assert {name for name, equal in same.items() if not equal} == {
+        *("TrivialGuess", "Gate", "AtomicPusher", "ReportGen")
+    }
+
+
+def test_limits_of_the_data_reach_its_checks_and_nothing_else(tmp_path) -> None:
+    limits = ("data.on_anomaly=report", "data.max_drift=0.3", "data.max_class_drift=0.3")
+    before, after = create(tmp_path), create(tmp_path, *limits, "data.max_leak_share=0.2")
+    same = {
+        name: node.parameters == nodes(after)[name].parameters
+        for name, node in nodes(before).items()
+    }
+    assert {name for name, equal in same.items() if not equal} == {
+        *("LeakDetector", "ExampleValidator", "AtomicPusher", "ReportGen")
+    }
 
 
 def test_everything_is_below_the_run_folder_unless_the_store_is_elsewhere(tmp_path) -> None:

@@ -147,5 +147,7 @@ def test_nothing_is_counted_where_no_vocabulary_is_wanted(tmp_path):
     config = TASK.preset("tiny").config
     uri = analysed(config, tmp_path)
     assert word_counts(uri) is None
-    arguments = SimpleNamespace(transform_graph_path=uri, custom_config={})
+    arguments = SimpleNamespace(
+        transform_graph_path=uri, custom_config={"state_dir": str(tmp_path)}
+    )
     assert user_module._learned(TASK, config, arguments) is config
