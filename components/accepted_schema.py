@@ -24,7 +24,7 @@ import ml_metadata as mlmd
 from tfx import types
 from tfx.dsl.components.common.resolver import ResolverStrategy
 
-from perceiver_keras.components.acceptance import accepted
+from perceiver_keras.components.data.acceptance import accepted
 
 Artifacts = dict[str, list[types.Artifact]]
 

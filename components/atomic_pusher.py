@@ -23,8 +23,8 @@ from tfx.proto import pusher_pb2
 from tfx.types import artifact_utils, component_spec, standard_artifacts, standard_component_specs
 from tfx.utils import io_utils, proto_utils
 
-from perceiver_keras.components import facts
-from perceiver_keras.components.publish import publish
+from perceiver_keras.components.model import facts
+from perceiver_keras.components.model.publish import publish
 from perceiver_keras.errors import PerceiverError
 from perceiver_keras.saved_model import missing_files
 from perceiver_keras.show import model_card

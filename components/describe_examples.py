@@ -15,7 +15,7 @@ from tfx import types
 from tfx.dsl.components.base import base_beam_component, base_beam_executor, executor_spec
 from tfx.types import artifact_utils, component_spec, standard_artifacts
 
-from perceiver_keras.components.describe_shard import (
+from perceiver_keras.components.data.describe_shard import (
     ASIDE,
     CountExamples,
     DescribeShard,

@@ -17,8 +17,8 @@ from tfx.types import artifact_utils, component_spec, standard_artifacts
 from tfx.types.system_executions import Evaluate
 from tfx.utils import io_utils, path_utils, proto_utils
 
-from perceiver_keras.components import jackknife
-from perceiver_keras.components.slices import Slicing, extractors
+from perceiver_keras.components.model import jackknife
+from perceiver_keras.components.model.slices import Slicing, extractors
 
 Artifacts = dict[str, list[types.Artifact]]
 
@@ -106,7 +106,7 @@ class EvaluatorSpec(component_spec.ComponentSpec):
 
 
 class Evaluator(base_beam_component.BaseBeamComponent):
-    """Its output `evaluation` is TFMA's, which `components/evaluation.py` reads."""
+    """Its output `evaluation` is TFMA's, which `components/model/evaluation.py` reads."""
 
     SPEC_CLASS = EvaluatorSpec
     EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(Executor)

@@ -18,8 +18,9 @@ from tfx.dsl.components.base import base_beam_component, base_beam_executor, exe
 from tfx.types import artifact_utils, component_spec, standard_artifacts
 from tfx.utils import io_utils
 
-from perceiver_keras.components import acceptance, data_checks, schema_gen, split_statistics
-from perceiver_keras.components.anomaly import Anomaly
+from perceiver_keras.components import schema_gen
+from perceiver_keras.components.data import acceptance, data_checks, split_statistics
+from perceiver_keras.components.data.anomaly import Anomaly
 from perceiver_keras.components.leak_detector import PerceiverLeaks
 from perceiver_keras.errors import PerceiverError
 

@@ -18,9 +18,10 @@ from tfx.dsl.component.experimental.decorators import component
 from tfx.types import Artifact, standard_artifacts
 from tfx.utils import io_utils
 
-from perceiver_keras.components import facts, serving_validator, trivial_guess
+from perceiver_keras.components import serving_validator, trivial_guess
 from perceiver_keras.components.baseline import JUDGE
-from perceiver_keras.components.evaluation import evaluated
+from perceiver_keras.components.model import facts
+from perceiver_keras.components.model.evaluation import evaluated
 from perceiver_keras.config import EvaluateConfig
 from perceiver_keras.config_tree import from_json
 from perceiver_keras.gate import rules

@@ -12,7 +12,7 @@ from tfx import types
 from tfx.dsl.components.base import base_beam_component, base_beam_executor, executor_spec
 from tfx.types import artifact_utils, component_spec, standard_artifacts
 
-from perceiver_keras.components.leak_counts import detect
+from perceiver_keras.components.data.leak_counts import detect
 
 LEAKS_FILE = "leaks.json"
 

@@ -18,11 +18,12 @@ from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArti
 from tfx.dsl.component.experimental.decorators import component
 from tfx.types import Artifact, artifact_utils, standard_artifacts
 
-from perceiver_keras.components import data_report, gate, trivial_guess
-from perceiver_keras.components.answers import answers
-from perceiver_keras.components.evaluation import COUNT, evaluated
-from perceiver_keras.components.held_out import TEST_SPLIT, held_out_batches
+from perceiver_keras.components import gate, trivial_guess
+from perceiver_keras.components.data import data_report
 from perceiver_keras.components.leak_detector import PerceiverLeaks
+from perceiver_keras.components.model.answers import answers
+from perceiver_keras.components.model.evaluation import COUNT, evaluated
+from perceiver_keras.components.model.held_out import TEST_SPLIT, held_out_batches
 from perceiver_keras.components.serving_validator import VERDICT_FILE
 from perceiver_keras.config import TaskConfig
 from perceiver_keras.config_tree import from_json, to_dict

@@ -19,9 +19,9 @@ from tfx.dsl.components.base import base_component, base_executor, executor_spec
 from tfx.types import artifact_utils, component_spec, standard_artifacts
 from tfx.utils import io_utils
 
-from perceiver_keras.components import described_rows, split_statistics
-from perceiver_keras.components.acceptance import DESCRIBED, ROLE, RUN
-from perceiver_keras.components.schema_proposal import (
+from perceiver_keras.components.data import described_rows, split_statistics
+from perceiver_keras.components.data.acceptance import DESCRIBED, ROLE, RUN
+from perceiver_keras.components.data.schema_proposal import (
     TECHNICAL,
     example_schema,
     measure_name,

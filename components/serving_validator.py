@@ -24,8 +24,8 @@ from tfx.dsl.component.experimental.decorators import component
 from tfx.types import Artifact, artifact_utils, standard_artifacts
 from tfx.utils import io_utils, path_utils
 
-from perceiver_keras.components import serving_skew
-from perceiver_keras.components.transform_graph import TransformGraph
+from perceiver_keras.components.model.transform_graph import TransformGraph
+from perceiver_keras.components.serving import serving_skew
 from perceiver_keras.data.store.records import file_records
 from perceiver_keras.errors import PerceiverError, first_line
 from perceiver_keras.files import write_json
@@ -42,7 +42,7 @@ TEST_SPLIT = "test"
 # How far serving may be from training, relative to the largest value of an answer: by rounding, in another order.
 SKEW_TOLERANCE = 1e-4
 HALF_SKEW_TOLERANCE = 3e-2  # of models trained in half precision
-CHECK = os.path.join(os.path.dirname(os.path.abspath(__file__)), "serving_check.py")
+CHECK = os.path.join(os.path.dirname(os.path.abspath(__file__)), "serving", "serving_check.py")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -20,7 +20,13 @@ from tfx import types
 from tfx.dsl.components.base import base_beam_component, base_beam_executor, executor_spec
 from tfx.types import artifact_utils, component_spec, standard_artifacts
 
-from perceiver_keras.components.example_shard import DEAD_LETTER, Count, Job, Request, WriteShard
+from perceiver_keras.components.data.example_shard import (
+    DEAD_LETTER,
+    Count,
+    Job,
+    Request,
+    WriteShard,
+)
 
 
 class TfdsExampleGenExecutor(base_beam_executor.BaseBeamExecutor):

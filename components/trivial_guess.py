@@ -16,8 +16,8 @@ from tfx.dsl.component.experimental.decorators import component
 from tfx.types import Artifact, standard_artifacts
 from tfx.utils import io_utils
 
-from perceiver_keras.components.held_out import TEST_SPLIT, held_out_batches
-from perceiver_keras.components.transform_graph import learned_vocabulary
+from perceiver_keras.components.model.held_out import TEST_SPLIT, held_out_batches
+from perceiver_keras.components.model.transform_graph import learned_vocabulary
 from perceiver_keras.config_tree import from_json
 from perceiver_keras.data.store import source
 from perceiver_keras.gate import guess as rule

@@ -231,7 +231,7 @@ def marked_names(inputs: Any) -> dict[str, Any]:
 
 
 def _marked(inputs: Any) -> Any:
-    """The same tensors, by names under which `components/serving_answers.py` finds them in the export."""
+    """The same tensors, by names under which `components/serving/serving_answers.py` finds them in the export."""
     flat = [tf.identity(value, name=name) for name, value in marked_names(inputs).items()]
     return tf.nest.pack_sequence_as(inputs, flat)
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import tensorflow_model_analysis as tfma
 from absl import logging
 
-from perceiver_keras.components.slices import Slicing
+from perceiver_keras.components.model.slices import Slicing
 from perceiver_keras.config import TaskConfig
 from perceiver_keras.errors import UsageError
 from perceiver_keras.gate import slices
@@ -56,7 +56,7 @@ def eval_config(
             model_spec(name=tfma.CANDIDATE_KEY),
             model_spec(name=tfma.BASELINE_KEY, is_baseline=True),
         ],
-        slicing_specs=[tfma.SlicingSpec()],  # components/slices.py makes the others
+        slicing_specs=[tfma.SlicingSpec()],  # components/model/slices.py makes the others
         metrics_specs=[spec],
     )
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from ml_metadata.metadata_store import MetadataStore
 
-from perceiver_keras.components import facts
+from perceiver_keras.components.model import facts
 from perceiver_keras.errors import PerceiverError
 from perceiver_keras.pipeline import graph as graphs
 from perceiver_keras.pipeline.graph import ArtifactNode, ExecutionNode, Graph
@@ -261,7 +261,7 @@ def _from_tfma(graph: Graph, run_dir: Path, judged: ExecutionNode) -> dict[str, 
     folder = local(run_dir, evaluation.uri) if evaluation else None
     if folder is None or not folder.is_dir():
         return {}
-    from perceiver_keras.components.evaluation import evaluated
+    from perceiver_keras.components.model.evaluation import evaluated
 
     return {k: v for k, v in evaluated(str(folder)).to_json().items() if k != "slice"}
 

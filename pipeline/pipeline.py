@@ -14,6 +14,7 @@ from tfx.types import Channel, standard_artifacts
 from perceiver_keras.components.accepted_schema import LatestAcceptedSchema
 from perceiver_keras.components.atomic_pusher import AtomicPusher
 from perceiver_keras.components.baseline import LatestBlessedOther
+from perceiver_keras.components.data.split_statistics import statistics_options
 from perceiver_keras.components.describe_examples import Describe
 from perceiver_keras.components.evaluator import Evaluator
 from perceiver_keras.components.example_validator import ExampleValidator
@@ -22,7 +23,6 @@ from perceiver_keras.components.leak_detector import LeakDetector
 from perceiver_keras.components.report_gen import ReportGen
 from perceiver_keras.components.schema_gen import SchemaGen
 from perceiver_keras.components.serving_validator import ServingValidator
-from perceiver_keras.components.split_statistics import statistics_options
 from perceiver_keras.components.tfds_example_gen import TfdsExampleGen
 from perceiver_keras.components.trainer import Trainer
 from perceiver_keras.components.trivial_guess import TrivialGuess

@@ -19,9 +19,9 @@ from typing import Any
 from ml_metadata.metadata_store import MetadataStore
 from ml_metadata.proto import metadata_store_pb2
 
-from perceiver_keras.components import facts
-from perceiver_keras.components.facts import WITHDRAWN
-from perceiver_keras.components.publish import publish
+from perceiver_keras.components.model import facts
+from perceiver_keras.components.model.facts import WITHDRAWN
+from perceiver_keras.components.model.publish import publish
 from perceiver_keras.errors import PerceiverError, UsageError, nearest
 from perceiver_keras.files import write_json
 from perceiver_keras.pipeline import lineage as lineages

@@ -1,6 +1,6 @@
 """The schemas of a run folder in its metadata store: the accepted one, the last run's proposal, and accepting it.
 
-What is accepted follows from the store (`components/acceptance.py`), so that the pipeline and people see the same.
+What is accepted follows from the store (`components/data/acceptance.py`), so that the pipeline and people see the same.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from ml_metadata.metadata_store import MetadataStore
 from ml_metadata.proto import metadata_store_pb2
 from tensorflow_metadata.proto.v0 import schema_pb2
 
-from perceiver_keras.components import acceptance, schema_words
+from perceiver_keras.components.data import acceptance, schema_words
 from perceiver_keras.errors import PerceiverError
 from perceiver_keras.pipeline.graph import DONE, made_by, read_executions
 from perceiver_keras.pipeline.run_folder import only_one_run

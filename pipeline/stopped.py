@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from perceiver_keras.components import data_report, report_gen
+from perceiver_keras.components import report_gen
+from perceiver_keras.components.data import data_report
 from perceiver_keras.components.example_validator import ANOMALIES_FILE, STOPPED
 from perceiver_keras.data.store import source
 from perceiver_keras.pipeline.dag_runner import ComponentFailed, ResumableDagRunner

@@ -11,12 +11,12 @@ from typing import Any
 
 import tensorflow as tf
 
-from perceiver_keras.components.trainer import RAW_FILES
-from perceiver_keras.components.transform_graph import (
+from perceiver_keras.components.model.transform_graph import (
     TransformGraph,
     count_words,
     learned_vocabulary,
 )
+from perceiver_keras.components.trainer import RAW_FILES
 from perceiver_keras.config import TaskConfig
 from perceiver_keras.config_tree import from_dict
 from perceiver_keras.data.store.records import file_records, take

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ml_metadata.metadata_store import MetadataStore
 
-from perceiver_keras.components.facts import WITHDRAWN
+from perceiver_keras.components.model.facts import WITHDRAWN
 from perceiver_keras.errors import PerceiverError, UsageError, nearest
 from perceiver_keras.pipeline.graph import artifact_node, made_by, read_executions
 

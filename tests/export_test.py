@@ -13,7 +13,7 @@ from tensorflow import keras
 from tensorflow_serving.apis import prediction_log_pb2
 
 from perceiver_keras import export
-from perceiver_keras.components import serving_check
+from perceiver_keras.components.serving import serving_check
 from perceiver_keras.config_tree import to_dict
 from perceiver_keras.data.store import source
 from perceiver_keras.errors import PerceiverError

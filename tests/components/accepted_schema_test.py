@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from perceiver_keras.components import acceptance
 from perceiver_keras.components.accepted_schema import LatestAcceptedSchema
+from perceiver_keras.components.data import acceptance
 from tests.components import data_pipeline
 
 pytestmark = pytest.mark.tfx

@@ -9,7 +9,8 @@ from tfx.proto import pusher_pb2
 from tfx.types import standard_artifacts
 from tfx.utils import proto_utils
 
-from perceiver_keras.components import atomic_pusher, facts
+from perceiver_keras.components import atomic_pusher
+from perceiver_keras.components.model import facts
 from perceiver_keras.errors import PerceiverError
 from perceiver_keras.saved_model import latest_version
 from perceiver_keras.show import model_card

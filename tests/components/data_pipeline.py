@@ -16,8 +16,8 @@ from tfx.dsl.components.common.resolver import Resolver
 from tfx.types import Channel, artifact_utils, standard_artifacts
 from tfx.utils import io_utils
 
-from perceiver_keras.components import acceptance, split_statistics
 from perceiver_keras.components.accepted_schema import LatestAcceptedSchema
+from perceiver_keras.components.data import acceptance, split_statistics
 from perceiver_keras.components.example_validator import ExampleValidator
 from perceiver_keras.components.leak_detector import PerceiverLeaks
 from perceiver_keras.components.schema_gen import SchemaGen

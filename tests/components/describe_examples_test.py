@@ -16,9 +16,9 @@ from tfx.dsl.components.base import base_beam_executor
 from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils, channel_utils, standard_artifacts
 
+from perceiver_keras.components.data.describe_shard import INDEX
+from perceiver_keras.components.data.example_shard import python_values
 from perceiver_keras.components.describe_examples import Describe, DescribeExecutor, shards_of
-from perceiver_keras.components.describe_shard import INDEX
-from perceiver_keras.components.example_shard import python_values
 from tests import tiny_task as tiny
 
 pytestmark = pytest.mark.tfx

@@ -12,8 +12,9 @@ import tensorflow as tf
 from tensorflow_data_validation.statistics import stats_impl
 from tfx_bsl.coders import example_coder
 
-from perceiver_keras.components import data_checks, schema_gen, schema_proposal, split_statistics
-from perceiver_keras.components.describe_shard import to_example
+from perceiver_keras.components import schema_gen
+from perceiver_keras.components.data import data_checks, schema_proposal, split_statistics
+from perceiver_keras.components.data.describe_shard import to_example
 from perceiver_keras.data.alike.example import Fingerprint
 from perceiver_keras.data.alike.rows import to_row
 

@@ -11,10 +11,10 @@ from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
 from tfx.types import artifact_utils, standard_artifacts
 from tfx.utils import path_utils, proto_utils
 
-from perceiver_keras.components.evaluation import evaluated
 from perceiver_keras.components.evaluator import Executor
-from perceiver_keras.components.jackknife import GROUPS, group_of
-from perceiver_keras.components.slices import Slicing
+from perceiver_keras.components.model.evaluation import evaluated
+from perceiver_keras.components.model.jackknife import GROUPS, group_of
+from perceiver_keras.components.model.slices import Slicing
 from perceiver_keras.export import export_saved_model
 from perceiver_keras.gate.estimates import Evaluated
 from perceiver_keras.metrics import calibration

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from perceiver_keras.components.anomaly import Anomaly
+from perceiver_keras.components.data.anomaly import Anomaly
 from perceiver_keras.components.example_validator import _message, keep
 
 pytestmark = pytest.mark.tfx

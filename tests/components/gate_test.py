@@ -13,8 +13,8 @@ import tensorflow_model_analysis as tfma
 from tfx.components.pusher.executor import Executor as Pusher
 from tfx.types import standard_artifacts
 
-from perceiver_keras.components import facts
 from perceiver_keras.components.gate import Gate, verdict, when_blessed
+from perceiver_keras.components.model import facts
 from perceiver_keras.components.serving_validator import VERDICT_FILE
 from perceiver_keras.components.trivial_guess import FILE, Guess
 from perceiver_keras.config import EvaluateConfig

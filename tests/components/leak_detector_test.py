@@ -8,7 +8,7 @@ from pathlib import Path
 import apache_beam as beam
 from tfx.types import artifact_utils, channel_utils, standard_artifacts
 
-from perceiver_keras.components.leak_counts import detect
+from perceiver_keras.components.data.leak_counts import detect
 from perceiver_keras.components.leak_detector import (
     LEAKS_FILE,
     LeakDetector,

@@ -6,7 +6,8 @@ from collections import Counter
 
 import pytest
 
-from perceiver_keras.components import schema_gen, split_statistics
+from perceiver_keras.components import schema_gen
+from perceiver_keras.components.data import split_statistics
 from tests.components import described_data
 
 pytestmark = pytest.mark.tfx

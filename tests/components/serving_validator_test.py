@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from perceiver_keras.components import serving_check, serving_skew
+from perceiver_keras.components.serving import serving_check, serving_skew
 from perceiver_keras.components.serving_validator import (
     SKEW_TOLERANCE,
     VERDICT_FILE,

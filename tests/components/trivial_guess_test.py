@@ -14,7 +14,7 @@ import tensorflow_transform.beam as tft_beam
 from tensorflow_transform.tf_metadata import dataset_metadata, metadata_io, schema_utils
 from tfx.types import artifact_utils, standard_artifacts
 
-from perceiver_keras.components.transform_graph import count_words
+from perceiver_keras.components.model.transform_graph import count_words
 from perceiver_keras.components.trivial_guess import Guess, TrivialGuess, read
 from perceiver_keras.config_tree import override, to_json
 from perceiver_keras.data.store import source

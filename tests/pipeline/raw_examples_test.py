@@ -15,10 +15,10 @@ from tensorflow_transform.tf_metadata import dataset_metadata, metadata_io, sche
 from tfx.types import artifact_utils, standard_artifacts
 from tfx.utils import path_utils
 
-from perceiver_keras.components import serving_check
+from perceiver_keras.components.model.transform_graph import TransformGraph
+from perceiver_keras.components.serving import serving_check
 from perceiver_keras.components.serving_validator import training_path, validate
 from perceiver_keras.components.trainer import RAW_EXAMPLES, Executor
-from perceiver_keras.components.transform_graph import TransformGraph
 from perceiver_keras.config_tree import override, to_dict
 from perceiver_keras.data.store import source
 from perceiver_keras.data.store.records import write_records

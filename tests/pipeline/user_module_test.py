@@ -17,7 +17,7 @@ from tfx.components.tuner import executor
 from tfx.types import standard_artifacts
 from tfx.types.standard_artifacts import TransformGraph as TransformGraphArtifact
 
-from perceiver_keras.components.transform_graph import word_counts
+from perceiver_keras.components.model.transform_graph import word_counts
 from perceiver_keras.config_tree import override, to_dict
 from perceiver_keras.data.text import sentencepiece
 from perceiver_keras.errors import UsageError

@@ -21,7 +21,7 @@ def options(config: MultimodalAutoencodingConfig) -> dict[str, Any]:
 def settings(found: Any, config: MultimodalAutoencodingConfig) -> dict[str, Any]:
     """Classes (one for videos without), and thresholds: what one colour, silence and the commonest class reach.
 
-    There is none for what any guess gets right, which no model can beat: the sound of silent videos, and a single class.
+    There is none for what any guess gets right and no model can beat: the sound of silent videos, and a single class.
 
     Raises:
       UsageError: it is a data set of TFDS's catalogue, whose videos are not stored as frames and WAV.

@@ -1,0 +1,1 @@
+"""What the components of the data do: shards, statistics, leaks, the schema and its checks."""

@@ -1,0 +1,1 @@
+"""What the components of the model do: Transform's graph, evaluation, publishing, facts for its card."""

@@ -1,0 +1,1 @@
+"""What ServingValidator does: a fresh process that loads, replays, times and compares."""
