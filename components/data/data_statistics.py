@@ -99,7 +99,13 @@ def _statistics(feature: statistics_pb2.FeatureNameStatistics, examples: int) ->
     if is_name:
         ranks = feature.string_stats.rank_histogram.buckets
         top = [[bucket.label, bucket.sample_count] for bucket in ranks[:MOST_NAMES]]
-        return found | {"unique": int(feature.string_stats.unique), "top": top}
+        # Of which an example may have several, such as labels.
+        values = int(stats.common_stats.tot_num_values)
+        return found | {
+            "unique": int(feature.string_stats.unique),
+            "top": top,
+            "values": values,
+        }
     return found | {
         "mean": stats.mean,
         "std": stats.std_dev,

@@ -85,7 +85,8 @@ def diff(run_dir: Path, metadata: str | None) -> None:
         for anomaly in stopping:
             say(f"  {anomaly['text']}")
     if not schema_store.same(old, new):
-        say(f"\nTo take this change:\n  perceiver schema accept {run_dir} --because TEXT")
+        why = "To take this change" if rows or stopping else "To hold later runs against this data"
+        say(f"\n{why}:\n  perceiver schema accept {run_dir} --because TEXT")
     answer(
         {
             "run_dir": run_dir,

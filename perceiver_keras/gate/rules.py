@@ -265,10 +265,10 @@ def _measured(serving: Mapping[str, Any], settings: EvaluateConfig) -> list[str]
         ("size", _mebibytes(serving.get("size_bytes")), settings.max_size_mb, "MiB"),
         ("memory", _mebibytes(serving.get("peak_memory_bytes")), settings.max_memory_mb, "MiB"),
         (
-            "slower than the last blessed model by",
+            "its latency is",
             serving.get("slowdown"),
             settings.max_slowdown,
-            "times",
+            "times the last blessed model's",
         ),
     ]
     return [_row(*row) for row in rows if row[1] is not None]

@@ -23,7 +23,7 @@ def rows(
     Args:
       measures: {"name": "image/height", "unit", "meaning", "splits": {split: statistics}}. Statistics of numbers are
         {"count", "missing", "mean", "std", "min", "median", "max", "histogram": [[low, high, count], …]}, of names
-        {"count", "missing", "unique", "top": [[name, count], …]}.
+        {"count", "missing", "unique", "top": [[name, count], …], "values": of all examples together}.
       splits: In their order.
     """
     constant, varied = [], []
@@ -121,7 +121,7 @@ def _cell(one: Mapping[str, Any] | None, scale: Any) -> dict[str, Any]:
         if one["top"] and one["unique"] != 1:
             name, count = one["top"][0]
             name = name if len(name) <= 16 else f"{name[:15]}…"
-            words.append(f"most: {name} {percent(count / one['count'])}")
+            words.append(f"most: {name} {percent(count / (one.get('values') or one['count']))}")
         return {"bars": _of_names(one["top"], scale), "words": words, "missing": missing}
     words = [f"mean {short(one['mean'])}", f"{short(one['min'])} to {short(one['max'])}"]
     if one["min"] is not None and one["min"] == one["max"]:

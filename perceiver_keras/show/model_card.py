@@ -326,9 +326,13 @@ def began_from(init: Mapping[str, Any] | None) -> str:
     """The weights that training began from, in words."""
     if init is None:
         return UNKNOWN
-    if not init.get("weights"):
+    weights, print_ = init.get("weights"), init.get("fingerprint")
+    if not weights:
         return "random weights"
-    return f"{init['weights']}" + _after(", fingerprint ", init.get("fingerprint"))
+    # What is not a file is its own fingerprint.
+    if print_ == weights:
+        return "random weights with local attention" if weights == "local" else f"{weights}"
+    return f"{weights}" + _after(", fingerprint ", print_)
 
 
 def accepted(facts: Mapping[str, Any]) -> str:

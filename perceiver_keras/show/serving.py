@@ -71,8 +71,8 @@ def agreement(serving: Mapping[str, Any] | None) -> dict[str, Any] | None:
     words = f"{examples} of the test split went through the export and through the training path"
     if skew.get("stage"):
         output = f" (output {skew['output']})" if skew.get("output") else ""
-        text = f"{words}; they part at: {skew['stage']}{output}."
-        text += f" It {skew['text']}." if skew.get("text") else ""
+        what = f": {skew['text']}" if skew.get("text") else ""
+        text = f"{words}; they part at {skew['stage']}{output}{what}."
     else:
         text = f"{words}; the answers agree."
     if largest is not None:

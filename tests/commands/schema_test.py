@@ -58,3 +58,11 @@ def test_a_folder_without_a_run_is_a_line(tmp_path: Path) -> None:
 def test_a_verb_that_is_misspelled_is_wrong_usage() -> None:
     result = CliRunner().invoke(cli.main, ["schema", "acept"])
     assert result.exit_code == 2
+
+
+def test_no_verb_is_one_line_and_not_the_whole_help() -> None:
+    result = CliRunner().invoke(cli.main, ["schema"])
+    assert result.exit_code == 2
+    assert result.stderr == (
+        "Error: No command is given. Name one; perceiver schema --help lists them.\n"
+    )

@@ -115,6 +115,9 @@ def test_commands_on_a_page_are_valid(repository: Path, page: str) -> None:
         command = cli.main.get_command(click.Context(cli.main), name)
         assert command is not None, name
         words = shlex.split(rest, comments=True)
+        if isinstance(command, click.Group):
+            command = command.get_command(click.Context(command), words.pop(0))
+            assert command is not None, rest
         options = {option for parameter in command.params for option in parameter.opts}
         assert {word for word in words if re.match(r"--?[a-z]", word)} <= options, rest
         if name in ("run", "train", "predict") and words[0] in registry.names():

@@ -19,13 +19,18 @@ from pathlib import Path
 from tests.sabotage import products, runs
 from tests.sabotage.cases import CLEAN, DATA, MODELS, Case
 
+WEAKER = ("train.steps=130",)
+
 
 def judge(case: Case, good: runs.Outcome, folder: Path, number: int) -> dict:
     """Runs one case in a copy of the good run's folder."""
     seed = number if case.new_pictures else 0
     clean = runs.new_data(folder / "data" / str(number), seed)
     run_dir = folder / "runs" / str(number)
-    shutil.copytree(folder / "good", run_dir)
+    if case.weaker_first:
+        runs.run_on(folder / "clean", run_dir, WEAKER)
+    else:
+        shutil.copytree(folder / "good", run_dir)
     data = clean if case.data else folder / "clean"
     if case.data:
         case.data(clean)

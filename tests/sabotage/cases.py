@@ -19,6 +19,7 @@ class Case:
       data: Changes a copy of the data.
       new_pictures: Whether the data is another draw than the good run's.
       model: Writes what takes the place of the trained model.
+      weaker_first: Whether the last blessed model is one of fewer steps, so that the mean rises.
       overrides: Settings that differ.
       seed: Of the training.
       stopped_at: The component that must refuse; None: the model must be pushed.
@@ -29,6 +30,7 @@ class Case:
     data: Callable[[Path], None] | None = None
     new_pictures: bool = True
     model: Callable[[Good, Path], None] | None = None
+    weaker_first: bool = False
     overrides: tuple[str, ...] = ()
     seed: int = 0
     stopped_at: str | None = "Gate"
@@ -78,6 +80,12 @@ MODELS = [
     _model("resized otherwise in serving", models.resized_otherwise, "model input"),
     _model("channels swapped in serving", models.channels_swapped, "model input"),
     _model("one class forgotten", models.forgets_a_class, "label=3"),
+    Case(
+        what="one class fell while the mean rose",
+        model=models.forgets_a_class,
+        weaker_first=True,
+        words=("label=3",),
+    ),
 ]
 CLEAN = [
     Case(what="the same model again", model=models.unchanged, stopped_at=None),

@@ -67,7 +67,7 @@ def nan_in_weights(good: Good, folder: Path) -> None:
     good.save(model, folder)
 
 
-def forgets_a_class(good: Good, folder: Path, index: int = 3, by: float = 3.0) -> None:
+def forgets_a_class(good: Good, folder: Path, index: int = 3, by: float = 4.0) -> None:
     """The logit of one class is lower, so that a part of its examples are taken for others."""
     model = good.model()
     bias = model.decode.out.bias

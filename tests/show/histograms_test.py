@@ -86,6 +86,12 @@ def test_classes_have_the_same_place_in_each_split() -> None:
     assert train["words"] == ["2 values", "most: a 75.0%"]
 
 
+def test_the_commonest_of_several_labels_is_a_share_of_all_labels() -> None:
+    several = names({"a": 30, "b": 10}) | {"count": 5, "values": 40}  # eight per example
+    [row] = histograms.rows([measure("tags", {"train": several})], ["train"])[1]
+    assert row["cells"][0]["words"] == ["2 values", "most: a 75.0%"]
+
+
 def test_a_split_without_values_says_so() -> None:
     empty = names({}, missing=5)
     label = measure("label", {"train": names({"a": 1, "b": 2}), "test": empty})

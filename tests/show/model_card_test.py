@@ -119,3 +119,17 @@ def test_worst_slices_ignore_what_is_no_number() -> None:
     worst = model_card.worst_slices({"slices": parts})
     assert worst == {"accuracy": {"slice": "b", "value": 0.5, "examples": 2}}
     assert model_card.worst_slices({}) == {}
+
+
+@pytest.mark.parametrize(
+    ("init", "words"),
+    [
+        (None, model_card.UNKNOWN),
+        ({"weights": None}, "random weights"),
+        ({"weights": "local", "fingerprint": "local"}, "random weights with local attention"),
+        ({"weights": "deepmind/imagenet", "fingerprint": "deepmind/imagenet"}, "deepmind/imagenet"),
+        ({"weights": "runs/a/model", "fingerprint": "0a1b"}, "runs/a/model, fingerprint 0a1b"),
+    ],
+)
+def test_what_training_began_from_in_words(init: dict | None, words: str) -> None:
+    assert model_card.began_from(init) == words

@@ -43,6 +43,8 @@ def _causes(error: BaseException | None) -> list[BaseException]:
 
 def _click_usage(error: click.UsageError) -> str:
     where = error.ctx.command_path if error.ctx else "perceiver"
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        return f"No command is given. Name one; {where} --help lists them."
     message = _line(error.format_message())
     return f"{message}{'' if message.endswith(('.', '?')) else '.'} See {where} --help."
 

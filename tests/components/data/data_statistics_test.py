@@ -61,6 +61,7 @@ def test_names_are_counted(measures) -> None:
         found = measures["label"]["splits"][split]
         assert dict(map(tuple, found["top"])) == dict(frame["label"].value_counts())
         assert found["unique"] == 3 and found["top"][0][0] == "cat"
+        assert found["values"] == len(frame)
 
 
 def test_what_cannot_be_decoded_is_listed(tmp_path: Path) -> None:

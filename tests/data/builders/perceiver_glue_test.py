@@ -60,3 +60,17 @@ def tiny_glue(name, folder):
 def test_what_is_missing_is_named_with_the_way_to_get_it(tmp_path):
     with pytest.raises(PerceiverError, match=r"GLUE's cola is not in .*tfds build glue/cola"):
         source.open_builder("perceiver_glue/glue_cola", str(tmp_path))
+
+
+def test_the_stand_in_s_new_version_leaves_what_was_prepared_of_glue_valid(tmp_path):
+    versions = {
+        name: str(glue.Builder(config=name, data_dir=str(tmp_path)).version)
+        for name in ("standin", "standin_rte", "glue", "glue_rte", "glue_wnli_ax")
+    }
+    assert versions == {
+        "standin": "2.0.0",
+        "standin_rte": "2.0.0",
+        "glue": "1.0.0",
+        "glue_rte": "1.0.0",
+        "glue_wnli_ax": "1.0.0",
+    }

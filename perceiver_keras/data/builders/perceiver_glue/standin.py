@@ -2,13 +2,16 @@
 
 They do not replace GLUE: they show that the whole path learns, on any machine and without the network. A pair has at
 most 61 bytes with its separator, so that a model of length 64 reads all of it.
+
+No phrase is in two splits, though Python's documentation has many sentences twice, in two documents: each split leaves
+out what is in an earlier one. The test split comes first, so that it is the same whatever the others leave out.
 """
 
 from __future__ import annotations
 
 import random
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from typing import NamedTuple
 
@@ -26,6 +29,8 @@ TRAIN = {
     "rte": 700,
 }
 EACH = {"validation": 120, "test": 400}
+ORDER = ("test", "validation", "train")  # each leaves out what the ones before it have
+RUN = 20  # letters: two phrases with as many in a row in common are the same text
 NEGATIONS = {"not", "no", "never", "cannot", "nothing", "none", "neither", "without"}
 
 Words = list[str]
@@ -39,25 +44,43 @@ class Pair(NamedTuple):
     label: float
 
 
-def examples(texts: dict[str, str], split: str) -> Iterator[tuple[str, Pair]]:
+def examples(texts: Mapping[str, Mapping[str, str]], split: str) -> Iterator[tuple[str, Pair]]:
     """(task, example), task after task, the same on every machine.
 
     Args:
-      texts: Name -> text of the documents of this split.
-      split: A key of `EACH`, or "train".
+      texts: Split -> name -> text of its documents, of all splits of `ORDER`.
+      split: One of `ORDER`.
     """
-    paragraphs = list(prose(texts))
+    paragraphs = list(prose(texts[split]))
+    taken = _taken(texts[earlier] for earlier in ORDER[: ORDER.index(split)])
     for task, make in MAKERS.items():
         # Only random() is the same in all versions of Python; the other methods have changed.
         dice = random.Random(f"{split} {task}").random
         order = sorted(paragraphs, key=lambda _: dice())
         size = SINGLE if task in ("cola", "sst2") else HALF
-        pieces = (piece for words in order for piece in phrases(words, size))
+        cut = (piece for words in order for piece in phrases(words, size))
+        pieces = (piece for piece in cut if taken.isdisjoint(runs(piece)))
         for pair in islice(make(pieces, dice), EACH.get(split, TRAIN[task])):
             yield task, pair
 
 
-def prose(texts: dict[str, str]) -> Iterator[Words]:
+def _taken(splits: Iterable[Mapping[str, str]]) -> set[str]:
+    """The runs of every phrase of these splits, used or not, of either size."""
+    found: set[str] = set()
+    for texts in splits:
+        for words in prose(texts):
+            for size in (SINGLE, HALF):
+                found.update(*map(runs, phrases(words, size)))
+    return found
+
+
+def runs(words: Words) -> set[str]:
+    """All runs of `RUN` letters and digits of a phrase, in lower case; a shorter phrase is one run."""
+    text = "".join(c for c in "".join(words).lower() if c.isalnum())
+    return {text[start : start + RUN] for start in range(max(1, len(text) - RUN + 1))}
+
+
+def prose(texts: Mapping[str, str]) -> Iterator[Words]:
     """The ASCII words of each paragraph that is mostly words, in the order of the documents."""
     for text in texts.values():
         for paragraph in re.split(r"\n\s*\n", text):

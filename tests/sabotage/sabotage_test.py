@@ -1,0 +1,82 @@
+"""One good run, and after it what goes wrong in real life: where each is stopped, and that a good model passes.
+
+`python -m tests.sabotage FOLDER` does all of `cases.py`, and clean runs besides; here are those that the tests of the
+components do not already show.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.sabotage import models, products, runs
+from tests.sabotage.runs import Outcome
+
+pytestmark = [pytest.mark.tfx, pytest.mark.slow]
+
+
+@pytest.fixture(scope="module")
+def clean(tmp_path_factory) -> Path:
+    return products.make(tmp_path_factory.mktemp("products") / "clean")
+
+
+@pytest.fixture(scope="module")
+def good(clean: Path, tmp_path_factory) -> Outcome:
+    """The run that the others follow, in its folder."""
+    found = runs.run_on(clean, tmp_path_factory.mktemp("good") / "run")
+    assert found.stopped_at is None, found.why
+    return found
+
+
+@pytest.fixture
+def run_dir(good: Outcome, tmp_path: Path) -> Path:
+    """A copy of the good run's folder."""
+    folder = tmp_path / "run"
+    shutil.copytree(Path(good.record["report"]).parent, folder)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (products.classes_swapped, "another label"),
+        (products.channels_swapped, "image/warmth"),
+        (products.class_renamed, "'four'"),
+        (products.half_of_test_in_train, "300"),
+    ],
+)
+def test_wrong_data_stops_before_training(
+    clean: Path, run_dir: Path, tmp_path: Path, change, words: str
+) -> None:
+    spoiled = runs.sabotaged(clean, tmp_path / "data", change)
+    found = runs.run_on(spoiled, run_dir)
+    assert found.stopped_at == "ExampleValidator" and words in found.why
+    assert "perceiver schema accept" in (run_dir / "data_report.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (models.nan_in_weights, "finite"),
+        (models.weights_of_another_training, "model → answer"),
+        (models.resized_otherwise, "raw input → model input"),
+        (models.forgets_a_class, "accuracy@label=3"),
+    ],
+)
+def test_a_wrong_model_is_refused(
+    clean: Path, good: Outcome, run_dir: Path, make, words: str
+) -> None:
+    before = sorted(path.name for path in (run_dir / "pushed").iterdir())
+    with runs.trained_by(lambda folder: make(runs.good_model(good.record), folder)):
+        found = runs.run_on(clean, run_dir, seed=1)
+    assert found.stopped_at == "Gate" and words in found.why
+    assert sorted(path.name for path in (run_dir / "pushed").iterdir()) == before
+
+
+def test_an_equal_model_is_pushed(clean: Path, good: Outcome, run_dir: Path) -> None:
+    with runs.trained_by(lambda folder: models.unchanged(runs.good_model(good.record), folder)):
+        found = runs.run_on(clean, run_dir, seed=1)
+    assert found.stopped_at is None, found.why
+    assert found.record["checks"]
