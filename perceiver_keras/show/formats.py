@@ -27,8 +27,9 @@ def number(value: Any) -> str:
     if not math.isfinite(value):
         return "not a number"
     if float(value).is_integer() and abs(value) >= 2:
-        return f"{int(value):,}"
-    return f"{value:.4f}" if 1e-3 <= abs(value) < 1e4 or value == 0 else f"{value:.3e}"
+        return _minus(f"{int(value):,}")
+    text = f"{value:.4f}" if 1e-3 <= abs(value) < 1e4 or value == 0 else f"{value:.3e}"
+    return _minus(text)
 
 
 def short(value: Any) -> str:
@@ -39,10 +40,10 @@ def short(value: Any) -> str:
     if not math.isfinite(value):
         return "not a number"
     if float(value).is_integer() and abs(value) < 1e15:
-        return f"{int(value):,}"
+        return _minus(f"{int(value):,}")
     if abs(value) >= 1000:
-        return f"{value:,.0f}" if abs(value) < 1e9 else f"{value:.2e}"
-    return f"{value:.3g}" if abs(value) >= 1e-3 else f"{value:.1e}"
+        return _minus(f"{value:,.0f}" if abs(value) < 1e9 else f"{value:.2e}")
+    return _minus(f"{value:.3g}" if abs(value) >= 1e-3 else f"{value:.1e}")
 
 
 def signed(value: Any) -> str:
@@ -68,6 +69,11 @@ def ends(estimate: Mapping[str, Any] | None) -> tuple[float, float] | tuple[None
     """The interval of an estimate {"low", "high"}; (None, None) if it has none."""
     low, high = (real((estimate or {}).get(end)) for end in ("low", "high"))
     return (low, high) if math.isfinite(low) and math.isfinite(high) else (None, None)
+
+
+def _minus(text: str) -> str:
+    """A number with a minus sign in front, as in the intervals, in place of a hyphen."""
+    return f"{MINUS}{text[1:]}" if text.startswith("-") else text
 
 
 def _end(value: float, difference: bool) -> str:

@@ -43,15 +43,14 @@ def next_steps(
             ("Train longer; a worse model is not pushed:", longer),
         ]
     else:
-        found = []
+        found = [("Train longer, or change anything else in the configuration:", longer)]
         for name, bound in list((thresholds or {}).items())[:1]:
-            found += [
-                ("Train longer, or change anything else in the configuration:", longer),
+            found.append(
                 (
-                    "To accept a weaker model, change the threshold:",
+                    "If a threshold asks too much, change it; a model must beat the trivial guess all the same:",
                     f"{same} --set {shlex.quote(f'evaluate.thresholds.{name}={bound}')}",
-                ),
-            ]
+                )
+            )
         if has_last_blessed:
             words = (
                 "If labels or inputs were changed on purpose, so that the last blessed model is no longer a fair "

@@ -24,6 +24,8 @@ from perceiver_keras.show import formats
         ("nan", "not a number"),
         ("inf", "not a number"),
         ("0.25", "0.2500"),
+        (-2.95, "−2.9500"),
+        (-1.5e-5, "−1.500e-05"),
     ],
 )
 def test_numbers(value, text: str) -> None:
@@ -40,7 +42,8 @@ def test_numbers(value, text: str) -> None:
         (43.512, "43.5"),
         (1234.5, "1,234"),
         (0.00012, "1.2e-04"),
-        (-7.25, "-7.25"),
+        (-7.25, "−7.25"),
+        (-1234.5, "−1,234"),
     ],
 )
 def test_short_numbers(value, text: str) -> None:

@@ -56,7 +56,7 @@ TINY = GlueTaskConfig(
     data=GlueData(dataset="perceiver_glue/standin", batch_size=32, shuffle_buffer=20_000),
     model=GlueModelConfig(**text_sizes.TINY),
     train=c.TrainConfig(
-        steps=1000,
+        steps=1500,
         learning_rate=1e-3,
         warmup_steps=100,
         optimizer="adamw",
