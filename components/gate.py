@@ -62,11 +62,12 @@ def Gate(  # noqa: N802 - a component's name
     settings = from_json(EvaluateConfig, evaluate_json)
     trivial = trivial_guess.read(guess.uri)["metrics"]
     found = evaluated(evaluation.uri)
+    lower_is_better = registry.get(task).measures.lower_is_better
     checks = rules.judge(
         found,
         settings,
         trivial=trivial,
-        lower_is_better=registry.get(task).measures.lower_is_better,
+        lower_is_better=lower_is_better,
         has_baseline=baseline_model is not None,
         before=None if baseline_blessing is None else when_blessed(baseline_blessing.uri),
         serving=serving,
@@ -80,6 +81,7 @@ def Gate(  # noqa: N802 - a component's name
         "checks": [check.to_json() for check in checks],
         "evaluated": found.to_json(),
         "trivial": trivial,
+        "lower_is_better": list(lower_is_better),
         "confidence": settings.confidence,
         "smallest_difference": rules.smallest_differences(found, settings),
         "serving": serving,

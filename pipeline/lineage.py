@@ -249,7 +249,10 @@ def _evaluation(graph: Graph, run_dir: Path, judged: ExecutionNode | None) -> di
     about = _json(pusher.properties.get("custom_config") if pusher else None)
     found["evaluation"] |= {
         "thresholds": settings.get("thresholds") or report.get("thresholds") or {},
-        "lower_is_better": about.get("lower_is_better") or report.get("lower_is_better") or [],
+        "lower_is_better": found["evaluation"].get("lower_is_better")
+        or about.get("lower_is_better")
+        or report.get("lower_is_better")
+        or [],
     }
     return found
 

@@ -1,4 +1,4 @@
-"""Classes: new, missing, renamed and reordered ones, and splits that lack some.
+"""Classes: new, missing, renamed and reordered ones, splits that lack some, and classes that became rare.
 
 A class that has no example in a split is an anomaly only if chance does not explain it: by the counts of the split it
 is compared with, fewer than one in 100 000 random splits would lack it (`anomaly.probability_of_all`).
@@ -6,11 +6,16 @@ is compared with, fewer than one in 100 000 random splits would lack it (`anomal
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 
+from scipy import special
+
 from perceiver_keras.components.data.anomaly import Anomaly, is_chance, listed, plural
+from perceiver_keras.components.data.comparators import CHANCE
 from perceiver_keras.components.data.split_statistics import Column
 
+TIMES = 3  # a class's share that changed by this factor is another class to learn
 Splits = Mapping[str, Column]
 
 
@@ -126,6 +131,42 @@ def lacking(
             m,
             f"{feature}: {_the_classes(missing)} {'has' if len(missing) == 1 else 'have'} none of the {n} examples of "
             f"{split}, and {count} of {m} in {where}.",
+        )
+
+
+def moved_shares(
+    feature: str, split: str, column: Column, other: Column, where: str, classes: Sequence[str]
+) -> Iterator[Anomaly]:
+    """Classes that are several times as rare or as common as in another sample, beyond chance.
+
+    The largest difference of shares, which `data.max_class_drift` limits, does not see that one of many classes became
+    rare. Two samples of n and m examples have a share that differs by chance with the variance p(1 - p)(1/n + 1/m).
+    """
+    n, m = column.present, other.present
+    if not (n and m) or sum(map(bool, column.counts.values())) < 2:
+        return  # `lacking` tells of a single class
+    spread, surely = 1 / n + 1 / m, -special.ndtri(CHANCE / (2 * max(len(classes), 1)))
+    moved = []
+    for name in classes:
+        now, was = column.shares.get(name, 0.0), other.shares.get(name, 0.0)
+        pooled = (n * now + m * was) / (n + m)
+        chance = surely * math.sqrt(pooled * (1 - pooled) * spread) + spread / 2
+        low, high = sorted((now, was))
+        if low > 0 and high > TIMES * low and high - low > chance:
+            moved.append((name, was, now))
+    if moved:
+        told = ", ".join(f"{name!r} {was:.1%}, now {now:.1%}" for name, was, now in moved[:5])
+        count = sum(column.counts[name] for name, _, _ in moved)
+        yield Anomaly(
+            feature,
+            split,
+            "class share",
+            {name: was for name, was, _ in moved},
+            {name: now for name, _, now in moved},
+            int(count),
+            column.examples,
+            f"{feature}: {plural(len(moved), 'class is', 'classes are')} more than {TIMES} times as rare or as common "
+            f"in {split} as in {where}: {told}{' and others' if len(moved) > 5 else ''}.",
         )
 
 

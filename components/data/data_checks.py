@@ -128,6 +128,9 @@ def check(
                 found.anomalies += drift_words.swapped_channels(
                     split, now[split], before[split], finder
                 )
+                found.anomalies += drift_words.more_constant(
+                    split, now[split], before[split], finder
+                )
     skewed = _skew(run.statistics, limits, usual)
     found.skew = [drift_words.as_json(item) for item in skewed]
     for split in run.statistics:
@@ -215,6 +218,7 @@ def _classes(
             if split in old:
                 where = f"{split} of the accepted data"
                 found += class_checks.lacking(feature, split, column, old[split], where, kept)
+                found += class_checks.moved_shares(feature, split, column, old[split], where, kept)
     return found
 
 
@@ -243,7 +247,9 @@ _ORDER = ("absent feature", "undecodable", "type", *_CLASSES)
 def _in_order(anomalies: list[Anomaly]) -> list[Anomaly]:
     """Those that stop first; without a shift of classes that a change of the classes explains, and without repeats."""
     changed = {
-        anomaly.feature for anomaly in anomalies if anomaly.stops and anomaly.kind in _CLASSES
+        anomaly.feature
+        for anomaly in anomalies
+        if anomaly.stops and anomaly.kind in (*_CLASSES, "class share")
     }
     kept: dict[tuple[str, str, str], Anomaly] = {}
     for anomaly in anomalies:

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.special import rel_entr
+from scipy.special import ndtri, rel_entr
 
 from perceiver_keras.components.data.anomaly import Anomaly, number
 from perceiver_keras.components.data.comparators import (
+    CHANCE,
     L_INFINITY,
     Compared,
     common_edges,
@@ -18,10 +19,13 @@ from perceiver_keras.components.data.comparators import (
     shares_in,
 )
 from perceiver_keras.components.data.schema_checks import Finder
+from perceiver_keras.components.data.schema_proposal import measure_name
 from perceiver_keras.components.data.split_statistics import Column
 
 # A swap of channels is told apart from chance by this many noise floors.
 CERTAIN = 3
+CONSTANT = "constant"
+MORE = 0.01  # a share of pictures of one colour that may come in addition
 
 
 @dataclass(frozen=True)
@@ -119,6 +123,35 @@ def swapped_channels(
                 f"{number(before[red].mean)} and of blue {number(before[blue].mean)}; of these {column.present} "
                 f"examples they are {number(column.mean)} and {number(now[blue].mean)}.",
                 list(range(min(column.examples, 8))) if finder else [],
+            )
+
+
+def more_constant(
+    split: str, now: Mapping[str, Column], before: Mapping[str, Column], finder: Finder
+) -> Iterator[Anomaly]:
+    """Pictures of one colour, where the accepted data had fewer by more than `MORE` and chance: a broken export."""
+    for name, column in now.items():
+        if measure_name(name) != CONSTANT or name not in before or not before[name].present:
+            continue
+        old = before[name]
+        spread = 1 / column.present + 1 / old.present
+        pooled = (column.present * column.mean + old.present * old.mean) / (
+            column.present + old.present
+        )
+        chance = -ndtri(CHANCE) * np.sqrt(pooled * (1 - pooled) * spread) + spread / 2
+        if column.mean - old.mean > MORE + chance:
+            count, places, _ = finder.where(split, column, lambda values: values > 0)
+            yield Anomaly(
+                name,
+                split,
+                "constant",
+                old.mean,
+                column.mean,
+                count,
+                column.examples,
+                f"{name}: {count} of {column.examples} examples of {split} are of one colour; of the accepted data "
+                f"{old.mean:.1%} were.",
+                places,
             )
 
 

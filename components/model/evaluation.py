@@ -23,6 +23,9 @@ MEANS = (
     "LabelwiseCalibrationError",
 )
 
+# Metrics from 0 to 1.
+SHARES = ("Accuracy", "accuracy", "AveragePrecision", "CalibrationError")
+
 
 def evaluated(uri: str) -> Evaluated:
     """All that was measured, with intervals, on all examples and per slice.
@@ -30,9 +33,9 @@ def evaluated(uri: str) -> Evaluated:
     A metric is left out where there was nothing to count. Its interval is left out where TFMA found none: in a slice of
     one example, and if a part of the examples had nothing to count.
     """
-    means = _means(uri)
+    means, shares = _named(uri, MEANS), _named(uri, SHARES)
     parts = [
-        _part(record, means)
+        _part(record, means, shares)
         for record in tfma.load_metrics(uri, "tfrecord")
         if not record.HasField("cross_slice_key")
     ]
@@ -41,7 +44,9 @@ def evaluated(uri: str) -> Evaluated:
     return dataclasses.replace(whole, slices=tuple(slices))
 
 
-def _part(record: metrics_for_slice_pb2.MetricsForSlice, means: set[str]) -> Evaluated:
+def _part(
+    record: metrics_for_slice_pb2.MetricsForSlice, means: set[str], shares: set[str]
+) -> Evaluated:
     found: dict[str, dict[str, Estimate]] = {CANDIDATE: {}, BASELINE: {}, DIFFERENCE: {}}
     for item in record.metric_keys_and_values:
         key, value = item.key, _number_of(item.value)
@@ -60,7 +65,10 @@ def _part(record: metrics_for_slice_pb2.MetricsForSlice, means: set[str]) -> Eva
     counts = [metrics.pop(COUNT, None) for metrics in found.values()]
     examples = 0 if counts[0] is None else round(counts[0].value)
     found = {
-        whose: {name: _for_few(one, examples) for name, one in metrics.items()}
+        whose: {
+            name: _within(_for_few(one, examples), name in shares and whose != DIFFERENCE)
+            for name, one in metrics.items()
+        }
         for whose, metrics in found.items()
     }
     return Evaluated(
@@ -116,12 +124,19 @@ def _number_of(value: metrics_for_slice_pb2.MetricValue) -> float | None:
     return value.bounded_value.value.value if kind == "bounded_value" else None
 
 
-def _means(uri: str) -> set[str]:
-    """The names of the metrics of which NaN means that there was nothing to count."""
+def _within(estimate: Estimate, is_share: bool) -> Estimate:
+    """A share's interval does not leave 0 to 1, as a symmetric one would."""
+    if not is_share or estimate.low is None or estimate.high is None:
+        return estimate
+    return dataclasses.replace(estimate, low=max(estimate.low, 0.0), high=min(estimate.high, 1.0))
+
+
+def _named(uri: str, classes: tuple[str, ...]) -> set[str]:
+    """The names of the metrics whose class, or whose name, ends in one of these words."""
     specs = tfma.load_eval_result(uri).config.metrics_specs
-    return {
-        json.loads(metric.config).get("name", "")
-        for spec in specs
-        for metric in spec.metrics
-        if metric.class_name.split(">")[-1] in MEANS
-    }
+    found = set()
+    for metric in (metric for spec in specs for metric in spec.metrics):
+        name = json.loads(metric.config or "{}").get("name", "")
+        if metric.class_name.endswith(classes) or name.lower().endswith(classes):
+            found.add(name)
+    return found

@@ -60,6 +60,7 @@ def of_gate(folder: Path, properties: Mapping[str, Any]) -> dict[str, Any]:
         "difference": evaluated.get("difference"),
         "slices": evaluated.get("slices") or [],
         "trivial": verdict.get("trivial") or {},
+        "lower_is_better": verdict.get("lower_is_better"),
         "smallest_difference": verdict.get("smallest_difference") or {},
     }
     return {"gate": gate, "evaluation": evaluation}

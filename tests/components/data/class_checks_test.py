@@ -7,7 +7,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from perceiver_keras.components.data.class_checks import changed_names, lacking
+from perceiver_keras.components.data.class_checks import changed_names, lacking, moved_shares
 from perceiver_keras.components.data.split_statistics import Column
 
 pytestmark = pytest.mark.tfx
@@ -101,3 +101,26 @@ def test_random_splits_raise_no_false_alarm() -> None:
         names = [f"c{i}" for i in range(6)]
         for a, b in (drawn, drawn[::-1]):
             assert list(lacking("label", "test", column(a), column(b), "train", names)) == []
+
+
+def test_a_class_that_became_rare_is_seen_where_the_largest_difference_is_small() -> None:
+    names = [f"c{n}" for n in range(12)]
+    before = column(dict.fromkeys(names, 100))
+    now = column(dict.fromkeys(names, 100) | dict.fromkeys(names[:4], 12))
+    found = list(moved_shares("label", "train", now, before, "the accepted data", names))
+    assert [a.kind for a in found] == ["class share"]
+    assert set(found[0].now) == set(names[:4]) and "'c0' 8.3%, now 1.4%" in found[0].text
+    assert max(abs(now.shares[n] - before.shares[n]) for n in names) < 0.1
+
+
+def test_shares_of_samples_of_one_distribution_do_not_move() -> None:
+    random = np.random.default_rng(0)
+    names = [f"c{n}" for n in range(10)]
+    shares = random.dirichlet(np.full(10, 0.7))
+    for _ in range(300):
+        n, m = random.choice([30, 200, 1500], 2)
+        now, before = (
+            column(dict(zip(names, random.multinomial(k, shares).tolist(), strict=True)))
+            for k in (n, m)
+        )
+        assert not list(moved_shares("label", "train", now, before, "before", names))

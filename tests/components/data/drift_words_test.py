@@ -7,7 +7,13 @@ import json
 import pytest
 
 from perceiver_keras.components.data import comparators
-from perceiver_keras.components.data.drift_words import Told, anomalies, as_json, swapped_channels
+from perceiver_keras.components.data.drift_words import (
+    Told,
+    anomalies,
+    as_json,
+    more_constant,
+    swapped_channels,
+)
 from perceiver_keras.components.data.schema_checks import Finder
 from perceiver_keras.components.data.split_statistics import columns
 from tests.components import described_data
@@ -89,3 +95,19 @@ def test_comparisons_as_json(both) -> None:
     assert json.loads(json.dumps(rows))[0].keys() == {
         *("feature", "split", "measure", "value", "limit", "noise", "usual")
     }
+
+
+def test_more_pictures_of_one_colour_are_a_broken_export(tmp_path) -> None:
+    def rows(every: int):
+        found = described_data.splits(3)["train"]
+        return [row | {"image/constant": int(i % every == 0)} for i, row in enumerate(found)]
+
+    few, many = rows(10_000), rows(6)
+    described_data.write_described(str(tmp_path), {"train": many})
+    finder = Finder(str(tmp_path))
+    now, before = (columns(described_data.statistics(part)) for part in (many, few))
+    (found,) = more_constant("train", now, before, finder)
+    assert found.stops and found.examples == sum(row["image/constant"] for row in many)
+    assert found.indices[:3] == [0, 6, 12]
+    assert list(more_constant("train", before, now, finder)) == []
+    assert list(more_constant("train", now, now, finder)) == []
