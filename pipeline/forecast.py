@@ -16,8 +16,9 @@ from tfx.orchestration.local import runner_utils
 from tfx.orchestration.portable import launcher, outputs_utils, runtime_parameter_utils
 from tfx.proto.orchestration import pipeline_pb2
 
-from perceiver_keras.pipeline.pipeline import create_pipeline, sqlite_connection
+from perceiver_keras.pipeline.pipeline import create_pipeline
 from perceiver_keras.pipeline.settings import PipelineSettings
+from perceiver_keras.pipeline.store import FILE, connection
 
 State = Literal["runs", "cached", "unknown"]
 RUN_ID = "dry-run"
@@ -65,10 +66,9 @@ def forecast(settings: PipelineSettings) -> dict[str, State]:
     if settings.metadata_uri is not None:
         return {component.id: "unknown" for component in pipeline.components}
     with tempfile.TemporaryDirectory() as folder:
-        store = Path(folder) / "metadata.sqlite"
         with contextlib.suppress(FileNotFoundError):
-            shutil.copyfile(settings.folder("metadata.sqlite"), store)
-        pipeline.metadata_connection_config = sqlite_connection(store)
+            shutil.copyfile(settings.folder(FILE), Path(folder) / FILE)
+        pipeline.metadata_connection_config = connection(Path(folder), create=True)
         found = compiler.Compiler().compile(pipeline)
         runtime_parameter_utils.substitute_runtime_parameter(found, {"pipeline-run-id": RUN_ID})
         return dict(_states(found, pipeline.metadata_connection_config))

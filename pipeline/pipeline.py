@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
-from ml_metadata.proto import metadata_store_pb2
 from tfx import v1 as tfx
 from tfx.dsl.components.common.resolver import Resolver
-from tfx.orchestration.metadata import mysql_metadata_connection_config
 from tfx.types import Channel, standard_artifacts
 
 from perceiver_keras.components.accepted_schema import LatestAcceptedSchema
@@ -28,11 +25,11 @@ from perceiver_keras.components.trainer import Trainer
 from perceiver_keras.components.trivial_guess import TrivialGuess
 from perceiver_keras.config_tree import to_dict, to_json
 from perceiver_keras.data.store import source
-from perceiver_keras.errors import UsageError
 from perceiver_keras.pipeline.batch_sizes import fitted
 from perceiver_keras.pipeline.code import CHECKS, code_fingerprint
 from perceiver_keras.pipeline.eval_config import eval_config, slicing
 from perceiver_keras.pipeline.settings import PipelineSettings
+from perceiver_keras.pipeline.store import connection
 from perceiver_keras.training import warm_start
 
 SPLITS = ("train", "validation", "test")
@@ -273,36 +270,6 @@ def create_pipeline(settings: PipelineSettings) -> tfx.dsl.Pipeline:
             report_gen,
         ],
         enable_cache=settings.cache,
-        metadata_connection_config=_metadata(settings),
+        metadata_connection_config=connection(settings.run_dir, settings.metadata_uri, create=True),
         beam_pipeline_args=list(settings.beam_args),
-    )
-
-
-def sqlite_connection(path: Path) -> metadata_store_pb2.ConnectionConfig:
-    """As TFX's `sqlite_metadata_connection_config`, which already makes the folder."""
-    connection = metadata_store_pb2.ConnectionConfig()
-    connection.sqlite.filename_uri = str(path)
-    connection.sqlite.connection_mode = (
-        metadata_store_pb2.SqliteMetadataSourceConfig.READWRITE_OPENCREATE
-    )
-    return connection
-
-
-def _metadata(settings: PipelineSettings):
-    if settings.metadata_uri is None:
-        return sqlite_connection(settings.folder("metadata.sqlite"))
-    from urllib.parse import urlparse
-
-    uri = urlparse(settings.metadata_uri)
-    if uri.scheme != "mysql" or not (uri.hostname and uri.username and uri.path.strip("/")):
-        raise UsageError(
-            f"metadata {settings.metadata_uri!r} is not a MySQL address; "
-            "write mysql://USER:PASSWORD@HOST:PORT/DATABASE, or omit it for SQLite."
-        )
-    return mysql_metadata_connection_config(
-        host=uri.hostname,
-        port=uri.port or 3306,
-        database=uri.path.strip("/"),
-        username=uri.username,
-        password=uri.password or "",
     )

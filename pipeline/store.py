@@ -21,13 +21,16 @@ NOTES = "perceiver_notes"  # a property of that context: what is known about a r
 Connection = metadata_store_pb2.ConnectionConfig
 
 
-def connection(run_dir: Path, uri: str | None = None, *, write: bool = False) -> Connection:
+def connection(
+    run_dir: Path, uri: str | None = None, *, write: bool = False, create: bool = False
+) -> Connection:
     """Where the metadata of a run folder are: its SQLite file, or the MySQL database that the run was given.
 
     Args:
       run_dir: The run folder.
       uri: None, or "mysql://USER:PASSWORD@HOST:PORT/DATABASE".
       write: Whether to write; a store that is only read can't be harmed.
+      create: Whether to write, also where there is no store yet.
 
     Raises:
       UsageError: `uri` is no such address.
@@ -36,7 +39,8 @@ def connection(run_dir: Path, uri: str | None = None, *, write: bool = False) ->
     if uri is None:
         modes = metadata_store_pb2.SqliteMetadataSourceConfig
         found.sqlite.filename_uri = str(run_dir / FILE)
-        found.sqlite.connection_mode = modes.READWRITE if write else modes.READONLY
+        mode = "READWRITE_OPENCREATE" if create else "READWRITE" if write else "READONLY"
+        found.sqlite.connection_mode = modes.ConnectionMode.Value(mode)
         return found
     parts = urlparse(uri)
     if parts.scheme != "mysql" or not (parts.hostname and parts.username and parts.path.strip("/")):
