@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tfx.components.util import udf_utils
+
 from perceiver_keras.commands.shared import choose
 from perceiver_keras.errors import PerceiverError
-from perceiver_keras.pipeline import user_module
 from perceiver_keras.pipeline.local_runner import run
 from perceiver_keras.pipeline.settings import PipelineSettings
 from perceiver_keras.tasks import registry
@@ -60,16 +61,19 @@ def run_on(data: Path, folder: Path, overrides: Sequence[str] = (), seed: int = 
 @contextlib.contextmanager
 def trained_by(make: Callable[[Path], None]) -> Iterator[None]:
     """Instead of training, `make(folder)` writes the Trainer's model."""
-    before = user_module.run_fn
+    found = udf_utils.get_fn
 
-    def run_fn(fn_args: Any) -> None:
-        make(Path(fn_args.serving_model_dir).parent)
+    def get_fn(exec_properties: dict[str, Any], name: str) -> Callable[..., Any]:
+        """TFX loads the module of a function anew each time, so what it returns is replaced here."""
+        if name != "run_fn":
+            return found(exec_properties, name)
+        return lambda fn_args: make(Path(fn_args.serving_model_dir).parent)
 
-    user_module.run_fn = run_fn
+    udf_utils.get_fn = get_fn
     try:
         yield
     finally:
-        user_module.run_fn = before
+        udf_utils.get_fn = found
 
 
 def good_model(record: dict[str, Any]) -> Good:
