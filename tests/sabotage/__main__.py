@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import shutil
 import sys
 import time
@@ -56,7 +57,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--clean", type=int, default=0, metavar="N")
-    parser.add_argument("--only", help="a part of the names of the cases to run")
+    parser.add_argument("--only", default="", help="a regular expression: the cases to run")
     options = parser.parse_args()
     folder = options.folder.absolute()
     folder.mkdir(parents=True, exist_ok=True)
@@ -67,7 +68,9 @@ def main() -> int:
         Case(what=f"clean data {n}", data=lambda _: None, seed=n, stopped_at=None)
         for n in range(options.clean)
     ]
-    cases = [case for case in (*DATA, *MODELS, *CLEAN, *other) if (options.only or "") in case.what]
+    cases = [
+        case for case in (*DATA, *MODELS, *CLEAN, *other) if re.search(options.only, case.what)
+    ]
     rows = []
     for number, case in enumerate(cases, 1):
         rows.append(judge(case, good, folder, number))

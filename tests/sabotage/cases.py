@@ -68,7 +68,7 @@ DATA = [
     _data("channels swapped", products.channels_swapped, "image/red", "image/blue", "image/warmth"),
     _data("pictures inverted", products.inverted, "image/"),
     _data("half of test in train", products.half_of_test_in_train, "same", "leak"),
-    _data("test split of one class", products.only_zeros_in_test, "one class"),
+    _data("test split of one class", products.only_zeros_in_test, "are of the class"),
 ]
 MODELS = [
     Case(what="training cut after ten steps", overrides=("train.steps=10",), seed=3),
