@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from itertools import groupby
 from typing import Any
@@ -119,6 +120,11 @@ def _pairs(summary: Mapping[str, Any], shown: set[Any]) -> list[dict[str, Any]]:
     return pairs
 
 
+def _probability(value: float | None) -> str:
+    """Of a broken model it is not a number, which report.json has as null."""
+    return "not a number" if value is None or math.isnan(value) else f"{value:.0%}"
+
+
 def _groups(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The wrong examples of each class; the first of each pair of classes has a place of its own."""
     names, seen, groups = summary["names"], set(), []
@@ -131,7 +137,7 @@ def _groups(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
                 {
                     "id": "" if pair in seen else of_pair(*pair),
                     "words": _words(one, names),
-                    "probability": f"{one['probability']:.0%}",
+                    "probability": _probability(one["probability"]),
                     "text": one.get("text"),
                     "picture": one.get("picture"),
                     # Small ones are PNG; they are enlarged without blurring.

@@ -99,3 +99,13 @@ def test_a_class_without_examples_has_no_scores() -> None:
     assert classes.scores(0, 0, 0) == (None, None, None)
     assert classes.scores(2, 0, 0) == (None, 0.0, 0.0)
     assert classes.scores(0, 3, 0) == (0.0, None, 0.0)
+
+
+def test_answers_of_a_broken_model_that_are_not_numbers() -> None:
+    truth = np.array([0, 1, 2])
+    found = summary_of(truth, np.full([3, 3], np.nan))
+    for value in (float("nan"), None):  # as it is counted, and as report.json has it
+        for mistake in found["mistakes"]:
+            mistake["probability"] = value
+        entries = [e for group in classes.tables(found)["groups"] for e in group["entries"]]
+        assert entries and {entry["probability"] for entry in entries} == {"not a number"}
