@@ -29,7 +29,7 @@ from perceiver_keras.components.serving import serving_skew
 from perceiver_keras.data.store.records import file_records
 from perceiver_keras.errors import PerceiverError, first_line
 from perceiver_keras.files import write_json
-from perceiver_keras.saved_model import disallowed_ops, missing_files
+from perceiver_keras.saved_model import disallowed_ops, missing_files, read_task
 from perceiver_keras.tasks import preset_folder, registry
 from perceiver_keras.tasks.model import load
 from perceiver_keras.train import precision
@@ -163,8 +163,13 @@ def _in_a_fresh_process(
         except subprocess.TimeoutExpired:
             cause = f"it was not loaded and tried within {timeout} s; raise timeout_seconds if it is just slow"
             return {"cause": cause}
-        except (PerceiverError, tf.errors.OpError) as error:
-            return {"cause": f"the trained model fails on stored examples: {first_line(error)}"}
+        except (
+            Exception
+        ) as error:  # a model of another task, or with other settings, may raise anything
+            kind = "" if isinstance(error, PerceiverError) else f"{type(error).__name__}: "
+            return {
+                "cause": f"the trained model fails on stored examples: {kind}{first_line(error)}"
+            }
         finally:
             process.kill()
         said.seek(0)
@@ -192,6 +197,10 @@ def training_path(model: Artifact, examples: Artifact, transform_graph: Artifact
     def ask(path: str) -> float:
         preset = Path(model.uri) / "preset"
         config, about = preset_folder.read(preset)
+        old = path_utils.is_old_model_artifact(model)
+        served = read_task(path_utils.serving_model_path(model.uri, old)).get("task")
+        if served not in (None, about["task"]):
+            raise PerceiverError(f"it is of {about['task']}, and the export is of {served}.")
         # As it was trained, whatever else this process has done.
         with tf.device("/CPU:0"), precision(config.train.precision):
             trained = load(preset)

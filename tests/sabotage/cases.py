@@ -76,7 +76,7 @@ MODELS = [
     _model("weights of another training", models.weights_of_another_training, "model → answer"),
     _model("a model of another task", models.of_another_task, "text_classification"),
     _model("a lost output", models.lost_output, "label"),
-    _model("ten times slower", models.ten_times_slower, "slower"),
+    _model("ten times slower", models.ten_times_slower, "max_slowdown"),
     _model("resized otherwise in serving", models.resized_otherwise, "model input"),
     _model("channels swapped in serving", models.channels_swapped, "model input"),
     _model("one class forgotten", models.forgets_a_class, "label=3"),

@@ -117,7 +117,7 @@ def test_processes_write_the_same_bytes(stored, tmp_path):
     detected(stored, tmp_path / "one.json")
     # Beam's workers import the main module again, and pytest is not to be run in each.
     code = (
-        "import sys; from pathlib import Path; from tests.components.leak_counts_test import detected\n"
+        "import sys; from pathlib import Path; from tests.components.data.leak_counts_test import detected\n"
         "if __name__ == '__main__': detected(sys.argv[1], Path(sys.argv[2]), *sys.argv[3:])"
     )
     options = ["--direct_num_workers=2", "--direct_running_mode=multi_processing"]
