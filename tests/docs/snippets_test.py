@@ -56,6 +56,7 @@ NOT_RUN = {
     "perceiver lineage ": "a finished pipeline; tests/commands/lineage_test.py",
     "perceiver compare ": "two of them; tests/commands/compare_test.py",
     "perceiver rollback ": "two versions; tests/commands/rollback_test.py",
+    "perceiver schema ": "a finished pipeline; tests/commands/schema_test.py",
     "perceiver evaluate FOLDER": "a form; tests/commands/evaluate_test.py",
     '"digit_value"': "tests/docs/add_a_task_test.py",
     "write_predictions": "GLUE itself; tests/tasks/glue/submission_test.py",
