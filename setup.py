@@ -40,9 +40,12 @@ PIPELINE = [
     "apache-beam==2.59.0",  # later versions dropped dill, which tfx imports
     "tensorflow-serving-api>=2.15,<2.16",
     # tfx chooses the versions of these.
+    "h5py>=3.8",  # how many parameters a saved model has
     "keras-tuner>=1.4,<2",
     "ml-metadata>=1.15,<1.16",
     "portalocker>=2.7",
+    "scipy>=1.10",  # quantiles of drift's noise
+    "tensorflow-data-validation>=1.15,<1.16",
     "tensorflow-model-analysis>=0.46,<0.47",
     "tensorflow-transform>=1.15,<1.16",
 ]

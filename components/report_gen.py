@@ -21,7 +21,7 @@ from tfx.types import Artifact, artifact_utils, standard_artifacts
 from perceiver_keras.components import gate, trivial_guess
 from perceiver_keras.components.data import data_report
 from perceiver_keras.components.leak_detector import PerceiverLeaks
-from perceiver_keras.components.model.answers import answers
+from perceiver_keras.components.model.answers import Answers, answers
 from perceiver_keras.components.model.evaluation import COUNT, evaluated
 from perceiver_keras.components.model.held_out import TEST_SPLIT, held_out_batches
 from perceiver_keras.components.serving_validator import VERDICT_FILE
@@ -90,10 +90,15 @@ def ReportGen(  # noqa: N802 - components are named like classes
     config = from_json(the_task.config_class, config_json)
     preset_folder = Path(model.uri) / "preset"
     about = json.loads((preset_folder / "task.json").read_text())
+    labels = about.get("labels")
     trained = load(preset_folder)
     history = read_history(Path(model_run.uri))
+    # A model of another task, which the gate has refused, has nothing to say about these examples.
+    fits = about["task"] == task
     # The Trainer may have added to it, such as a vocabulary; it does not see the gate.
-    as_trained = dataclasses.replace(trained.task_config, evaluate=config.evaluate)
+    as_trained = dataclasses.replace(
+        trained.task_config if fits else config, evaluate=config.evaluate
+    )
     batches = held_out_batches(the_task, as_trained, examples, transform_graph)
 
     split = counts(examples)
@@ -106,9 +111,9 @@ def ReportGen(  # noqa: N802 - components are named like classes
         schema_uri=uri_of(schema),
         anomalies_path=uri_of(anomalies, data_report.ANOMALIES_FILE),
         leaks_path=uri_of(leaks, data_report.LEAKS_FILE),
-        labels=about.get("labels"),
+        labels=labels,
     )
-    said = answers(the_task, trained, batches, as_trained, about.get("labels"))
+    said = answers(the_task, trained, batches, as_trained, labels) if fits else Answers()
     mistakes = said.mistakes
     in_test = split.get(TEST_SPLIT, {}).get("num_examples")
     verdict = gate.verdict(blessing.uri)
@@ -117,7 +122,7 @@ def ReportGen(  # noqa: N802 - components are named like classes
     found = page.Report(
         task=the_task.name,
         preset=about.get("preset", ""),
-        labels=about.get("labels"),
+        labels=labels,
         config=to_dict(config),
         blessed=is_blessed(blessing) and is_blessed(infra_blessing),
         reasons=reasons(verdict, infra_blessing),
@@ -142,7 +147,9 @@ def ReportGen(  # noqa: N802 - components are named like classes
     )
     pictures = {"Learning curves": (curves.learning_curves(history), "")}
     inputs, targets = next(iter(batches.unbatch().batch(num_shown(as_trained, batches)).take(1)))
-    shown = the_task.asking.report(trained, inputs, targets, as_trained, about.get("labels"))
+    shown: dict[str, Any] = {}
+    if fits:
+        shown = the_task.asking.report(trained, inputs, targets, as_trained, labels)
     if mistakes:
         shown.pop(page.HEAT_MAP, None)  # that of the first examples
         if len(mistakes.names) > CELLS and not mistakes.several:
