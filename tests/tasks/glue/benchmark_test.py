@@ -42,7 +42,7 @@ def test_a_benchmark_reads_tfds_s_development_sets(tmp_path, monkeypatch):
         assert [protocol.group(key) for key in protocol.keys] == ["rte"] * len(protocol.keys)
         config = override(CONFIG, 'model.tasks=["rte"]')
         rows = protocol.rows(model_of(config), config, protocol.keys)
-    assert rows.shape == (len(protocol.keys), 4)
+    assert rows.shape[0] == len(protocol.keys)
     assert set(rows[:, 0]) == {task_named("rte").number}
     with pytest.raises(UsageError, match="answer cola, but not rte"):
         protocol.rows(None, override(CONFIG, 'model.tasks=["cola"]'), protocol.keys)
