@@ -42,7 +42,7 @@ def run_dir(good: Outcome, tmp_path: Path) -> Path:
     ("change", "words"),
     [
         (products.classes_swapped, "another label"),
-        (products.channels_swapped, "image/warmth"),
+        (products.channels_swapped, "image/red"),
         (products.class_renamed, "'four'"),
         (products.half_of_test_in_train, "300"),
     ],
