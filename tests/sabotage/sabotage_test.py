@@ -42,8 +42,6 @@ def run_dir(good: Outcome, tmp_path: Path) -> Path:
     ("change", "words"),
     [
         (products.classes_swapped, "another label"),
-        (products.channels_swapped, "image/red"),
-        (products.class_renamed, "'four'"),
         (products.half_of_test_in_train, "300"),
     ],
 )
@@ -60,8 +58,6 @@ def test_wrong_data_stops_before_training(
     ("make", "words"),
     [
         (models.nan_in_weights, "finite"),
-        (models.weights_of_another_training, "model → answer"),
-        (models.resized_otherwise, "raw input → model input"),
         (models.forgets_a_class, "accuracy@label=3"),
     ],
 )
