@@ -1,4 +1,4 @@
-"""Drift between data sets and skew between splits, in words, with the examples that show it best."""
+"""Drift between data sets and skew between splits as sentences, with the examples that show it best."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ def in_words(schema: schema_pb2.Schema) -> list[dict[str, Any]]:
 
     Returns:
       [{"feature", "type": "name", "number" or "whole number", "required": whether every example must have it,
-      "allowed": in words, "classes": in order or None, "values": the only ones or None, "range": [from, to] or None}].
+      "allowed": a phrase, "classes": in order or None, "values": the only ones or None, "range": [from, to] or None}].
     """
     classes = classes_of(schema)
     domains = {domain.name: list(domain.value) for domain in schema.string_domain}
