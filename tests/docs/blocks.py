@@ -33,6 +33,9 @@ def blocks(page: str) -> list[Block]:
             else:
                 here.append(line)
         elif line.startswith("```"):
+            if here:
+                found.append(indented(number, here))
+                here = []
             fence = {"sh": "shell", "python": "python", "": ""}.get(line[3:].strip(), "text")
         elif line.startswith("    ") and (here or not lines[number - 2].strip()):
             here.append(line[4:])

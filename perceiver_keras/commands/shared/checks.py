@@ -60,7 +60,10 @@ NECESSARY = {
 EXTRAS = {
     "pipeline": {
         "apache-beam": "apache_beam",
+        "h5py": "h5py",
         "ml-metadata": "ml_metadata",
+        "scipy": "scipy.stats",
+        "tensorflow-data-validation": "tensorflow_data_validation",
         "tensorflow-transform": "tensorflow_transform",
         "tensorflow-model-analysis": "tensorflow_model_analysis",
         "tensorflow-serving-api": "tensorflow_serving.apis.prediction_log_pb2",
