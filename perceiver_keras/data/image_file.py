@@ -1,7 +1,7 @@
 """Encoded pictures to pixels, and why some can't be decoded: PNG, JPEG, GIF and BMP.
 
 `decode_image` runs in tf.data and in the served graph, from TensorFlow's core ops alone. `check_image` and `image_size`
-run the same graph from Python, so that they agree with it on every file.
+run the same functions from Python, so that they agree with it on every file.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def decode_image(encoded: tf.Tensor, channels: int) -> tf.Tensor:
     Raises:
       InvalidArgumentError: `check_image` says why.
     """
-    return with_channels(_pixels(encoded), channels)
+    return with_channels(_pixels.of_any_kind(encoded), channels)
 
 
 def with_channels(image: tf.Tensor, channels: int) -> tf.Tensor:
@@ -100,8 +100,7 @@ def check_image(encoded: bytes, max_pixels: int = MAX_PIXELS) -> str | None:
             return f"declares {height} x {width} pixels, more than the {max_pixels} allowed"
         _run(_pixels, encoded)
     except tf.errors.OpError as error:
-        kind = list(_KINDS)[int(_kind(encoded))]
-        return f"damaged {kind}, cannot be decoded: {_decoder_words(error)}"
+        return f"damaged {_name(encoded)}, cannot be decoded: {_decoder_words(error)}"
     return None
 
 
@@ -114,9 +113,16 @@ def image_size(encoded: bytes) -> tuple[int, int] | None:
     return (int(rows), int(columns)) if rows or columns else None
 
 
-def _run(function: Callable[[tf.Tensor], tf.Tensor], encoded: bytes) -> tf.Tensor:
+def _run(function: Callable[[tf.Tensor], tf.Tensor] | _ByKind, encoded: bytes) -> tf.Tensor:
+    # One picture is of one kind, and tracing all of them takes seconds.
+    chosen = function.of_kind[_name(encoded)] if isinstance(function, _ByKind) else function
     with tf.device("CPU:0"):
-        return function(tf.constant(encoded))
+        return chosen(tf.constant(encoded))
+
+
+def _name(encoded: bytes) -> str:
+    """The key in `_KINDS`."""
+    return format_of(encoded) or list(_KINDS)[-1]
 
 
 def _decoder_words(error: tf.errors.OpError) -> str:
@@ -149,17 +155,22 @@ def _kind(encoded: tf.Tensor) -> tf.Tensor:
     return index
 
 
-def _by_kind(
-    functions: Sequence[Callable[[tf.Tensor], tf.Tensor]],
-) -> Callable[[tf.Tensor], tf.Tensor]:
-    """Traced once per process: it is large, and a task's data calls it for each of its pictures."""
-    return tf.function(
-        lambda encoded: choose(_kind(encoded), functions, encoded),
-        input_signature=[tf.TensorSpec([], tf.string)],
-        autograph=False,
-    )
+class _ByKind:
+    """A function of a file's bytes for each kind; each is traced once per process, when it is first called.
+
+    Tracing all kinds is slow, and a task's data calls the graph of all kinds for each of its pictures.
+    """
+
+    def __init__(self, functions: Sequence[Callable[[tf.Tensor], tf.Tensor]]):
+        self.of_kind = dict(zip(_KINDS, map(_traced, functions), strict=True))
+        self.of_any_kind = _traced(lambda encoded: choose(_kind(encoded), functions, encoded))
 
 
-_pixels = _by_kind([_decoder(kind) for kind in _KINDS.values()])
-_problem = _by_kind([kind.problem for kind in _KINDS.values()])
-_size = _by_kind([kind.size for kind in _KINDS.values()])
+def _traced(function: Callable[[tf.Tensor], tf.Tensor]) -> Callable[[tf.Tensor], tf.Tensor]:
+    signature = [tf.TensorSpec([], tf.string)]
+    return tf.function(function, input_signature=signature, autograph=False)
+
+
+_pixels = _ByKind([_decoder(kind) for kind in _KINDS.values()])
+_problem = _ByKind([kind.problem for kind in _KINDS.values()])
+_size = _ByKind([kind.size for kind in _KINDS.values()])
