@@ -71,6 +71,31 @@ def local(run_dir: Path, uri: str) -> Path:
     return inside if "/artifacts/" in uri and inside.exists() else Path(uri)
 
 
+def follow_move(store: MetadataStore, run_dir: Path) -> int:
+    """Writes the new addresses of a run folder that was moved or copied into its store; returns how many artifacts.
+
+    A run reads what earlier ones left by the addresses in the store: accepted data, blessed models, cached results. The
+    end of an artifact's address is its own in a store, so that what lies there in `run_dir` is the artifact.
+    """
+    changed = []
+    for artifact in store.get_artifacts():
+        was = artifact.SerializeToString()
+        artifact.uri = _moved(run_dir, artifact.uri)
+        for value in artifact.custom_properties.values():
+            if value.WhichOneof("value") == "string_value":
+                value.string_value = _moved(run_dir, value.string_value)
+        if artifact.SerializeToString() != was:
+            changed.append(artifact)
+    if changed:
+        store.put_artifacts(changed)
+    return len(changed)
+
+
+def _moved(run_dir: Path, uri: str) -> str:
+    is_address = uri.startswith("/") and "/artifacts/" in uri
+    return str(local(run_dir, uri)) if is_address else uri
+
+
 def pushes(store: MetadataStore) -> list[Push]:
     """All versions that were pushed, the oldest first."""
     found = []
