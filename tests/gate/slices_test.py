@@ -73,3 +73,12 @@ def test_a_bound_is_held_against_the_task_s_metrics_and_classes() -> None:
         wrong = task.configure(overrides=(f"evaluate.thresholds.{key}",))
         with pytest.raises(UsageError, match=words):
             check(task, wrong, digits)
+
+
+@pytest.mark.parametrize("name", [row.name for row in registry.ROWS])
+def test_what_presets_ask_for_is_one_of_their_metrics_values(name: str) -> None:
+    task = registry.get(name)
+    for preset in task.presets.values():
+        check(task, preset.config)
+        for key, bound in preset.config.evaluate.thresholds.items():
+            assert bound not in (0.0, 1.0), key
