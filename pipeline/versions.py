@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ml_metadata.metadata_store import MetadataStore
+from ml_metadata.proto import metadata_store_pb2
 
 from perceiver_keras.components.model.facts import WITHDRAWN
 from perceiver_keras.errors import PerceiverError, UsageError, nearest
@@ -79,12 +80,13 @@ def follow_move(store: MetadataStore, run_dir: Path) -> int:
     """
     changed = []
     for artifact in store.get_artifacts():
-        was = artifact.SerializeToString()
+        was = metadata_store_pb2.Artifact()
+        was.CopyFrom(artifact)
         artifact.uri = _moved(run_dir, artifact.uri)
         for value in artifact.custom_properties.values():
             if value.WhichOneof("value") == "string_value":
                 value.string_value = _moved(run_dir, value.string_value)
-        if artifact.SerializeToString() != was:
+        if artifact != was:
             changed.append(artifact)
     if changed:
         store.put_artifacts(changed)
@@ -92,8 +94,8 @@ def follow_move(store: MetadataStore, run_dir: Path) -> int:
 
 
 def _moved(run_dir: Path, uri: str) -> str:
-    is_address = uri.startswith("/") and "/artifacts/" in uri
-    return str(local(run_dir, uri)) if is_address else uri
+    found = local(run_dir, uri) if uri.startswith("/") else Path(uri)
+    return uri if found == Path(uri) else str(found)
 
 
 def pushes(store: MetadataStore) -> list[Push]:
