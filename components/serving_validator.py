@@ -287,6 +287,7 @@ def ServingValidator(  # noqa: N802 - a component's name
         )
     else:
         logging.info(
-            "Fit to be served: %d warm-up requests were answered as in training.",
+            "Fit to be served: %d warm-up requests and %d test examples were answered as in training.",
             verdict["records"],
+            (verdict["skew"] or {}).get("examples", 0),
         )

@@ -1,7 +1,8 @@
 """TrivialGuess: what a model must beat, on the test split, and whether the thresholds ask for more.
 
-A threshold that the trivial guess reaches would let any model pass, so it is refused here, before anything is trained.
-The Gate reads the guess again when the model is judged, and the report shows it.
+A threshold that the trivial guess reaches would let any model pass, so it is refused here, before anything is trained;
+`perceiver run` does the same before it starts, where that is quick (`perceiver_keras/gate/trivial.py`). The Gate reads
+the guess again when the model is judged, and the report shows it.
 """
 
 # No `from __future__ import annotations`: TFX reads the annotations as objects.
@@ -19,8 +20,7 @@ from tfx.utils import io_utils
 from perceiver_keras.components.model.held_out import TEST_SPLIT, held_out_batches
 from perceiver_keras.components.model.transform_graph import learned_vocabulary
 from perceiver_keras.config_tree import from_json
-from perceiver_keras.data.store import source
-from perceiver_keras.gate import guess as rule
+from perceiver_keras.gate import trivial
 from perceiver_keras.tasks import registry
 
 FILE = "guess.json"
@@ -48,10 +48,10 @@ def TrivialGuess(  # noqa: N802 - a component's name
       examples: The raw ones; they have a split "test".
       guess: The folder to write.
       task: Its name in the registry.
-      config_json: A whole TaskConfig: what examples depend on; the thresholds in it are not read.
+      config_json: A whole TaskConfig, of which only what examples depend on is read: not the thresholds in it.
       thresholds_json: `evaluate.thresholds`.
       state_dir: Where the Trainer looks for a vocabulary that was learned from the data; it is learned there if
-        need be.
+        need be. Its name changes with the data and the code.
       transform_graph: Transform's.
 
     Raises:
@@ -62,20 +62,14 @@ def TrivialGuess(  # noqa: N802 - a component's name
     if transform_graph is not None:
         config = learned_vocabulary(the_task, config, transform_graph.uri, state_dir)
     batches = held_out_batches(the_task, config, examples, transform_graph)
-    metrics = {name: float(v) for name, v in the_task.measures.baseline(batches, config).items()}
+    metrics = trivial.trivial(the_task, config, batches)
     count = _count(examples, batches)
     io_utils.write_string_file(
         os.path.join(guess.uri, FILE),
         json.dumps({"metrics": metrics, "examples": count}, indent=2, sort_keys=True),
     )
     logging.info("The trivial guess on %d test examples: %s", count, metrics)
-    rule.check_thresholds(
-        json.loads(thresholds_json),
-        metrics,
-        examples=count,
-        lower_is_better=the_task.measures.lower_is_better,
-        sampled=config.data.max_examples is not None or config.data.dataset.startswith(source.OWN),
-    )
+    trivial.check(the_task, config, json.loads(thresholds_json), metrics, count)
 
 
 def _count(examples: Artifact, batches: tf.data.Dataset) -> int:

@@ -258,3 +258,8 @@ class TaskConfig:
     model: PerceiverConfig
     train: TrainConfig
     evaluate: EvaluateConfig
+
+
+def learns_vocabulary(config: TaskConfig) -> bool:
+    """Whether a vocabulary is still to be learned from the training split."""
+    return getattr(config.data, "sentencepiece", None) == "train"

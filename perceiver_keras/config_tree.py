@@ -273,8 +273,9 @@ def _coerce_union(value: Any, hint: Any, path: str) -> Any:
 
 
 def _wrong_type(value: Any, hint: Any, path: str) -> UsageError:
+    of_slice = f"; for the slice {value}: {path}={value}={example(hint)}" if "@" in path else ""
     return UsageError(
-        f"{path}: expected {spell(hint)}, got {value!r}; an example: {path}={example(hint)}."
+        f"{path}: expected {spell(hint)}, got {value!r}; an example: {path}={example(hint)}{of_slice}."
     )
 
 

@@ -20,8 +20,14 @@ from tfx.orchestration.portable.mlmd import execution_lib
 from tfx.proto.orchestration import pipeline_pb2
 from tfx.types import Artifact
 
+from perceiver_keras.components.model.facts import WITHDRAWN
+
 Execution = metadata_store_pb2.Execution
 Outputs = dict[str, dict[str, list[Artifact]]]  # component -> output -> artifacts
+
+
+# Its verdict is not of its inputs alone: `perceiver rollback` marks a model that it has judged.
+JUDGE = "Gate"
 
 
 class ComponentFailed(Exception):
@@ -67,6 +73,8 @@ class ResumableDagRunner(LocalDagRunner):
             self._echo(f"{label} …")
             finished_before = self._done(connection, name)
             if not finished_before:
+                if name == JUDGE and self._was_taken_back():
+                    node.execution_options.caching_options.enable_cache = False
                 try:
                     self._launch(pipeline, deployment, connection, node)
                 except Exception as error:
@@ -86,6 +94,11 @@ class ResumableDagRunner(LocalDagRunner):
             elif finished_before:
                 how = "done before the run was stopped"
             self._echo(f"{label}: {how}")
+
+    def _was_taken_back(self) -> bool:
+        """Whether the model, which may come from the cache, was taken back since it was judged."""
+        models = self.outputs.get("Trainer", {}).get("model", [])
+        return any(model.get_string_custom_property(WITHDRAWN) for model in models)
 
     def _launch(self, pipeline, deployment, connection, node) -> None:
         name = node.node_info.id

@@ -77,4 +77,5 @@ def slicing(task: Task, config: TaskConfig, labels: Sequence[str] | None = None)
         slices=slices.slices_of(task, config),
         kinds=dict(task.examples.kinds(config)),
         names=None if labels is None else list(labels),
+        parts={name: list(names) for name, names in task.examples.names(config).items()},
     )

@@ -18,7 +18,8 @@ from tfx.proto.orchestration import pipeline_pb2
 
 from perceiver_keras.pipeline.pipeline import create_pipeline
 from perceiver_keras.pipeline.settings import PipelineSettings
-from perceiver_keras.pipeline.store import FILE, connection
+from perceiver_keras.pipeline.store import FILE, connection, open_store
+from perceiver_keras.pipeline.versions import follow_move
 
 State = Literal["runs", "cached", "unknown"]
 RUN_ID = "dry-run"
@@ -69,6 +70,8 @@ def forecast(settings: PipelineSettings) -> dict[str, State]:
         with contextlib.suppress(FileNotFoundError):
             shutil.copyfile(settings.folder(FILE), Path(folder) / FILE)
         pipeline.metadata_connection_config = connection(Path(folder), create=True)
+        if (Path(folder) / FILE).is_file():
+            follow_move(open_store(Path(folder), write=True), settings.run_dir)
         found = compiler.Compiler().compile(pipeline)
         runtime_parameter_utils.substitute_runtime_parameter(found, {"pipeline-run-id": RUN_ID})
         return dict(_states(found, pipeline.metadata_connection_config))

@@ -43,7 +43,8 @@ from perceiver_keras.pipeline.record import package_versions, run_record
 from perceiver_keras.pipeline.run_folder import logs_to, only_one_run
 from perceiver_keras.pipeline.settings import PipelineSettings, digest
 from perceiver_keras.pipeline.stopped import show_data
-from perceiver_keras.pipeline.store import note_run
+from perceiver_keras.pipeline.store import FILE, note_run, open_store
+from perceiver_keras.pipeline.versions import follow_move
 from perceiver_keras.show.report import render_run
 
 
@@ -64,6 +65,7 @@ def run(settings: PipelineSettings, echo: Callable[[str], None] = print) -> RunR
     """
     settings = _writable(settings)
     with only_one_run(settings.run_dir), logs_to(settings.folder("run.log")):
+        _follow_move(settings, echo)
         rollback.finish_interrupted(settings.run_dir, settings.metadata_uri)
         settings = fitted(settings, echo)
         pipeline = create_pipeline(settings)
@@ -103,6 +105,17 @@ def _writable(settings: PipelineSettings) -> PipelineSettings:
             "choose another with --run-dir or free some space."
         ) from error
     return settings
+
+
+def _follow_move(settings: PipelineSettings, echo: Callable[[str], None]) -> None:
+    """Finds in its new place what earlier runs left in a folder that was moved since."""
+    if settings.metadata_uri is None and not settings.folder(FILE).is_file():
+        return  # the first run
+    found = follow_move(
+        open_store(settings.run_dir, settings.metadata_uri, write=True), settings.run_dir
+    )
+    if found:
+        echo(f"The run folder was moved: {found:,} artifacts of earlier runs are found in it.")
 
 
 def _run_id(settings: PipelineSettings, connection, echo: Callable[[str], None]) -> str:

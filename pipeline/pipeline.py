@@ -1,12 +1,21 @@
-"""The graph, in the order in which the data goes through it: the same for every task."""
+"""The graph, in the order in which the data goes through it: the same for every task.
+
+It has three parts: the data and its checks, the model, and the release of the model. Each hands its outputs to the next
+ones as named channels.
+"""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
+import tensorflow_model_analysis as tfma
 from tfx import v1 as tfx
+from tfx.dsl.components.base.base_node import BaseNode
 from tfx.dsl.components.common.resolver import Resolver
-from tfx.types import Channel, standard_artifacts
+from tfx.types import BaseChannel, Channel, standard_artifacts
 
 from perceiver_keras.components.accepted_schema import LatestAcceptedSchema
 from perceiver_keras.components.atomic_pusher import AtomicPusher
@@ -23,6 +32,7 @@ from perceiver_keras.components.serving_validator import ServingValidator
 from perceiver_keras.components.tfds_example_gen import TfdsExampleGen
 from perceiver_keras.components.trainer import Trainer
 from perceiver_keras.components.trivial_guess import TrivialGuess
+from perceiver_keras.config import learns_vocabulary
 from perceiver_keras.config_tree import to_dict, to_json
 from perceiver_keras.data.store import source
 from perceiver_keras.pipeline.batch_sizes import fitted
@@ -44,7 +54,48 @@ def create_pipeline(settings: PipelineSettings) -> tfx.dsl.Pipeline:
       UsageError: the data set does not fit the task, or the gate has no threshold.
       PerceiverError: the data set is unavailable.
     """
-    settings = fitted(settings)
+    run = _run(fitted(settings))
+    data = _data(run)
+    model = _model(run, data)
+    release = _release(run, data, model)
+    settings = run.settings
+    return tfx.dsl.Pipeline(
+        pipeline_name=settings.task.name,
+        pipeline_root=str(settings.folder("artifacts")),
+        components=[*data.components, *model.components, *release],
+        enable_cache=settings.cache,
+        metadata_connection_config=connection(settings.run_dir, settings.metadata_uri, create=True),
+        beam_pipeline_args=list(settings.beam_args),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Run:
+    """What all parts need to know.
+
+    Attributes:
+      settings: With numbers for batch sizes.
+      labels: Names of the classes, if the data set has any.
+      splits: {"train", "validation", "test"} -> TFDS split expression.
+      fingerprint: Of these splits' contents.
+      measured: What TFMA measures.
+    """
+
+    settings: PipelineSettings
+    labels: list[str] | None
+    splits: dict[str, str]
+    fingerprint: str
+    measured: tfma.EvalConfig
+
+    @property
+    def user_module(self) -> dict[str, str]:
+        """What Transform, Tuner and Trainer need to find the task, and by whose code the cache knows them."""
+        task = self.settings.task.name
+        return {"task": task, "preset": self.settings.preset, "code": code_fingerprint(task)}
+
+
+def _run(settings: PipelineSettings) -> _Run:
+    """Opens the data set, and raises what is wrong with it or with the gate's settings."""
     task, config = settings.task, settings.config
     data = config.data
     builder = source.open_builder(
@@ -54,53 +105,66 @@ def create_pipeline(settings: PipelineSettings) -> tfx.dsl.Pipeline:
     task.examples.check_dataset(labels, config)
     measured = eval_config(task, config, labels)
     splits = {name: getattr(data, f"{name}_split") for name in SPLITS}
-    fingerprint = source.fingerprint(builder, list(splits.values()))
-    user_module = {
+    return _Run(
+        settings=settings,
+        labels=labels,
+        splits=splits,
+        fingerprint=source.fingerprint(builder, list(splits.values())),
+        measured=measured,
+    )
+
+
+# === The data: stored, measured, and held against what was accepted ===
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Data:
+    """The first part. `checked` has let the data pass before anything reads it for training."""
+
+    components: Sequence[BaseNode]
+    examples: BaseChannel
+    statistics: BaseChannel
+    schema: BaseChannel
+    example_schema: BaseChannel
+    leaks: BaseChannel
+    anomalies: BaseChannel
+    checked: BaseNode
+
+
+def _data(run: _Run) -> _Data:
+    task, config = run.settings.task, run.settings.config
+    data = config.data
+    checks = code_fingerprint(task.name, CHECKS)
+    about: dict[str, Any] = {
         "task": task.name,
-        "preset": settings.preset,
-        "code": code_fingerprint(task.name),
+        "config_json": json.dumps(run.settings.data_config(), sort_keys=True),
     }
 
-    # Data: the records of a TFDS builder, byte for byte.
-    data_config = json.dumps(settings.data_config(), sort_keys=True)
+    # The records of a TFDS builder, byte for byte.
     example_gen = TfdsExampleGen(
         dataset=data.dataset,
         data_dir=data.data_dir,
-        splits=splits,
+        splits=run.splits,
         limits={name: data.max_examples for name in SPLITS} if data.max_examples else None,
-        task=task.name,
-        config_json=data_config,
         max_corrupt_share=data.max_corrupt_share,
-        fingerprint=fingerprint,
+        fingerprint=run.fingerprint,
+        **about,
     )
     examples = example_gen.outputs["examples"]
 
     # What the data looks like: numbers and names per example, their statistics, and examples that splits share.
-    checks = code_fingerprint(task.name, CHECKS)
-    describe = Describe(
-        examples=examples,
-        task=task.name,
-        config_json=data_config,
-        labels_json=json.dumps(labels),
-        code=checks,
-    )
+    about |= {"labels_json": json.dumps(run.labels), "code": checks}
+    describe = Describe(examples=examples, **about)
+    described, fingerprints = (describe.outputs[name] for name in ("described", "fingerprints"))
     statistics_gen = tfx.components.StatisticsGen(
-        examples=describe.outputs["described"], stats_options=statistics_options()
+        examples=described, stats_options=statistics_options()
     )
-    leak_detector = LeakDetector(
-        fingerprints=describe.outputs["fingerprints"], limit=data.max_leak_share, code=checks
-    )
+    statistics = statistics_gen.outputs["statistics"]
+    leak_detector = LeakDetector(fingerprints=fingerprints, limit=data.max_leak_share, code=checks)
 
     # Whether it is as the accepted schema says; if not, nothing below runs.
-    statistics = statistics_gen.outputs["statistics"]
     schema_gen = SchemaGen(
-        statistics=statistics,
-        described=describe.outputs["described"],
-        fingerprints=describe.outputs["fingerprints"],
-        task=task.name,
-        config_json=data_config,
-        labels_json=json.dumps(labels),
-        code=checks,
+        statistics=statistics, described=described, fingerprints=fingerprints, **about
     )
     accepted_schema = Resolver(
         strategy_class=LatestAcceptedSchema,
@@ -112,52 +176,96 @@ def create_pipeline(settings: PipelineSettings) -> tfx.dsl.Pipeline:
         statistics=statistics,
         schema=schema_gen.outputs["schema"],
         accepted=accepted_schema.outputs["schema"],
-        described=describe.outputs["described"],
-        fingerprints=describe.outputs["fingerprints"],
+        described=described,
+        fingerprints=fingerprints,
         leaks=leak_detector.outputs["leaks"],
         on_anomaly=data.on_anomaly,
         max_leak_share=data.max_leak_share,
         max_drift=data.max_drift,
         max_class_drift=data.max_class_drift,
         max_corrupt_share=data.max_corrupt_share,
-        run_dir=str(settings.run_dir),
+        run_dir=str(run.settings.run_dir),
         code=checks,
     )
+    return _Data(
+        components=[
+            example_gen,
+            describe,
+            statistics_gen,
+            leak_detector,
+            schema_gen,
+            accepted_schema,
+            example_validator,
+        ],
+        examples=examples,
+        statistics=statistics,
+        schema=schema_gen.outputs["schema"],
+        example_schema=schema_gen.outputs["example_schema"],
+        leaks=leak_detector.outputs["leaks"],
+        anomalies=example_validator.outputs["anomalies"],
+        checked=example_validator,
+    )
+
+
+# === The model: preprocessed, what it must beat, trained and exported ===
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Model:
+    """The second part. `init` is the fingerprint of the weights it began from, if there were any."""
+
+    components: Sequence[BaseNode]
+    transform_graph: BaseChannel
+    guess: BaseChannel
+    model: BaseChannel
+    model_run: BaseChannel
+    init: str | None
+
+
+def _model(run: _Run, data: _Data) -> _Model:
+    settings, config = run.settings, run.settings.config
 
     # Transform: what needs a full pass over the data, or must be the same in serving.
-    schema = schema_gen.outputs["example_schema"]
     transform = tfx.components.Transform(
-        examples=examples,
-        schema=schema,
+        examples=data.examples,
+        schema=data.example_schema,
         preprocessing_fn="perceiver_keras.pipeline.user_module.preprocessing_fn",
         splits_config=tfx.proto.SplitsConfig(analyze=["train"], transform=["train", "validation"]),
-        custom_config={**user_module, "config": settings.data_config()},
+        custom_config={**run.user_module, "config": settings.data_config()},
     )
-    transform.add_upstream_node(example_validator)
+    transform.add_upstream_node(data.checked)
+    transform_graph = transform.outputs["transform_graph"]
 
     # What a model must beat. A threshold below it would let any model pass, so that nothing is trained.
     trivial_guess = TrivialGuess(
-        examples=examples,
-        transform_graph=transform.outputs["transform_graph"],
-        task=task.name,
-        config_json=json.dumps(settings.train_config(), sort_keys=True),
+        examples=data.examples,
+        transform_graph=transform_graph,
+        task=settings.task.name,
+        config_json=json.dumps(settings.data_config(), sort_keys=True),
         thresholds_json=json.dumps(config.evaluate.thresholds, sort_keys=True),
-        state_dir=str(settings.training_state(fingerprint)),
+        state_dir=str(settings.words(run.fingerprint)),
     )
 
+    # A vocabulary that is learned from the data is the guess's and the model's.
+    vocabulary = {}
+    if learns_vocabulary(config):
+        vocabulary = {"vocabulary_dir": str(settings.words(run.fingerprint))}
+
     # Search for settings if `train.search` says so, train, and export.
+    init = warm_start.fingerprint(config.train.init)  # only for the cache
     training = {
         "examples": transform.outputs["transformed_examples"],
-        "transform_graph": transform.outputs["transform_graph"],
-        "schema": schema,
+        "transform_graph": transform_graph,
+        "schema": data.example_schema,
         "train_args": tfx.proto.TrainArgs(splits=["train"], num_steps=config.train.steps),
         "eval_args": tfx.proto.EvalArgs(splits=["validation"]),
         "custom_config": {
-            **user_module,
+            **run.user_module,
             "config": settings.train_config(),
-            "labels": labels,
-            "init": warm_start.fingerprint(config.train.init),  # only for the cache
-            "state_dir": str(settings.training_state(fingerprint)),
+            "labels": run.labels,
+            "init": init,
+            "state_dir": str(settings.training_state(run.fingerprint)),
+            **vocabulary,
         },
     }
     tuners = []
@@ -169,15 +277,30 @@ def create_pipeline(settings: PipelineSettings) -> tfx.dsl.Pipeline:
         ]
     trainer = Trainer(
         run_fn="perceiver_keras.pipeline.user_module.run_fn",
-        raw_examples=examples,
+        raw_examples=data.examples,
         hyperparameters=tuners[0].outputs["best_hyperparameters"] if tuners else None,
         **training,
     )
     for component in (*tuners, trainer):
         component.add_upstream_node(trivial_guess)
-    model = trainer.outputs["model"]
+    return _Model(
+        components=[transform, trivial_guess, *tuners, trainer],
+        transform_graph=transform_graph,
+        guess=trivial_guess.outputs["guess"],
+        model=trainer.outputs["model"],
+        model_run=trainer.outputs["model_run"],
+        init=init,
+    )
 
-    # The gate: what is measured of the model, of the last blessed one on the same examples, and of serving it.
+
+# === The release: measured, compared with the last blessed model, judged, pushed, reported ===
+
+
+def _release(run: _Run, data: _Data, made: _Model) -> list[BaseNode]:
+    settings, task, config = run.settings, run.settings.task, run.settings.config
+    examples, model = data.examples, made.model
+
+    # What is measured of the model, of the last blessed one on the same examples, and of serving it.
     baseline = Resolver(
         strategy_class=LatestBlessedOther,
         config={"rebaseline": settings.rebaseline},
@@ -189,20 +312,22 @@ def create_pipeline(settings: PipelineSettings) -> tfx.dsl.Pipeline:
         examples=examples,
         model=model,
         baseline_model=baseline.outputs["model"],
-        eval_config=measured,
-        slicing=slicing(task, config, labels),
+        eval_config=run.measured,
+        slicing=slicing(task, config, run.labels),
     )
     serving_validator = ServingValidator(
         model=model,
         examples=examples,
-        transform_graph=transform.outputs["transform_graph"],
+        transform_graph=made.transform_graph,
         baseline_model=baseline.outputs["model"],
         **{name: bound for name in BOUNDS if (bound := getattr(config.evaluate, name)) is not None},
     )
+
+    # The gate, and what passes it.
     gate = Gate(
         model=model,
         evaluation=evaluator.outputs["evaluation"],
-        guess=trivial_guess.outputs["guess"],
+        guess=made.guess,
         infra_blessing=serving_validator.outputs["blessing"],
         baseline_model=baseline.outputs["model"],
         baseline_blessing=baseline.outputs["model_blessing"],
@@ -220,11 +345,11 @@ def create_pipeline(settings: PipelineSettings) -> tfx.dsl.Pipeline:
         ),
         examples=examples,
         about={
-            "code": user_module["code"],
-            "init": training["custom_config"]["init"],
+            "code": run.user_module["code"],
+            "init": made.init,
             "thresholds": config.evaluate.thresholds,
             "lower_is_better": list(task.measures.lower_is_better),
-            "on_anomaly": data.on_anomaly,
+            "on_anomaly": config.data.on_anomaly,
         },
     )
 
@@ -233,43 +358,17 @@ def create_pipeline(settings: PipelineSettings) -> tfx.dsl.Pipeline:
         task=task.name,
         config_json=to_json(config),
         model=model,
-        model_run=trainer.outputs["model_run"],
+        model_run=made.model_run,
         evaluation=evaluator.outputs["evaluation"],
         blessing=gate.outputs["blessing"],
         infra_blessing=serving_validator.outputs["blessing"],
         examples=examples,
-        transform_graph=transform.outputs["transform_graph"],
+        transform_graph=made.transform_graph,
         pushed_model=pusher.outputs["pushed_model"],
-        guess=trivial_guess.outputs["guess"],
-        statistics=statistics,
-        schema=schema_gen.outputs["schema"],
-        anomalies=example_validator.outputs["anomalies"],
-        leaks=leak_detector.outputs["leaks"],
+        guess=made.guess,
+        statistics=data.statistics,
+        schema=data.schema,
+        anomalies=data.anomalies,
+        leaks=data.leaks,
     )
-
-    return tfx.dsl.Pipeline(
-        pipeline_name=task.name,
-        pipeline_root=str(settings.folder("artifacts")),
-        components=[
-            example_gen,
-            describe,
-            statistics_gen,
-            leak_detector,
-            schema_gen,
-            accepted_schema,
-            example_validator,
-            transform,
-            trivial_guess,
-            *tuners,
-            trainer,
-            baseline,
-            evaluator,
-            serving_validator,
-            gate,
-            pusher,
-            report_gen,
-        ],
-        enable_cache=settings.cache,
-        metadata_connection_config=connection(settings.run_dir, settings.metadata_uri, create=True),
-        beam_pipeline_args=list(settings.beam_args),
-    )
+    return [baseline, evaluator, serving_validator, gate, pusher, report_gen]

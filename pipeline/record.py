@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from perceiver_keras.components.gate import verdict
+from perceiver_keras.config_tree import to_dict
 from perceiver_keras.pipeline.dag_runner import ResumableDagRunner
 from perceiver_keras.pipeline.settings import PipelineSettings
+from perceiver_keras.show.next_steps import next_steps
 from perceiver_keras.tasks import run_folder
 
 RECORDED_PACKAGES = (
@@ -59,6 +61,15 @@ def run_record(settings: PipelineSettings, runner: ResumableDagRunner) -> dict[s
         "model": str(_keep(settings, artifact("Trainer", "model").uri, pushed))
         if was_pushed
         else None,
+        "next_steps": next_steps(
+            task=settings.task_name,
+            preset=settings.preset,
+            run_dir=settings.run_dir,
+            steps=settings.config.train.steps,
+            pushed=pushed.get_string_custom_property("pushed_destination") if was_pushed else None,
+            verdict=judged,
+            config=to_dict(settings.config),
+        ),
         "report": str(settings.folder("report.html")),
         "components": list(runner.seconds),
         "seconds": runner.seconds,

@@ -127,6 +127,13 @@ class PipelineSettings:
         key = digest(data_fingerprint, trained, code, *filter(None, [init]))
         return self.folder("training") / key
 
+    def words(self, data_fingerprint: str) -> Path:
+        """The folder for a vocabulary that is learned from the data, the same whatever is trained on it."""
+        code = code_fingerprint(self.task_name)
+        return (
+            self.folder("training") / f"words-{digest(data_fingerprint, self.data_config(), code)}"
+        )
+
 
 def digest(*parts: Any) -> str:
     """A short hash of values that JSON can express."""

@@ -1,7 +1,8 @@
 """The functions that TFX calls by module path: they read JSON, find the task, and call the library.
 
 TFX passes only JSON. `custom_config` has `task`, `preset`, `config` (a whole TaskConfig) and, for the
-Trainer, `labels`, `state_dir`, `code` and the files of raw examples (`components/trainer.py`).
+Trainer, `labels`, `state_dir`, `code`, the files of raw examples (`components/trainer.py`), and `vocabulary_dir` if a
+vocabulary is learned from the data.
 """
 
 from __future__ import annotations
@@ -87,9 +88,10 @@ def tuner_fn(fn_args: Any) -> Any:
 
 
 def _learned(task: Task, config: TaskConfig, fn_args: Any) -> TaskConfig:
-    """The configuration with a vocabulary of the words that Transform counted, trained once into the state folder."""
-    state_dir = fn_args.custom_config["state_dir"]
-    return learned_vocabulary(task, config, fn_args.transform_graph_path, state_dir)
+    """The configuration with a vocabulary of the words that Transform counted, trained once per run folder."""
+    custom = fn_args.custom_config
+    folder = custom.get("vocabulary_dir") or custom["state_dir"]
+    return learned_vocabulary(task, config, fn_args.transform_graph_path, folder)
 
 
 def _train(

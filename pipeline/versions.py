@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ml_metadata.metadata_store import MetadataStore
+from ml_metadata.proto import metadata_store_pb2
 
 from perceiver_keras.components.model.facts import WITHDRAWN
 from perceiver_keras.errors import PerceiverError, UsageError, nearest
@@ -69,6 +70,32 @@ def local(run_dir: Path, uri: str) -> Path:
     """Where an artifact is now: run folders are moved and copied, and the store keeps the old address."""
     inside = run_dir / "artifacts" / uri.rpartition("/artifacts/")[2]
     return inside if "/artifacts/" in uri and inside.exists() else Path(uri)
+
+
+def follow_move(store: MetadataStore, run_dir: Path) -> int:
+    """Writes the new addresses of a run folder that was moved or copied into its store; returns how many artifacts.
+
+    A run reads what earlier ones left by the addresses in the store: accepted data, blessed models, cached results. The
+    end of an artifact's address is its own in a store, so that what lies there in `run_dir` is the artifact.
+    """
+    changed = []
+    for artifact in store.get_artifacts():
+        was = metadata_store_pb2.Artifact()
+        was.CopyFrom(artifact)
+        artifact.uri = _moved(run_dir, artifact.uri)
+        for value in artifact.custom_properties.values():
+            if value.WhichOneof("value") == "string_value":
+                value.string_value = _moved(run_dir, value.string_value)
+        if artifact != was:
+            changed.append(artifact)
+    if changed:
+        store.put_artifacts(changed)
+    return len(changed)
+
+
+def _moved(run_dir: Path, uri: str) -> str:
+    found = local(run_dir, uri) if uri.startswith("/") else Path(uri)
+    return uri if found == Path(uri) else str(found)
 
 
 def pushes(store: MetadataStore) -> list[Push]:

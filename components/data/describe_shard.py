@@ -69,6 +69,7 @@ class DescribeShard(beam.DoFn):
         if self._request.config_json:
             config = from_json(task.config_class, self._request.config_json)
         self._kinds = dict(task.examples.kinds(config))
+        self._parts = dict(task.examples.names(config))
         self._label = task.examples.label_of(config)
 
     def process(
@@ -121,7 +122,7 @@ class DescribeShard(beam.DoFn):
         features = python_values(tf.train.Example.FromString(record))
         decoded = decode_example(features, self._kinds)
         names = self._request.label_names
-        row = to_example(measured(decoded, names) | {INDEX: index})
+        row = to_example(measured(decoded, names, self._parts) | {INDEX: index})
         return row, to_row(index, fingerprint(decoded, self._label, names))
 
 

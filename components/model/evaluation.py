@@ -17,6 +17,8 @@ COUNT = "example_count"
 LEVEL = 0.95  # of TFMA's intervals
 # Metrics of which NaN means that there was nothing to count.
 MEANS = (
+    "Agreement",
+    "AveragePrecision",
     "ColumnRatio",
     "CalibrationError",
     "ColumnCalibrationError",

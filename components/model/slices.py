@@ -33,15 +33,20 @@ class Slicing:
       slices: As in `evaluate.slices`.
       kinds: What each stored feature is, as in `Examples.kinds`.
       names: Of the classes, or None.
+      parts: Of the tags or columns of features, as in `Examples.names`.
     """
 
     slices: Sequence[str] = ()
     kinds: Mapping[str, str] = field(default_factory=dict)
     names: Sequence[str] | None = None
+    parts: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def to_json(self) -> str:
-        """With sorted keys."""
-        return json.dumps(asdict(self), sort_keys=True)
+        """With sorted keys; without `parts` where there are none, as before there were any."""
+        found = asdict(self)
+        if not found["parts"]:
+            del found["parts"]
+        return json.dumps(found, sort_keys=True)
 
     @classmethod
     def from_json(cls, text: str) -> Slicing:
@@ -74,7 +79,7 @@ class Cutter:
             for name, kind in slicing.kinds.items()
             if name in needed or (self._cuts and kind in SUPPORTING)
         }
-        self._names = slicing.names
+        self._names, self._parts = slicing.names, slicing.parts
 
     def __call__(self, record: bytes) -> list[tuple[str, str]]:
         """[("label", "7"), ("text/words", "10..100")]; a slice with several labels is there for each."""
@@ -82,7 +87,7 @@ class Cutter:
             return []
         stored = tf.train.Example.FromString(record).features.feature
         features = {name: _values(stored[name]) for name in self._kinds if name in stored}
-        described = describe(features, self._kinds, self._names)
+        described = describe(features, self._kinds, self._names, self._parts)
         return [(cut.key, value) for cut in self._cuts for value in cut.values(described)]
 
 

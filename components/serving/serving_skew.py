@@ -26,7 +26,9 @@ from perceiver_keras.tasks.task import Task
 
 MOST_EXAMPLES = 200
 MOST_AT_ONCE = 32
-MOST_SECONDS = 5.0  # that the trained model may take
+AFTER_FIRST = 8  # whose time tells little about others'
+# That the trained model may take, after the first example: that one also waits for all that is done once.
+MOST_SECONDS = 20.0
 MOST_BYTES = 1 << 27  # of requests and answers
 
 Arrays = Mapping[str, np.ndarray]
@@ -58,7 +60,7 @@ def write_requests(
     transform = transform or (lambda features: task.examples.transform(features, config))
     trained = _Trained(task, config, model, labels)
     examples = _prepared(task, config, records.limit(MOST_EXAMPLES), transform)
-    done, size, written, start = 0, 1, 0, time.monotonic()
+    done, size, written, start, first = 0, 1, 0, time.monotonic(), 0.0
     with tf.device("/CPU:0"), tf.io.TFRecordWriter(path) as writer:
         while chunk := list(itertools.islice(examples, size)):
             for signature, request, answer in trained.requests(chunk):
@@ -67,13 +69,16 @@ def write_requests(
                 written += len(content)
                 writer.write(content)
             done += len(chunk)
-            left = MOST_SECONDS - (time.monotonic() - start)
-            if left <= 0 or written >= MOST_BYTES:
+            if done == 1:
+                first, start = time.monotonic() - start, time.monotonic()
+            spent = time.monotonic() - start
+            if spent >= MOST_SECONDS or written >= MOST_BYTES:
                 break
-            # The first example also waits for all that is done once.
-            fast = int(left * done / (MOST_SECONDS - left)) if done > 1 else 8
+            each = first if done == 1 else spent / (done - 1)
+            fast = int((MOST_SECONDS - spent) / max(each, 1e-6))
             roomy = (MOST_BYTES - written) * done // written
-            size = max(1, min(MOST_AT_ONCE, fast, roomy))
+            most = MOST_AT_ONCE if done > 1 else AFTER_FIRST
+            size = max(1, min(most, fast, roomy))
     return done
 
 

@@ -32,6 +32,7 @@ def command(task: str | None, describe: bool, markdown: bool, **settings: Any) -
     from perceiver_keras.commands.shared import settings_page, yaml_files
     from perceiver_keras.commands.shared.describe import settings_of, word
     from perceiver_keras.config_tree import to_dict
+    from perceiver_keras.gate import trivial
     from perceiver_keras.tasks import registry
 
     if markdown:
@@ -39,8 +40,11 @@ def command(task: str | None, describe: bool, markdown: bool, **settings: Any) -
         return
     if task is None:
         raise UsageError("Name a TASK; `perceiver tasks` lists them.")
-    chosen = choose.choose(registry.get(task), **settings)
+    the_task = registry.get(task)
+    chosen = choose.choose(the_task, **settings)
     config = chosen.config
+    if config.evaluate.thresholds != the_task.preset(settings["preset"]).config.evaluate.thresholds:
+        trivial.check_now(the_task, config)
     if chosen.found is not None:
         click.echo(str(chosen.found), err=True)
     rows = settings_of(config)

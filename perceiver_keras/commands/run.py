@@ -88,6 +88,7 @@ def command(
     A model is pushed if it reaches every threshold, is not worse than the last blessed one, and
     serves in a fresh process.
     """
+    from perceiver_keras.gate import trivial
     from perceiver_keras.tasks import registry
     from perceiver_keras.training import warm_start
 
@@ -98,10 +99,12 @@ def command(
     warm_start.check(registry.get(task), chosen.config, chosen.start)
     known = None
     if only_say:
+        trivial.check_now(registry.get(task), chosen.config)
         known = dry_run.facts(registry.get(task), chosen, preset, overrides, seed)
         dry_run.show(known, chosen.config)
     else:
         choose.prepare(chosen)
+        trivial.check_now(registry.get(task), chosen.config, prepare=True)
         say(f"Starting TFX; this run is kept in {run_dir} …")
 
     from perceiver_keras.pipeline.settings import PipelineSettings
@@ -218,6 +221,9 @@ def summary(record: dict[str, Any], run_dir: Path, read_back: dict[str, Any] | N
         say("Trained, but not blessed; nothing was pushed.")
         for reason in record.get("refused_because", ()):
             say(f"  {reason}")
+    for check in record.get("checks", ()):
+        if check["name"] == "training and serving":
+            say(check["text"])
     if read_back:
         shown = json.dumps(read_back.get("answer", read_back), ensure_ascii=False)
         say(f"Read back from the pushed model in a fresh process: {shown}")
@@ -235,7 +241,9 @@ def summary(record: dict[str, Any], run_dir: Path, read_back: dict[str, Any] | N
     if record["pushed_model"]:
         say(f"  perceiver predict {record['task']} FILE --model {record['pushed_model']}")
     else:
-        say("  fix the problems above and run again; unchanged components come from the cache")
+        for step in record.get("next_steps", ()):
+            say(f"  {step['words']}\n    {step['command']}")
+        say("  Run again; unchanged components come from the cache.")
     say(f"  perceiver report {run_dir} --open")
 
 

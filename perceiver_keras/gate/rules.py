@@ -17,6 +17,8 @@ from perceiver_keras.gate.estimates import Estimate, Evaluated
 from perceiver_keras.gate.guess import spread
 from perceiver_keras.gate.student import holm, quantile
 
+ALIKE = "training and serving"  # a check's name
+FEWEST_COMPARED = 100  # examples, below which it is said that they are few
 EXACT = 1e-9  # a threshold is reached if what is missing is only the rounding of a sum
 
 
@@ -73,6 +75,7 @@ def judge(
         )
     if serving is not None:
         checks.append(_serves(serving, settings))
+        checks += _serves_alike(serving, found.examples)
     return checks + _too_small(found, wanted, settings, lower_is_better)
 
 
@@ -255,6 +258,19 @@ def _serves(serving: Mapping[str, Any], settings: EvaluateConfig) -> Check:
         return Check("serving", False, f"It does not serve: {cause}")
     told = [text for text in _measured(serving, settings) if text]
     return Check("serving", True, f"It serves{': ' if told else ''}{', '.join(told)}.")
+
+
+def _serves_alike(serving: Mapping[str, Any], examples: int) -> list[Check]:
+    """On how many examples the export answered as the trained model does; a note if these are few."""
+    skew = serving.get("skew") or {}
+    compared = skew.get("examples")
+    if not compared or skew.get("stage"):
+        return []  # not compared, or refused by the ServingValidator
+    told = f"The export answers as the trained model does on {compared:,} of {examples:,} test examples"
+    if compared >= min(FEWEST_COMPARED, examples):
+        return [Check(ALIKE, True, f"{told}.")]
+    why = "more would take too long, or too much space, so a difference in a few of them may go unseen"
+    return [Check(ALIKE, None, f"{told}: {why}.")]
 
 
 def _measured(serving: Mapping[str, Any], settings: EvaluateConfig) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -82,8 +83,10 @@ def check(
     slices: Sequence[str] = (),
     kinds: Mapping[str, Kind] | None = None,
     names: Sequence[str] | None = None,
+    ranges: Mapping[str, tuple[float, float]] | None = None,
+    parts: Mapping[str, Sequence[str]] | None = None,
 ) -> None:
-    """Raises if a threshold could never be judged.
+    """Raises if a threshold could never be judged, or lies where its metric never does.
 
     Args:
       thresholds: As in the settings.
@@ -91,9 +94,12 @@ def check(
       slices: As in `evaluate.slices`.
       kinds: What the stored features are, as in `Examples.kinds`.
       names: Of the classes, if they are known.
+      ranges: The least and the greatest value of a metric, by its name.
+      parts: Names of tags and of columns by their feature, as in `Examples.names`.
 
     Raises:
-      UsageError: there is no such metric, feature, bucket or class; offers the nearest.
+      UsageError: there is no such metric, feature, bucket or class, and the nearest is offered; or the bound is out of
+        the metric's range, or is a class.
     """
     kinds, metrics = kinds or {}, list(metrics)
     parsed = parse(thresholds)
@@ -104,9 +110,10 @@ def check(
                 f"{nearest(threshold.metric, metrics)}"
             )
     cuts = {cut.key: cut for cut in parse_slices(with_slices(slices, thresholds, kinds), kinds)}
+    known_names = _known_names(kinds, names, parts or {})
     for threshold in parsed:
         if threshold.value:
-            known = _values(cuts[threshold.feature], kinds, names)
+            known = _values(cuts[threshold.feature], known_names)
             if known is not None and threshold.value not in known:
                 options = [f"{threshold.feature}={value}" for value in known]
                 wrong = f"{threshold.feature}={threshold.value}"
@@ -114,15 +121,61 @@ def check(
                     f"evaluate.thresholds.{threshold.key}: no such slice {wrong!r}."
                     f"{nearest(wrong, options)}"
                 )
+        known = _values(cuts[threshold.feature], known_names) if threshold.feature else None
+        _check_bound(threshold, (ranges or {}).get(threshold.metric), known or ())
 
 
-def _values(
-    cut: Slice, kinds: Mapping[str, Kind], names: Sequence[str] | None
-) -> Sequence[str] | None:
+def _check_bound(
+    threshold: Threshold, allowed: tuple[float, float] | None, known: Sequence[str]
+) -> None:
+    """Raises if the bound is none of the metric's values; what is meant as a slice is easily read as the bound.
+
+    Args:
+      threshold: Any.
+      allowed: The metric's least and greatest value; None: it may have any.
+      known: The slices of the threshold's feature.
+    """
+    bound, setting = threshold.bound, f"evaluate.thresholds.{threshold.key}"
+    low, high = allowed or (-math.inf, math.inf)
+    each = bool(threshold.feature and not threshold.value)
+    is_slice = each and bound in (low, high) and f"{bound:g}" in known  # such as class 1 of 10
+    if low <= bound <= high and not is_slice:
+        return
+    at, lies = f"{bound:g}", f"{threshold.metric} lies from {low:g} to {high:g}"
+    if each:
+        name = at if at in known or not known else known[0]
+        example = f"{setting}={name}={_inside(math.inf, low, high)}"
+        raise UsageError(
+            f"{setting} is {at}, which is read as the bound for each slice of {threshold.feature}, and {lies}. For "
+            f"one slice give its name and then the bound, as in --set {shlex.quote(example)}."
+        )
+    example = f"{setting}={_inside(bound, low, high)}"
+    raise UsageError(
+        f"{setting} is {at}, and {lies}, so it tells no model from another; set a bound in there, as "
+        f"in --set {shlex.quote(example)}."
+    )
+
+
+def _inside(bound: float, low: float, high: float) -> str:
+    """An example of a bound: what was meant as per cent, as a share; else nine tenths of the greatest value."""
+    if not math.isfinite(high):
+        return f"{abs(bound) if math.isfinite(bound) else 1.0:g}"
+    return f"{bound / 100:g}" if high == 1 and 10 < bound < 100 else f"{0.9 * high:g}"
+
+
+def _known_names(
+    kinds: Mapping[str, Kind], names: Sequence[str] | None, parts: Mapping[str, Sequence[str]]
+) -> dict[str, Sequence[str]]:
+    """The names that a feature has, where they are known; of tags without the first, which is no slice."""
+    labels = {key: names for key, kind in kinds.items() if names and kind in ("label", "labels")}
+    return labels | {
+        key: parts[key][1:] for key, kind in kinds.items() if kind == "tags" and key in parts
+    }
+
+
+def _values(cut: Slice, known_names: Mapping[str, Sequence[str]]) -> Sequence[str] | None:
     """All values of a slice; None if only the data can tell."""
-    if cut.edges:
-        return bucket_names(cut.edges)
-    return names if kinds.get(cut.key) in ("label", "labels") else None
+    return bucket_names(cut.edges) if cut.edges else known_names.get(cut.key)
 
 
 def with_slices(

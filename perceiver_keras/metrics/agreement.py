@@ -7,6 +7,7 @@ the same way: it adds up the one array of state that a metric has.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
@@ -75,7 +76,9 @@ class Statistic:
         """How many examples a state counts, float64 []."""
         if self.kind == "pearson":
             return state[0]
-        return tf.reduce_sum(state[:-1:3] if self.kind == "spearman" else state)
+        if self.kind == "spearman":
+            return tf.reduce_sum(state[:-1:3]) + state[-1]
+        return tf.reduce_sum(state)
 
     def value(self, state: tf.Tensor) -> tf.Tensor:
         """The value, float64 []."""
@@ -98,11 +101,14 @@ class Statistic:
 
 @keras.saving.register_keras_serializable(package="perceiver_keras")
 class Agreement(ColumnMetric):
-    """A statistic over all examples, or the weighted mean of those that have examples.
+    """A statistic over all examples, or the weighted mean of those that have examples; NaN if none has any.
 
     Spearman's coefficient depends on the ranks of all values. The state therefore has a slot for each place in the data
     set (the column `PLACE`); the result is exact in any order and over any number of workers. An example that is seen
-    twice counts once, with the mean of its predictions. Beyond `PLACES_MOST` places the result is NaN.
+    twice counts once, with the mean of its predictions.
+
+    The result is NaN if nothing was counted, and minus infinity if it can't be computed: a prediction was not a number,
+    or Spearman's place was beyond `PLACES_MOST`. Only the first means that the metric does not apply.
 
     Args:
       statistics: What to compute, as `Statistic` or its dictionary.
@@ -119,17 +125,31 @@ class Agreement(ColumnMetric):
             name="state", shape=(sum(self._sizes),), initializer="zeros", dtype=tf.float64
         )
 
+    @property
+    def counted(self) -> bool:
+        return any(
+            float(statistic.count(state)) > 0
+            for statistic, state in zip(self.statistics, self._states(), strict=True)
+        )
+
     def add(self, columns: tf.Tensor) -> None:
         self._state.assign_add(tf.concat([s.sums(columns) for s in self.statistics], 0))
 
+    def _states(self) -> list[tf.Tensor]:
+        return tf.split(tf.convert_to_tensor(self._state), self._sizes)
+
     def result(self) -> tf.Tensor:
-        states = tf.split(tf.convert_to_tensor(self._state), self._sizes)
+        states = self._states()
         above = below = tf.zeros([], tf.float64)
         for statistic, state in zip(self.statistics, states, strict=True):
             there = tf.cast(statistic.count(state) > 0, tf.float64)
             above += statistic.weight * there * statistic.value(state)
             below += statistic.weight * there
-        return tf.cast(tf.math.divide_no_nan(above, below), tf.float32)
+        mean = above / tf.where(below > 0, below, 1.0)
+        # All of these are better the larger they are, so this is the worst.
+        mean = tf.where(tf.math.is_nan(mean), tf.constant(-math.inf, tf.float64), mean)
+        nothing = tf.constant(math.nan, tf.float64)
+        return tf.cast(tf.where(below > 0, mean, nothing), tf.float32)
 
     def reset_state(self) -> None:
         self._state.assign(tf.zeros_like(self._state))
@@ -152,7 +172,9 @@ def _spearman(slots: tf.Tensor, lost: tf.Tensor) -> tf.Tensor:
     n = tf.reduce_sum(tf.cast(there, tf.float64))
     x, y = (tf.where(there, _ranks(means[:, i], there) - (n + 1) / 2, zero) for i in (0, 1))
     sums = [tf.reduce_sum(part) for part in (x, y, x * x, y * y, x * y)]
-    return _correlation(n, *sums) + tf.where(lost > 0, tf.constant(float("nan"), tf.float64), 0.0)
+    # Sorting would give what is not a number some rank.
+    unknown = (lost > 0) | tf.reduce_any(tf.math.is_nan(means) & there[:, None])
+    return _correlation(n, *sums) + tf.where(unknown, tf.constant(math.nan, tf.float64), 0.0)
 
 
 def _ranks(values: tf.Tensor, there: tf.Tensor) -> tf.Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import tensorflow as tf
@@ -18,7 +19,7 @@ class BinnedAveragePrecision(ColumnMetric):
     least as high. The exact value needs all scores of the data set, and no state of fixed size holds them. Here the
     scores are logits rounded to bins of 1/128 from -16 to 16, so the value is scikit-learn's for the rounded scores:
     exact unless neighbouring scores share a bin. The counts add up over batches, workers and TFMA's shards. Classes
-    without a positive are left out; the result is 0 if no class has one.
+    without a positive are left out; the result is NaN if no class has one, so that there is nothing to measure.
 
     Columns: logits, then truths (0 or 1), [B, 2 C].
 
@@ -41,6 +42,10 @@ class BinnedAveragePrecision(ColumnMetric):
             name="counts", shape=(num_classes, 2, self.BINS), initializer="zeros", dtype=tf.float32
         )
 
+    @property
+    def counted(self) -> bool:
+        return bool(tf.reduce_any(self._counts[:, 1] > 0))
+
     def add(self, columns: tf.Tensor) -> None:
         logits, truths = tf.split(tf.cast(columns, tf.float32), 2, axis=-1)
         logits = tf.clip_by_value(logits, -16.0, 16.0)
@@ -57,8 +62,10 @@ class BinnedAveragePrecision(ColumnMetric):
         positives = tf.reduce_sum(counts[:, 1], axis=1)
         average = tf.math.divide_no_nan(tf.reduce_sum(precision * counts[:, 1], axis=1), positives)
         known = tf.cast(positives > 0, tf.float64)
-        mean = tf.math.divide_no_nan(tf.reduce_sum(average * known), tf.reduce_sum(known))
-        return tf.cast(mean, tf.float32)
+        classes = tf.reduce_sum(known)
+        mean = tf.reduce_sum(average * known) / tf.where(classes > 0, classes, 1.0)
+        nothing = tf.constant(math.nan, tf.float64)
+        return tf.cast(tf.where(classes > 0, mean, nothing), tf.float32)
 
     def reset_state(self) -> None:
         self._counts.assign(tf.zeros_like(self._counts))  # Keras would assign a plain 0

@@ -42,11 +42,18 @@ def test_a_pushed_run_says_where_everything_is_and_what_to_do_next(capsys) -> No
 
 
 def test_a_refused_run_says_why(capsys) -> None:
-    refused = record(blessed=False, pushed_model=None, refused_because=["accuracy is 0.1."])
+    refused = record(
+        blessed=False,
+        pushed_model=None,
+        refused_because=["accuracy is 0.1."],
+        checks=[{"name": "training and serving", "passed": None, "text": "On 12 of 269 examples."}],
+        next_steps=[{"words": "Train longer:", "command": "perceiver run x --set train.steps=9"}],
+    )
     run.summary(refused, Path("r"), None)
     said = capsys.readouterr().out
     assert "Trained, but not blessed; nothing was pushed.\n  accuracy is 0.1." in said
-    assert "perceiver predict" not in said
+    assert "perceiver predict" not in said and "On 12 of 269 examples." in said
+    assert "Next:\n  Train longer:\n    perceiver run x --set train.steps=9\n" in said
 
 
 def test_beam_arguments_are_spelled_as_beam_takes_them() -> None:

@@ -281,3 +281,19 @@ def test_the_smallest_difference_is_what_a_refusal_needs():
     refused = judge(found, has_baseline=True)[0]["last blessed accuracy"].passed is False
     assert refused == (-measured.value > smallest)
     assert rules.smallest_differences(evaluated(np.ones(3)), settings()) == {}
+
+
+@pytest.mark.parametrize(
+    ("compared", "examples", "passed"),
+    [(200, 270, True), (100, 270, True), (99, 270, None), (12, 270, None), (60, 60, True)],
+)
+def test_how_many_examples_serving_and_training_were_compared_on_is_told(
+    compared, examples, passed
+):
+    serving = {"cause": None, "skew": {"examples": compared, "stage": None}}
+    checks, blessed = judge(evaluated(right(0.97, examples)), serving=serving)
+    assert blessed and checks[rules.ALIKE].passed is passed
+    assert f"on {compared} of {examples} test examples" in checks[rules.ALIKE].text
+    differs = {"cause": "they part", "skew": {"examples": 1, "stage": "model"}}
+    for without in ({"cause": None, "skew": None}, {"cause": None}, differs):
+        assert rules.ALIKE not in judge(evaluated(right(0.97, examples)), serving=without)[0]

@@ -149,3 +149,47 @@ def test_keys_are_read_without_any_kinds() -> None:
     with pytest.raises(UsageError, match="thresholds.accuracy@label=7: 'label' names nothing"):
         check({"accuracy@label=7": 0.5}, METRICS)
     assert thresholds.parse({}) == []
+
+
+SHARES = {"accuracy": (0.0, 1.0), "cross_entropy": (0.0, math.inf)}
+DIGITS = [str(n) for n in range(10)]
+
+
+def bounded(key, bound, names=DIGITS):
+    check({key: bound}, METRICS, ["label"], KINDS, names, SHARES)
+
+
+@pytest.mark.parametrize(
+    "key, bound, message",
+    [
+        ("accuracy", 95, r"accuracy is 95, and accuracy lies from 0 to 1, .*accuracy=0.95\."),
+        ("accuracy", 1.5, r"accuracy=0.9\."),
+        ("accuracy", -0.5, r"accuracy=0.9\."),
+        ("cross_entropy", -1, r"lies from 0 to inf, .*cross_entropy=1\."),
+        ("accuracy@label=7", 9, r"accuracy@label=7=0.9\."),
+        ("accuracy@label", 7, r"the bound for each slice of label.*--set .*accuracy@label=7=0.9\."),
+        ("accuracy@label", 77, r"accuracy@label=0=0.9\."),  # no such class
+        ("accuracy@label", 1, r"accuracy@label=1=0.9\."),  # a class, and a bound for perfect models
+        ("accuracy@text/words", 7, r"accuracy@text/words=..[0-9]+=0.9"),
+    ],
+)
+def test_a_bound_that_no_value_is_near_is_refused_with_one_that_is(key, bound, message) -> None:
+    with pytest.raises(UsageError, match=message):
+        bounded(key, bound)
+
+
+def test_any_value_that_the_metric_can_have_is_a_bound() -> None:
+    for bound in (0.0, 0.5, 1.0):
+        bounded("accuracy", bound)
+        bounded("accuracy@label=7", bound)
+        bounded("accuracy@label", bound, ["cat", "dog"])
+    bounded("cross_entropy", 7)
+    check({"accuracy": 7}, METRICS)  # of which nothing is known
+
+
+def test_tags_are_slices_by_their_names() -> None:
+    kinds, parts = {"tags": "tags"}, {"tags": ("space", "keyword", "name")}
+    check({"accuracy@tags=keyword": 0.5}, METRICS, ["tags"], kinds, None, SHARES, parts)
+    for key in ("accuracy@tags=keywrod", "accuracy@tags=1", "accuracy@tags=space"):
+        with pytest.raises(UsageError, match="no such slice"):
+            check({key: 0.5}, METRICS, ["tags"], kinds, None, SHARES, parts)

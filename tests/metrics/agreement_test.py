@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from perceiver_keras.metrics.agreement import PLACES_MOST, Agreement, Statistic
 from perceiver_keras.metrics.columns import of_outputs
+from perceiver_keras.metrics.results import results
 
 RANDOM = np.random.default_rng(0)
 
@@ -60,7 +61,7 @@ def test_labels_of_any_size_count_where_none_stands_for_no_label():
     columns = rows(labels, guesses)
     expected = scipy.stats.pearsonr(labels, guesses)[0]
     assert value_of("pearson", columns, no_label=None) == pytest.approx(expected, abs=1e-5)
-    assert value_of("pearson", columns) == 0  # every label says that there is none
+    assert np.isnan(value_of("pearson", columns))  # every label says that there is none
 
 
 @pytest.mark.parametrize("ties", [False, True])
@@ -130,7 +131,10 @@ def test_an_example_seen_twice_counts_once_with_its_mean_prediction():
 def test_a_place_without_a_slot_makes_no_false_value():
     labels, guesses = numbers(10, False)
     columns = rows(labels, guesses, places=np.arange(10) + PLACES_MOST - 9)
-    assert np.isnan(value_of("spearman", columns))
+    assert value_of("spearman", columns) == -np.inf
+    assert (
+        value_of("spearman", rows(labels, guesses, places=np.arange(10) + PLACES_MOST)) == -np.inf
+    )
 
 
 def test_what_is_undefined_is_zero():
@@ -138,7 +142,26 @@ def test_what_is_undefined_is_zero():
     assert value_of("pearson", constant) == value_of("spearman", constant) == 0
     zeros = rows(np.zeros(4), np.zeros(4))
     assert value_of("f1", zeros) == value_of("matthews", zeros) == 0
-    assert value_of("accuracy", np.zeros((0, 4), "float32")) == 0
+
+
+@pytest.mark.parametrize("kind", ["accuracy", "f1", "matthews", "pearson", "spearman"])
+def test_what_was_not_there_was_not_measured(kind):
+    """Neither 0 nor any other value: examples of another group, and none at all."""
+    metric = Agreement([Statistic(kind=kind, group=3)], name="m")
+    assert not metric.counted and np.isnan(metric.result())
+    metric.add(tf.constant(rows(np.arange(4) % 2, np.ones(4))))
+    assert not metric.counted and np.isnan(metric.result())
+    assert results([metric]) == {}
+    labels = np.array([0.0, 1.0, 1.0, 0.0])
+    metric.add(tf.constant(rows(labels, labels, group=3)))
+    assert metric.counted and results([metric]) == {"m": pytest.approx(1.0)}
+
+
+def test_a_prediction_that_is_no_number_is_the_worst_and_not_unmeasured():
+    labels, guesses = numbers(20, False)
+    guesses[3] = np.nan
+    assert value_of("pearson", rows(labels, guesses)) == -np.inf
+    assert value_of("spearman", rows(labels, guesses)) == -np.inf
 
 
 def test_it_survives_its_configuration_and_reads_targets_in_training():

@@ -28,5 +28,7 @@ def test_average_precision_is_scikit_learn_s_of_the_rounded_scores():
     )
     np.testing.assert_allclose([training.result(), tfma.result()], exact, rtol=1e-6)
     assert abs(float(tfma.result()) - close) < 1e-3
+    assert tfma.counted
     tfma.reset_state()
-    assert float(tfma.result()) == 0.0
+    tfma.update_state(None, np.concatenate([logits, np.zeros_like(truths)], -1))
+    assert not tfma.counted and np.isnan(tfma.result())  # no class has a positive: nothing to find

@@ -3,8 +3,17 @@
 import pytest
 from ml_metadata.proto import metadata_store_pb2
 from tfx.orchestration import metadata
+from tfx.types import standard_artifacts
 
-from perceiver_keras.pipeline.dag_runner import clear_unfinished, run_executions
+from perceiver_keras.components.model.facts import WITHDRAWN
+from perceiver_keras.pipeline import dag_runner
+from perceiver_keras.pipeline.dag_runner import (
+    ResumableDagRunner,
+    clear_unfinished,
+    run_executions,
+)
+from perceiver_keras.pipeline.pipeline import create_pipeline
+from perceiver_keras.pipeline.settings import PipelineSettings
 
 pytestmark = pytest.mark.tfx
 
@@ -62,3 +71,43 @@ def test_only_the_unfinished_is_removed_and_closed_only_where_the_run_does_not_g
 def test_an_unknown_run_has_nothing_to_clear(store):
     folder, connection, _ = store
     assert clear_unfinished(connection, "no such run", folder / "artifacts", cancel=True) == []
+
+
+class _Noted(ResumableDagRunner):
+    """Launches nothing, and notes which components may come from the cache."""
+
+    def __init__(self, model):
+        super().__init__("r1", lambda text: None)
+        self.may_be_cached: dict[str, bool] = {}
+        self._model = model
+
+    def _done(self, connection, name):
+        return False
+
+    def _launch(self, pipeline, deployment, connection, node):
+        caching = node.execution_options.caching_options
+        self.may_be_cached[node.node_info.id] = caching.enable_cache
+
+    def _execution(self, connection, name):
+        if name == "Trainer":
+            self.outputs[name] = {"model": [self._model]}
+        return Execution(id=1, last_known_state=Execution.COMPLETE)
+
+
+@pytest.mark.parametrize("why", ["", "wrong answers"])
+def test_a_verdict_on_a_model_that_was_taken_back_is_not_an_old_one(why, tmp_path, monkeypatch):
+    """Where the inputs are the same as before, as with --rebaseline, the cache would bless and push it again."""
+    model = standard_artifacts.Model()
+    if why:
+        model.set_string_custom_property(WITHDRAWN, why)
+    runner = _Noted(model)
+    monkeypatch.setattr(
+        dag_runner.execution_lib,
+        "get_output_artifacts",
+        lambda store, id: {"model": [model]},
+    )
+    settings = PipelineSettings.create("image_classification", run_dir=tmp_path)
+    runner.run(create_pipeline(settings))
+    assert [name for name, cached in runner.may_be_cached.items() if not cached] == (
+        ["Gate"] if why else []
+    )

@@ -119,3 +119,33 @@ def test_everything_is_below_the_run_folder_unless_the_store_is_elsewhere(tmp_pa
     mysql = mysql.metadata_connection_config.mysql
     assert (mysql.host, mysql.port, mysql.database) == ("store", 3307, "runs")
     assert (mysql.user, mysql.password) == ("me", "secret")
+
+
+def test_a_setting_of_training_leaves_the_guess_in_the_cache(tmp_path) -> None:
+    """Also where it needs a vocabulary, which the Trainer then has from the same place."""
+    for task, more in (
+        ("image_classification", ()),
+        ("language_mlm", ("data.sentencepiece=train", "model.vocabulary=206")),
+    ):
+
+        def made(*overrides, task=task, more=more):
+            settings = PipelineSettings.create(
+                task, run_dir=tmp_path, overrides=(*more, *overrides)
+            )
+            return create_pipeline(settings)
+
+        before = made()
+        guess = parameters(before, "TrivialGuess")
+        trained = (
+            "train.learning_rate=0.0123",
+            "train.steps=77",
+            "data.batch_size=8",
+            "model.encode.num_latents=3",
+            "evaluate.allowed_drop=0.1",
+        )
+        after = made(*trained)
+        assert parameters(after, "TrivialGuess") == guess
+        assert custom_config(after, "Trainer") != custom_config(before, "Trainer")
+        assert parameters(made("data.test_split=train"), "TrivialGuess") != guess
+        folder = custom_config(after, "Trainer").get("vocabulary_dir")
+        assert folder == (guess["state_dir"] if more else None)

@@ -85,6 +85,9 @@ def test_the_trainers_vocabulary_is_that_of_training_without_a_pipeline(graph, t
     assert override(config, "data.sentencepiece=train") == CONFIG
     before = path.stat().st_mtime_ns
     assert learned(CONFIG) == (path, config) and path.stat().st_mtime_ns == before
+    arguments.custom_config["vocabulary_dir"] = str(tmp_path / "words")
+    assert learned(CONFIG)[0].is_relative_to(tmp_path / "words")  # TrivialGuess has it from there
+    del arguments.custom_config["vocabulary_dir"]
     assert learned(override(CONFIG, "model.vocabulary=206"))[0] != path  # as a search may try
     with pytest.raises(UsageError, match="vocabulary of 90000 ids"):
         learned(override(CONFIG, "model.vocabulary=90000"))

@@ -9,6 +9,7 @@ import pytest
 
 from perceiver_keras.errors import PerceiverError, UsageError
 from perceiver_keras.pipeline import versions
+from perceiver_keras.pipeline.store import open_store
 from tests.pushed_runs import Runs
 
 
@@ -61,3 +62,20 @@ def test_artifacts_are_found_where_a_run_folder_was_moved_to(runs: Runs, tmp_pat
     there = versions.local(moved, model.uri)
     assert there.is_dir() and there.is_relative_to(moved)
     assert versions.local(moved, "gs://elsewhere/model") == Path("gs://elsewhere/model")
+
+
+def test_the_store_of_a_moved_folder_gets_the_new_addresses(runs: Runs, tmp_path: Path) -> None:
+    (model,) = runs.store.get_artifacts_by_id([runs.models[100]])
+    assert versions.follow_move(runs.store, runs.folder) == 0
+    model.custom_properties["fingerprints_uri"].string_value = model.uri
+    model.custom_properties["said"].string_value = "see /old/artifacts/x"
+    runs.store.put_artifacts([model])
+    moved = tmp_path / "moved"
+    runs.folder.rename(moved)
+    store = open_store(moved, write=True)
+    assert versions.follow_move(store, moved) > 0
+    (found,) = store.get_artifacts_by_id([model.id])
+    assert Path(found.uri).is_dir() and Path(found.uri).is_relative_to(moved)
+    assert found.custom_properties["fingerprints_uri"].string_value == found.uri
+    assert found.custom_properties["said"].string_value == "see /old/artifacts/x"
+    assert versions.follow_move(store, moved) == 0

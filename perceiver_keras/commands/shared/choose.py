@@ -66,8 +66,23 @@ def choose(
     if start is not None or (found is not None and preset in RELEASED):
         layers = _fine_tuned(task, preset, layers, overrides, start, found is not None)
         config = task.configure(preset, layers, overrides, seed)
-    slices.check(task, config)
+    slices.check(task, config, known_classes(task, config, found))
     return Chosen(config, layers, found, start)
+
+
+def known_classes(task: Task, config: TaskConfig, found: Any) -> list[str] | None:
+    """Names of the data's classes, if they are known without preparing it, and there are any."""
+    from perceiver_keras.data.store import source
+    from perceiver_keras.errors import PerceiverError
+
+    if getattr(found, "labels", None) is not None:
+        return list(found.labels)
+    data = config.data
+    try:
+        builder = source.open_builder(data.dataset, data.data_dir, prepare=False)
+    except PerceiverError:
+        return None  # what needs the data says why it is not there
+    return source.label_names(builder, task.examples.label_of(config))
 
 
 def _fine_tuned(

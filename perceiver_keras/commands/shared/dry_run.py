@@ -9,6 +9,7 @@ import click
 from perceiver_keras.commands.shared.describe import word
 from perceiver_keras.commands.shared.origins import origins
 from perceiver_keras.commands.shared.output import say, table
+from perceiver_keras.config import learns_vocabulary
 from perceiver_keras.errors import PerceiverError
 
 if TYPE_CHECKING:
@@ -61,17 +62,12 @@ def with_batch_sizes(task: Task, chosen: Chosen, preset: str, data: dict[str, An
     from perceiver_keras.training import fit_memory
 
     config = chosen.config
-    if not fit_memory.is_auto(config) or vocabulary_is_missing(config):
+    if not fit_memory.is_auto(config) or learns_vocabulary(config):
         return config
     known = (task.configure(preset, chosen.layers), task.preset(preset).config)
     counts = [data["splits"][name]["examples"] for name in ("train", "validation")]
     most = fit_memory.limits(known, *counts)
     return fit_memory.settle(task, config, most=most, say=lambda told: say(f"  {told}"))
-
-
-def vocabulary_is_missing(config: TaskConfig) -> bool:
-    """Whether one is still to be trained: the model's inputs depend on it, and training it writes a file."""
-    return getattr(config.data, "sentencepiece", None) == "train"
 
 
 def data_facts(task: Task, config: TaskConfig, found: Any) -> dict[str, Any]:
@@ -131,7 +127,7 @@ def cost_facts(task: Task, config: TaskConfig) -> dict[str, Any] | None:
     from perceiver_keras.training.fit_memory import budget
     from perceiver_keras.training.free_memory import free_memory
 
-    if vocabulary_is_missing(config):
+    if learns_vocabulary(config):
         return None
     found, free = cost.estimate(task, config), free_memory()
     return dataclasses.asdict(found) | {

@@ -28,6 +28,7 @@ def describe(
     features: Mapping[str, Sequence[Any] | np.ndarray],
     kinds: Mapping[str, Kind],
     names: Sequence[str] | None = None,
+    parts: Mapping[str, Sequence[str]] | None = None,
 ) -> dict[str, Value]:
     """What is measured of one example: {"FEATURE/MEASURE": value}, as `measures.MEASURES` explains.
 
@@ -38,12 +39,15 @@ def describe(
       features: By name, the values of a parsed `tf.train.Example`, lists or arrays of bytes, integers or floats.
       kinds: By name, what each of them is.
       names: Of the classes, for labels; None: labels are numbers as text.
+      parts: By name of a feature, those of its tags or columns, as in `Examples.names`.
     """
-    return measured(decode_example(features, kinds), names)
+    return measured(decode_example(features, kinds), names, parts)
 
 
 def measured(
-    decoded: Mapping[str, Decoded], names: Sequence[str] | None = None
+    decoded: Mapping[str, Decoded],
+    names: Sequence[str] | None = None,
+    parts: Mapping[str, Sequence[str]] | None = None,
 ) -> dict[str, Value]:
     """`describe`, of an example that has been decoded."""
     found: dict[str, Value] = {}
@@ -51,7 +55,7 @@ def measured(
         problem, measures = value.problem, {}
         if not problem:
             try:
-                measures = _measures(value, decoded, names)
+                measures = _measures(value, decoded, names, (parts or {}).get(feature))
             except ValueError as error:
                 problem = str(error)
         if problem or value.kind in _MEDIA:
@@ -62,7 +66,10 @@ def measured(
 
 
 def _measures(
-    value: Decoded, example: Mapping[str, Decoded], names: Sequence[str] | None
+    value: Decoded,
+    example: Mapping[str, Decoded],
+    names: Sequence[str] | None,
+    parts: Sequence[str] | None,
 ) -> dict[str, Any]:
     match value.kind:
         case "picture":
@@ -76,7 +83,7 @@ def _measures(
         case "flow":
             return flow.describe(value, *(example.get(name) for name in flow.MASKS))
         case "entities":
-            return entities.describe(value, example.get(entities.MASK))
+            return entities.describe(value, example.get(entities.MASK), parts)
         case "choice":
             return entities.describe_choice(value)
         case "label":
@@ -84,7 +91,7 @@ def _measures(
         case "labels":
             return labels.describe(value, names)
         case "tags":
-            return labels.describe_tags(value)
+            return labels.describe_tags(value, parts)
         case "number" | "category":
             return {"": value.value}
     return {}  # a mask is measured with what it covers

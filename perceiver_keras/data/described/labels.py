@@ -24,9 +24,11 @@ def describe(labels: Decoded, names: Sequence[str] | None) -> dict[str, int | li
     }
 
 
-def describe_tags(tags: Decoded) -> dict[str, float | int | list[bytes]]:
-    """Tags of bytes: under "" one number per run of a tag other than 0, their `count`, and the share `tagged`."""
+def describe_tags(
+    tags: Decoded, names: Sequence[str] | None = None
+) -> dict[str, float | int | list[bytes]]:
+    """Tags of bytes: under "" the name of each run of a tag other than 0, their `count`, and the share `tagged`."""
     runs = [tag - _FIRST_TAG for tag, _ in itertools.groupby(tags.value)]
-    spans = [str(tag).encode() for tag in runs if tag]
+    spans = [name_of(tag, names) for tag in runs if tag]
     inside = sum(tag != _FIRST_TAG for tag in tags.value)
     return {"": spans, "count": len(spans), "tagged": inside / max(len(tags.value), 1)}

@@ -29,6 +29,7 @@ class Measure:
 
 
 UNDECODABLE = "undecodable"
+COLUMN = "column_"  # before the name of a column of entities
 _LOST = Measure("1", "1 if the stored value can't be decoded, or does not fit the others, else 0")
 _NOT_FINITE = Measure("share", "numbers that are NaN or infinite")
 
@@ -93,7 +94,10 @@ MEASURES_OF: dict[Kind, dict[str, Measure]] = {
     "entities": {
         "count": Measure("entities", "rows with an entity", (5, 50, 200)),
         "columns": Measure("numbers", "numbers per entity"),
-        "column_N": Measure("any", "mean of column N over its entities, for N below 32"),
+        "column_NAME": Measure(
+            "any",
+            "mean of a column over its entities, of the first 32; without names they are numbered",
+        ),
         "not_finite": _NOT_FINITE,
         UNDECODABLE: _LOST,
     },
@@ -107,9 +111,9 @@ MEASURES_OF: dict[Kind, dict[str, Measure]] = {
         "count": Measure("labels", "how many there are", (1, 2)),
     },
     "tags": {
-        "": Measure("name", "one tag per run of bytes with a tag other than 0"),
+        "": Measure("name", "the tag of each run of bytes with a tag other than the first"),
         "count": Measure("runs", "how many there are", (1, 10)),
-        "tagged": Measure("share", "bytes with a tag other than 0", (0.01, 0.1)),
+        "tagged": Measure("share", "bytes with a tag other than the first", (0.01, 0.1)),
     },
     "number": {"": Measure("any", "the number")},
     "category": {"": Measure("name", "the name")},
@@ -132,8 +136,8 @@ def measure_of(key: str, kinds: Mapping[str, Kind]) -> Measure | None:
         return None
     if name == UNDECODABLE:
         return _LOST
-    if kinds[feature] == "entities" and name.removeprefix("column_").isdecimal():
-        name = "column_N"
+    if kinds[feature] == "entities" and name.startswith(COLUMN) and name != COLUMN:
+        name = "column_NAME"
     return MEASURES_OF[kinds[feature]].get(name)
 
 

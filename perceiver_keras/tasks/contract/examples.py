@@ -70,6 +70,8 @@ class Examples:
         it is `label_key` in all of them.
       kinds: config -> {name of a stored feature: what it is}, by the names in `data/described/`: what the statistics
         measure, by what leaks are found, and into what slices the test split can be cut.
+      names: config -> {name of a stored feature: names}: of the tags of a feature of the kind `tags`, of the columns of
+        `entities`. Labels have those of the data set.
       settings_of: config -> the settings, as a partial tree, that its TFDS data set determines; asked only where that
         is not the preset's. The user's own settings win.
     """
@@ -84,6 +86,7 @@ class Examples:
     own_data: OwnData | None = None
     stored_label: Callable[[TaskConfig], str] | None = None
     kinds: Callable[[TaskConfig], Mapping[str, Kind]] = lambda config: {}
+    names: Callable[[TaskConfig], Mapping[str, Sequence[str]]] = lambda config: {}
     settings_of: Callable[[TaskConfig], dict[str, Any]] = lambda config: {}
 
     def label_of(self, config: TaskConfig) -> str | None:

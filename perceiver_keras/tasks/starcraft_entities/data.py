@@ -60,6 +60,10 @@ def kinds(config: StarcraftEntitiesConfig) -> dict[str, Kind]:
     return {"entities": "entities", "mask": "mask", "label": "choice"}
 
 
+def names(config: StarcraftEntitiesConfig) -> dict[str, tuple[str, ...]]:
+    return {"entities": config.model.features}
+
+
 EXAMPLES = Examples(
     spec=spec,
     label_key="label",
@@ -67,5 +71,6 @@ EXAMPLES = Examples(
     check_dataset=check_dataset,
     prepare=prepare,
     kinds=kinds,
+    names=names,
     own_data=OWN_DATA,
 )

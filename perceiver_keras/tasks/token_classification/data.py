@@ -77,6 +77,10 @@ def kinds(config: TokenClassificationConfig) -> dict[str, Kind]:
     return {"text": "text", "tags": "tags"}
 
 
+def names(config: TokenClassificationConfig) -> dict[str, tuple[str, ...]]:
+    return {"tags": config.model.tags}
+
+
 EXAMPLES = Examples(
     spec=spec,
     label_key="tags",
@@ -84,5 +88,6 @@ EXAMPLES = Examples(
     check_dataset=check_dataset,
     prepare=prepare,
     kinds=kinds,
+    names=names,
     own_data=OWN_DATA,
 )

@@ -109,17 +109,35 @@ def test_a_released_size_is_computed_and_not_tried() -> None:
 def test_while_a_vocabulary_is_missing_nothing_is_trained_for_it() -> None:
     task = registry.get("language_mlm")
     config = task.configure(overrides=("data.sentencepiece=train",))
-    assert dry_run.vocabulary_is_missing(config)
     assert dry_run.cost_facts(task, config) is None
     assert dry_run.time_facts(task, config, {}, None) is None
 
 
-def test_a_wrong_threshold_is_refused_at_once(tmp_path: Path) -> None:
-    wrong = settings("evaluate.thresholds.acuracy=0.9")
+@pytest.mark.parametrize(
+    ("threshold", "words"),
+    [
+        ("acuracy=0.9", "no such metric. Did you mean 'accuracy'?"),
+        ("accuracy@label=77=0.9", "no such slice 'label=77'. Did you mean 'label=7'?"),
+        ("accuracy@label=7", "--set evaluate.thresholds.accuracy@label=7=0.9"),
+        ("accuracy@label=seven", "for the slice seven: evaluate.thresholds.accuracy@label=seven="),
+    ],
+)
+def test_a_wrong_threshold_is_refused_at_once(threshold: str, words: str, tmp_path: Path) -> None:
+    wrong = settings(f"evaluate.thresholds.{threshold}", "data.batch_size=auto")
     for command in ("train", "run"):
         for more in ((), ("--dry-run",)):
             refused = invoke(command, TASK, *wrong, *more, "--run-dir", tmp_path / "run", code=2)
-            assert "no such metric. Did you mean 'accuracy'?" in refused.stderr
+            assert words in refused.stderr and refused.stderr.count("\n") == 1
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_threshold_that_a_guess_reaches_is_refused_where_it_is_set(tmp_path: Path) -> None:
+    source.open_builder("perceiver_digits")
+    low, folder = settings("evaluate.thresholds.accuracy=0.05"), ("--run-dir", tmp_path / "run")
+    for command in (("run", *folder), ("run", "--dry-run", *folder), ("config",)):
+        name, *more = command
+        refused = invoke(name, TASK, *low, *more, code=2)
+        assert "the trivial guess reaches 0.1004 on the 269 examples" in refused.stderr
     assert not (tmp_path / "run").exists()
 
 

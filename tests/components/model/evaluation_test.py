@@ -10,6 +10,8 @@ from perceiver_keras.components.model import evaluation
 from perceiver_keras.export import export_saved_model
 from perceiver_keras.gate.estimates import Estimate
 from perceiver_keras.metrics import ColumnRatio
+from perceiver_keras.metrics.agreement import Agreement, Statistic
+from perceiver_keras.metrics.average_precision import BinnedAveragePrecision
 from tests import tiny_task as tiny
 
 COUNT = 12
@@ -96,7 +98,11 @@ def test_two_models_have_theirs_and_the_difference(exported, tmp_path) -> None:
 
 def test_a_metric_without_anything_to_count_is_left_out_and_one_that_diverged_is_not(tmp_path):
     """The first is, for example, the error of long motions where all are short."""
-    ratios = [ColumnRatio(0, 1, "mean"), ColumnRatio(0, 2, "nothing"), ColumnRatio(3, 1, "bad")]
+    ratios = [
+        *(ColumnRatio(0, 1, "mean"), ColumnRatio(0, 2, "nothing"), ColumnRatio(3, 1, "bad")),
+        Agreement([Statistic(kind="accuracy", group=7)], "of another task"),
+        BinnedAveragePrecision(2, "of no positive"),
+    ]
     metrics = [
         metric
         for ratio in ratios

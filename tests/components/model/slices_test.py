@@ -55,3 +55,10 @@ def test_json_and_back_is_equal_and_a_wrong_slice_is_refused() -> None:
     assert Slicing.from_json(slicing.to_json()) == slicing
     with pytest.raises(UsageError, match="names nothing"):
         Cutter(Slicing(slices=["colour"], kinds=KINDS))
+
+
+def test_tags_are_cut_by_their_names_and_json_is_as_it_was_without_any() -> None:
+    slicing = Slicing(slices=["tags"], kinds={"tags": "tags"}, parts={"tags": ["space", "word"]})
+    assert Cutter(slicing)(record(tags=[b"0110"])) == [("tags", "word")]
+    assert Slicing.from_json(slicing.to_json()) == slicing
+    assert "parts" not in Slicing(slices=["label"], kinds=KINDS).to_json()

@@ -224,9 +224,42 @@ def test_large_or_slow_examples_are_fewer(model, records, tmp_path, monkeypatch)
             path, task_of(), tiny.CONFIG, model, tiny.LABELS, records
         )
 
+    assert used() == 60  # all that there are
     monkeypatch.setattr(serving_skew, "MOST_EXAMPLES", 10)
     assert used() == 10
     monkeypatch.setattr(serving_skew, "MOST_BYTES", 10_000)
     assert 1 < used() < 10
     monkeypatch.setattr(serving_skew, "MOST_SECONDS", 0.0)
     assert used() == 1
+
+
+@pytest.mark.parametrize(
+    ("first", "each", "least", "most"),
+    [
+        (30.0, 0.05, 200, 200),  # a loaded machine, on which the first example waits for much
+        (1.0, 0.02, 200, 200),
+        (9.0, 9.0, 3, 4),  # a full-size model
+        (9.0, 0.2, 60, 120),
+    ],
+)
+def test_how_many_examples_fit_in_the_time(
+    first, each, least, most, model, records, tmp_path, monkeypatch
+):
+    """The clock is a pretended one: an example takes `each` seconds, the first one `first`."""
+    now = [0.0]
+
+    class Timed(serving_skew._Trained):
+        def requests(self, chunk):
+            now[0] += first if not now[0] else each * len(chunk)
+            yield from super().requests(chunk[:1])
+
+    monkeypatch.setattr(serving_skew, "_Trained", Timed)
+    monkeypatch.setattr(serving_skew.time, "monotonic", lambda: now[0])
+    path = str(tmp_path / "many.gz")
+    write_records(stored(220), path)
+    asked = str(tmp_path / "requests")
+    used = serving_skew.write_requests(
+        asked, task_of(), tiny.CONFIG, model, tiny.LABELS, file_records(path)
+    )
+    assert least <= used <= most
+    assert now[0] <= first + serving_skew.MOST_SECONDS + max(each, first)

@@ -46,3 +46,21 @@ def test_a_choice_is_a_row_and_an_outcome_by_its_name():
     assert entities.describe_choice(decoded("choice", [0, 7]))["outcome"] == b"7"
     with pytest.raises(ValueError):
         entities.describe_choice(decoded("choice", [3]))
+
+
+def test_columns_have_the_names_that_are_known():
+    rows = decoded("entities", np.ravel([[1, 0, 0.5, 2], [0, 1, 1.5, 4]]))
+    names = ["health", "x/y", "", "twice", "twice"]
+    found = entities.describe(rows, decoded("mask", [1, 1]), names)
+    assert {k: v for k, v in found.items() if k.startswith("column_")} == {
+        "column_health": 0.5,
+        "column_x_y": 0.5,
+        "column_2": 1,
+        "column_twice": 3,
+    }
+    assert entities.column_keys(["a", "a", "b"], 4) == [
+        "column_0",
+        "column_1",
+        "column_b",
+        "column_3",
+    ]

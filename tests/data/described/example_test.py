@@ -111,3 +111,12 @@ anything = st.one_of(
 def test_nothing_that_is_stored_raises(features):
     for key in describe(features, KINDS):
         assert measure_of(key, KINDS) is not None, key
+
+
+def test_tags_and_columns_have_the_names_of_their_feature():
+    features = {"tags": [b"0110"], "entities": [1.0, 2.0], "mask": [1]}
+    kinds = {"tags": "tags", "entities": "entities", "mask": "mask"}
+    parts = {"tags": ["space", "word"], "entities": ["health", "armour"]}
+    found = describe(features, kinds, parts=parts)
+    assert found["tags"] == [b"word"]
+    assert (found["entities/column_health"], found["entities/column_armour"]) == (1, 2)

@@ -25,3 +25,10 @@ def test_tags_are_runs_and_a_share():
     assert found == {"": [b"1", b"2"], "count": 2, "tagged": 4 / 7}
     assert labels.describe_tags(decoded("tags", b"1122"))[""] == [b"1", b"2"]
     assert labels.describe_tags(decoded("tags", b""))["tagged"] == 0
+
+
+def test_tags_have_the_names_that_are_known():
+    names = ["space", "keyword", "näme"]
+    found = labels.describe_tags(decoded("tags", b"0011022"), names)
+    assert found[""] == [b"keyword", "näme".encode()]
+    assert labels.describe_tags(decoded("tags", b"5"), names)[""] == [b"5"]
