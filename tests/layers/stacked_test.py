@@ -7,45 +7,58 @@ import pytest
 import tensorflow as tf
 from tensorflow import keras
 
-from perceiver_keras.config import ProcessConfig
-from perceiver_keras.layers.stacked import for_xla
-from perceiver_keras.process import Process
+from perceiver_keras.layers.blocks import SelfAttentionBlock
+from perceiver_keras.layers.linear import build_part
+from perceiver_keras.layers.stacked import for_xla, run_stacked
 from tests.checks import assert_close
 
 X = np.random.default_rng(0).normal(size=(2, 4, 8)).astype(np.float32)
 
 
-def process(layers: int = 2, passes: int = 1, dropout: float = 0.0, dtype="float32") -> Process:
+class Stack(keras.layers.Layer):
+    """Blocks that are alike, as a loop."""
+
+    def __init__(self, depth: int, passes: int, dropout: float, **kwargs):
+        super().__init__(**kwargs)
+        self.passes = passes
+        rates = {"dropout": dropout, "attention_dropout": dropout}
+        self.blocks = [
+            SelfAttentionBlock(num_heads=2, name=f"block_{i}", dtype=self.dtype_policy, **rates)
+            for i in range(depth)
+        ]
+
+    def build(self, shape):
+        for block in self.blocks:
+            build_part(block, shape)
+
+    def call(self, x, training=None):
+        return run_stacked(self.blocks, x, self.passes, training)
+
+
+def stack(depth: int = 2, passes: int = 1, dropout: float = 0.0, dtype="float32") -> Stack:
     keras.utils.set_random_seed(0)
-    config = ProcessConfig(
-        num_self_attention_layers=layers,
-        num_self_attention_heads=2,
-        num_blocks=passes,
-        dropout=dropout,
-        attention_dropout=dropout,
-    )
-    made = Process(config, dtype=dtype)
-    made(X)
+    made = Stack(depth, passes, dropout, dtype=dtype)
+    made.build(X.shape)
     rng = np.random.default_rng(1)
     for weight in made.trainable_weights:  # norms and biases too start apart
         weight.assign_add(0.3 * rng.normal(size=weight.shape))
     return made
 
 
-def one_by_one(made: Process, x, training):
-    for _ in range(made.config.num_blocks):
-        for layer in made.self_attentions:
-            x = layer(x, training=training)
+def one_by_one(made: Stack, x, training):
+    for _ in range(made.passes):
+        for block in made.blocks:
+            x = block(x, training=training)
     return x
 
 
-def gradients(made: Process, form=None, training: bool = True):
+def gradients(made: Stack, form=None, training: bool = True):
     """A function of x: the output and the gradients, of the input and of the trainable weights."""
 
     def run(x):
         with tf.GradientTape() as tape:
             tape.watch(x)
-            y = (form or Process.__call__)(made, x, training=training)
+            y = (form or Stack.__call__)(made, x, training=training)
             loss = tf.reduce_sum(tf.sin(tf.cast(y, tf.float32)))
         return y, *tape.gradient(loss, [x, *made.trainable_weights])
 
@@ -67,14 +80,14 @@ def assert_same(found, expected, tolerance: float = 1e-5) -> None:
 
 @pytest.mark.parametrize("passes", [1, 2])
 def test_outputs_and_gradients(passes):
-    made = process(layers=3, passes=passes)
+    made = stack(depth=3, passes=passes)
     expected = gradients(made, one_by_one)(tf.constant(X))
     assert_same(xla(gradients(made))(X), expected)
 
 
 def test_dropout_draws_the_same_and_counts():
     """Each layer and pass draws its own mask, and the backward pass that of the forward pass."""
-    made = process(passes=2, dropout=0.4)
+    made = stack(passes=2, dropout=0.4)
     states = made.non_trainable_weights
     start = [tf.identity(state) for state in states]
     loop = xla(gradients(made))
@@ -88,7 +101,7 @@ def test_dropout_draws_the_same_and_counts():
 
 
 def test_at_inference_nothing_is_dropped_or_counted():
-    made = process(dropout=0.4)
+    made = stack(dropout=0.4)
     expected = one_by_one(made, X, training=False)
     assert_close(xla(lambda x: made(x, training=False))(X), expected)
     assert not any(int(state[1]) for state in made.non_trainable_weights)
@@ -96,33 +109,33 @@ def test_at_inference_nothing_is_dropped_or_counted():
 
 def test_mixed_precision():
     """As far from float32 as bfloat16 is, and the gradients of the variables are float32."""
-    mixed, exact = process(passes=2, dtype="mixed_bfloat16"), process(passes=2)
+    mixed, exact = stack(passes=2, dtype="mixed_bfloat16"), stack(passes=2)
     found = xla(gradients(mixed))(X)
     assert found[0].dtype == tf.bfloat16 and {g.dtype for g in found[1:]} == {tf.float32}
     assert_same(found, gradients(exact, one_by_one)(tf.constant(X)), 0.1)
 
 
 def test_a_frozen_layer_gets_no_gradient_and_passes_it_on():
-    made = process(layers=3)
-    first, frozen, _ = (len(layer.trainable_weights) for layer in made.self_attentions)
+    made = stack(depth=3)
+    first, frozen, _ = (len(block.trainable_weights) for block in made.blocks)
     expected = gradients(made, one_by_one)(tf.constant(X))
-    made.self_attentions[1].trainable = False
+    made.blocks[1].trainable = False
     found = xla(gradients(made))(X)
     assert len(found) == len(expected) - frozen
     assert_same(found, [*expected[: 2 + first], *expected[2 + first + frozen :]])
 
 
 def test_any_number_of_examples():
-    made = process(passes=2)
+    made = stack(passes=2)
     free = tf.TensorSpec([None, *X.shape[1:]])
     run = tf.function(gradients(made), [free], jit_compile=True, autograph=False)
     for x in (X, X[:1]):
         assert_same(run(x), gradients(made, one_by_one)(tf.constant(x)))
 
 
-def program(layers: int, form=None) -> str:
+def program(depth: int, form=None) -> str:
     """What XLA is asked to compile."""
-    run = xla(gradients(process(layers, passes=2), form))
+    run = xla(gradients(stack(depth, passes=2), form))
     return run.experimental_get_compiler_ir(tf.constant(X))(stage="hlo")
 
 
@@ -141,15 +154,13 @@ def test_the_program_does_not_grow_with_the_depth():
 
 
 def test_the_layers_stay_as_they_are():
-    made = process()
-    kept = {
-        name: id(weight) for layer in made.self_attentions for name, weight in vars(layer).items()
-    }
+    made = stack()
+    kept = {name: id(weight) for block in made.blocks for name, weight in vars(block).items()}
     names = [w.name for w in made.weights]
     xla(lambda x: made(x, training=True)).get_concrete_function(tf.constant(X))
     assert [w.name for w in made.weights] == names
     assert kept == {
-        name: id(weight) for layer in made.self_attentions for name, weight in vars(layer).items()
+        name: id(weight) for block in made.blocks for name, weight in vars(block).items()
     }
 
 
