@@ -19,8 +19,8 @@ from perceiver_keras.layers.stacked import for_xla, run_stacked
 class Process(keras.layers.Layer):
     """`num_blocks` passes through the same `num_self_attention_layers` layers: the blocks share weights.
 
-    In a graph the passes are one loop, so the graph's size is that of one block. For XLA the layers are in the loop
-    too, so its compile time is that of one layer.
+    In a graph the passes are one loop, so the graph's size is that of one block. When XLA compiles a training
+    step, the layers are in the loop too, so its compile time is that of one layer.
 
     Args:
         config: the sizes, as a dataclass or a plain dictionary.
@@ -80,7 +80,9 @@ class Process(keras.layers.Layer):
                     latents, weights = layer(latents, training=training, return_attention=True)
                     maps.append(weights)
             return latents, maps
-        if for_xla() and not tf.is_tensor(training):
+        if (
+            training is True and for_xla()
+        ):  # a forward pass alone compiles fast, and would pay for the stack
             return run_stacked(self.self_attentions, latents, blocks, training)
         if blocks == 1 or tf.executing_eagerly():
             for _ in range(blocks):

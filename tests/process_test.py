@@ -63,3 +63,15 @@ def test_dropout_in_the_loop_draws_anew():
     assert np.abs(function() - function()).max() > 1e-3
     counts = [int(w[1]) for w in layer.non_trainable_weights]
     assert counts == [6] * len(counts)  # two calls of three blocks
+
+
+def test_the_layers_are_a_loop_only_where_xla_compiles_a_training_step():
+    layer = process(1)
+
+    def loops(training: bool, jit: bool) -> bool:
+        run = tf.function(lambda x: layer(x, training=training), jit_compile=jit)
+        nodes = run.get_concrete_function(tf.constant(LATENTS)).graph.as_graph_def().node
+        return any(node.op in ("While", "StatelessWhile") for node in nodes)
+
+    modes = [(training, jit) for training in (False, True) for jit in (False, True)]
+    assert [mode for mode in modes if loops(*mode)] == [(True, True)]
