@@ -10,14 +10,17 @@ from tensorflow import keras
 from perceiver_keras.config import ProcessConfig
 from perceiver_keras.config_tree import from_dict, to_dict
 from perceiver_keras.layers.blocks import SelfAttentionBlock
+from perceiver_keras.layers.chunked import counted_loop
 from perceiver_keras.layers.linear import build_part, register
+from perceiver_keras.layers.stacked import for_xla, run_stacked
 
 
 @register
 class Process(keras.layers.Layer):
     """`num_blocks` passes through the same `num_self_attention_layers` layers: the blocks share weights.
 
-    In a graph the passes are one loop, so the graph's size and XLA's compile time are those of one block.
+    In a graph the passes are one loop, so the graph's size is that of one block. When XLA compiles a training
+    step, the layers are in the loop too, so its compile time is that of one layer.
 
     Args:
         config: the sizes, as a dataclass or a plain dictionary.
@@ -77,16 +80,18 @@ class Process(keras.layers.Layer):
                     latents, weights = layer(latents, training=training, return_attention=True)
                     maps.append(weights)
             return latents, maps
+        if (
+            training is True and for_xla()
+        ):  # a forward pass alone compiles fast, and would pay for the stack
+            return run_stacked(self.self_attentions, latents, blocks, training)
         if blocks == 1 or tf.executing_eagerly():
             for _ in range(blocks):
                 latents = self._block(latents, training)
             return latents
-        _, latents = tf.while_loop(
-            lambda step, _: step < blocks,
+        _, latents = counted_loop(
             lambda step, x: (step + 1, self._block(x, training)),
+            blocks,
             (tf.constant(0), latents),
-            parallel_iterations=1,
-            maximum_iterations=blocks,
         )
         return latents
 

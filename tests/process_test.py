@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from perceiver_keras.config import ProcessConfig
@@ -27,7 +28,8 @@ def test_blocks_share_weights_and_repeat():
     assert_close(three(LATENTS), one(one(one(LATENTS))))
 
 
-def test_the_loop_of_a_graph_has_the_gradients_of_the_repetition():
+@pytest.mark.parametrize("jit", [False, True], ids=["graph", "xla"])
+def test_the_loop_of_a_graph_has_the_gradients_of_the_repetition(jit):
     layer = process(3)
     layer(LATENTS)
 
@@ -37,7 +39,7 @@ def test_the_loop_of_a_graph_has_the_gradients_of_the_repetition():
         return tape.gradient(loss, layer.trainable_weights)
 
     repeated = gradients()
-    looped = tf.function(gradients)
+    looped = tf.function(gradients, jit_compile=jit)
     scale = max(np.abs(g).max() for g in repeated)  # those of key biases are zero but for rounding
     for one, other in zip(repeated, looped(), strict=True):
         np.testing.assert_allclose(other, one, atol=1e-5 * scale)
@@ -61,3 +63,15 @@ def test_dropout_in_the_loop_draws_anew():
     assert np.abs(function() - function()).max() > 1e-3
     counts = [int(w[1]) for w in layer.non_trainable_weights]
     assert counts == [6] * len(counts)  # two calls of three blocks
+
+
+def test_the_layers_are_a_loop_only_where_xla_compiles_a_training_step():
+    layer = process(1)
+
+    def loops(training: bool, jit: bool) -> bool:
+        run = tf.function(lambda x: layer(x, training=training), jit_compile=jit)
+        nodes = run.get_concrete_function(tf.constant(LATENTS)).graph.as_graph_def().node
+        return any(node.op in ("While", "StatelessWhile") for node in nodes)
+
+    modes = [(training, jit) for training in (False, True) for jit in (False, True)]
+    assert [mode for mode in modes if loops(*mode)] == [(True, True)]

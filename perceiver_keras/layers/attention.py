@@ -15,6 +15,7 @@ from tensorflow import keras
 from perceiver_keras.layers import chunked
 from perceiver_keras.layers.dropout import Dropout
 from perceiver_keras.layers.linear import Linear, build_part, register
+from perceiver_keras.layers.product import product
 
 
 def plan(
@@ -72,7 +73,7 @@ def attend(
     if dropout is not None or return_weights:
         weights = tf.nn.softmax(chunked.logits_of(query, key, bias), axis=-1)
         dropped = weights if dropout is None else dropout(weights)
-        output = tf.matmul(tf.cast(dropped, value.dtype), value)
+        output = product(tf.cast(dropped, value.dtype), value)
     elif form == "queries":
         output = chunked.chunked_over_queries(query, key, value, bias, chunk)
     elif form == "keys":

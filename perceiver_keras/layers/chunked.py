@@ -18,6 +18,8 @@ from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
+from perceiver_keras.layers.product import plainly, product
+
 MASKED = -1e30  # official value: exp(MASKED - x) is exactly 0 for any real logit x
 
 Size = int | tf.Tensor
@@ -34,11 +36,11 @@ def dense_attention(
 ) -> tf.Tensor:
     """softmax(query·keyᵀ + bias)·value, softmax in float32. Returns [B, H, O, e]."""
     weights = tf.nn.softmax(logits_of(query, key, bias), axis=-1)
-    return tf.matmul(tf.cast(weights, value.dtype), value)
+    return product(tf.cast(weights, value.dtype), value)
 
 
 def logits_of(query: tf.Tensor, key: tf.Tensor, bias: tf.Tensor | None) -> tf.Tensor:
-    logits = tf.cast(tf.matmul(query, key, transpose_b=True), tf.float32)
+    logits = tf.cast(product(query, key, transpose_b=True), tf.float32)
     return logits if bias is None else logits + bias
 
 
@@ -66,7 +68,7 @@ def chunked_over_queries(
             return step + 1, pieces.write(step, piece)
 
         pieces = _pieces(v.dtype, steps)
-        _, pieces = _loop(body, steps, (tf.constant(0), pieces))
+        _, pieces = counted_loop(body, steps, (tf.constant(0), pieces))
         output = _join(pieces, steps, total, chunk, axis=2)
 
         def grad(upstream):
@@ -89,7 +91,7 @@ def chunked_over_queries(
 
             db = _pieces(b.dtype, steps) if per_query else tf.zeros_like(b)
             state = (tf.constant(0), _pieces(q.dtype, steps), _accumulator(k), _accumulator(v), db)
-            _, dq, dk, dv, db = _loop(backward, steps, state)
+            _, dq, dk, dv, db = counted_loop(backward, steps, state)
             dq = _join(dq, steps, total, chunk, axis=2)
             if per_query:
                 db = _join(db, steps, total, chunk, axis=2)
@@ -130,7 +132,7 @@ def chunked_over_keys(
         rows = tf.zeros_like(q[..., :1], tf.float32)
         sum_ = rows + tf.zeros([v.shape[-1]])
         state = (tf.constant(0), rows + tf.float32.min, rows, sum_)
-        _, highest, norm, sum_ = _loop(body, steps, state)
+        _, highest, norm, sum_ = counted_loop(body, steps, state)
         output = sum_ / norm
         log_norm = highest + tf.math.log(norm)
 
@@ -154,7 +156,7 @@ def chunked_over_keys(
 
             pieces = [_pieces(dtype, steps) for dtype in (k.dtype, v.dtype, b.dtype)]
             state = (tf.constant(0), _accumulator(q), *pieces)
-            _, dq, dk, dv, db = _loop(backward, steps, state)
+            _, dq, dk, dv, db = counted_loop(backward, steps, state)
             return (
                 tf.cast(dq, q.dtype),
                 _join(dk, steps, total, chunk, axis=2),
@@ -185,17 +187,26 @@ def map_chunks(
 
     first = result(tf.constant(0))
     pieces = _pieces(first.dtype, steps).write(0, first)
-    _, pieces = _loop(body, steps, (tf.constant(1), pieces))
+    _, pieces = counted_loop(body, steps, (tf.constant(1), pieces))
     return _join(pieces, steps, total, chunk, axis=1)
 
 
 # === Helpers ===
 
 
-def _loop(body, steps: Size, state: tuple) -> tuple:
-    """A loop with a known number of steps, one at a time so that memory stays bounded."""
+def counted_loop(body, steps: Size, state: tuple) -> tuple:
+    """`body(step, ...)` for each step of a known number, one at a time so that memory stays bounded."""
+
+    def plain_body(*state):
+        with plainly():
+            return body(*state)
+
     return tf.while_loop(
-        lambda step, *_: step < steps, body, state, parallel_iterations=1, maximum_iterations=steps
+        lambda step, *_: step < steps,
+        plain_body,
+        state,
+        parallel_iterations=1,
+        maximum_iterations=steps,
     )
 
 

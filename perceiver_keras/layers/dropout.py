@@ -58,14 +58,19 @@ def seed_weight(layer: keras.layers.Layer, name: str) -> tf.Variable:
     )
 
 
-def next_seed(state: tf.Variable) -> tf.Tensor:
-    """A seed for stateless random ops, different for each call and each replica."""
+def next_seed(state: tf.Variable | tf.Tensor, draws: int = 1) -> tf.Tensor:
+    """A seed for stateless random ops, different for each call and each replica.
+
+    With `draws` above 1, the seeds of the next ones differ by [0, 1]. A tensor is a seed already.
+    """
+    if not isinstance(state, tf.Variable):
+        return state
     seed = tf.identity(state)
     replica = tf.distribute.get_replica_context()
     if replica is not None and replica.num_replicas_in_sync > 1:
         seed += tf.stack([replica.replica_id_in_sync_group * 7919, 0])
     with tf.control_dependencies([seed]):
-        state.assign_add([0, 1])
+        state.assign_add([0, draws])
     return seed
 
 

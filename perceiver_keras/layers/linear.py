@@ -19,6 +19,8 @@ from typing import Any
 import tensorflow as tf
 from tensorflow import keras
 
+from perceiver_keras.layers.product import product
+
 PACKAGE = "perceiver_keras"
 
 
@@ -93,7 +95,7 @@ class Linear(keras.layers.Layer):
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         # One 2-D product: oneDNN fuses it with the bias, and it is faster than a broadcast batch product.
         flat = tf.reshape(inputs, [-1, inputs.shape[-1]])
-        outputs = tf.matmul(flat, self.kernel)
+        outputs = product(flat, self.kernel)
         if self.bias is not None:
             outputs = tf.nn.bias_add(outputs, self.bias)
         outputs = tf.reshape(outputs, tf.concat([tf.shape(inputs)[:-1], [self.units]], 0))

@@ -18,7 +18,7 @@ from perceiver_keras.training.optimizer import (
     build_optimizer,
     make_optimizer,
 )
-from perceiver_keras.training.strategy import uses_xla
+from perceiver_keras.training.strategy import compilers
 
 
 class TrainStep:
@@ -67,9 +67,10 @@ class TrainStep:
         }
         if self._late_optimizer is not None:
             self.saved["late_optimizer"] = self._late_optimizer
-        compile_ = tf.function(jit_compile=True) if uses_xla(train) else (lambda step: step)
+        whole, gradients = compilers(train)
+        self._backward = gradients(self._loss_and_gradients)
         self._whole, self._add, self._apply = map(
-            compile_, (self._whole_step, self._add_batch, self._apply_sum)
+            whole, (self._whole_step, self._add_batch, self._apply_sum)
         )
 
     def _of_group(self, items: Any, late: bool) -> list[Any]:
@@ -106,13 +107,7 @@ class TrainStep:
 
         None for a variable that is frozen or does not matter.
         """
-        with tf.GradientTape() as tape, self.freeze.applied(frozen):
-            outputs = self._model(inputs, training=True)
-            loss = mean_loss(self._loss, targets, outputs)
-            total = tf.add_n([loss, *(tf.cast(x, tf.float32) for x in self._model.losses)])
-            share = total / (self._strategy.num_replicas_in_sync * self._accumulation)
-        trained = self._of_group(self._variables, late=False) if frozen else self._variables
-        found = tape.gradient(share, trained)
+        total, outputs, found = self._backward(inputs, targets, frozen)
         finite = tf.math.is_finite(total) & tf.math.is_finite(tf.linalg.global_norm(found))
         step = tf.cast(self._optimizer.iterations, tf.int64)
         self.bad.assign(tf.where(finite | (self.bad >= 0), self.bad, step))
@@ -121,6 +116,16 @@ class TrainStep:
             metric.update_state(targets, outputs)
         rest = iter(found)
         return [None if frozen and late else next(rest) for late in self.freeze.late]
+
+    def _loss_and_gradients(self, inputs: Any, targets: Any, frozen: bool) -> tuple[Any, ...]:
+        """The loss, the outputs, and the gradients of what is trained, as `_gradients` says."""
+        with tf.GradientTape() as tape, self.freeze.applied(frozen):
+            outputs = self._model(inputs, training=True)
+            loss = mean_loss(self._loss, targets, outputs)
+            total = tf.add_n([loss, *(tf.cast(x, tf.float32) for x in self._model.losses)])
+            share = total / (self._strategy.num_replicas_in_sync * self._accumulation)
+        trained = self._of_group(self._variables, late=False) if frozen else self._variables
+        return total, outputs, tape.gradient(share, trained)
 
     def _update(self, gradients: list[tf.Tensor | None], frozen: bool) -> None:
         summed = {}

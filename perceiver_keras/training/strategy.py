@@ -48,6 +48,19 @@ def uses_xla(train: TrainConfig) -> bool:
     return train.strategy != "tpu" and bool(tf.config.list_logical_devices("GPU"))
 
 
+def compilers(train: TrainConfig) -> tuple[Callable, Callable]:
+    """What compiles a whole training step, and what compiles its gradients alone: XLA does one of them, or neither.
+
+    On a CPU, XLA makes one function of all that it compiles, with a loop per operation that it could not fuse, and
+    LLVM's time grows with the square of their number. The update of each weight is several, so it stays outside.
+    """
+    as_it_is, by_xla = (lambda function: function), tf.function(jit_compile=True)
+    if not uses_xla(train):
+        return as_it_is, as_it_is
+    on_gpu = bool(tf.config.list_logical_devices("GPU"))
+    return (by_xla, as_it_is) if on_gpu else (as_it_is, by_xla)
+
+
 def is_chief(strategy: tf.distribute.Strategy) -> bool:
     """Whether this process writes checkpoints and logs."""
     resolver = strategy.cluster_resolver

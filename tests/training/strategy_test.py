@@ -8,7 +8,14 @@ import itertools
 import pytest
 import tensorflow as tf
 
-from perceiver_keras.training.strategy import Batches, is_chief, make_strategy, uses_xla
+from perceiver_keras.layers.stacked import for_xla
+from perceiver_keras.training.strategy import (
+    Batches,
+    compilers,
+    is_chief,
+    make_strategy,
+    uses_xla,
+)
 from tests.tiny_training import CONFIG
 
 
@@ -28,6 +35,16 @@ def test_on_one_device_the_default_strategy_and_no_xla():
     assert uses_xla(train(jit_compile="on")) and not uses_xla(train(jit_compile="off"))
     assert isinstance(make_strategy(train(strategy="mirrored")), tf.distribute.MirroredStrategy)
     assert is_chief(tf.distribute.get_strategy())
+
+
+def test_on_a_cpu_xla_gets_the_gradients_alone():
+    def traced(compiler):
+        seen = []
+        tf.function(compiler(lambda x: seen.append(for_xla())))(tf.constant(0))
+        return seen[-1]
+
+    assert [traced(compiler) for compiler in compilers(train(jit_compile="on"))] == [False, True]
+    assert [traced(compiler) for compiler in compilers(train(jit_compile="off"))] == [False, False]
 
 
 @pytest.mark.parametrize("callable_", [False, True])
