@@ -20,6 +20,8 @@ from tfx.orchestration.portable.mlmd import execution_lib
 from tfx.proto.orchestration import pipeline_pb2
 from tfx.types import Artifact
 
+from perceiver_keras.pipeline.pickling import keep_levels
+
 Execution = metadata_store_pb2.Execution
 Outputs = dict[str, dict[str, list[Artifact]]]  # component -> output -> artifacts
 
@@ -54,6 +56,7 @@ class ResumableDagRunner(LocalDagRunner):
         pipeline: pipeline_pb2.Pipeline,
         run_options: pipeline_pb2.RunOptions | None = None,
     ) -> None:
+        keep_levels()
         runtime_parameter_utils.substitute_runtime_parameter(
             pipeline, {constants.PIPELINE_RUN_ID_PARAMETER_NAME: self._run_id}
         )
