@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 
-from tfx import v1 as tfx
+# Not from `tfx.v1`, which imports Google's cloud and Kubeflow as well: half of the time to the first component.
+from tfx.components import StatisticsGen, Transform, Tuner
 from tfx.dsl.components.common.resolver import Resolver
+from tfx.orchestration.pipeline import Pipeline
+from tfx.proto import pusher_pb2, trainer_pb2, transform_pb2
 from tfx.types import Channel, standard_artifacts
 
 from perceiver_keras.components.accepted_schema import LatestAcceptedSchema
@@ -37,7 +40,7 @@ SPLITS = ("train", "validation", "test")
 BOUNDS = ("max_latency_ms", "max_slowdown", "max_load_seconds", "max_memory_mb", "max_size_mb")
 
 
-def create_pipeline(settings: PipelineSettings) -> tfx.dsl.Pipeline:
+def create_pipeline(settings: PipelineSettings) -> Pipeline:
     """The task's pipeline, which keeps everything in `settings.run_dir`.
 
     Raises:
@@ -84,7 +87,7 @@ def create_pipeline(settings: PipelineSettings) -> tfx.dsl.Pipeline:
         labels_json=json.dumps(labels),
         code=checks,
     )
-    statistics_gen = tfx.components.StatisticsGen(
+    statistics_gen = StatisticsGen(
         examples=describe.outputs["described"], stats_options=statistics_options()
     )
     leak_detector = LeakDetector(
@@ -126,11 +129,13 @@ def create_pipeline(settings: PipelineSettings) -> tfx.dsl.Pipeline:
 
     # Transform: what needs a full pass over the data, or must be the same in serving.
     schema = schema_gen.outputs["example_schema"]
-    transform = tfx.components.Transform(
+    transform = Transform(
         examples=examples,
         schema=schema,
         preprocessing_fn="perceiver_keras.pipeline.user_module.preprocessing_fn",
-        splits_config=tfx.proto.SplitsConfig(analyze=["train"], transform=["train", "validation"]),
+        splits_config=transform_pb2.SplitsConfig(
+            analyze=["train"], transform=["train", "validation"]
+        ),
         custom_config={**user_module, "config": settings.data_config()},
     )
     transform.add_upstream_node(example_validator)
@@ -150,8 +155,8 @@ def create_pipeline(settings: PipelineSettings) -> tfx.dsl.Pipeline:
         "examples": transform.outputs["transformed_examples"],
         "transform_graph": transform.outputs["transform_graph"],
         "schema": schema,
-        "train_args": tfx.proto.TrainArgs(splits=["train"], num_steps=config.train.steps),
-        "eval_args": tfx.proto.EvalArgs(splits=["validation"]),
+        "train_args": trainer_pb2.TrainArgs(splits=["train"], num_steps=config.train.steps),
+        "eval_args": trainer_pb2.EvalArgs(splits=["validation"]),
         "custom_config": {
             **user_module,
             "config": settings.train_config(),
@@ -162,11 +167,7 @@ def create_pipeline(settings: PipelineSettings) -> tfx.dsl.Pipeline:
     }
     tuners = []
     if config.train.search:
-        tuners = [
-            tfx.components.Tuner(
-                tuner_fn="perceiver_keras.pipeline.user_module.tuner_fn", **training
-            )
-        ]
+        tuners = [Tuner(tuner_fn="perceiver_keras.pipeline.user_module.tuner_fn", **training)]
     trainer = Trainer(
         run_fn="perceiver_keras.pipeline.user_module.run_fn",
         raw_examples=examples,
@@ -213,8 +214,8 @@ def create_pipeline(settings: PipelineSettings) -> tfx.dsl.Pipeline:
         model=model,
         model_blessing=gate.outputs["blessing"],
         infra_blessing=serving_validator.outputs["blessing"],
-        push_destination=tfx.proto.PushDestination(
-            filesystem=tfx.proto.PushDestination.Filesystem(
+        push_destination=pusher_pb2.PushDestination(
+            filesystem=pusher_pb2.PushDestination.Filesystem(
                 base_directory=str(settings.folder("pushed"))
             )
         ),
@@ -247,7 +248,7 @@ def create_pipeline(settings: PipelineSettings) -> tfx.dsl.Pipeline:
         leaks=leak_detector.outputs["leaks"],
     )
 
-    return tfx.dsl.Pipeline(
+    return Pipeline(
         pipeline_name=task.name,
         pipeline_root=str(settings.folder("artifacts")),
         components=[
