@@ -118,6 +118,7 @@ def install(uv, wheel: Path, place: Path, extras: str = "") -> Path:
 def run(*command: str | Path, cwd: Path) -> str:
     compiled = Path(command[0]).parents[2] / "compiled"
     env = os.environ | {"PYTHONPATH": str(cwd), "PYTHONPYCACHEPREFIX": str(compiled)}
+    env.pop("PYTHONDONTWRITEBYTECODE", None)  # each command would compile all libraries again
     words = [str(word) for word in command]
     done = subprocess.run(words, cwd=cwd, env=env, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
