@@ -21,6 +21,8 @@ from tfx.proto.orchestration import pipeline_pb2
 from tfx.types import Artifact
 
 from perceiver_keras.components.model.facts import WITHDRAWN
+from perceiver_keras.pipeline.pickling import keep_levels
+from perceiver_keras.pipeline.state_sizes import count_values_alone
 
 Execution = metadata_store_pb2.Execution
 Outputs = dict[str, dict[str, list[Artifact]]]  # component -> output -> artifacts
@@ -60,6 +62,8 @@ class ResumableDagRunner(LocalDagRunner):
         pipeline: pipeline_pb2.Pipeline,
         run_options: pipeline_pb2.RunOptions | None = None,
     ) -> None:
+        keep_levels()
+        count_values_alone()
         runtime_parameter_utils.substitute_runtime_parameter(
             pipeline, {constants.PIPELINE_RUN_ID_PARAMETER_NAME: self._run_id}
         )

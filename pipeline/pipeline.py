@@ -12,9 +12,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import tensorflow_model_analysis as tfma
-from tfx import v1 as tfx
+
+# Not from `tfx.v1`, which imports Google's cloud and Kubeflow as well: seconds before the first component.
+from tfx.components import StatisticsGen, Transform, Tuner
 from tfx.dsl.components.base.base_node import BaseNode
 from tfx.dsl.components.common.resolver import Resolver
+from tfx.orchestration.pipeline import Pipeline
+from tfx.proto import pusher_pb2, trainer_pb2, transform_pb2
 from tfx.types import BaseChannel, Channel, standard_artifacts
 
 from perceiver_keras.components.accepted_schema import LatestAcceptedSchema
@@ -47,7 +51,7 @@ SPLITS = ("train", "validation", "test")
 BOUNDS = ("max_latency_ms", "max_slowdown", "max_load_seconds", "max_memory_mb", "max_size_mb")
 
 
-def create_pipeline(settings: PipelineSettings) -> tfx.dsl.Pipeline:
+def create_pipeline(settings: PipelineSettings) -> Pipeline:
     """The task's pipeline, which keeps everything in `settings.run_dir`.
 
     Raises:
@@ -59,7 +63,7 @@ def create_pipeline(settings: PipelineSettings) -> tfx.dsl.Pipeline:
     model = _model(run, data)
     release = _release(run, data, model)
     settings = run.settings
-    return tfx.dsl.Pipeline(
+    return Pipeline(
         pipeline_name=settings.task.name,
         pipeline_root=str(settings.folder("artifacts")),
         components=[*data.components, *model.components, *release],
@@ -156,9 +160,7 @@ def _data(run: _Run) -> _Data:
     about |= {"labels_json": json.dumps(run.labels), "code": checks}
     describe = Describe(examples=examples, **about)
     described, fingerprints = (describe.outputs[name] for name in ("described", "fingerprints"))
-    statistics_gen = tfx.components.StatisticsGen(
-        examples=described, stats_options=statistics_options()
-    )
+    statistics_gen = StatisticsGen(examples=described, stats_options=statistics_options())
     statistics = statistics_gen.outputs["statistics"]
     leak_detector = LeakDetector(fingerprints=fingerprints, limit=data.max_leak_share, code=checks)
 
@@ -226,11 +228,13 @@ def _model(run: _Run, data: _Data) -> _Model:
     settings, config = run.settings, run.settings.config
 
     # Transform: what needs a full pass over the data, or must be the same in serving.
-    transform = tfx.components.Transform(
+    transform = Transform(
         examples=data.examples,
         schema=data.example_schema,
         preprocessing_fn="perceiver_keras.pipeline.user_module.preprocessing_fn",
-        splits_config=tfx.proto.SplitsConfig(analyze=["train"], transform=["train", "validation"]),
+        splits_config=transform_pb2.SplitsConfig(
+            analyze=["train"], transform=["train", "validation"]
+        ),
         custom_config={**run.user_module, "config": settings.data_config()},
     )
     transform.add_upstream_node(data.checked)
@@ -257,8 +261,8 @@ def _model(run: _Run, data: _Data) -> _Model:
         "examples": transform.outputs["transformed_examples"],
         "transform_graph": transform_graph,
         "schema": data.example_schema,
-        "train_args": tfx.proto.TrainArgs(splits=["train"], num_steps=config.train.steps),
-        "eval_args": tfx.proto.EvalArgs(splits=["validation"]),
+        "train_args": trainer_pb2.TrainArgs(splits=["train"], num_steps=config.train.steps),
+        "eval_args": trainer_pb2.EvalArgs(splits=["validation"]),
         "custom_config": {
             **run.user_module,
             "config": settings.train_config(),
@@ -270,11 +274,7 @@ def _model(run: _Run, data: _Data) -> _Model:
     }
     tuners = []
     if config.train.search:
-        tuners = [
-            tfx.components.Tuner(
-                tuner_fn="perceiver_keras.pipeline.user_module.tuner_fn", **training
-            )
-        ]
+        tuners = [Tuner(tuner_fn="perceiver_keras.pipeline.user_module.tuner_fn", **training)]
     trainer = Trainer(
         run_fn="perceiver_keras.pipeline.user_module.run_fn",
         raw_examples=data.examples,
@@ -338,8 +338,8 @@ def _release(run: _Run, data: _Data, made: _Model) -> list[BaseNode]:
         model=model,
         model_blessing=gate.outputs["blessing"],
         infra_blessing=serving_validator.outputs["blessing"],
-        push_destination=tfx.proto.PushDestination(
-            filesystem=tfx.proto.PushDestination.Filesystem(
+        push_destination=pusher_pb2.PushDestination(
+            filesystem=pusher_pb2.PushDestination.Filesystem(
                 base_directory=str(settings.folder("pushed"))
             )
         ),

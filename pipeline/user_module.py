@@ -75,7 +75,7 @@ def run_fn(fn_args: Any) -> None:
 
 def tuner_fn(fn_args: Any) -> Any:
     """The search over `train.search`, for TFX's Tuner."""
-    from tfx.v1.components import TunerFnResult
+    from tfx.components.tuner.component import TunerFnResult
 
     custom = fn_args.custom_config
     task, config = _task(custom)

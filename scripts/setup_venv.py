@@ -172,6 +172,8 @@ def install(root: Path) -> None:
     """Install requirements.lock, then the project itself (editable), into .venv."""
     python = root / ".venv" / "bin" / "python"
     uv, env = uv_and_environment(root)
+    # As pip does. Else, where PYTHONDONTWRITEBYTECODE is set, every process would compile all that it imports.
+    env = {"UV_COMPILE_BYTECODE": "1"} | env
     lock = root / "requirements.lock"
     count = len(lock.read_text(encoding="utf-8").split())
     quiet = [] if sys.stderr.isatty() else ["--quiet"]

@@ -59,7 +59,9 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
 
 # The files that take longest go first: a worker that started one of them last would finish minutes after the other.
 LONGEST = (
+    "tests/sabotage/sabotage_test.py",
     "tests/pipeline/local_runner_test.py",
+    "tests/fresh_install_test.py",
     "tests/tasks/contract_test.py",
     "tests/export_test.py",
     "tests/docs/examples_test.py",

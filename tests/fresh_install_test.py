@@ -9,6 +9,7 @@ import importlib.util
 import json
 import os
 import pwd
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -99,16 +100,25 @@ def own(tmp_path: Path) -> Path:
     return folder
 
 
-def install(uv, wheel: Path, folder: Path, extras: str = "") -> Path:
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where environments are made, one after the other: at one path, compiled modules serve them all."""
+    return tmp_path_factory.mktemp("environments")
+
+
+def install(uv, wheel: Path, place: Path, extras: str = "") -> Path:
     """The folder of the commands of a new environment with the wheel."""
-    venv = folder / "venv"
+    venv = place / "venv"
+    shutil.rmtree(venv, ignore_errors=True)
     uv("venv", "--python", sys.executable, venv)
     uv("pip", "install", "--python", venv / "bin" / "python", f"{wheel}{extras}")
     return venv / "bin"
 
 
 def run(*command: str | Path, cwd: Path) -> str:
-    env = os.environ | {"PYTHONPATH": str(cwd)}
+    compiled = Path(command[0]).parents[2] / "compiled"
+    env = os.environ | {"PYTHONPATH": str(cwd), "PYTHONPYCACHEPREFIX": str(compiled)}
+    env.pop("PYTHONDONTWRITEBYTECODE", None)  # each command would compile all libraries again
     words = [str(word) for word in command]
     done = subprocess.run(words, cwd=cwd, env=env, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -116,8 +126,8 @@ def run(*command: str | Path, cwd: Path) -> str:
 
 
 @pytest.mark.slow
-def test_without_extras_doctor_train_and_tensorboard_work(uv, wheel, own, tmp_path) -> None:
-    commands = install(uv, wheel, tmp_path)
+def test_without_extras_doctor_train_and_tensorboard_work(uv, wheel, own, place) -> None:
+    commands = install(uv, wheel, place)
     told = json.loads(run(commands / "perceiver", "doctor", "--json", cwd=own))
     states = {finding["what"]: finding["state"] for finding in told["findings"]}
     assert told["ok"] and states["versions"] == states["tensorflow-datasets"] == "ok"
@@ -131,8 +141,8 @@ def test_without_extras_doctor_train_and_tensorboard_work(uv, wheel, own, tmp_pa
 
 @pytest.mark.slow
 @pytest.mark.tfx
-def test_with_all_extras_the_pipeline_is_built_and_starts(uv, wheel, own, tmp_path) -> None:
-    commands = install(uv, wheel, tmp_path, "[pipeline,text,video]")
+def test_with_all_extras_the_pipeline_is_built_and_starts(uv, wheel, own, place) -> None:
+    commands = install(uv, wheel, place, "[pipeline,text,video]")
     *_, named = run(commands / "python", "-c", FIRST_COMPONENT, cwd=own).splitlines()
     functions = ("preprocessing_fn", "run_fn")
     assert named.split() == [f"perceiver_keras.pipeline.user_module.{name}" for name in functions]

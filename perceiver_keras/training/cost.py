@@ -80,6 +80,7 @@ def estimate(
     batch_size: int | None = None,
     evaluation_batch_size: int | None = None,
     spec: Any = None,
+    known: dict[tuple[int, bool], _Traced] | None = None,
 ) -> Cost:
     """The cost of `config`.
 
@@ -89,15 +90,22 @@ def estimate(
       batch_size, evaluation_batch_size: Instead of the configuration's; one of them must be a number where the
         configuration says "auto", for which 1 is taken otherwise.
       spec: Of a batch (inputs, targets), if it is known; by default the task's `prepare` is traced for it.
+      known: Is filled with what was traced, and read, so that several estimates of one model trace each size once.
 
     Raises:
       UsageError: as the model's and the data's construction do.
     """
+    known = {} if known is None else known
+
+    def traced(size: int, training: bool) -> _Traced:
+        if (size, training) not in known:
+            known[size, training] = _trace(task, config, _batch_of(spec, size), training)
+        return known[size, training]
+
     size = batch_size or _number(config.data.batch_size)
     evaluation_size = evaluation_batch_size or _number(config.evaluate.batch_size)
     spec = one_example(task, config) if spec is None else spec
-    trained = _trace(task, config, _batch_of(spec, size), training=True)
-    evaluated = _trace(task, config, _batch_of(spec, evaluation_size), training=False)
+    trained, evaluated = traced(size, True), traced(evaluation_size, False)
     gradients = 4 * trained.parameters
     state = trained.weights + 4 * trained.parameters * (
         _SLOTS + (config.train.ema_decay > 0) + (config.train.gradient_accumulation > 1)

@@ -73,15 +73,15 @@ def settle(
     model = _model_key(task, config)
     chosen = _kept(kept, model)
     free = free or free_memory()
-    spec = one_example(task, _with(config, 1, 1))
+    asked = {"spec": one_example(task, _with(config, 1, 1)), "known": {}}
     if config.data.batch_size == AUTO:
         if "data.batch_size" not in chosen:
-            chosen["data.batch_size"] = _training(task, config, most.training, free, spec, say)
+            chosen["data.batch_size"] = _training(task, config, most.training, free, asked, say)
         config = _with(config, training=chosen["data.batch_size"])
     if config.evaluate.batch_size == AUTO:
         if "evaluate.batch_size" not in chosen:
             chosen["evaluate.batch_size"] = _evaluation(
-                task, config, most.evaluation, training, free, spec, say
+                task, config, most.evaluation, training, free, asked, say
             )
         config = _with(config, evaluation=chosen["evaluate.batch_size"])
     if kept:
@@ -145,12 +145,12 @@ def warning(task: Task, config: TaskConfig, step: Any, spec: Any) -> str | None:
     room = budget(free)
     if needed <= room:
         return None
-    state = estimate(task, config, batch_size=1, evaluation_batch_size=1, spec=spec).state
+    asked = {"spec": spec, "known": {}}
+    state = estimate(task, config, batch_size=1, evaluation_batch_size=1, **asked).state
     size = config.data.batch_size
     fitting = largest(
         lambda n: (
-            estimate(task, config, batch_size=n, evaluation_batch_size=1, spec=spec).training
-            - state
+            estimate(task, config, batch_size=n, evaluation_batch_size=1, **asked).training - state
             <= room
         ),
         max(size // 2, 1),
@@ -173,13 +173,13 @@ def _training(
     config: TaskConfig,
     most: int | None,
     free: Free | None,
-    spec: object,
+    asked: dict[str, Any],
     say: Callable[[str], None],
 ) -> int:
     most, room, costs = max(most or 1024, 1), budget(free), {}
 
     def fits(size: int) -> bool:
-        costs[size] = estimate(task, config, batch_size=size, evaluation_batch_size=1, spec=spec)
+        costs[size] = estimate(task, config, batch_size=size, evaluation_batch_size=1, **asked)
         return costs[size].training <= room
 
     size = largest(fits, most)
@@ -210,13 +210,13 @@ def _evaluation(
     most: int | None,
     training: bool,
     free: Free | None,
-    spec: object,
+    asked: dict[str, Any],
     say: Callable[[str], None],
 ) -> int:
     most, room = max(most or 1024, 1), budget(free)
 
     def fits(size: int) -> bool:
-        cost = estimate(task, config, batch_size=1, evaluation_batch_size=size, spec=spec)
+        cost = estimate(task, config, batch_size=1, evaluation_batch_size=size, **asked)
         # Evaluation in the middle of training has the optimizer's state next to it.
         return cost.evaluation + (cost.state - cost.weights if training else 0) <= room
 

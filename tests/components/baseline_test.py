@@ -6,7 +6,7 @@ import os
 import pytest
 from ml_metadata.metadata_store import MetadataStore
 from ml_metadata.proto import metadata_store_pb2
-from tfx import v1 as tfx
+from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 from tfx.types import standard_artifacts
 
 from perceiver_keras.components.baseline import JUDGE, ROLLBACK, LatestBlessedOther
@@ -121,7 +121,7 @@ def run(folder, **kwargs):
         else set()
     )
     with tiny_pipeline.registered():
-        tfx.orchestration.LocalDagRunner().run(tiny_pipeline.create(folder, **kwargs))
+        LocalDagRunner().run(tiny_pipeline.create(folder, **kwargs))
     store = MetadataStore(_connection(folder))
     names = {t.id: t.name.rsplit(".", 1)[-1] for t in store.get_execution_types()}
     states = {

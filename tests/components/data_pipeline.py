@@ -9,10 +9,12 @@ from typing import NamedTuple
 
 from ml_metadata.metadata_store import MetadataStore
 from ml_metadata.proto import metadata_store_pb2
-from tfx import v1 as tfx
 from tfx.dsl.component.experimental.annotations import OutputArtifact, Parameter
 from tfx.dsl.component.experimental.decorators import component
 from tfx.dsl.components.common.resolver import Resolver
+from tfx.orchestration import metadata
+from tfx.orchestration.local.local_dag_runner import LocalDagRunner
+from tfx.orchestration.pipeline import Pipeline
 from tfx.types import Channel, artifact_utils, standard_artifacts
 from tfx.utils import io_utils
 
@@ -83,12 +85,12 @@ def create(folder: str, change: str, classes=None, **limits):
         run_dir=folder,
         **limits,
     )
-    return tfx.dsl.Pipeline(
+    return Pipeline(
         pipeline_name="data",
         pipeline_root=f"{folder}/artifacts",
         components=[made, schema_gen, accepted, validator],
         enable_cache=True,
-        metadata_connection_config=tfx.orchestration.metadata.sqlite_metadata_connection_config(
+        metadata_connection_config=metadata.sqlite_metadata_connection_config(
             f"{folder}/metadata.sqlite"
         ),
         beam_pipeline_args=["--runner=DirectRunner", "--direct_running_mode=in_memory"],
@@ -119,7 +121,7 @@ def run(folder: str, change: str = "clean", **kwargs) -> Run:
     """Runs it, and looks into the store."""
     error = None
     try:
-        tfx.orchestration.LocalDagRunner().run(create(folder, change, **kwargs))
+        LocalDagRunner().run(create(folder, change, **kwargs))
     except PerceiverError as caught:
         error = caught
     config = metadata_store_pb2.ConnectionConfig()

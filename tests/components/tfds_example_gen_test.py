@@ -10,8 +10,11 @@ from pathlib import Path
 import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
-from tfx import v1 as tfx
+from tfx.components import SchemaGen, StatisticsGen
 from tfx.dsl.components.base import base_beam_executor
+from tfx.orchestration import metadata
+from tfx.orchestration.local.local_dag_runner import LocalDagRunner
+from tfx.orchestration.pipeline import Pipeline
 from tfx.types import artifact_utils, standard_artifacts
 
 from perceiver_keras.components.tfds_example_gen import TfdsExampleGen, TfdsExampleGenExecutor
@@ -199,18 +202,14 @@ def test_tfx_reads_what_it_wrote_and_caches_by_fingerprint(data_dir, tmp_path):
             task="image_classification",
             fingerprint=fingerprint,
         )
-        statistics = tfx.components.StatisticsGen(examples=generate.outputs["examples"])
-        schema = tfx.components.SchemaGen(
-            statistics=statistics.outputs["statistics"], infer_feature_shape=True
-        )
-        tfx.orchestration.LocalDagRunner().run(
-            tfx.dsl.Pipeline(
+        statistics = StatisticsGen(examples=generate.outputs["examples"])
+        schema = SchemaGen(statistics=statistics.outputs["statistics"], infer_feature_shape=True)
+        LocalDagRunner().run(
+            Pipeline(
                 pipeline_name="examples",
                 pipeline_root=str(tmp_path / "artifacts"),
                 metadata_connection_config=(
-                    tfx.orchestration.metadata.sqlite_metadata_connection_config(
-                        str(tmp_path / "metadata.sqlite")
-                    )
+                    metadata.sqlite_metadata_connection_config(str(tmp_path / "metadata.sqlite"))
                 ),
                 components=[generate, statistics, schema],
                 enable_cache=True,

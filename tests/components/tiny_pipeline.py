@@ -12,10 +12,12 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_model_analysis as tfma
 from tensorflow import keras
-from tfx import v1 as tfx
 from tfx.dsl.component.experimental.annotations import OutputArtifact, Parameter
 from tfx.dsl.component.experimental.decorators import component
 from tfx.dsl.components.common.resolver import Resolver
+from tfx.orchestration import metadata
+from tfx.orchestration.pipeline import Pipeline
+from tfx.proto import pusher_pb2
 from tfx.types import Channel, artifact_utils, standard_artifacts
 from tfx.utils import path_utils
 
@@ -147,16 +149,16 @@ def create(folder: str, *, seed: int, warm: int = 2, rebaseline: bool = False):
         model=model,
         model_blessing=gate.outputs["blessing"],
         infra_blessing=validator.outputs["blessing"],
-        push_destination=tfx.proto.PushDestination(
-            filesystem=tfx.proto.PushDestination.Filesystem(base_directory=f"{folder}/pushed")
+        push_destination=pusher_pb2.PushDestination(
+            filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=f"{folder}/pushed")
         ),
     )
-    return tfx.dsl.Pipeline(
+    return Pipeline(
         pipeline_name="tiny",
         pipeline_root=f"{folder}/artifacts",
         components=[make_model, make_examples, guess, baseline, evaluator, validator, gate, pusher],
         enable_cache=True,
-        metadata_connection_config=tfx.orchestration.metadata.sqlite_metadata_connection_config(
+        metadata_connection_config=metadata.sqlite_metadata_connection_config(
             f"{folder}/metadata.sqlite"
         ),
     )

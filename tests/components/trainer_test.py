@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from tfx import v1 as tfx
+from tfx.proto import trainer_pb2
 from tfx.types import Channel, artifact_utils, standard_artifacts
 
 from perceiver_keras.components.trainer import RAW_EXAMPLES, RAW_FILES, Executor, Trainer
@@ -19,8 +19,8 @@ def node(raw):
         examples=Channel(type=standard_artifacts.Examples),
         raw_examples=raw,
         run_fn="perceiver_keras.pipeline.user_module.run_fn",
-        train_args=tfx.proto.TrainArgs(splits=["train"], num_steps=3),
-        eval_args=tfx.proto.EvalArgs(splits=["validation"]),
+        train_args=trainer_pb2.TrainArgs(splits=["train"], num_steps=3),
+        eval_args=trainer_pb2.EvalArgs(splits=["validation"]),
         custom_config={"task": "glue"},
     )
 

@@ -85,15 +85,24 @@ def test_after_the_thaw_all_change(tmp_path, monkeypatch):
     }
 
 
+THAWS = ("train.freeze=all_but_head", "train.unfreeze_at=4", "train.schedule=constant")
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """The weights at the end of a run that was not stopped."""
+    with pytest.MonkeyPatch.context() as patch:
+        trained = train(tmp_path_factory.mktemp("whole"), *THAWS, monkeypatch=patch)
+    return arrays(trained.model)
+
+
 @pytest.mark.parametrize("at", [3, 6])
-def test_a_run_in_two_parts_ends_with_the_same_bits(at, tmp_path, monkeypatch):
+def test_a_run_in_two_parts_ends_with_the_same_bits(at, whole, tmp_path, monkeypatch):
     """Stopped before and after the step that thaws."""
-    settings = ("train.freeze=all_but_head", "train.unfreeze_at=4", "train.schedule=constant")
-    whole = train(tmp_path / "whole", *settings, monkeypatch=monkeypatch)
-    train(tmp_path / "parts", *settings, steps=at, monkeypatch=monkeypatch)
-    again = train(tmp_path / "parts", *settings, monkeypatch=monkeypatch)
+    train(tmp_path, *THAWS, steps=at, monkeypatch=monkeypatch)
+    again = train(tmp_path, *THAWS, monkeypatch=monkeypatch)
     assert again.resumed_from == at
-    assert not changed(arrays(whole.model), arrays(again.model))
+    assert not changed(whole, arrays(again.model))
 
 
 def test_the_first_step_after_the_thaw_is_an_optimizers_first(tmp_path, monkeypatch):
