@@ -22,7 +22,6 @@ from tfx.types import Artifact
 
 from perceiver_keras.components.model.facts import WITHDRAWN
 from perceiver_keras.pipeline.pickling import keep_levels
-from perceiver_keras.pipeline.state_sizes import count_values_alone
 
 Execution = metadata_store_pb2.Execution
 Outputs = dict[str, dict[str, list[Artifact]]]  # component -> output -> artifacts
@@ -63,7 +62,6 @@ class ResumableDagRunner(LocalDagRunner):
         run_options: pipeline_pb2.RunOptions | None = None,
     ) -> None:
         keep_levels()
-        count_values_alone()
         runtime_parameter_utils.substitute_runtime_parameter(
             pipeline, {constants.PIPELINE_RUN_ID_PARAMETER_NAME: self._run_id}
         )
