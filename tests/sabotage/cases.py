@@ -6,8 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.sabotage import models, products
+from tests.sabotage import models, pictures
 from tests.sabotage.models import Good
+from tests.sabotage.pictures import PICTURES
+from tests.sabotage.runs import Product
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,10 +18,11 @@ class Case:
 
     Attributes:
       what: In words.
+      product: What it is done to.
       data: Changes a copy of the data.
-      new_pictures: Whether the data is another draw than the good run's.
+      new_data: Whether the data is another draw than the good run's.
       model: Writes what takes the place of the trained model.
-      weaker_first: Whether the last blessed model is one of fewer steps, so that the mean rises.
+      weaker_first: Whether the last blessed model is that of `WEAKER`, so that the mean rises.
       overrides: Settings that differ.
       seed: Of the training.
       stopped_at: The component that must refuse; None: the model must be pushed.
@@ -27,14 +30,18 @@ class Case:
     """
 
     what: str
+    product: Product = PICTURES
     data: Callable[[Path], None] | None = None
-    new_pictures: bool = True
+    new_data: bool = True
     model: Callable[[Good, Path], None] | None = None
     weaker_first: bool = False
     overrides: tuple[str, ...] = ()
     seed: int = 0
     stopped_at: str | None = "Gate"
     words: tuple[str, ...] = ()
+
+
+WEAKER = ("train.steps=130",)
 
 
 def _data(what: str, change: Callable[[Path], None], *words: str) -> Case:
@@ -50,25 +57,25 @@ LABELS = [
     Case(
         what=f"{what}, {'new pictures' if new else 'the same pictures'}",
         data=change,
-        new_pictures=new,
+        new_data=new,
         stopped_at="Gate" if new else "ExampleValidator",
         words=("far worse",) if new else ("another label",),
     )
     for what, change in (
-        ("labels shuffled", products.labels_shuffled),
-        ("two classes swapped", products.classes_swapped),
+        ("labels shuffled", pictures.labels_shuffled),
+        ("two classes swapped", pictures.classes_swapped),
     )
     for new in (False, True)
 ]
 DATA = [
     *LABELS,
-    _data("a class missing", products.class_missing, "'7'"),
-    _data("a new class", products.class_new, "'one'"),
-    _data("a class renamed", products.class_renamed, "'four'"),
-    _data("channels swapped", products.channels_swapped, "image/red", "image/blue", "image/warmth"),
-    _data("pictures inverted", products.inverted, "image/"),
-    _data("half of test in train", products.half_of_test_in_train, "same", "leak"),
-    _data("test split of one class", products.only_zeros_in_test, "are of the class"),
+    _data("a class missing", pictures.class_missing, "'7'"),
+    _data("a new class", pictures.class_new, "'one'"),
+    _data("a class renamed", pictures.class_renamed, "'four'"),
+    _data("channels swapped", pictures.channels_swapped, "image/red", "image/blue", "image/warmth"),
+    _data("pictures inverted", pictures.inverted, "image/"),
+    _data("half of test in train", pictures.half_of_test_in_train, "same", "leak"),
+    _data("test split of one class", pictures.only_zeros_in_test, "are of the class"),
 ]
 MODELS = [
     Case(what="training cut after ten steps", overrides=("train.steps=10",), seed=3),
