@@ -191,12 +191,14 @@ def create_pipeline(settings: PipelineSettings) -> tfx.dsl.Pipeline:
         baseline_model=baseline.outputs["model"],
         eval_config=measured,
         slicing=slicing(task, config, labels),
+        task=task.name,
     )
     serving_validator = ServingValidator(
         model=model,
         examples=examples,
         transform_graph=transform.outputs["transform_graph"],
         baseline_model=baseline.outputs["model"],
+        labels_json=json.dumps(labels),
         **{name: bound for name in BOUNDS if (bound := getattr(config.evaluate, name)) is not None},
     )
     gate = Gate(
