@@ -19,7 +19,7 @@ import time
 from pathlib import Path
 
 from tests.sabotage import runs
-from tests.sabotage.cases import CLEAN, DATA, MODELS, WEAKER, Case
+from tests.sabotage.cases import CLEAN, DATA, MODELS, WEAKER, Case, clean
 
 
 class Good:
@@ -69,15 +69,12 @@ def main() -> int:
     parser.add_argument("--only", default="", help="a regular expression: the cases to run")
     options = parser.parse_args()
     folder = options.folder.absolute()
-    other = [
-        Case(what=f"clean data {n}", data=lambda _: None, seed=n, stopped_at=None)
-        for n in range(1, options.clean + 1)
-    ]
 
     @functools.cache
     def good(product: runs.Product) -> Good:
         return Good(product, folder / product.task)
 
+    other = map(clean, range(1, options.clean + 1))
     rows = []
     for number, case in enumerate((*DATA, *MODELS, *CLEAN, *other), 1):
         if not re.search(options.only, case.what):

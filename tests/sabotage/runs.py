@@ -44,17 +44,18 @@ class Outcome:
     record: dict[str, Any] | None = None
 
     def figures(self) -> dict[str, Any]:
-        """The accuracy of the model and of the last blessed one; their difference, between the ends of its interval."""
+        """What the gate measured of the model and of the last blessed one; their difference within its interval."""
         if self.record is None:
             return {}
+        metric = next(iter(self.record["thresholds"]))
         (blessing,) = self.record["artifacts"]["Gate"]["blessing"]
         found = gate.when_blessed(blessing)
         own, before, difference = (
-            (estimates or {}).get("accuracy")
+            (estimates or {}).get(metric)
             for estimates in (found.metrics, found.baseline, found.difference)
         )
         return {
-            "accuracy": own and own.value,
+            metric: own and own.value,
             "baseline": before and before.value,
             "interval": difference and [difference.low, difference.value, difference.high],
         }
