@@ -19,6 +19,8 @@ from tfx.utils import io_utils, path_utils, proto_utils
 
 from perceiver_keras.components.model import jackknife
 from perceiver_keras.components.model.slices import Slicing, extractors
+from perceiver_keras.errors import PerceiverError
+from perceiver_keras.saved_model import read_task
 
 Artifacts = dict[str, list[types.Artifact]]
 
@@ -29,8 +31,13 @@ class Executor(base_beam_executor.BaseBeamExecutor):
     def Do(  # noqa: N802 - TFX's name
         self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]
     ) -> None:
-        """Writes TFMA's results into `evaluation`; there are none if the split has no example."""
+        """Writes TFMA's results into `evaluation`; there are none if the split has no example.
+
+        Raises:
+          PerceiverError: the model is of another task, so that it can't read the examples.
+        """
         self._log_startup(input_dict, output_dict, exec_properties)
+        _check_task(_serving_folder(input_dict["model"]), exec_properties.get("task"))
         config = tfma.EvalConfig()
         proto_utils.json_to_proto(exec_properties["eval_config"], config)
         baseline = input_dict.get("baseline_model")
@@ -79,6 +86,14 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         logging.info("Evaluated %s; the results are in %s.", split, output)
 
 
+def _check_task(folder: str, task: str | None) -> None:
+    found = read_task(folder).get("task")
+    if task and found not in (None, task):
+        raise PerceiverError(
+            f"the model in {folder} is of {found}, and this pipeline is of {task}; train a model of {task}."
+        )
+
+
 def _serving_folder(models: list[types.Artifact]) -> str:
     model = artifact_utils.get_single_instance(models)
     return path_utils.serving_model_path(model.uri, path_utils.is_old_model_artifact(model))
@@ -101,6 +116,7 @@ class EvaluatorSpec(component_spec.ComponentSpec):
         "eval_config": component_spec.ExecutionParameter(type=tfma.EvalConfig),
         "slicing": component_spec.ExecutionParameter(type=str),
         "split": component_spec.ExecutionParameter(type=str),
+        "task": component_spec.ExecutionParameter(type=str, optional=True),
     }
     TYPE_ANNOTATION = Evaluate
 
@@ -119,6 +135,7 @@ class Evaluator(base_beam_component.BaseBeamComponent):
         slicing: Slicing | None = None,
         baseline_model: types.BaseChannel | None = None,
         split: str = "test",
+        task: str | None = None,
     ) -> None:
         """Args are channels, and:
 
@@ -129,6 +146,7 @@ class Evaluator(base_beam_component.BaseBeamComponent):
           slicing: How the split is cut; None: not at all.
           baseline_model: The last blessed one, or a channel without an artifact.
           split: Of the examples.
+          task: Its name in the registry, which the model's must be; None: any.
         """
         spec = EvaluatorSpec(
             examples=examples,
@@ -137,6 +155,7 @@ class Evaluator(base_beam_component.BaseBeamComponent):
             eval_config=eval_config,
             slicing=(slicing or Slicing()).to_json(),
             split=split,
+            task=task,
             evaluation=types.Channel(type=standard_artifacts.ModelEvaluation),
         )
         super().__init__(spec=spec)

@@ -25,11 +25,11 @@ from tfx.types import Artifact, artifact_utils, standard_artifacts
 from tfx.utils import io_utils, path_utils
 
 from perceiver_keras.components.model.transform_graph import TransformGraph
-from perceiver_keras.components.serving import serving_skew
+from perceiver_keras.components.serving import declared, serving_skew
 from perceiver_keras.data.store.records import file_records
 from perceiver_keras.errors import PerceiverError, first_line
 from perceiver_keras.files import write_json
-from perceiver_keras.saved_model import disallowed_ops, missing_files, read_task
+from perceiver_keras.saved_model import disallowed_ops, missing_files
 from perceiver_keras.tasks import preset_folder, registry
 from perceiver_keras.tasks.model import load
 from perceiver_keras.train import precision
@@ -87,6 +87,7 @@ def validate(
     baseline: str | None = None,
     bounds: Bounds = Bounds(),
     ask: Ask | None = None,
+    wrong: str | None = None,
 ) -> dict[str, Any]:
     """Checks the SavedModel in `folder`.
 
@@ -99,6 +100,7 @@ def validate(
       ask: Writes what the trained model answers to stored examples (`serving_skew.write_requests`) to the path it is
         given, while the fresh process starts, and returns the tolerance for these answers; None: training and serving
         are not compared.
+      wrong: What its files declare that can't be right; then it is not tried.
 
     Returns:
       {"cause": why it is refused, or None, "records": how many warm-up requests were replayed, "load_seconds",
@@ -124,6 +126,8 @@ def validate(
         if refused := disallowed_ops(folder):
             cause = f"TensorFlow Serving 2.15.1 lacks the ops {', '.join(sorted(refused))}"
             return verdict | {"cause": cause}
+        if wrong:
+            return verdict | {"cause": wrong}
     except PerceiverError as error:
         return verdict | {"cause": str(error)}
     job = {
@@ -197,10 +201,6 @@ def training_path(model: Artifact, examples: Artifact, transform_graph: Artifact
     def ask(path: str) -> float:
         preset = Path(model.uri) / "preset"
         config, about = preset_folder.read(preset)
-        old = path_utils.is_old_model_artifact(model)
-        served = read_task(path_utils.serving_model_path(model.uri, old)).get("task")
-        if served not in (None, about["task"]):
-            raise PerceiverError(f"it is of {about['task']}, and the export is of {served}.")
         # As it was trained, whatever else this process has done.
         with tf.device("/CPU:0"), precision(config.train.precision):
             trained = load(preset)
@@ -246,6 +246,7 @@ def ServingValidator(  # noqa: N802 - a component's name
     max_load_seconds: Parameter[float] = None,
     max_memory_mb: Parameter[float] = None,
     max_size_mb: Parameter[float] = None,
+    labels_json: Parameter[str] = "null",
 ) -> None:
     """Blesses the model if `validate` finds nothing against it.
 
@@ -258,6 +259,7 @@ def ServingValidator(  # noqa: N802 - a component's name
       examples: Raw ones, with a split "test"; none: training and serving are not compared.
       transform_graph: Transform's, if it changes the task's features.
       max_latency_ms, max_slowdown, max_load_seconds, max_memory_mb, max_size_mb: As in `Bounds`.
+      labels_json: The names of the data's classes, which the model's must be; null if it has none.
     """
     folder = path_utils.serving_model_path(model.uri, path_utils.is_old_model_artifact(model))
     bounds = Bounds(
@@ -273,6 +275,9 @@ def ServingValidator(  # noqa: N802 - a component's name
         options["baseline"] = path_utils.serving_model_path(baseline_model.uri, old)
     if examples is not None:
         options["ask"] = training_path(model, examples, transform_graph)
+        options["wrong"] = declared.contradiction(
+            folder, Path(model.uri) / "preset", json.loads(labels_json)
+        )
     verdict = validate(folder, bounds=bounds, **options)
     cause = verdict["cause"] or ""
     blessing.set_int_custom_property("blessed", 0 if cause else 1)

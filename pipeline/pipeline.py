@@ -314,12 +314,14 @@ def _release(run: _Run, data: _Data, made: _Model) -> list[BaseNode]:
         baseline_model=baseline.outputs["model"],
         eval_config=run.measured,
         slicing=slicing(task, config, run.labels),
+        task=task.name,
     )
     serving_validator = ServingValidator(
         model=model,
         examples=examples,
         transform_graph=made.transform_graph,
         baseline_model=baseline.outputs["model"],
+        labels_json=json.dumps(run.labels),
         **{name: bound for name in BOUNDS if (bound := getattr(config.evaluate, name)) is not None},
     )
 

@@ -15,6 +15,7 @@ from perceiver_keras.components.evaluator import Executor
 from perceiver_keras.components.model.evaluation import evaluated
 from perceiver_keras.components.model.jackknife import GROUPS, group_of
 from perceiver_keras.components.model.slices import Slicing
+from perceiver_keras.errors import PerceiverError
 from perceiver_keras.export import export_saved_model
 from perceiver_keras.gate.estimates import Evaluated
 from perceiver_keras.metrics import calibration
@@ -82,7 +83,7 @@ def inputs(tmp_path_factory):
     return found
 
 
-def run(inputs, folder, slices=()) -> Evaluated:
+def run(inputs, folder, slices=(), task=tiny.TASK.name) -> Evaluated:
     evaluation = standard_artifacts.ModelEvaluation()
     evaluation.uri = str(folder)
     spec = {"signature_name": "evaluate", "label_key": "label", "prediction_key": "logits"}
@@ -105,6 +106,7 @@ def run(inputs, folder, slices=()) -> Evaluated:
             "eval_config": proto_utils.proto_to_json(config),
             "slicing": Slicing(slices=slices, kinds=kinds, names=tiny.LABELS).to_json(),
             "split": "test",
+            "task": task,
         },
     )
     return evaluated(evaluation.uri)
@@ -194,3 +196,8 @@ def test_the_order_of_the_examples_does_not_matter(inputs, found, tmp_path) -> N
     for name, estimate in found.metrics.items():
         assert again.metrics[name].to_json() == pytest.approx(estimate.to_json(), rel=1e-6)
     assert [part.slice for part in again.slices] == [p.slice for p in found.of_feature("label")]
+
+
+def test_a_model_of_another_task_is_refused_by_its_name(inputs, tmp_path) -> None:
+    with pytest.raises(PerceiverError, match="is of tiny, and this pipeline is of optical_flow"):
+        run(inputs, tmp_path, task="optical_flow")

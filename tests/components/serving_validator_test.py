@@ -11,7 +11,6 @@ import textwrap
 import numpy as np
 import pytest
 import tensorflow as tf
-from tfx.types import standard_artifacts
 
 from perceiver_keras.components.serving import serving_check, serving_skew
 from perceiver_keras.components.serving_validator import (
@@ -19,13 +18,11 @@ from perceiver_keras.components.serving_validator import (
     VERDICT_FILE,
     Bounds,
     latency_of,
-    training_path,
     validate,
 )
 from perceiver_keras.data.store.records import file_records, write_records
 from perceiver_keras.errors import PerceiverError
 from perceiver_keras.export import export_saved_model
-from perceiver_keras.tasks import registry
 from tests import tiny_task as tiny
 
 pytestmark = pytest.mark.tfx
@@ -215,16 +212,7 @@ def test_whatever_the_trained_model_raises_is_a_verdict(good, error) -> None:
     assert cause.startswith(f"the trained model fails on stored examples: {type(error).__name__}: ")
 
 
-def test_a_trained_model_of_another_task_than_the_export_is_named(tmp_path) -> None:
-    task = registry.get("starcraft_entities")
-    config = task.preset("tiny").config
-    model = standard_artifacts.Model()
-    model.uri = str(tmp_path)
-    built = task.build(config)
-    built.save_to_preset(tmp_path / "preset", task_config=config, preset="tiny", labels=None)
-    about = tmp_path / "Format-Serving" / "assets.extra" / "task.json"
-    about.parent.mkdir(parents=True)
-    about.write_text('{"task": "image_classification"}')
-    ask = training_path(model, standard_artifacts.Examples(), None)
-    with pytest.raises(PerceiverError, match="of starcraft_entities, and the export is of image"):
-        ask(str(tmp_path / "requests"))
+def test_what_its_files_declare_wrongly_is_the_cause_before_it_is_tried(good) -> None:
+    verdict = validate(good, wrong="the export names 9 classes, and the data 10")
+    assert verdict["cause"] == "the export names 9 classes, and the data 10"
+    assert verdict["records"] == 0 and verdict["size_bytes"] > 0

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from perceiver_keras.config import TaskConfig
 from perceiver_keras.data import image
 from perceiver_keras.data.store.records import file_records, take
 from perceiver_keras.export import export_saved_model
@@ -37,18 +38,34 @@ class Good:
     def model(self) -> Any:
         return load(self.folder / "preset")
 
-    def save(self, model: Any, folder: Path, weights: Any = None) -> None:
-        """Both forms; `weights` is the model that the preset folder keeps if that differs."""
-        config = model.task_config
+    def save(
+        self,
+        model: Any,
+        folder: Path,
+        *,
+        weights: Any = None,
+        labels: list[str] | None = None,
+        served: TaskConfig | None = None,
+    ) -> None:
+        """Both forms.
+
+        Args:
+          model: What is served.
+          folder: To write.
+          weights: The model that the preset folder keeps if that differs.
+          labels: The names of classes, if they differ.
+          served: The configuration of the export if it differs.
+        """
+        config, labels = model.task_config, labels or self.labels
         (weights or model).save_to_preset(
-            folder / "preset", task_config=config, preset=self.preset, labels=self.labels
+            folder / "preset", task_config=config, preset=self.preset, labels=labels
         )
         export_saved_model(
             self.task,
-            config,
+            served or config,
             model,
             str(folder / "Format-Serving"),
-            labels=self.labels,
+            labels=labels,
             preset=self.preset,
             warmup=self.warmup,
         )
@@ -67,7 +84,7 @@ def nan_in_weights(good: Good, folder: Path) -> None:
     good.save(model, folder)
 
 
-def forgets_a_class(good: Good, folder: Path, index: int = 3, by: float = 4.0) -> None:
+def forgets_a_class(good: Good, folder: Path, index: int = 3, by: float = 4.5) -> None:
     """The logit of one class is lower, so that a part of its examples are taken for others."""
     model = good.model()
     bias = model.decode.out.bias
@@ -82,6 +99,19 @@ def weights_of_another_training(good: Good, folder: Path) -> None:
         noise = np.random.default_rng(0).normal(0, 0.05, variable.shape)
         variable.assign(variable.numpy() + noise.astype(np.float32))
     good.save(model, folder, weights=good.model())
+
+
+def names_in_another_order(good: Good, folder: Path) -> None:
+    """The list of classes is that of an older run, and the weights are of this one: every answer has a wrong name."""
+    good.save(good.model(), folder, labels=good.labels[::-1])
+
+
+def model_of_another_order(good: Good, folder: Path) -> None:
+    """Weights and names are of an older run whose classes came in another order."""
+    model = good.model()
+    for weight in (model.decode.out.kernel, model.decode.out.bias):
+        weight.assign(weight.numpy()[..., ::-1])
+    good.save(model, folder, labels=good.labels[::-1])
 
 
 def lost_output(good: Good, folder: Path) -> None:
@@ -121,12 +151,19 @@ def channels_swapped(good: Good, folder: Path) -> None:
 
 
 def of_another_task(good: Good, folder: Path) -> None:
-    """The Trainer's folder holds a model of texts."""
+    """The preset folder holds a model of texts, next to a good export."""
+    of_another_task_whole(good, folder)
+    shutil.rmtree(folder / "Format-Serving")
+    shutil.copytree(good.folder / "Format-Serving", folder / "Format-Serving")
+
+
+def of_another_task_whole(good: Good, folder: Path) -> None:
+    """Both forms of a model of texts."""
     task = registry.get("text_classification")
     config = task.preset("tiny").config
     model = task.build(config)
     model.save_to_preset(folder / "preset", task_config=config, preset="tiny", labels=None)
-    shutil.copytree(good.folder / "Format-Serving", folder / "Format-Serving")
+    export_saved_model(task, config, model, str(folder / "Format-Serving"), preset="tiny")
 
 
 def _nearest(pixels: tf.Tensor, size: Any) -> tf.Tensor:

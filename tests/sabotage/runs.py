@@ -12,21 +12,27 @@ from typing import Any
 from tfx.components.util import udf_utils
 
 from perceiver_keras.commands.shared import choose
+from perceiver_keras.components import gate
 from perceiver_keras.errors import PerceiverError
 from perceiver_keras.pipeline.local_runner import run
 from perceiver_keras.pipeline.settings import PipelineSettings
 from perceiver_keras.tasks import registry
-from tests.sabotage import products
 from tests.sabotage.models import Good
 
-TASK = "image_classification"
-# Enough for 0.95 on the products; smaller than their pictures, so that resizing matters.
-SETTINGS = (
-    "train.steps=300",
-    "train.evaluate_every=300",
-    "train.checkpoint_every=300",
-    "model.image_size=[12,12]",
-)
+
+@dataclass(frozen=True, kw_only=True)
+class Product:
+    """What somebody makes with the pipeline: a model of one task for data of their own.
+
+    Attributes:
+      make: Writes clean data to a folder, another draw for each seed, and returns what `--data` names.
+      settings: What differs from the preset.
+    """
+
+    task: str
+    make: Callable[[Path, int], Path]
+    preset: str = "tiny"
+    settings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -37,18 +43,42 @@ class Outcome:
     why: str
     record: dict[str, Any] | None = None
 
+    def figures(self) -> dict[str, Any]:
+        """What the gate measured of the model and of the last blessed one; their difference within its interval."""
+        if self.record is None:
+            return {}
+        metric = next(iter(self.record["thresholds"]))
+        (blessing,) = self.record["artifacts"]["Gate"]["blessing"]
+        found = gate.when_blessed(blessing)
+        own, before, difference = (
+            (estimates or {}).get(metric)
+            for estimates in (found.metrics, found.baseline, found.difference)
+        )
+        return {
+            metric: own and own.value,
+            "baseline": before and before.value,
+            "interval": difference and [difference.low, difference.value, difference.high],
+        }
 
-def run_on(data: Path, folder: Path, overrides: Sequence[str] = (), seed: int = 0) -> Outcome:
-    """`perceiver run image_classification --data DATA --run-dir FOLDER` in this process."""
-    overrides = (*SETTINGS, *overrides)
-    task = registry.get(TASK)
-    chosen = choose.choose(task, "tiny", (), overrides, seed, str(data), None)
-    choose.prepare(chosen)
-    settings = PipelineSettings.create(
-        TASK, layers=chosen.layers, overrides=overrides, run_dir=folder, seed=seed
-    )
+
+def run_on(
+    product: Product, data: Path, folder: Path, overrides: Sequence[str] = (), seed: int = 0
+) -> Outcome:
+    """`perceiver run TASK --preset PRESET --data DATA --run-dir FOLDER` in this process."""
+    overrides = (*product.settings, *overrides)
+    task = registry.get(product.task)
     said: list[str] = []
     try:
+        chosen = choose.choose(task, product.preset, (), overrides, seed, str(data), None)
+        choose.prepare(chosen)
+        settings = PipelineSettings.create(
+            product.task,
+            preset=product.preset,
+            layers=chosen.layers,
+            overrides=overrides,
+            run_dir=folder,
+            seed=seed,
+        )
         result = run(settings, said.append)
     except PerceiverError as error:
         return Outcome(str(error).split(":")[0], str(error))
@@ -88,8 +118,3 @@ def sabotaged(clean: Path, folder: Path, change: Callable[[Path], None]) -> Path
     shutil.copytree(clean, folder)
     change(folder)
     return folder
-
-
-def new_data(folder: Path, seed: int) -> Path:
-    """Clean data, another draw: other splits, colours and noise."""
-    return products.make(folder, seed)

@@ -6,26 +6,39 @@ components do not already show.
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 from pathlib import Path
 
 import pytest
 
-from tests.sabotage import models, products, runs
+from tests.sabotage import models, pictures, runs
+from tests.sabotage.pictures import PICTURES
 from tests.sabotage.runs import Outcome
 
 pytestmark = [pytest.mark.tfx, pytest.mark.slow]
 
+# Fewer steps are enough where no model is compared with that of another seed.
+PRODUCT = dataclasses.replace(
+    PICTURES,
+    settings=(
+        *PICTURES.settings,
+        "train.steps=300",
+        "train.evaluate_every=300",
+        "train.checkpoint_every=300",
+    ),
+)
+
 
 @pytest.fixture(scope="module")
 def clean(tmp_path_factory) -> Path:
-    return products.make(tmp_path_factory.mktemp("products") / "clean")
+    return pictures.make(tmp_path_factory.mktemp("pictures") / "clean")
 
 
 @pytest.fixture(scope="module")
 def good(clean: Path, tmp_path_factory) -> Outcome:
     """The run that the others follow, in its folder."""
-    found = runs.run_on(clean, tmp_path_factory.mktemp("good") / "run")
+    found = runs.run_on(PRODUCT, clean, tmp_path_factory.mktemp("good") / "run")
     assert found.stopped_at is None, found.why
     return found
 
@@ -41,15 +54,15 @@ def run_dir(good: Outcome, tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (products.classes_swapped, "another label"),
-        (products.half_of_test_in_train, "300"),
+        (pictures.classes_swapped, "another label"),
+        (pictures.half_of_test_in_train, "300"),
     ],
 )
 def test_wrong_data_stops_before_training(
     clean: Path, run_dir: Path, tmp_path: Path, change, words: str
 ) -> None:
     spoiled = runs.sabotaged(clean, tmp_path / "data", change)
-    found = runs.run_on(spoiled, run_dir)
+    found = runs.run_on(PRODUCT, spoiled, run_dir)
     assert found.stopped_at == "ExampleValidator" and words in found.why
     assert "perceiver schema accept" in (run_dir / "data_report.html").read_text()
 
@@ -66,13 +79,13 @@ def test_a_wrong_model_is_refused(
 ) -> None:
     before = sorted(path.name for path in (run_dir / "pushed").iterdir())
     with runs.trained_by(lambda folder: make(runs.good_model(good.record), folder)):
-        found = runs.run_on(clean, run_dir, seed=1)
+        found = runs.run_on(PRODUCT, clean, run_dir, seed=1)
     assert found.stopped_at == "Gate" and words in found.why
     assert sorted(path.name for path in (run_dir / "pushed").iterdir()) == before
 
 
 def test_an_equal_model_is_pushed(clean: Path, good: Outcome, run_dir: Path) -> None:
     with runs.trained_by(lambda folder: models.unchanged(runs.good_model(good.record), folder)):
-        found = runs.run_on(clean, run_dir, seed=1)
+        found = runs.run_on(PRODUCT, clean, run_dir, seed=1)
     assert found.stopped_at is None, found.why
     assert found.record["checks"]

@@ -28,6 +28,8 @@ SUFFIXES = (".wav", ".mp3", ".flac", ".ogg", ".oga", ".opus", ".m4a", ".aac", ".
             *sorted(clips.VIDEOS - {".gif"}))  # fmt: skip
 MOST_SECONDS = 10.0  # of a window; longer sounds are cut into several
 MOST_WINDOWS = 16  # per file
+_SHORTEST = 0.1  # seconds of a window
+_SAME = 0.01  # lengths that differ by a smaller share are one length
 _SAMPLED = 40  # files that are decoded to measure rate and length
 
 
@@ -106,7 +108,7 @@ def windows(encoded: bytes, seconds: float) -> Iterator[bytes]:
 
 
 def _measure(items: Sequence[Item]) -> dict[str, Any]:
-    """Of an even sample: "seconds" (shortest, median, longest), the commonest "rate", and "window" in seconds."""
+    """Of an even sample: "seconds" (shortest, median, longest), the commonest "rate", and "window" (`window_of`)."""
     seconds, rates = [], []
     for item in items[:: max(1, len(items) // _SAMPLED)]:
         try:
@@ -119,12 +121,23 @@ def _measure(items: Sequence[Item]) -> dict[str, Any]:
         raise PerceiverError(
             f"None of {min(len(items), _SAMPLED)} sounds that were tried can be decoded, such as {items[0].source}."
         )
-    middle = statistics.median(seconds)
     return {
-        "seconds": (min(seconds), middle, max(seconds)),
+        "seconds": (min(seconds), statistics.median(seconds), max(seconds)),
         "rate": statistics.mode(rates),
-        "window": min(max(middle, 0.1), MOST_SECONDS),
+        "window": window_of(seconds),
     }
+
+
+def window_of(lengths: Sequence[float]) -> float:
+    """The length of the parts to store, in seconds, for sounds of these lengths: about their median.
+
+    Of sounds of different lengths it is the nearest of 1, √2, 2, … and their inverses. So new data of the same kind,
+    whose median is a little different, is cut in the same way, and compares with the data before it.
+    """
+    middle = statistics.median(lengths)
+    if max(lengths) > (1 + _SAME) * min(lengths):
+        middle = 2 ** (round(2 * math.log2(max(middle, _SHORTEST))) / 2)
+    return min(max(middle, _SHORTEST), MOST_SECONDS)
 
 
 def prevalence(found: Any) -> float:

@@ -56,6 +56,21 @@ def test_samples_and_classes_are_stored_as_they_are(tmp_path: Path) -> None:
         np.testing.assert_allclose(samples[:, 0] * 32768, expected, atol=1)
 
 
+@pytest.mark.parametrize(("low", "high", "window"), [(0.9, 1.2, 1.0), (2.4, 3.3, 2 * 2**0.5)])
+def test_windows_of_another_draw_of_sounds_are_the_same(low, high, window) -> None:
+    random = np.random.default_rng(0)
+    drawn = [sounds.window_of(random.uniform(low, high, 40)) for _ in range(50)]
+    assert drawn == pytest.approx([window] * 50)
+
+
+@pytest.mark.parametrize(
+    ("length", "window"), [(5.0, 5.0), (0.02, 0.1), (12.0, sounds.MOST_SECONDS)]
+)
+def test_sounds_of_one_length_are_stored_whole(length: float, window: float) -> None:
+    assert sounds.window_of([length] * 7) == window
+    assert sounds.window_of([length, 1.009 * length]) == pytest.approx(window, rel=0.01)
+
+
 @pytest.mark.parametrize(
     ("length", "parts"), [(5, [5]), (10, [10]), (14, [10]), (15, [10, 5]), (30, [10] * 3)]
 )

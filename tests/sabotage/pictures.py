@@ -1,8 +1,8 @@
 """A small data set of the user's own in colour, and what goes wrong with such folders in real life.
 
-The pictures are scikit-learn's digits, orange ink on blue, enlarged to 16 x 16: `train/3/0017.png`. What is drawn at
-random comes from the seed: with another one, other digits train and validate, and all have other colours. The same 600
-digits always test, so that no model has learned from a digit by which it is judged, nor has the model before it.
+The pictures are scikit-learn's digits, orange ink on blue, enlarged to 16 x 16: `train/3/0017.png`. The digits of the
+test split are always the same, so that no model was trained on one by which a later model is judged. The seed draws
+which of the others are for validation, and all colours and noise.
 """
 
 from __future__ import annotations
@@ -15,7 +15,10 @@ import numpy as np
 from PIL import Image
 from sklearn.datasets import load_digits
 
-SIZES = {"test": 600, "train": 1000, "validation": 197}
+from tests.sabotage.runs import Product
+
+SPLITS = ("train", "validation", "test")
+TEST, VALIDATION = 600, 197  # of 1797
 INK, GROUND = (230, 120, 40), (25, 40, 95)
 
 
@@ -23,15 +26,13 @@ def make(folder: Path, seed: int = 0) -> Path:
     """A clean folder: SPLIT/CLASS/NUMBER.png."""
     random = np.random.default_rng(seed)
     digits = load_digits()
-    tested, rest = np.split(np.random.default_rng(0).permutation(len(digits.images)), [SIZES["test"]])
-    order = np.concatenate([tested, random.permutation(rest)])
-    start = 0
-    for split, size in SIZES.items():
-        for index in order[start : start + size]:
+    test, others = np.split(np.random.default_rng(0).permutation(len(digits.images)), [TEST])
+    validation, train = np.split(random.permutation(others), [VALIDATION])
+    for split, indices in zip(SPLITS, (train, validation, test), strict=True):
+        for index in indices:
             place = folder / split / str(digits.target[index])
             place.mkdir(parents=True, exist_ok=True)
             picture(digits.images[index], random).save(place / f"{index:04}.png")
-        start += size
     return folder
 
 
@@ -44,13 +45,25 @@ def picture(digit: np.ndarray, random: np.random.Generator) -> Image.Image:
     return small.resize((16, 16), Image.BILINEAR)
 
 
+PICTURES = Product(
+    task="image_classification",
+    make=make,
+    settings=(
+        "train.steps=800",  # models of other seeds are equal after as many
+        "train.evaluate_every=800",
+        "train.checkpoint_every=800",
+        "model.image_size=[12,12]",  # smaller than the pictures, so that resizing matters
+    ),
+)
+
+
 # === What goes wrong: each takes a clean folder, and changes it in place ===
 
 
 def labels_shuffled(folder: Path) -> None:
     """Every picture is filed under a class drawn at random."""
     random = np.random.default_rng(1)
-    for split in SIZES:
+    for split in SPLITS:
         paths = sorted((folder / split).glob("*/*.png"))
         classes = random.permutation([path.parent.name for path in paths])
         _move(
@@ -63,7 +76,7 @@ def labels_shuffled(folder: Path) -> None:
 
 def classes_swapped(folder: Path) -> None:
     """What were threes are filed under 5, and fives under 3."""
-    for split in SIZES:
+    for split in SPLITS:
         three, five = (folder / split / name for name in "35")
         aside = three.with_name("aside")
         three.rename(aside)
@@ -72,20 +85,20 @@ def classes_swapped(folder: Path) -> None:
 
 
 def class_missing(folder: Path) -> None:
-    for split in SIZES:
+    for split in SPLITS:
         shutil.rmtree(folder / split / "7")
 
 
 def class_new(folder: Path) -> None:
     """Some of the ones are filed under a class that did not exist."""
-    for split in SIZES:
+    for split in SPLITS:
         ones = sorted((folder / split / "1").iterdir())
         (folder / split / "one").mkdir()
         _move({path: folder / split / "one" / path.name for path in ones[: len(ones) // 3]})
 
 
 def class_renamed(folder: Path) -> None:
-    for split in SIZES:
+    for split in SPLITS:
         (folder / split / "4").rename(folder / split / "four")
 
 
