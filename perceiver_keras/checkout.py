@@ -21,7 +21,7 @@ from pathlib import Path
 from types import CodeType, ModuleType
 
 PACKAGE = __name__.partition(".")[0]
-NEXT_TO_IT = ("components", "pipeline")
+NEXT_TO_IT = ("benchmarks", "components", "pipeline")
 # Not resolved: under Bazel these are links to files, and only some of them are there.
 HERE = Path(__file__).absolute().parent
 
