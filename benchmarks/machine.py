@@ -20,6 +20,16 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
+def busy() -> float | None:
+    """Seconds that all processors together have worked since the machine started; None where Linux doesn't say so."""
+    try:
+        fields = Path("/proc/stat").read_text(encoding="utf-8").split("\n")[0].split()[1:]
+    except OSError:
+        return None
+    user, nice, system, _idle, _waiting, *interrupts_and_steal = map(int, fields[:8])
+    return (user + nice + system + sum(interrupts_and_steal)) / os.sysconf("SC_CLK_TCK")
+
+
 def describe() -> dict[str, Any]:
     """{"processor", "features", "cores", "memory_gib", "system", "python", "versions"}."""
     info = _processor_info()

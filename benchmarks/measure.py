@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from perceiver_keras.benchmarks import machine
 from perceiver_keras.benchmarks.peers import Ready
 from perceiver_keras.errors import PerceiverError
 
@@ -110,7 +111,9 @@ def worker(side: Ready) -> Iterator[Worker]:
         started.close()
 
 
-def measure(sides: Sequence[Ready], case: dict[str, Any], calls: Calls) -> dict[str, Any]:
+def measure(
+    sides: Sequence[Ready], case: dict[str, Any], calls: Calls
+) -> tuple[dict[str, Any], float | None]:
     """Builds a case on each side, then calls the sides in turn.
 
     Args:
@@ -120,9 +123,11 @@ def measure(sides: Sequence[Ready], case: dict[str, Any], calls: Calls) -> dict[
 
     Returns:
       For each side's name, {"seconds": [...], "cpu": [...], "peak": bytes, "first_call", "import", "build", "compile":
-      seconds, "versions": …}, or {"failed": why}.
+      seconds, "versions": …}, or {"failed": why}. And the share of all processors' time that other work took
+      meanwhile, if that is known.
     """
     found: dict[str, Any] = {}
+    used = 0.0  # CPU seconds of all calls
     with contextlib.ExitStack() as stack:
         working: dict[str, Worker] = {}
         for side in sides:
@@ -136,7 +141,7 @@ def measure(sides: Sequence[Ready], case: dict[str, Any], calls: Calls) -> dict[
                 continue
             found[name] = {"repeats": 1} | built | {"seconds": [], "cpu": []}
             working[name] = process
-        started = time.perf_counter()
+        started, busy = time.perf_counter(), machine.busy()
         for turn in range(calls.most):
             # Whoever goes first finds the caches of the one before; so each goes first in its turn.
             names = list(working)
@@ -147,6 +152,7 @@ def measure(sides: Sequence[Ready], case: dict[str, Any], calls: Calls) -> dict[
                     found[name] = {"failed": str(error)}
                     working.pop(name).close()
                     continue
+                used += one["cpu"]
                 repeats = found[name]["repeats"]
                 found[name]["seconds"].append(one["seconds"] * repeats)
                 found[name]["cpu"].append(one["cpu"] * repeats)
@@ -154,7 +160,11 @@ def measure(sides: Sequence[Ready], case: dict[str, Any], calls: Calls) -> dict[
             enough = time.perf_counter() - started > calls.seconds * max(len(working), 1)
             if not working or (turn + 1 >= calls.least and enough):
                 break
-    return found
+        elapsed = time.perf_counter() - started
+        others = None
+        if busy is not None and elapsed > 0:
+            others = max(machine.busy() - busy - used, 0.0) / (elapsed * os.cpu_count())
+    return found, others
 
 
 def spread(seconds: Sequence[float]) -> dict[str, float]:

@@ -25,7 +25,7 @@ SIDES = Path(__file__).absolute().parent / "sides"
 # PyTorch's builds without CUDA's libraries, which are 3 GB. They are in the ordinary index for some systems only.
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 TORCH = "2.13.0"
-OTHER_PYTHONS = ("python3.11", "python3.12", "python3.13")
+NEWER_PYTHONS = ("python3.13", "python3.12", "python3.11")  # jax 0.10 needs one of them
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +72,14 @@ PEERS = (
         adapter="huggingface.py",
         packages=(f"torch=={TORCH}", "transformers==5.23.0"),
         can=_in_torch,
+    ),
+    Side(
+        name="deepmind",
+        title="official JAX",
+        adapter="deepmind.py",
+        packages=("jax==0.10.0", "dm-haiku", "einops", "optax"),
+        source=("google-deepmind/deepmind-research", "perceiver"),
+        can=lambda case: _is_model(case) and case.preset in _RELEASED,
     ),
     Side(name="xla", title="ours, XLA", adapter="ours.py", can=_is_model, extra={"xla": True}),
 )
@@ -186,12 +194,12 @@ def _with_cpu_build(torch: str, folder: Path) -> bool:
 
 
 def _pythons() -> Iterator[Path]:
-    """The interpreter behind this one, then others of this machine that run."""
-    yield Path(sys.base_prefix, "bin", "python{}.{}".format(*sys.version_info[:2]))
-    for name in OTHER_PYTHONS:
+    """Newer interpreters of this machine that run, then the one behind this process."""
+    for name in NEWER_PYTHONS:
         found = shutil.which(name)
         if found and not subprocess.run([found, "-c", "import venv"], capture_output=True).returncode:
             yield Path(found)
+    yield Path(sys.base_prefix, "bin", "python{}.{}".format(*sys.version_info[:2]))
 
 
 def _create(python: Path, folder: Path) -> None:

@@ -18,7 +18,7 @@ GROWING = {
     "latents": "latents N",
     "batch": "batch B",
 }
-COLOURS = {"ours": "#1f5f9e", "xla": "#7fb0dd", "huggingface": "#d98b2b"}
+COLOURS = {"ours": "#1f5f9e", "xla": "#7fb0dd", "huggingface": "#d98b2b", "deepmind": "#5b8c5a"}
 TITLES = {side.name: side.title for side in (peers.OURS, *peers.PEERS)}
 
 

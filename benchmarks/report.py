@@ -10,6 +10,7 @@ from perceiver_keras.benchmarks import machine, numbers, peers, plots
 from perceiver_keras.files import write_whole
 
 Rows = dict[str, dict[str, Any]]
+DISTURBED = 0.1  # the share of the processors' time that other work may take
 TITLES = {side.name: side.title for side in (peers.OURS, *peers.PEERS)}
 
 
@@ -28,6 +29,7 @@ def page(results: dict[str, Any], pictures: Sequence[str] = ()) -> str:
         "# Results",
         f"From {machine.in_words(results['machine'])}.",
         *([_QUICK] if results["quick"] else []),
+        *([_disturbed(cases)] if _disturbed(cases) else []),
         _versions(cases),
         *(f"![{name.rpartition('.')[0]}]({name})" for name in pictures),
     ]
@@ -39,6 +41,17 @@ def page(results: dict[str, Any], pictures: Sequence[str] = ()) -> str:
 
 
 _QUICK = "**A quick run: these models are far too small for the numbers to mean anything.**"
+
+
+def _disturbed(cases: Rows) -> str:
+    """A warning if the machine did other work as well."""
+    most = max((row["others"] or 0.0 for row in cases.values()), default=0.0)
+    if most <= DISTURBED:
+        return ""
+    return (
+        f"**Other work took up to {most:.0%} of the processors' time while this was measured.** Seconds of disturbed "
+        "cases say little; ratios and CPU seconds say more."
+    )
 
 
 def group(cases: Rows, name: str) -> Rows:
@@ -79,7 +92,7 @@ def details(cases: Rows) -> str:
         for one in numbers.numbers(row):
             side = TITLES.get(one.side, one.side)
             if one.failed:
-                lines.append((what, side, one.failed, "", "", "", "", "", ""))
+                lines.append((what, side, one.failed, *[""] * 7))
                 continue
             told = row["sides"][one.side]
             lines.append(
@@ -93,10 +106,11 @@ def details(cases: Rows) -> str:
                     f"{one.megabytes:,.0f}",
                     _seconds(told.get("compile")),
                     _seconds(told["first_call"]),
+                    _percent(row["others"]),
                 )
             )
     head = ("what", "side", "median, s", "min", "max", "CPU, s", "peak, MB", "compile, s",
-            "first call, s")  # fmt: skip
+            "first call, s", "other work")  # fmt: skip
     return _table(head, lines)
 
 

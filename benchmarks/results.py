@@ -15,9 +15,11 @@ FILE = "results.json"
 
 
 class Results:
-    """What was measured on one machine: {"machine": …, "cases": {name: {"case", "when", "flops", "peak", "sides"}}}.
+    """What was measured on one machine: {"machine": …, "cases": {name: {"case", "when", "flops", "peak", "others",
+    "sides"}}}.
 
-    `flops` are those of one call, counted in our graph; `peak` is how many a second matrix products reached in that run.
+    `flops` are those of one call, counted in our graph; `peak` is how many a second matrix products reached in that run;
+    `others` the share of all processors' time that other work took during the calls.
 
     A case that is measured again replaces its old result; the sides of a case always come from one run. Quick runs have
     a file of their own name, because their cases are other models.
@@ -46,9 +48,11 @@ class Results:
         sides: dict[str, Any],
         flops: int | None = None,
         peak: float | None = None,
+        others: float | None = None,
     ) -> None:
         when = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
-        row = {"case": case, "when": when, "flops": flops, "peak": peak, "sides": sides}
+        row = {"case": case, "when": when, "flops": flops, "peak": peak, "others": others}
+        row["sides"] = sides
         self.whole["cases"][case["name"]] = row
         write_json(self._path, self.whole)
 

@@ -37,7 +37,7 @@ def run(
         counting: Worker | None = None
         for case in cases:
             told = case.as_json() | {"threads": machine.cores()}
-            flops = None
+            flops = others_share = None
             if case.kind == "start":
                 sides = {us.side.name: _start(case, min(calls.most, START_CALLS))}
             else:
@@ -52,12 +52,13 @@ def run(
                     flops = told.pop("flops")
                 elif case.kind == "products":
                     flops = 2 * case.x**3 * case.steps
-                sides = measure([us, *(o for o in others if o.side.can(case))], told, calls)
+                able = [us, *(other for other in others if other.side.can(case))]
+                sides, others_share = measure(able, told, calls)
             if case.kind == "products":
                 fastest = [min(s["seconds"]) for s in sides.values() if s.get("seconds")]
                 if fastest:
                     reached[case.precision] = flops / min(fastest)
-            results.add(told, sides, flops, reached.get(case.precision))
+            results.add(told, sides, flops, reached.get(case.precision), others_share)
             done(case, results.whole["cases"][case.name])
 
 

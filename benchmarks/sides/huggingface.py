@@ -155,7 +155,7 @@ def _text_classifier(case: Tree) -> tuple:
 def _image_classifier(case: Tree) -> tuple:
     model = case["model"]
     height, width = model["image_size"]
-    stem = model["stem"]["kind"] if "kind" in model["stem"] else model["stem"]["type"]
+    stem = model["stem"]["kind"]
     config = _settings(model, num_labels=model["num_classes"])
     if stem == "ConvStem":
         module = port.PerceiverForImageClassificationConvProcessing(config)
