@@ -102,7 +102,7 @@ def all_cases(quick: bool = False) -> list[Case]:
 def choose(cases: Sequence[Case], names: Iterable[str]) -> list[Case]:
     """The cases that have one of the names, or whose name begins with it, or fits it as a pattern; all without names.
 
-    With a model comes the machine's own speed, because shares of it are told.
+    With a model comes the machine's own speed in its precision, because shares of it are told.
 
     Raises:
       UsageError: a name fits no case.
@@ -123,9 +123,8 @@ def choose(cases: Sequence[Case], names: Iterable[str]) -> list[Case]:
                 f"There is no benchmark {name!r}.{nearest(name, known)} `perceiver benchmark --list` has all."
             )
         chosen |= found
-    of_models = any(case.name in chosen and case.kind in ("forward", "train") for case in cases)
-    if of_models:
-        chosen |= {case.name for case in cases if case.kind == "products"}
+    formats = {c.precision for c in cases if c.name in chosen and c.kind in ("forward", "train")}
+    chosen |= {c.name for c in cases if c.kind == "products" and c.precision in formats}
     return [case for case in cases if not names or case.name in chosen]
 
 

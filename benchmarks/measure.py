@@ -43,7 +43,7 @@ class Worker:
 
     def __init__(self, side: Ready):
         self.title = side.side.title
-        self._said = tempfile.TemporaryFile()
+        self._said = tempfile.TemporaryFile()  # noqa: SIM115 (`close` closes it)
         self._process = subprocess.Popen(
             side.command(),
             env=side.environment(),

@@ -197,7 +197,10 @@ def _pythons() -> Iterator[Path]:
     """Newer interpreters of this machine that run, then the one behind this process."""
     for name in NEWER_PYTHONS:
         found = shutil.which(name)
-        if found and not subprocess.run([found, "-c", "import venv"], capture_output=True).returncode:
+        if (
+            found
+            and not subprocess.run([found, "-c", "import venv"], capture_output=True).returncode
+        ):
             yield Path(found)
     yield Path(sys.base_prefix, "bin", "python{}.{}".format(*sys.version_info[:2]))
 

@@ -25,7 +25,10 @@ TITLES = {side.name: side.title for side in (peers.OURS, *peers.PEERS)}
 def write(results: dict[str, Any], folder: Path, prefix: str) -> list[str]:
     """Writes the plots for which there are numbers; returns their names."""
     names = []
-    for what, figure in (("models", models(results["cases"])), ("growth", growth(results["cases"]))):
+    for what, figure in (
+        ("models", models(results["cases"])),
+        ("growth", growth(results["cases"])),
+    ):
         if figure is not None:
             content = io.BytesIO()
             figure.savefig(content, format="png", dpi=110, metadata={"Software": None})

@@ -144,7 +144,11 @@ def pipelines(cases: Rows) -> str:
         task = row["case"]["task"]
         step = cases.get(f"tiny/{task}")
         rate = numbers.per_second(row)
-        need = step and numbers.of(step) and step["sides"]["ours"]["examples"] / numbers.of(step).median
+        need = (
+            step
+            and numbers.of(step)
+            and step["sides"]["ours"]["examples"] / numbers.of(step).median
+        )
         failed = row["sides"]["ours"].get("failed", "")
         times = numbers.supply(row, step) if step else None
         lines.append((task, _rate(rate) if rate else failed, _rate(need), _ratio(times)))
@@ -158,7 +162,9 @@ def starts(cases: Rows) -> str:
         (one,) = numbers.numbers(row)
         name = row["case"]["name"].partition("/")[2]
         times = (one.median, one.least, one.most, one.cpu)
-        lines.append((name, *(map(_seconds, times) if not one.failed else (one.failed, "", "", ""))))
+        lines.append(
+            (name, *(map(_seconds, times) if not one.failed else (one.failed, "", "", "")))
+        )
     return _table(("command", "median, s", "min", "max", "CPU, s"), lines)
 
 
@@ -182,7 +188,11 @@ SECTIONS: tuple[Section, ...] = (
     ("Every side", "", details),
     ("Growth", "Shallow models (one layer), so that the cross-attention is what grows.", growth),
     ("Tiny models", "Training steps per second, with AdamW.", tiny),
-    ("Input pipelines", "What a task's data delivers, and what its tiny model's step uses.", pipelines),
+    (
+        "Input pipelines",
+        "What a task's data delivers, and what its tiny model's step uses.",
+        pipelines,
+    ),
     ("Cold starts", "A new process each time, files in the system's cache.", starts),
     ("Matrix products", "The peak that shares are told of is the fastest of these.", products),
 )
@@ -202,10 +212,7 @@ def line(row: dict[str, Any]) -> str:
 
 def _sides(cases: Rows, groups: Sequence[str]) -> list[str]:
     found = {
-        side
-        for name in groups
-        for row in group(cases, name).values()
-        for side in row["sides"]
+        side for name in groups for row in group(cases, name).values() for side in row["sides"]
     }
     return [name for name in TITLES if name in found]
 

@@ -9,7 +9,7 @@ from typing import Any
 from perceiver_keras.benchmarks import machine, peers, starts
 from perceiver_keras.benchmarks.cases import Case
 from perceiver_keras.benchmarks.measure import Calls, SideFailed, Worker, measure, worker
-from perceiver_keras.benchmarks.results import Results
+from perceiver_keras.benchmarks.result_file import Results
 from perceiver_keras.errors import PerceiverError
 
 START_CALLS = 5  # of each command

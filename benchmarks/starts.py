@@ -71,7 +71,8 @@ def measure(name: str, calls: int) -> dict[str, Any]:
     """Starts a command `calls` times, after once that is only told as `first_call`.
 
     Returns:
-      {"first_call": seconds, "seconds": of each call, "cpu": seconds of all its processes, "peak": bytes of the largest}.
+      {"first_call": seconds, "seconds": of each call, "cpu": seconds of all its processes, "peak": bytes of the
+      largest of them}.
 
     Raises:
       PerceiverError: the command failed; with its last line.
@@ -79,13 +80,13 @@ def measure(name: str, calls: int) -> dict[str, Any]:
     (start,) = (one for one in STARTS if one.name == name)
     with tempfile.TemporaryDirectory(prefix="perceiver-benchmark-") as folder:
         if any("{folder}" in word for word in start.words):
-            _run([sys.executable, "-m", __name__, folder], None, folder)
+            time_command([sys.executable, "-m", __name__, folder], None, folder)
         command = [sys.executable, "-c", start.program]
         command += [word.format(folder=folder) for word in start.words]
         found = []
         for _ in range(calls + 1):
             shutil.rmtree(Path(folder, "run"), ignore_errors=True)
-            found.append(_run(command, start.until, folder))
+            found.append(time_command(command, start.until, folder))
     first, *rest = found
     return {
         "first_call": first[0],
@@ -95,8 +96,8 @@ def measure(name: str, calls: int) -> dict[str, Any]:
     }
 
 
-def _run(command: list[str], until: str | None, folder: str) -> tuple[float, float, int]:
-    """(wall seconds, CPU seconds, largest resident bytes) until the command ends or prints `until`."""
+def time_command(command: list[str], until: str | None, folder: str) -> tuple[float, float, int]:
+    """(wall seconds, CPU seconds, largest resident bytes) until the command ends or prints `until`; see `measure`."""
     said = Path(folder, "stderr")
     started = time.perf_counter()
     with said.open("wb") as errors:

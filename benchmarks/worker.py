@@ -36,7 +36,9 @@ class Side:
         """Makes the model, compiles it if there is something to compile, and calls it for the first time."""
         built, seconds = timed(lambda: self._adapter.build(case))
         told = {"import": self._import, "build": seconds, "versions": self._versions}
-        told |= {name: built[name] for name in ("parameters", "repeats", "examples") if name in built}
+        told |= {
+            name: built[name] for name in ("parameters", "repeats", "examples") if name in built
+        }
         if built.get("compile"):
             told["compile"] = timed(built["compile"])[1]
         self._call = built["call"]

@@ -1,7 +1,7 @@
 """The official code's side: google-deepmind/deepmind-research, perceiver/, under JAX, with random weights.
 
-Its modules come from the user's checkout; the sizes come from our settings, which are those of its notebooks. It runs in
-an environment of its own and imports nothing of ours. Everything is compiled before the first call.
+Its modules come from the user's checkout; the sizes come from our settings, which are those of its notebooks. It runs
+in an environment of its own and imports nothing of ours. Everything is compiled before the first call.
 """
 
 from __future__ import annotations
@@ -165,7 +165,9 @@ def _image_classifier(case: Tree) -> tuple:
         grid = tuple(side // 4 for side in size)
         before = {"prep_type": "conv"} | _fourier(model["position"], grid)
     else:
-        before = {"prep_type": "pixels", "spatial_downsample": 1} | _fourier(model["position"], size)
+        before = {"prep_type": "pixels", "spatial_downsample": 1} | _fourier(
+            model["position"], size
+        )
 
     def apply(pictures: Any, train: bool) -> Any:
         decoder = perceiver.ClassificationDecoder(

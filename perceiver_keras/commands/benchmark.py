@@ -38,9 +38,13 @@ read them.
     show_default=True,
     help="Who is measured next to ours (repeatable), with a checkout of its code where it needs one.",
 )
-@click.option("--install", is_flag=True, help="Make the peers' environments first, if they are missing.")
+@click.option(
+    "--install", is_flag=True, help="Make the peers' environments first, if they are missing."
+)
 @click.option("--quick", is_flag=True, help="Tiny models, two calls: whether everything runs.")
-@click.option("--list", "only_list", is_flag=True, help="List the cases and peers, and measure nothing.")
+@click.option(
+    "--list", "only_list", is_flag=True, help="List the cases and peers, and measure nothing."
+)
 @click.option(
     "-o",
     "--out",
@@ -72,7 +76,7 @@ def command(
 
     from perceiver_keras.benchmarks import report
     from perceiver_keras.benchmarks.measure import QUICK, Calls
-    from perceiver_keras.benchmarks.results import Results
+    from perceiver_keras.benchmarks.result_file import Results
     from perceiver_keras.benchmarks.run import run
     from perceiver_keras.progress import Progress
 

@@ -18,8 +18,8 @@ class Results:
     """What was measured on one machine: {"machine": …, "cases": {name: {"case", "when", "flops", "peak", "others",
     "sides"}}}.
 
-    `flops` are those of one call, counted in our graph; `peak` is how many a second matrix products reached in that run;
-    `others` the share of all processors' time that other work took during the calls.
+    `flops` are those of one call, counted in our graph; `peak` is how many a second matrix products reached in that
+    run; `others` the share of all processors' time that other work took during the calls.
 
     A case that is measured again replaces its old result; the sides of a case always come from one run. Quick runs have
     a file of their own name, because their cases are other models.
@@ -63,5 +63,7 @@ def load(path: Path) -> dict[str, Any]:
         whole = json.loads(path.read_text(encoding="utf-8"))
         whole["machine"], whole["cases"]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UsageError(f"{path} is not a file of results ({error}); choose another folder.") from None
+        raise UsageError(
+            f"{path} is not a file of results ({error}); choose another folder."
+        ) from None
     return whole
