@@ -221,9 +221,11 @@ def _pip(folder: Path, *words: str) -> str:
 
 def _run(command: list[Any]) -> None:
     env = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "PYTHONHOME")}
-    done = subprocess.run(
-        [str(word) for word in command], env=env, capture_output=True, text=True, check=False
-    )
+    words = [str(word) for word in command]
+    try:
+        done = subprocess.run(words, env=env, capture_output=True, text=True, check=False)
+    except OSError as error:
+        raise PerceiverError(f"{words[0]}: {error.strerror}") from error
     if done.returncode:
         last = (done.stderr.strip() or done.stdout.strip() or "no message").splitlines()[-1]
         raise PerceiverError(last[:300])

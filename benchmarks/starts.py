@@ -53,8 +53,13 @@ STARTS = (
 )
 
 
-def make(folder: Path) -> None:
-    """A picture of 8x8 pixels, and the tiny classifier as a preset folder and as a SavedModel version."""
+def make(folder: Path, **sizes: int) -> None:
+    """A picture of 8x8 pixels, and the tiny classifier as a preset folder and as a SavedModel version.
+
+    Args:
+      folder: Where to.
+      **sizes: Of a smaller model, for tests.
+    """
     from PIL import Image
 
     from perceiver_keras.export import export_saved_model
@@ -62,7 +67,7 @@ def make(folder: Path) -> None:
 
     Image.linear_gradient("L").resize((8, 8)).save(folder / "digit.png")
     task = registry.get("image_classification")
-    model = task.model.from_preset("tiny")
+    model = task.model.from_preset("tiny", **sizes)
     model.save_to_preset(folder / "preset")
     export_saved_model(task, model.task_config, model, str(folder / "served" / "1"))
 

@@ -36,7 +36,7 @@ def wheel(tmp_path: Path) -> Path:
     return path
 
 
-def test_an_environment_has_the_peer_s_packages_and_none_of_ours(wheel, monkeypatch) -> None:
+def test_an_environment_has_the_peer_s_packages_and_none_of_ours(wheel, monkeypatch, tmp_path) -> None:
     peer = Side(name="smallest", title="smallest", adapter="x.py", packages=(str(wheel),))
     monkeypatch.setattr(peers, "PEERS", (peer,))
     with pytest.raises(PerceiverError, match="smallest is not installed") as absent:
@@ -48,7 +48,11 @@ def test_an_environment_has_the_peer_s_packages_and_none_of_ours(wheel, monkeypa
     monkeypatch.setenv("PYTHONPATH", str(Path(peers.__file__).parents[1]))
     program = "import smallest; print(smallest.SIZE)\nimport perceiver_keras"
     done = subprocess.run(
-        [ready.python, "-c", program], env=ready.environment(), capture_output=True, text=True
+        [ready.python, "-c", program],
+        env=ready.environment(),
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
     )
     assert done.stdout == "1\n" and "No module named 'perceiver_keras'" in done.stderr
     peers.install(peer, said.append)  # it is there

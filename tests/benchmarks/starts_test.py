@@ -40,7 +40,7 @@ def test_a_command_that_fails_or_never_comes_there_is_an_error(program, until, t
 
 
 def test_what_commands_are_asked_about(tmp_path: Path) -> None:
-    starts.make(tmp_path)
+    starts.make(tmp_path, encode__num_latents=3, process__num_self_attention_layers=1)
     assert is_saved_model(str(tmp_path / "served" / "1"))
     answers = pk.load(tmp_path / "preset").classify(tmp_path / "digit.png", top=2)
     assert len(answers) == 2
