@@ -10,7 +10,7 @@ from perceiver_keras.benchmarks.measure import spread
 
 OURS = "ours"
 # They are ours too, in another form: no ratio is told of them.
-NOT_PEERS = (OURS, "xla")
+OURS_TOO = (OURS, "xla")
 MB = 1e6
 
 
@@ -63,7 +63,7 @@ def of(row: dict[str, Any], side: str = OURS) -> Number | None:
 
 def best_peer(row: dict[str, Any]) -> Number | None:
     """The fastest other side."""
-    others = [one for one in numbers(row) if one.side not in NOT_PEERS and not one.failed]
+    others = [one for one in numbers(row) if one.side not in OURS_TOO and not one.failed]
     return min(others, key=lambda one: one.median, default=None)
 
 

@@ -65,7 +65,7 @@ def _in_torch(case: Case) -> bool:
 
 
 OURS = Side(name="ours", title="ours", adapter="ours.py")
-PEERS = (
+OTHERS = (
     Side(
         name="huggingface",
         title="Hugging Face",
@@ -87,10 +87,10 @@ PEERS = (
 
 def get(name: str) -> Side:
     """The peer of that name; raises `UsageError` that offers the nearest if there is none."""
-    for peer in PEERS:
+    for peer in OTHERS:
         if peer.name == name.replace("-", "_"):
             return peer
-    raise UsageError(f"There is no peer {name!r}.{nearest(name, [p.name for p in PEERS])}")
+    raise UsageError(f"There is no peer {name!r}.{nearest(name, [p.name for p in OTHERS])}")
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ GROWING = {
     "batch": "batch B",
 }
 COLOURS = {"ours": "#1f5f9e", "xla": "#7fb0dd", "huggingface": "#d98b2b", "deepmind": "#5b8c5a"}
-TITLES = {side.name: side.title for side in (peers.OURS, *peers.PEERS)}
+TITLES = {side.name: side.title for side in (peers.OURS, *peers.OTHERS)}
 
 
 def write(results: dict[str, Any], folder: Path, prefix: str) -> list[str]:

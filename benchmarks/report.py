@@ -11,7 +11,7 @@ from perceiver_keras.files import write_whole
 
 Rows = dict[str, dict[str, Any]]
 DISTURBED = 0.1  # the share of the processors' time that other work may take
-TITLES = {side.name: side.title for side in (peers.OURS, *peers.PEERS)}
+TITLES = {side.name: side.title for side in (peers.OURS, *peers.OTHERS)}
 
 
 def write(results: dict[str, Any], folder: Path) -> Path:

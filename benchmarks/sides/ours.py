@@ -61,8 +61,7 @@ def describe(case: dict[str, Any]) -> dict[str, Any]:
         placed = tf.nest.map_structure(lambda s: tf.compat.v1.placeholder(s.dtype, s.shape), spec)
         outputs = model(placed, training=False)
         counted = usage(tf.nest.flatten(outputs)).flops
-        count = sum(v.shape.num_elements() for v in model.trainable_variables)
-    return told | {"parameters": count, "flops": counted}
+    return told | {"parameters": _count(model), "flops": counted}
 
 
 def build(case: dict[str, Any]) -> dict[str, Any]:
@@ -103,7 +102,7 @@ def _forward(case: dict[str, Any]) -> dict[str, Any]:
         return {
             "compile": lambda: run.get_concrete_function(inputs),
             "call": lambda: _wait(run(inputs)),
-            "parameters": model.count_params(),
+            "parameters": _count(model),
             "examples": config.data.batch_size,
         }
 
@@ -130,7 +129,7 @@ def _train(case: dict[str, Any]) -> dict[str, Any]:
     return {
         "compile": trace,
         "call": call,
-        "parameters": model.count_params(),
+        "parameters": _count(model),
         "examples": config.data.batch_size * case["steps"],
     }
 
@@ -159,6 +158,11 @@ def _pipeline(case: dict[str, Any]) -> dict[str, Any]:
             next(batches)
 
     return {"call": call, "examples": config.data.batch_size * case["steps"]}
+
+
+def _count(model: Any) -> int:
+    """Numbers that are trained."""
+    return sum(weight.shape.num_elements() for weight in model.trainable_variables)
 
 
 def _input_spec(task: Task, config: TaskConfig, model: Any, points: bool, size: int) -> Any:

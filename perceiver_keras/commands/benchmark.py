@@ -71,7 +71,7 @@ def command(
 
     chosen = cases.choose(cases.all_cases(quick), names)
     if only_list:
-        _list(chosen, peers.PEERS)
+        _list(chosen, peers.OTHERS)
         return 0
 
     from perceiver_keras.benchmarks import report

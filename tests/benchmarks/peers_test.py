@@ -36,9 +36,11 @@ def wheel(tmp_path: Path) -> Path:
     return path
 
 
-def test_an_environment_has_the_peer_s_packages_and_none_of_ours(wheel, monkeypatch, tmp_path) -> None:
+def test_an_environment_has_the_peer_s_packages_and_none_of_ours(
+    wheel, monkeypatch, tmp_path
+) -> None:
     peer = Side(name="smallest", title="smallest", adapter="x.py", packages=(str(wheel),))
-    monkeypatch.setattr(peers, "PEERS", (peer,))
+    monkeypatch.setattr(peers, "OTHERS", (peer,))
     with pytest.raises(PerceiverError, match="smallest is not installed") as absent:
         peers.ready("smallest")
     assert not isinstance(absent.value, UsageError)
@@ -61,7 +63,7 @@ def test_an_environment_has_the_peer_s_packages_and_none_of_ours(wheel, monkeypa
 
 def test_what_pip_says_is_told_and_nothing_counts_as_installed(tmp_path, monkeypatch) -> None:
     peer = Side(name="gone", title="gone", adapter="x.py", packages=(str(tmp_path / "no.whl"),))
-    monkeypatch.setattr(peers, "PEERS", (peer,))
+    monkeypatch.setattr(peers, "OTHERS", (peer,))
     monkeypatch.setattr(peers, "_create", lambda python, folder: folder.mkdir(parents=True))
     with pytest.raises(PerceiverError, match="gone could not be installed"):
         peers.install(peer, lambda text: None)
