@@ -12,6 +12,7 @@ OURS = "ours"
 # They are ours too, in another form: no ratio is told of them.
 OURS_TOO = (OURS, "xla")
 MB = 1e6
+DISTURBED = 0.1  # the share of the processors' time that other work may take
 
 
 @dataclass(frozen=True)
@@ -76,8 +77,13 @@ def ratio(row: dict[str, Any], attribute: str = "median") -> float | None:
 
 
 def share_of_peak(row: dict[str, Any]) -> float | None:
-    """Our counted operations per second, as a share of what matrix products reached in the same run."""
+    """Our counted operations per second, as a share of what matrix products reached in the same run.
+
+    None where other work disturbed the case: the products had another part of the processors.
+    """
     mine = of(row)
+    if (row["others"] or 0.0) > DISTURBED:
+        return None
     if mine is None or not row["flops"] or not row["peak"]:
         return None
     return row["flops"] / mine.median / row["peak"]

@@ -10,7 +10,6 @@ from perceiver_keras.benchmarks import machine, numbers, peers, plots
 from perceiver_keras.files import write_whole
 
 Rows = dict[str, dict[str, Any]]
-DISTURBED = 0.1  # the share of the processors' time that other work may take
 TITLES = {side.name: side.title for side in (peers.OURS, *peers.OTHERS)}
 
 
@@ -46,7 +45,7 @@ _QUICK = "**A quick run: these models are far too small for the numbers to mean 
 def _disturbed(cases: Rows) -> str:
     """A warning if the machine did other work as well."""
     most = max((row["others"] or 0.0 for row in cases.values()), default=0.0)
-    if most <= DISTURBED:
+    if most <= numbers.DISTURBED:
         return ""
     return (
         f"**Other work took up to {most:.0%} of the processors' time while this was measured.** Seconds of disturbed "

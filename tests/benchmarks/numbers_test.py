@@ -34,6 +34,7 @@ def test_the_share_of_the_peak() -> None:
     one = row("a", {"ours": side(2.0)}, flops=100, peak=200.0)
     assert numbers.share_of_peak(one) == 0.25
     assert numbers.share_of_peak(row("a", {"ours": side(2.0)})) is None
+    assert numbers.share_of_peak(one | {"others": 0.5}) is None
 
 
 def test_rates_and_what_a_pipeline_supplies() -> None:

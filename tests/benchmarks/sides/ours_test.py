@@ -13,7 +13,6 @@ from perceiver_keras.benchmarks.sides import ours
 from perceiver_keras.tasks import registry
 from perceiver_keras.training.cost import estimate
 
-
 ONE_LAYER = ("model.process.num_self_attention_layers=1",)
 
 
