@@ -5,7 +5,7 @@ WORKERS ?= 2
 PYTHON := .venv/bin/python
 CALL := echo "Call it as .venv/bin/perceiver, or as perceiver after: source .venv/bin/activate"
 
-.PHONY: help setup run test lint format lock bazel wheel clean
+.PHONY: help setup run bench test lint format lock bazel wheel clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -17,6 +17,9 @@ setup:  ## find Python 3.10, create .venv, install requirements.lock and the pro
 run: setup  ## the whole pipeline on real digits: data, training, evaluation, served model, report
 	@.venv/bin/perceiver run image_classification --preset tiny --run-dir runs/digits $(ARGS); \
 	    code=$$?; $(CALL); exit $$code
+
+bench: setup  ## speed and memory next to the peers, whose environments it makes (ARGS: cases, options)
+	@.venv/bin/perceiver benchmark --install $(ARGS)
 
 test: setup  ## all tests
 	@$(PYTHON) -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)

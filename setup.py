@@ -63,9 +63,9 @@ DEV = [
     "wheel>=0.41",
 ]
 
-# Installed, these two are inside perceiver_keras: site-packages/pipeline would be hidden by anyone's
+# Installed, these are inside perceiver_keras: site-packages/pipeline would be hidden by anyone's
 # own. In the checkout perceiver_keras/checkout.py gives them the same names.
-INSIDE = ("components", "pipeline")
+INSIDE = ("benchmarks", "components", "pipeline")
 
 setup(
     name="perceiver-keras",

@@ -1,6 +1,6 @@
-"""Gives `pipeline/` and `components/` one name, in a checkout and in what is installed: `perceiver_keras.pipeline`.
+"""Gives `pipeline/`, `components/` and `benchmarks/` one name, in a checkout and installed: `perceiver_keras.pipeline`.
 
-In the wheel both are folders of this package, because a `pipeline` of its own in site-packages would be hidden by
+In the wheel they are folders of this package, because a `pipeline` of its own in site-packages would be hidden by
 anyone's own `pipeline/`. In a checkout they lie next to it. There, the short names still work where Python finds those
 folders, and mean the same modules: a second copy of a module would have other classes and other state.
 
@@ -21,7 +21,7 @@ from pathlib import Path
 from types import CodeType, ModuleType
 
 PACKAGE = __name__.partition(".")[0]
-NEXT_TO_IT = ("components", "pipeline")
+NEXT_TO_IT = ("benchmarks", "components", "pipeline")
 # Not resolved: under Bazel these are links to files, and only some of them are there.
 HERE = Path(__file__).absolute().parent
 

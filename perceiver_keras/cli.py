@@ -45,6 +45,7 @@ COMMANDS = (
     Row("lineage", "Follow a model back to its data, settings, code and judges."),
     Row("compare", "Compare two runs: settings, data, metrics, slices, cost."),
     Row("rollback", "Publish the blessed version before the present one again."),
+    Row("benchmark", "Measure speed and memory, next to Hugging Face and other peers."),
     Row("doctor", "Check versions and devices: what is missing, and how to get it."),
 )
 

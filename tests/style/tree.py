@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 ROOT = Path(__file__).absolute().parents[2]
-PACKAGES = ("perceiver_keras", "components", "pipeline")
+PACKAGES = ("perceiver_keras", "benchmarks", "components", "pipeline")
 
 
 @functools.cache
