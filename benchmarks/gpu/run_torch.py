@@ -13,7 +13,6 @@ Float32 products may use TF32, as ours do.
 from __future__ import annotations
 
 import argparse
-import functools
 import gc
 import json
 import sys
@@ -227,29 +226,29 @@ def run(case: Case, how: str) -> Record:
         note=how,
         seconds=seconds,
         compile_seconds=compile_seconds,
-        flops=flops_of(case),
+        flops=0 if compiled else flops_of(case, model),
         memory=memory,
         finite=bool(torch.isfinite(output.float()).all()),
     )
 
 
-@functools.cache
-def flops_of(case: Case) -> int:
-    """Counted on tensors without values; gradients are on, without which the counter misses most products."""
-    with torch.device("meta"):
-        model, given = build(case.model), inputs_of(case)
-        if case.precision == "bfloat16" and case.kind == "forward" and case.model != "video":
-            model = model.to(torch.bfloat16)
-        times = 1
-        if case.model == "video":
-            whole = case.kind == "forward"
-            times = CHUNKS if whole else 1
-            given["subsampled_output_points"] = points_of(0) if whole else _drawn_points()
-        loss = loss_of(case) if case.kind == "train" else None
-        with FlopCounterMode(display=False) as counter:
-            found = model(**given).logits
-            if loss is not None:
-                loss(found).backward()
+def flops_of(case: Case, model: torch.nn.Module) -> int:
+    """Of one batch. Gradients are on: without them the counter misses most products."""
+    given, times, dtype = inputs_of(case), 1, torch.bfloat16
+    half = case.precision == "bfloat16" and (case.kind == "train" or case.model == "video")
+    if case.model == "video":
+        whole = case.kind == "forward"
+        times = CHUNKS if whole else 1
+        given["subsampled_output_points"] = points_of(0) if whole else _drawn_points()
+    loss = loss_of(case) if case.kind == "train" else None
+    with (
+        torch.enable_grad(),
+        FlopCounterMode(display=False) as counter,
+        torch.autocast(DEVICE, dtype, enabled=half),
+    ):
+        found = model(**given).logits
+        if loss is not None:
+            loss(found).backward()
     return times * counter.get_total_flops()
 
 
