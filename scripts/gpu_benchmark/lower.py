@@ -1,6 +1,6 @@
 """Lowers our graphs to XLA's HLO, here, where TensorFlow is; `run_jax.py` runs them on a machine that has JAX alone.
 
-    python benchmarks/gpu/lower.py FOLDER [CASE …]
+    python scripts/gpu_benchmark/lower.py FOLDER [CASE …]
 
 Nothing is compiled or run. All weights and optimizer slots are arguments of the graph, so that a file takes a few
 hundred kilobytes and no weight travels. Each case gives `CASE.hlo.gz`, XLA's serialized module, and `CASE.json`: the

@@ -1,7 +1,7 @@
 """Whether a lowered graph computes in JAX what TensorFlow computes: small models, the same weights and inputs.
 
-    python benchmarks/gpu/check.py write FOLDER     # where TensorFlow is
-    python benchmarks/gpu/check.py compare FOLDER   # where JAX is, on any device; exits with 1 if they differ
+    python scripts/gpu_benchmark/check.py write FOLDER     # where TensorFlow is
+    python scripts/gpu_benchmark/check.py compare FOLDER   # where JAX is, on any device; exits with 1 if they differ
 
 TensorFlow runs its graph op by op, without XLA. Of a training step, the loss and every changed variable are compared.
 """

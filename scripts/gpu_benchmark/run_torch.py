@@ -1,6 +1,6 @@
 """Times Hugging Face's Perceivers with random weights in torch: the same work as `run_jax.py`'s, same precision.
 
-    python benchmarks/gpu/run_torch.py OUT.json [--seconds N] [--only CASE …] [--how eager compile]
+    python scripts/gpu_benchmark/run_torch.py OUT.json [--seconds N] [--only CASE …] [--how eager compile]
 
 The models have the released sizes (numbers of parameters are checked), and no dropout, like the released ones. They
 have one attention, written out; no fused kernel can be chosen for it. Fourier positions are computed on the

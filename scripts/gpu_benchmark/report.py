@@ -1,6 +1,6 @@
 """The table of `run_jax.py`'s and `run_torch.py`'s results.
 
-    python benchmarks/gpu/report.py RESULTS.json … --out gpu_CARD
+    python scripts/gpu_benchmark/report.py RESULTS.json … --out gpu_CARD
 
 Writes `gpu_CARD.json`, all results in one, and `gpu_CARD.md`. Where a case of
 ours is in several files, the last one counts; of the port, the fastest.

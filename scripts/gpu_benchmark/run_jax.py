@@ -1,6 +1,6 @@
 """Times the graphs that `lower.py` wrote, in JAX on this machine's accelerator.
 
-    python benchmarks/gpu/run_jax.py FOLDER OUT.json [--seconds N] [--only CASE …]
+    python scripts/gpu_benchmark/run_jax.py FOLDER OUT.json [--seconds N] [--only CASE …]
 
 Arguments are drawn at random with the statistics of the real ones. A training step hands its variables on to the next
 one, and their buffers are donated. Float32 products may use TF32, as by default in JAX and in TensorFlow. Cases that
