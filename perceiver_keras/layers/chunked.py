@@ -49,8 +49,7 @@ def chunked_over_queries(
 ) -> tf.Tensor:
     """`dense_attention` for `chunk` queries at a time."""
     total = axis_size(query, 2)
-    chunk = _at_most(chunk, total)
-    steps = _ceil_div(total, chunk)
+    chunk, steps = _cut(total, chunk)
     bias = _no_bias(query, key) if bias is None else bias
     per_query = bias.shape[2] != 1
 
@@ -107,8 +106,7 @@ def chunked_over_keys(
 ) -> tf.Tensor:
     """`dense_attention` for `chunk` keys at a time, with a running softmax (arXiv 2112.05682)."""
     total = axis_size(key, 2)
-    chunk = _at_most(chunk, total)
-    steps = _ceil_div(total, chunk)
+    chunk, steps = _cut(total, chunk)
     bias = _no_bias(query, key) if bias is None else bias
 
     def read(step, k, v, b):
@@ -175,8 +173,7 @@ def map_chunks(
     """Applies function([B, chunk, ...], ...) along the second axis of all `arrays`: [B, O, E], in bounded memory."""
     arrays = [tf.convert_to_tensor(array) for array in arrays]
     total = axis_size(arrays[0], 1)
-    chunk = _at_most(chunk, total)
-    steps = _ceil_div(total, chunk)
+    chunk, steps = _cut(total, chunk)
 
     def result(step):
         start = tf.minimum(step * chunk, total - chunk)
@@ -255,8 +252,16 @@ def _no_bias(query: tf.Tensor, key: tf.Tensor) -> tf.Tensor:
     return tf.zeros([1, 1, 1, axis_size(key, 2)], tf.float32)
 
 
-def _at_most(chunk: int, total: Size) -> Size:
-    return min(chunk, total) if isinstance(total, int) else tf.minimum(chunk, total)
+def _cut(total: Size, most: int) -> tuple[Size, Size]:
+    """(chunk, steps): as few steps as chunks of at most `most` allow, and chunks no larger than these need.
+
+    With the largest possible chunks the last one would repeat up to all but one of its rows.
+    """
+    least = min if isinstance(total, int) else tf.minimum
+    chunk = least(most, total)
+    steps = _ceil_div(total, chunk)
+    whole = 64 * _ceil_div(_ceil_div(total, steps), 64)  # whole vectors of the processor
+    return least(chunk, whole), steps
 
 
 def _ceil_div(total: Size, chunk: Size) -> Size:
