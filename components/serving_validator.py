@@ -56,7 +56,7 @@ class Bounds:
     max_size_mb: float | None = None
 
     def cause(self, verdict: Mapping[str, Any]) -> str | None:
-        """Which bound a verdict's measurements exceed, or None."""
+        """Which bounds a verdict's measurements exceed, or None."""
         requests = (verdict["latency"] or {}).get("requests")
         slowdown = "times the one-example latency of the last blessed model in the same process"
         found = {
@@ -69,11 +69,12 @@ class Bounds:
             "max_memory_mb": (_mib(verdict["peak_memory_bytes"]), "MiB of memory at the peak"),
             "max_size_mb": (_mib(verdict["size_bytes"]), "MiB on disk"),
         }
-        for name, (value, what) in found.items():
-            bound = getattr(self, name)
-            if bound is not None and value is not None and value > bound:
-                return f"evaluate.{name} is {bound:g} and it takes {value:.4g} {what}"
-        return None
+        exceeded = [
+            f"evaluate.{name} is {bound:g} and it takes {value:.4g} {what}"
+            for name, (value, what) in found.items()
+            if (bound := getattr(self, name)) is not None and value is not None and value > bound
+        ]
+        return "; ".join(exceeded) or None
 
 
 Ask = Callable[[str], float]
@@ -167,13 +168,10 @@ def _in_a_fresh_process(
         except subprocess.TimeoutExpired:
             cause = f"it was not loaded and tried within {timeout} s; raise timeout_seconds if it is just slow"
             return {"cause": cause}
-        except (
-            Exception
-        ) as error:  # a model of another task, or with other settings, may raise anything
+        except Exception as error:  # of a model with other settings: anything
             kind = "" if isinstance(error, PerceiverError) else f"{type(error).__name__}: "
-            return {
-                "cause": f"the trained model fails on stored examples: {kind}{first_line(error)}"
-            }
+            cause = f"the trained model fails on stored examples: {kind}{first_line(error)}"
+            return {"cause": cause}
         finally:
             process.kill()
         said.seek(0)

@@ -139,11 +139,14 @@ def _after_refusal(
 
 
 def _serving(same: str, text: str, run_dir: Path | None) -> Iterator[tuple[str, str]]:
-    if found := _BOUND.search(text):
-        bound = _rounded(ROOM * float(found[2]), up=True)
+    if found := _BOUND.findall(text):
+        raised = [
+            f"--set evaluate.{name}={_rounded(ROOM * float(value), up=True)}"
+            for name, value in found
+        ]
         yield (
-            f"If it may take that much, raise the bound; {found[1]} is measured on the machine of the run:",
-            f"{same} --set evaluate.{found[1]}={bound}",
+            "If it may take that much on the machine of the run, raise the bounds that it exceeds:",
+            " ".join([same, *raised]),
         )
     elif run_dir:
         yield (

@@ -144,6 +144,13 @@ def test_a_bound_is_named_with_the_value(name, value, words):
         assert Bounds(**{name: value / 2}).cause(absent) is None
 
 
+def test_all_bounds_that_are_exceeded_are_named():
+    cause = Bounds(max_load_seconds=1.0, max_memory_mb=400.0, max_size_mb=2.0).cause(MEASURED)
+    first, second = cause.split("; ")
+    assert first == "evaluate.max_load_seconds is 1 and it takes 4 s to load"
+    assert second == "evaluate.max_size_mb is 2 and it takes 20 MiB on disk"
+
+
 # === Training against serving ===
 
 

@@ -89,7 +89,10 @@ def test_a_model_that_costs_too_much_can_be_allowed_to() -> None:
     text = (
         "It does not serve: evaluate.max_latency_ms is 0.001 and it takes 1.951 ms, 95th percentile"
     )
-    assert refused("serving", text=text) == [[*AGAIN, "--set", "evaluate.max_latency_ms=2.44"]]
+    raised = [*AGAIN, "--set", "evaluate.max_latency_ms=2.44"]
+    assert refused("serving", text=text) == [raised]
+    text += "; evaluate.max_size_mb is 0.1 and it takes 2 MiB on disk"
+    assert refused("serving", text=text) == [[*raised, "--set", "evaluate.max_size_mb=2.5"]]
     slower = "evaluate.max_slowdown is 3 and it takes 10.02 times the one-example latency"
     assert refused("serving", text=slower)[0][-1] == "evaluate.max_slowdown=12.6"
     differs = refused("serving", text="It does not serve: serving differs from training")
