@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,8 @@ class PipelineSettings:
       overrides: The user's changes as "key=value", for the record; `config` includes them already.
       rebaseline: Do not compare with the last blessed model, because labels or signature have changed.
       metadata_uri: None for SQLite in the run folder, or "mysql://USER:PASSWORD@HOST:PORT/DATABASE".
-      beam_args: Arguments of Beam's runner; the default is the DirectRunner in this process.
+      beam_args: Arguments of Beam's runner; none: the DirectRunner in this process. With any, TFX packs itself for
+        remote workers before each component, which takes a second.
       cache: Reuse the results of components whose inputs, parameters and code are unchanged.
     """
 
@@ -42,9 +43,7 @@ class PipelineSettings:
     overrides: tuple[str, ...] = ()
     rebaseline: bool = False
     metadata_uri: str | None = None
-    beam_args: tuple[str, ...] = field(
-        default=("--runner=DirectRunner", "--direct_running_mode=in_memory")
-    )
+    beam_args: tuple[str, ...] = ()
     cache: bool = True
 
     @classmethod

@@ -93,7 +93,6 @@ def create(folder: str, change: str, classes=None, **limits):
         metadata_connection_config=metadata.sqlite_metadata_connection_config(
             f"{folder}/metadata.sqlite"
         ),
-        beam_pipeline_args=["--runner=DirectRunner", "--direct_running_mode=in_memory"],
     )
 
 

@@ -43,7 +43,7 @@ def examples(tmp_path_factory):
     return artifact
 
 
-def run(folder: Path, examples, beam_args=("--direct_num_workers=1",)):
+def run(folder: Path, examples, beam_args=()):
     outputs = {}
     for name in OUTPUTS:
         outputs[name] = standard_artifacts.Examples()

@@ -37,7 +37,7 @@ def data_dir(tmp_path_factory) -> str:
     return folder + "/sharded"
 
 
-def _run(folder: Path, beam_args=("--direct_num_workers=1",), **options):
+def _run(folder: Path, beam_args=(), **options):
     """The artifact, written by the executor as TFX calls it."""
     component = TfdsExampleGen(**({"dataset": "perceiver_digits", "splits": SPLITS} | options))
     artifact = standard_artifacts.Examples()

@@ -1,5 +1,9 @@
 """What a killed run leaves in the store and on the disk is found and removed."""
 
+import contextlib
+import tempfile
+from pathlib import Path
+
 import pytest
 from ml_metadata.proto import metadata_store_pb2
 from tfx.orchestration import metadata
@@ -11,6 +15,7 @@ from perceiver_keras.pipeline.dag_runner import (
     ResumableDagRunner,
     clear_unfinished,
     run_executions,
+    temporary_files_removed,
 )
 from perceiver_keras.pipeline.pipeline import create_pipeline
 from perceiver_keras.pipeline.settings import PipelineSettings
@@ -111,3 +116,13 @@ def test_a_verdict_on_a_model_that_was_taken_back_is_not_an_old_one(why, tmp_pat
     assert [name for name, cached in runner.may_be_cached.items() if not cached] == (
         ["Gate"] if why else []
     )
+
+
+def test_temporary_files_of_a_component_are_removed_and_the_folder_is_as_before():
+    before = tempfile.gettempdir()
+    with contextlib.suppress(ValueError), temporary_files_removed():
+        left = Path(tempfile.mkdtemp())
+        (left / "copy").write_text("of a library")
+        assert left.parent != Path(before)
+        raise ValueError("as a component may")
+    assert not left.parent.exists() and tempfile.gettempdir() == before
