@@ -47,7 +47,11 @@ def compare(got: Any, wanted: Any, tolerance: float) -> str | None:
     if wanted.dtype.kind != "f":
         if np.array_equal(got, wanted):
             return None
-        return f"is {got.ravel()[:3].tolist()}…, the trainer's was {wanted.ravel()[:3].tolist()}…"
+        unlike = got != wanted
+        return (
+            f"is {got[unlike][:3].tolist()} where the trainer's was {wanted[unlike][:3].tolist()} "
+            f"({int(unlike.sum()):,} of {unlike.size:,} differ)"
+        )
     finite = np.abs(wanted[np.isfinite(wanted)])
     slack = tolerance * finite.max() if finite.size else 0.0
     if np.allclose(got, wanted, rtol=tolerance, atol=slack, equal_nan=True):
@@ -135,7 +139,7 @@ def _difference(signature: Any, log: Any, tolerance: float) -> tuple[Difference 
         Exception
     ):  # functions of TensorFlow that it does not document; without them less can be said
         made = {}
-    for key, value in made.items():
+    for key, value in sorted(made.items()):
         largest = max(largest, relative(value, inputs[key]))
         if text := compare(value, inputs[key], tolerance):
             key, guess = key.removeprefix(MODEL_INPUT), likeness(value, inputs[key])

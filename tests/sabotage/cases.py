@@ -124,7 +124,12 @@ MODELS = [
     ),
     _model("label order changed, names alone", models.names_in_another_order, "class 0 is '9'"),
     _model("label order changed, model and names", models.model_of_another_order, "class 0 is '9'"),
-    _model("a vocabulary from an older run", texts.older_vocabulary, "model input", product=PIECES),
+    _model(
+        "a vocabulary from an older run",
+        texts.older_vocabulary,
+        "model's input 'ids'",
+        product=PIECES,
+    ),
     _model("a lost output", models.lost_output, "label"),
     _model("ten times slower", models.ten_times_slower, "max_slowdown"),
     _model("resized otherwise in serving", models.resized_otherwise, "model input"),

@@ -24,6 +24,16 @@ def test_floats_may_differ_by_the_tolerance_of_themselves_and_of_the_largest(wan
         assert (answers.compare(got, wanted, tolerance) is None) == (ratio.max() < 1)
 
 
+def test_of_numbers_and_names_those_that_differ_are_shown() -> None:
+    ids = np.array([[7, 8, 9, 10], [7, 8, 11, 12]])
+    found = answers.compare(ids + [0, 0, 1, 0], ids, 0.1)
+    assert found == "is [10, 12] where the trainer's was [9, 11] (2 of 8 differ)"
+    names = np.array([b"a", b"b"], object)
+    found = answers.compare(np.array([b"a", b"c"], object), names, 0.1)
+    assert found == "is [b'c'] where the trainer's was [b'b'] (1 of 2 differ)"
+    assert answers.compare(names.copy(), names, 0.1) is None
+
+
 def test_what_is_not_finite_must_be_so_in_the_same_places() -> None:
     wanted = np.array([1.0, np.nan, np.inf], np.float32)
     assert answers.compare(wanted.copy(), wanted, 1e-5) is None
