@@ -113,6 +113,8 @@ class Found:
     def dataset(self) -> str:
         digest = hashlib.sha256()
         about = [_VERSION, self.kind, self.labels, sorted(self.features), dict(self.place.options)]
+        if "window" in self.measured:  # files are stored in parts of this length
+            about.append(self.measured["window"])
         digest.update(json.dumps(about, sort_keys=True, default=str).encode())
         for item in sorted(self.items, key=lambda item: item.name):
             row = [item.name, item.digest, item.label, item.split]

@@ -37,8 +37,10 @@ def test_the_name_follows_contents_labels_and_splits_but_not_the_place(tmp_path:
         _found(tmp_path, CONTENTS, labels=("b", "a")).dataset,
         dataclasses.replace(found, items=(dataclasses.replace(first, label="b"), *rest)).dataset,
         dataclasses.replace(found, items=(dataclasses.replace(first, name="x"), *rest)).dataset,
+        dataclasses.replace(found, measured={"window": 1.0}).dataset,
+        dataclasses.replace(found, measured={"window": 2.0}).dataset,
     }
-    assert len(others) == 5 and found.dataset not in others
+    assert len(others) == 7 and found.dataset not in others
 
 
 def test_files_and_contents_are_hashed_alike(tmp_path: Path) -> None:
