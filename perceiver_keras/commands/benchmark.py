@@ -98,8 +98,8 @@ def command(
 
         run(chosen, others, results, QUICK if quick else Calls(), done)
     page = report.write(results.whole, out)
-    for names_of_failed in filter(None, (", ".join(failed),)):
-        say(f"Failed: {names_of_failed}.")
+    if failed:
+        say(f"Failed: {', '.join(failed)}.")
     say(f"Results: {page}")
     measured = {case.name: results.whole["cases"][case.name] for case in chosen}
     answer(
