@@ -53,6 +53,8 @@ NOT_RUN = {
     "perceiver run digit_value": "tests/docs/add_a_task_test.py makes this task",
     "perceiver train TASK": "a form; examples of it follow",
     "perceiver run TASK": "a form",
+    "perceiver benchmark": "minutes to hours; tests/commands/benchmark_test.py has two cases",
+    "make bench": "hours",
     "perceiver lineage ": "a finished pipeline; tests/commands/lineage_test.py",
     "perceiver compare ": "two of them; tests/commands/compare_test.py",
     "perceiver rollback ": "two versions; tests/commands/rollback_test.py",

@@ -66,7 +66,8 @@ def choose(
     if start is not None or (found is not None and preset in RELEASED):
         layers = _fine_tuned(task, preset, layers, overrides, start, found is not None)
         config = task.configure(preset, layers, overrides, seed)
-    slices.check(task, config, known_classes(task, config, found))
+    by_slice = any("@" in key for key in config.evaluate.thresholds)
+    slices.check(task, config, known_classes(task, config, found) if by_slice else None)
     return Chosen(config, layers, found, start)
 
 

@@ -157,8 +157,8 @@ def label_names(builder: Any, feature: str | None = "label") -> list[str] | None
     found = features[feature]
     if isinstance(found, tfds.features.Sequence):  # several labels at once
         found = found.feature
-    if not isinstance(found, tfds.features.ClassLabel):
-        return None
+    if not isinstance(found, tfds.features.ClassLabel) or found.num_classes is None:
+        return None  # not a class, or the files that say which classes there are are not there yet
     try:
         return list(found.names) if found.names else None
     except ValueError:  # a ClassLabel that only knows its number of classes

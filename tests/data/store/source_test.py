@@ -77,6 +77,8 @@ def test_labels_have_names_where_the_set_has_them(digits):
     assert source.label_names(digits) == [str(digit) for digit in range(10)]
     assert source.label_names(digits, "image") is None
     assert source.label_names(digits, "nothing") is None
+    unread = source.open_builder("audioset_folder", digits._data_dir_root, prepare=False)
+    assert source.label_names(unread, "labels") is None  # its files would say which there are
 
 
 def test_unknown_names_are_refused_with_the_nearest(digits, data_dir):
