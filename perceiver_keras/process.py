@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
@@ -12,7 +13,7 @@ from perceiver_keras.config_tree import from_dict, to_dict
 from perceiver_keras.layers.blocks import SelfAttentionBlock
 from perceiver_keras.layers.chunked import counted_loop
 from perceiver_keras.layers.linear import build_part, register
-from perceiver_keras.layers.stacked import for_xla, run_stacked
+from perceiver_keras.layers.stacked import for_xla, run_stacked, with_weights_read
 
 
 @register
@@ -84,22 +85,34 @@ class Process(keras.layers.Layer):
             training is True and for_xla()
         ):  # a forward pass alone compiles fast, and would pay for the stack
             return run_stacked(self.self_attentions, latents, blocks, training)
-        if blocks == 1 or tf.executing_eagerly():
+        block = self._block(training)
+        if tf.executing_eagerly() or blocks == 1:
             for _ in range(blocks):
-                latents = self._block(latents, training)
-            return latents
-        _, latents = counted_loop(
-            lambda step, x: (step + 1, self._block(x, training)),
-            blocks,
-            (tf.constant(0), latents),
-        )
+                latents = block(latents)
+        elif training or for_xla():
+            body = lambda step, x: (step + 1, block(x))  # noqa: E731
+            _, latents = counted_loop(body, blocks, (tf.constant(0), latents))
+        else:
+            # The graph's optimizer fuses operations in calls, which it inlines, and not in the bodies of loops.
+            block = tf.function(block, autograph=False)
+            for _ in range(blocks):
+                latents = block(latents)
         return latents
 
-    def _block(self, latents: tf.Tensor, training: bool | None) -> tf.Tensor:
-        shape = latents.shape
-        for layer in self.self_attentions:
-            latents = layer(latents, training=training)
-        return tf.ensure_shape(latents, shape)
+    def _block(self, training: bool | None) -> Callable[[tf.Tensor], tf.Tensor]:
+        """One pass through the layers, whose weights are read, and cast, here and not in each pass."""
+        layers = self.self_attentions
+        if not (training or tf.executing_eagerly()):
+            layers = [with_weights_read(layer) for layer in layers]
+
+        def run(latents: tf.Tensor) -> tf.Tensor:
+            shape = latents.shape
+            for layer in layers:
+                latents = layer(latents, training=training)
+            latents.set_shape(shape)
+            return latents
+
+        return run
 
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | {

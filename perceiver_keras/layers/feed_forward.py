@@ -11,8 +11,8 @@ from perceiver_keras.layers.dropout import Dropout
 from perceiver_keras.layers.linear import Linear, build_part, register
 
 ACTIVATIONS = {
-    "gelu_tanh": lambda x: tf.nn.gelu(x, approximate=True),  # JAX's default: the official models
-    "gelu": lambda x: tf.nn.gelu(x, approximate=False),  # the PyTorch port's
+    "gelu_tanh": lambda x: tf.nn.gelu(x, approximate=True, name="gelu"),  # JAX's default: the official models
+    "gelu": lambda x: tf.nn.gelu(x, approximate=False, name="gelu"),  # the PyTorch port's
 }
 
 
@@ -55,8 +55,12 @@ class FeedForward(keras.layers.Layer):
         super().build(input_shape)
 
     def call(self, inputs: tf.Tensor, training: bool | None = None) -> tf.Tensor:
-        hidden = ACTIVATIONS[self.activation](self.expand(inputs))
-        return self.dropout(self.contract(hidden), training=training)
+        # Flat rows: a reshape between product, bias and activation would keep oneDNN from fusing the three.
+        rows = tf.reshape(inputs, [-1, inputs.shape[-1]])
+        hidden = ACTIVATIONS[self.activation](self.expand(rows))
+        outputs = tf.reshape(self.contract(hidden), tf.shape(inputs))
+        outputs.set_shape(inputs.shape)
+        return self.dropout(outputs, training=training)
 
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | {

@@ -94,12 +94,15 @@ class Linear(keras.layers.Layer):
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         # One 2-D product: oneDNN fuses it with the bias, and it is faster than a broadcast batch product.
-        flat = tf.reshape(inputs, [-1, inputs.shape[-1]])
+        flat = inputs if inputs.shape.rank == 2 else tf.reshape(inputs, [-1, inputs.shape[-1]])
         outputs = product(flat, self.kernel)
         if self.bias is not None:
             outputs = tf.nn.bias_add(outputs, self.bias)
+        if inputs.shape.rank == 2:
+            return outputs
         outputs = tf.reshape(outputs, tf.concat([tf.shape(inputs)[:-1], [self.units]], 0))
-        return tf.ensure_shape(outputs, inputs.shape[:-1] + [self.units])
+        outputs.set_shape(inputs.shape[:-1] + [self.units])
+        return outputs
 
     def compute_output_shape(self, input_shape: Any) -> tf.TensorShape:
         return tf.TensorShape(input_shape)[:-1].concatenate([self.units])

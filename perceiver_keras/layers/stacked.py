@@ -117,6 +117,16 @@ def _weights(layer: keras.layers.Layer) -> Iterator[tuple[keras.layers.Layer, tf
             yield layer, value
 
 
+def with_weights_read(layer: keras.layers.Layer) -> keras.layers.Layer:
+    """A copy of the layer that has its weights as tensors, read now and in the compute dtype of the caller."""
+    read = [
+        tf.convert_to_tensor(weight)
+        for owner, weight in _weights(layer)
+        if not isinstance(owner, Dropout)
+    ]
+    return _holding(layer, iter(read), iter(()))
+
+
 def _holding(
     layer: keras.layers.Layer, weights: Iterator[tf.Tensor], seeds: Iterator[tf.Tensor]
 ) -> keras.layers.Layer:
