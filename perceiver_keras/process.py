@@ -13,7 +13,8 @@ from perceiver_keras.config_tree import from_dict, to_dict
 from perceiver_keras.layers.blocks import SelfAttentionBlock
 from perceiver_keras.layers.chunked import counted_loop
 from perceiver_keras.layers.linear import build_part, register
-from perceiver_keras.layers.stacked import for_xla, run_stacked, with_weights_read
+from perceiver_keras.layers.stacked import run_stacked, with_weights_read
+from perceiver_keras.layers.xla import for_xla
 
 
 @register

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from perceiver_keras.config import ProcessConfig
 from perceiver_keras.process import Process
-from tests.checks import assert_close
+from tests.checks import assert_close, ops_that_run, with_onednn
 
 LATENTS = np.random.default_rng(0).normal(size=(2, 4, 8)).astype(np.float32)
 
@@ -75,3 +75,13 @@ def test_the_layers_are_a_loop_only_where_xla_compiles_a_training_step():
 
     modes = [(training, jit) for training in (False, True) for jit in (False, True)]
     assert [mode for mode in modes if loops(*mode)] == [(True, True)]
+
+
+@with_onednn
+def test_the_blocks_of_a_graph_for_inference_are_fused_and_read_their_weights_once():
+    """Bodies of loops are not optimized, so each block is a call, which TensorFlow inlines."""
+    layer = process(3)
+    layer(LATENTS)
+    kinds = ops_that_run(lambda x: layer(x, training=False), tf.constant(LATENTS))
+    assert kinds["_MklLayerNorm"] == 3 * 2 * 2 and not kinds["Tanh"] and not kinds["Merge"]
+    assert kinds["ReadVariableOp"] == len(layer.weights)
