@@ -9,9 +9,11 @@ from tensorflow import keras
 
 from perceiver_keras.config import DecodeConfig
 from perceiver_keras.config_tree import from_dict, to_dict
+from perceiver_keras.layers.attention import Memory
 from perceiver_keras.layers.blocks import CrossAttentionBlock
 from perceiver_keras.layers.chunked import map_chunks
 from perceiver_keras.layers.linear import Linear, build_part, register
+from perceiver_keras.layers.xla import fused
 
 
 @register
@@ -81,34 +83,44 @@ class Decode(keras.layers.Layer):
         return_attention: bool = False,
     ) -> tf.Tensor | tuple[tf.Tensor, tf.Tensor]:
         queries, latents = inputs
-        memory = self.cross_attention.memory_of(latents, queries.shape[1], training=training)
+        memory = self.memory_of(latents, queries.shape[1], training)
         weights = None
 
         def decode(some: tf.Tensor, mask: tf.Tensor | None = None) -> tf.Tensor:
-            x = self.cross_attention.query_memory(some, memory, query_mask=mask, training=training)
-            return x if self.out is None else self.out(x)
+            return self.query_memory(some, memory, query_mask=mask, training=training)
 
         arrays = [queries] if query_mask is None else [queries, query_mask]
-        chunk = self._chunk(queries, latents)
+        chunk = self.chunk(queries.shape, latents.shape[1])
         if return_attention:
             outputs, weights = self.cross_attention.query_memory(
                 queries, memory, query_mask=query_mask, training=training, return_attention=True
             )
             outputs = outputs if self.out is None else self.out(outputs)
         elif chunk is not None and (training is None or training is False):
-            outputs = map_chunks(decode, arrays, chunk)
+            outputs = map_chunks(fused(decode), arrays, chunk)
         else:
             outputs = decode(*arrays)
         return (outputs, weights) if return_attention else outputs
 
-    def _chunk(self, queries: tf.Tensor, latents: tf.Tensor) -> int | None:
+    def memory_of(
+        self, latents: tf.Tensor, num_queries: int | None, training: bool | None = None
+    ) -> Memory:
+        """Prepares the latents once for any number of `query_memory` calls."""
+        return self.cross_attention.memory_of(latents, num_queries, training=training)
+
+    def query_memory(self, queries: tf.Tensor, memory: Memory, **kwargs: Any) -> tf.Tensor:
+        """Some or all of the queries that `memory_of` prepared for: [B, O, Q] -> [B, O, E]."""
+        x = self.cross_attention.query_memory(queries, memory, **kwargs)
+        return x if self.out is None else self.out(x)
+
+    def chunk(self, queries: tf.TensorShape, num_latents: int | None) -> int | None:
         """Queries per chunk, or None if all fit; each takes its logits and about eight rows of its width.
 
         A quarter of the budget: larger chunks are no faster.
         """
-        batch, total, channels = queries.shape
+        batch, total, channels = queries
         row = 4 * (batch or 1)
-        row *= self.config.num_cross_attention_heads * (latents.shape[1] or 1) + 8 * channels
+        row *= self.config.num_cross_attention_heads * (num_latents or 1) + 8 * channels
         chunk = max(self.attention_memory_mb * 2**20 // 4 // row, 1)
         if total is not None and chunk >= total:
             return None
