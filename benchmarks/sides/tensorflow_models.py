@@ -2,7 +2,7 @@
 
 Its layers come from the user's checkout, the sizes from our settings. It has one model that we have too, the masked
 language model. Its own output layer is BERT's, with a dense layer and a layer norm more; through the argument that it
-has for that, it gets the paper's, so that both sides compute the same. bfloat16 is Keras's mixed policy, in forward
+has for that, it gets the paper's, and so as many parameters as ours. bfloat16 is Keras's mixed policy, in forward
 passes and in training steps. It runs in an environment of its own and imports nothing of ours.
 """
 
