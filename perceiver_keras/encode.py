@@ -74,8 +74,9 @@ class Encode(keras.layers.Layer):
         training: bool | None = None,
         return_attention: bool = False,
     ) -> tf.Tensor | tuple[tf.Tensor, tf.Tensor]:
+        # One query for all examples: what depends on the latents alone is computed once.
         return self.cross_attention(
-            (broadcast_to_batch(self.latents, inputs), inputs),
+            (tf.convert_to_tensor(self.latents)[None], inputs),
             key_mask=key_mask,
             training=training,
             return_attention=return_attention,

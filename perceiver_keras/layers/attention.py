@@ -141,7 +141,7 @@ class Attention(keras.layers.Layer):
         memory_mb: limit on the logits of one step, in MiB (see `attend`).
 
     Call:
-        inputs: (query input [B, O, Q], key/value input [B, M, C]).
+        inputs: (query input [B, O, Q] or, the same for all examples, [1, O, Q]; key/value input [B, M, C]).
         key_mask [B, M], query_mask [B, O], attention_mask [B, O, M]: true where visible. A query that
             is masked or sees no key gets zero before the output map, so only that map's bias remains.
         Returns [B, O, output_dim], and with `return_attention=True` also the weights [B, H, O, M].
@@ -259,6 +259,9 @@ class Attention(keras.layers.Layer):
                 query += 0.0 * tf.reduce_sum(self._cast(self.key.bias))
             else:
                 query = self._split(query)
+        if query.shape[0] == 1 and memory.key.shape[0] != 1:
+            shape = [chunked.axis_size(query, axis) for axis in range(1, 4)]
+            query = tf.broadcast_to(query, [chunked.axis_size(memory.key, 0), *shape])
         dropout = None
         if self._drops(training):
             dropout = lambda weights: self.dropout(weights, training=training)  # noqa: E731

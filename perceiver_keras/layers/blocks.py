@@ -141,7 +141,7 @@ class CrossAttentionBlock(_Block):
         memory_mb: limit on the logits of one step, in MiB.
 
     Call:
-        inputs: (query [B, O, Q], key/value [B, M, C]).
+        inputs: (query [B, O, Q] or, the same for all examples, [1, O, Q]; key/value [B, M, C]).
         key_mask [B, M], query_mask [B, O], attention_mask [B, O, M]: true where visible.
         Returns [B, O, Q], and with `return_attention=True` also the weights [B, H, O, M].
     """

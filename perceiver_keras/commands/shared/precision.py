@@ -26,6 +26,6 @@ def precision_option(function: Callable[..., Any]) -> Callable[..., Any]:
         type=click.Choice(["float32", "bfloat16"]),
         default="float32",
         show_default=True,
-        help="Of weights and computation; bfloat16 is half as large, and faster where the processor has it.",
+        help="Of weights and computation; bfloat16 is half as large, and faster on processors that have it.",
     )
     return option(with_precision)
