@@ -42,7 +42,8 @@ def measure_steps(task: Task, config: TaskConfig, train: Source, seconds: float 
     keras.mixed_precision.set_global_policy(config.train.precision)
     try:
         started = time.monotonic()
-        strategy = make_strategy(config.train)
+        alone = config.train.strategy == "multi_worker"  # the other workers are not asked
+        strategy = tf.distribute.get_strategy() if alone else make_strategy(config.train)
         batches = Batches(train, strategy)
         with strategy.scope():
             model = task.build(config)
