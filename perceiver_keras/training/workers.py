@@ -7,7 +7,7 @@ others are told. With one process, all of this is trivial and costs nothing.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import TracebackType
 from typing import Any
 
@@ -60,6 +60,7 @@ class Workers:
         cluster = cluster or Cluster(("here:0",), 0, (("worker", 1),))
         self.count, self.index = len(cluster.addresses), cluster.index
         self.is_chief = cluster.is_chief
+        self._sums: dict[int, Callable[[tf.Tensor], tf.Tensor]] = {}
 
     def __enter__(self) -> Workers:
         return self
@@ -96,7 +97,7 @@ class Workers:
             return given
         table = np.zeros([self.count, len(numbers)], np.int32)
         table[self.index] = given
-        return self._sum(tf.constant(table)).numpy().astype(np.int64)
+        return self._sum(table.ravel()).reshape(table.shape).astype(np.int64)
 
     def from_chief(self, value: Any) -> Any:
         """The chief's value, whatever the others give; all must call it.
@@ -162,11 +163,16 @@ class Workers:
             # Few different sizes: each has a graph of its own.
             whole = np.zeros(1 << max(len(part) - 1, 15).bit_length(), np.int32)
             whole[: len(part)] = part
-            parts.append(self._sum(tf.constant(whole)).numpy()[: len(part)])
+            parts.append(self._sum(whole)[: len(part)])
         return np.concatenate(parts).view(np.uint8)[:size]
 
-    @tf.function
-    def _sum(self, numbers: tf.Tensor) -> tf.Tensor:
+    def _sum(self, numbers: np.ndarray) -> np.ndarray:
+        """The sum over workers of int32 [n]."""
+        if numbers.size not in self._sums:  # each size has a graph of its own, and an exchange of its own number
+            self._sums[numbers.size] = tf.function(self._summed)
+        return self._sums[numbers.size](tf.constant(numbers)).numpy()
+
+    def _summed(self, numbers: tf.Tensor) -> tf.Tensor:
         replicas = self.strategy.num_replicas_in_sync // self.count
 
         def summed() -> tf.Tensor:
