@@ -40,7 +40,7 @@ MULTI_WORKER = "train.strategy=multi_worker"
 )  # fmt: skip
 @click.option(
     "--grace", type=float, default=30.0, show_default=True, metavar="SECONDS",
-    help="Time to leave, once one has ended or after SIGTERM; then the rest are killed.",
+    help="Time to save and leave after SIGTERM; then the rest are killed.",
 )  # fmt: skip
 @click.option(
     "--gpus-per-worker", type=int, metavar="N",

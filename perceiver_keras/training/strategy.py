@@ -3,14 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any, Protocol, runtime_checkable
 
 import tensorflow as tf
 
 from perceiver_keras.config import TrainConfig
 from perceiver_keras.errors import PerceiverError
-from perceiver_keras.tasks.batches import TrainingData
 
-Source = TrainingData | tf.data.Dataset | Callable[[tf.distribute.Strategy], tf.data.Dataset]
+
+@runtime_checkable
+class SharedData(Protocol):
+    """Training data of which each worker reads its own part; `tasks.batches.TrainingData` is.
+
+    Attributes:
+      facts: JSON that must be the same for all workers.
+    """
+
+    facts: dict[str, Any]
+
+    def batches(
+        self, worker: int = 0, workers: int = 1, replicas: int = 1, used: int = 0
+    ) -> tf.data.Dataset:
+        """Endless batches for each of a worker's replicas in turn, after `used` steps' worth of them."""
+
+
+Source = SharedData | tf.data.Dataset | Callable[[tf.distribute.Strategy], tf.data.Dataset]
 
 
 def make_strategy(train: TrainConfig) -> tf.distribute.Strategy:
@@ -63,23 +80,11 @@ def compilers(train: TrainConfig, replicas: int = 1) -> tuple[Callable, Callable
     return (by_xla, as_it_is) if on_gpu and replicas == 1 else (as_it_is, by_xla)
 
 
-def is_chief(strategy: tf.distribute.Strategy) -> bool:
-    """Whether this process writes checkpoints and logs."""
-    resolver = strategy.cluster_resolver
-    if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy) or not resolver:
-        return True
-    return resolver.task_type in (None, "chief") or (
-        resolver.task_type == "worker"
-        and resolver.task_id == 0
-        and "chief" not in resolver.cluster_spec().jobs
-    )
-
-
 class Batches:
     """The training data on its way to the replicas, and how a resumed run finds its place in it.
 
     With one replica, the iterator itself is saved in the checkpoint. A distributed iterator cannot be saved, so the
-    batches used so far are skipped instead: this is just as exact, but takes the time of reading them. `TrainingData`
+    batches used so far are skipped instead: this is just as exact, but takes the time of reading them. `SharedData`
     does not prepare them again.
 
     Args:
@@ -107,9 +112,9 @@ class Batches:
         if workers > 1:
             self._parts["replicas"] = strategy.num_replicas_in_sync // workers
         self._whole = isinstance(source, tf.data.Dataset) or (
-            isinstance(source, TrainingData) and workers == 1
+            isinstance(source, SharedData) and workers == 1
         )
-        self.facts = source.facts if isinstance(source, TrainingData) else {}
+        self.facts = source.facts if isinstance(source, SharedData) else {}
         self._dataset = self._after(0)
         self.spec = self._dataset.element_spec
         self.iterator: Iterator = iter(self._dataset) if self._one_replica else None
@@ -138,7 +143,7 @@ class Batches:
 
     def _after(self, count: int) -> tf.data.Dataset:
         """This process's batches, without the first `count`."""
-        if isinstance(self._source, TrainingData):
+        if isinstance(self._source, SharedData):
             return self._source.batches(**self._parts, used=count)
         whole = isinstance(self._source, tf.data.Dataset)
         dataset = self._source if whole else self._source(self._strategy)

@@ -13,6 +13,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,8 +21,11 @@ from dataclasses import dataclass, field
 from typing import IO
 
 from perceiver_keras.training.cluster import VARIABLE, to_text
+from perceiver_keras.training.sigterm import TERMINATED
 
 _LOOK = 0.05  # seconds between two looks at the workers
+# Seconds in which the others leave by themselves once one is gone; one that is still starting may not notice.
+_LEAVE = 10.0
 _ASKS = (signal.SIGTERM, signal.SIGINT)  # these ask to leave, and nothing starts again
 _PARENT_DIED = 1  # PR_SET_PDEATHSIG of Linux's prctl
 
@@ -34,7 +38,7 @@ class Plan:
       command: Of each worker.
       workers: How many.
       restarts: How often all may be started again.
-      grace: Seconds that the others have for leaving once one has ended, or after SIGTERM, before they are killed.
+      grace: Seconds that all have for leaving after SIGTERM, before they are killed.
       devices: For each worker, the `CUDA_VISIBLE_DEVICES` it gets; None: what this process has.
       environment: More variables for all of them.
     """
@@ -58,9 +62,9 @@ def supervise(plan: Plan, say: Callable[[str], None]) -> int:
       plan: What to start.
       say: Told of every start and end.
     """
-    with _told_to_leave() as asked:
+    with _told_to_leave() as asked, _scratch() as scratch:
         for attempt in range(plan.restarts + 1):
-            ended = _Attempt(plan, asked).run()
+            ended = _Attempt(plan, asked, scratch).run()
             if asked:
                 say(
                     f"Stopped by {signal.Signals(asked[0]).name}; the same command goes on from there."
@@ -90,8 +94,8 @@ class _End:
 class _Attempt:
     """All workers once, from their start until the last one has ended."""
 
-    def __init__(self, plan: Plan, asked: list[int]):
-        self._plan, self._asked = plan, asked
+    def __init__(self, plan: Plan, asked: list[int], scratch: str):
+        self._plan, self._asked, self._scratch = plan, asked, scratch
 
     def run(self) -> list[_End]:
         """How the workers ended, in that order; those that this process had to kill come last, as 1."""
@@ -117,8 +121,10 @@ class _Attempt:
                 told = True
                 for process in running.values():
                     process.send_signal(signal.SIGTERM)
+            left = any(end.code == TERMINATED or -end.code in _ASKS for end in ended)
             if until is None and (told or any(end.code for end in ended)):
-                until = time.monotonic() + plan.grace
+                seconds = plan.grace if told or left else min(plan.grace, _LEAVE)
+                until = time.monotonic() + seconds
             if until is not None and time.monotonic() > until:
                 for index, process in running.items():
                     forced.append(index)
@@ -130,6 +136,8 @@ class _Attempt:
     def _start(self, addresses: Sequence[str], index: int) -> subprocess.Popen[bytes]:
         plan = self._plan
         environment = {**os.environ, **plan.environment, VARIABLE: to_text(addresses, index)}
+        if index:
+            environment["TMPDIR"] = self._scratch
         if plan.devices is not None:
             environment["CUDA_VISIBLE_DEVICES"] = plan.devices[index]
         pipe = None if index == 0 else subprocess.PIPE
@@ -185,6 +193,11 @@ def _told_to_leave() -> Iterator[list[int]]:
     finally:
         for kind, handler in zip(_ASKS, before, strict=True):
             signal.signal(kind, handler)
+
+
+def _scratch() -> tempfile.TemporaryDirectory[str]:
+    """For what workers write and a kill would leave behind."""
+    return tempfile.TemporaryDirectory(prefix="perceiver_workers_", ignore_cleanup_errors=True)
 
 
 def _leave_with_parent() -> None:
