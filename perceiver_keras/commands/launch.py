@@ -30,7 +30,7 @@ WORKERS = "PERCEIVER_WORKERS"
 MULTI_WORKER = "train.strategy=multi_worker"
 
 
-@click.command("launch", epilog=EXAMPLES, context_settings={"ignore_unknown_options": False})
+@click.command("launch", epilog=EXAMPLES)
 @click.option(
     "--workers", type=int, required=True, metavar="N", help="How many processes to start."
 )
