@@ -35,6 +35,7 @@ COMMANDS = (
     Row("config", "Print all settings of a task, with your changes, as YAML."),
     Row("run", "Run the whole pipeline: data, training, gate, export, push, report."),
     Row("train", "Train straight from TFDS, without the pipeline."),
+    Row("launch", "Train with several workers on this machine, watched and started again."),
     Row("evaluate", "Measure a saved model on a split."),
     Row("export", "Turn a saved model into a SavedModel for TensorFlow Serving."),
     Row("predict", "Ask a model about your own files or sentences."),

@@ -62,6 +62,10 @@ class MaskedCrossEntropy(SparseCrossEntropy):
         losses = super().call(tf.maximum(y_true, 0), y_pred)
         return tf.reduce_sum(losses * asked) / tf.maximum(tf.reduce_sum(asked), 1.0)
 
+    def weight(self, y_true: tf.Tensor) -> tf.Tensor:
+        """How many places the mean was taken over, float32 []: its weight next to other parts of a batch."""
+        return tf.reduce_sum(tf.cast(y_true >= 0, tf.float32))
+
 
 def mean_loss(loss: keras.losses.Loss, targets: Any, outputs: Any) -> tf.Tensor:
     """The mean of the loss's values, float32 [].
@@ -70,3 +74,13 @@ def mean_loss(loss: keras.losses.Loss, targets: Any, outputs: Any) -> tf.Tensor:
     scope outside `Model.fit`. A loss that returns [] has already taken its mean.
     """
     return tf.reduce_mean(tf.cast(loss.call(targets, outputs), tf.float32))
+
+
+def mean_weight(loss: keras.losses.Loss, targets: Any) -> tf.Tensor:
+    """The weight of `mean_loss` in a mean over several parts of a batch, float32 []: how many values it is the mean of.
+
+    All examples have equally many values, unless the loss has a method `weight(targets)` that counts them.
+    """
+    if hasattr(loss, "weight"):
+        return loss.weight(targets)
+    return tf.cast(tf.shape(tf.nest.flatten(targets)[0])[0], tf.float32)

@@ -10,7 +10,6 @@ import contextlib
 import json
 import logging
 import os
-import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -21,7 +20,6 @@ import tensorflow as tf
 from tensorflow import keras
 
 from perceiver_keras.config import TaskConfig
-from perceiver_keras.config_tree import to_dict
 from perceiver_keras.errors import PerceiverError, UsageError, first_line
 from perceiver_keras.evaluate import Evaluator
 from perceiver_keras.gate.thresholds import selecting
@@ -29,7 +27,7 @@ from perceiver_keras.metrics.results import results
 from perceiver_keras.policy import precision
 from perceiver_keras.progress import Progress
 from perceiver_keras.tasks.task import Task
-from perceiver_keras.training.board import Board, flat
+from perceiver_keras.training.board import Board
 from perceiver_keras.training.checkpoint import Checkpoints, Record, lock
 from perceiver_keras.training.early_stop import BestWeights, is_better, is_over
 from perceiver_keras.training.evaluation_state import EvaluationState
@@ -37,28 +35,12 @@ from perceiver_keras.training.fit_memory import warning
 from perceiver_keras.training.optimizer import make_schedule
 from perceiver_keras.training.out_of_memory import explained
 from perceiver_keras.training.pace import Pace, to_next_stop
+from perceiver_keras.training.run_settings import run_settings
+from perceiver_keras.training.sigterm import TERMINATED, sigterm
 from perceiver_keras.training.step import TrainStep, build_model
-from perceiver_keras.training.strategy import Batches, Source, is_chief, make_strategy
+from perceiver_keras.training.strategy import Batches, Source
 from perceiver_keras.training.warm_start import start_from
-
-TERMINATED = 143  # the exit code of a process that SIGTERM ended
-
-# Settings that did not exist when older checkpoints were made; those have the value that changes nothing.
-_LATER = {
-    "train.freeze": "none",
-    "train.unfreeze_at": None,
-    "train.restore_best": False,
-    "data.balance": "none",
-}
-# Settings that may differ between the run that made a checkpoint and the run that continues from it.
-_FREE = {
-    *("train.steps", "train.log_every", "train.evaluate_every", "train.checkpoint_every"),
-    *("train.keep_checkpoints", "train.jit_compile", "train.strategy", "train.deterministic"),
-    "train.early_stop",
-    *("data.data_dir", "data.validation_split", "data.test_split", "data.max_corrupt_share"),
-    *("data.on_anomaly", "data.max_leak_share", "data.max_drift", "data.max_class_drift"),
-    "model.attention_memory_mb",
-}
+from perceiver_keras.training.workers import Workers, join
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,6 +77,7 @@ def fit(
     log_dir: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
     labels: Sequence[str] | None = None,
+    workers: Workers | None = None,
 ) -> Trained:
     """Trains `task` from the seed, or continues from the newest undamaged checkpoint in `state_dir`.
 
@@ -105,46 +88,65 @@ def fit(
     A checkpoint is written before each evaluation. An evaluation that runs out of memory goes on in smaller batches,
     and whatever else fails in the last one, the trained model is returned.
 
+    With `train.strategy=multi_worker`, every worker makes the same call. Only the chief uses `state_dir` and `log_dir`,
+    evaluates and shows progress; the others get its state, so they need not see its folders.
+
     Args:
       task: The contract; nothing here depends on a task's name.
       config: Of the whole run.
-      train: Infinite dataset of (inputs, targets) batches, without stateful operations, so that its iterator can be
-        saved; or a callable from the strategy to this process's part of such a dataset, batched for one replica.
+      train: `tasks.batches.TrainingData`; or an infinite dataset of (inputs, targets) batches, without stateful
+        operations, so that its iterator can be saved; or a callable from the strategy to this process's part of such a
+        dataset, batched for one replica.
       validation: Finite dataset of (inputs, targets) batches, or None.
       state_dir: The folder of checkpoints, the same after a restart; used by one run at a time.
       log_dir: For TensorBoard's files and `history.json`.
       progress: Shows the run; its `total` should be `config.train.steps`.
       labels: Names of the classes, for the pictures of `task.asking.report`.
+      workers: What `training.workers.join` returned. It must be called before any data set is made, so only a process
+        that made `train` and `validation` without TensorFlow can leave it out.
 
     Raises:
       UsageError: `train.keep_checkpoints` is less than 3.
       PerceiverError: the loss or a gradient is not finite; a training step does not fit into memory; a folder is not
-        writable; the checkpoint was made with other settings; another process is training in the folder.
+        writable; the checkpoint was made with other settings; another process is training in the folder; a worker is
+        gone, or was started with other settings.
       SystemExit: with 143, after a checkpoint, if the process receives SIGTERM.
     """
     if config.train.keep_checkpoints < 3:
         raise UsageError(
             f"train.keep_checkpoints: expected 3 or more, got {config.train.keep_checkpoints}."
         )
-    with lock(state_dir), precision(config.train.precision), _sigterm() as terminated:
-        run = _Run(task, config, train, validation, state_dir, log_dir, progress, labels)
+    with contextlib.ExitStack() as stack:
+        if workers is None:
+            workers = stack.enter_context(join(config.train))
+        if workers.is_chief:
+            stack.enter_context(lock(state_dir))
+        stack.enter_context(precision(config.train.precision))
+        terminated = stack.enter_context(sigterm())
+        run = _Run(task, config, train, validation, state_dir, log_dir, progress, labels, workers)
         return run.go(terminated)
 
 
 class _Run:
     """One call of `fit`."""
 
-    def __init__(self, task, config, train, validation, state_dir, log_dir, progress, labels):
+    def __init__(
+        self, task, config, train, validation, state_dir, log_dir, progress, labels, workers
+    ):
         self._task, self._config, self._validation = task, config, validation
-        self._log_dir, self._progress, self._labels = log_dir, progress, labels
-        self._say = progress.note if progress else logging.getLogger(__name__).warning
+        self._labels, self._workers, chief = labels, workers, workers.is_chief
+        self._log_dir, self._progress = (log_dir, progress) if chief else (None, None)
+        says = progress.note if progress else logging.getLogger(__name__).warning
+        self._say = says if chief else lambda text: None
         self._started = time.monotonic()
 
         keras.utils.set_random_seed(config.train.seed)
         if config.train.deterministic:
             tf.config.experimental.enable_op_determinism()
-        self._strategy = make_strategy(config.train)
-        self._batches = Batches(train, self._strategy)
+        self._strategy = workers.strategy
+        self._batches = Batches(train, self._strategy, workers.index, workers.count)
+        settings = run_settings(task, config, workers.count)
+        workers.agree(settings | self._batches.facts)
         with self._strategy.scope():
             self._model = task.build(config)
             build_model(self._model, self._batches.spec[0])
@@ -153,12 +155,11 @@ class _Run:
         self._evaluator = Evaluator(task, config, self._model, self._say)
         self._schedule = make_schedule(config.train)
         self._told = Record(history=[], best=None)
-        chief = is_chief(self._strategy)
-        self._board = Board(log_dir, self._say) if log_dir and chief else None
+        self._board = Board(log_dir, self._say) if self._log_dir else None
         self._checkpoints = Checkpoints(
             state_dir,
             self._step.saved | self._batches.saved | self._best.saved | {"told": self._told},
-            settings=_settings(task, config),
+            settings=settings,
             keep=config.train.keep_checkpoints,
             writes=chief,
             say=self._say,
@@ -168,31 +169,29 @@ class _Run:
 
     def go(self, terminated: threading.Event) -> Trained:
         train = self._config.train
-        resumed_from = self._checkpoints.restore()
+        resumed_from = self._restore()
         step = resumed_from or 0
         self._batches.go_to(step * train.gradient_accumulation)
         if resumed_from is not None:
             self._say(f"Going on from step {step} of {train.steps}.")
-        elif train.init:
-            self._say(start_from(self._model, train.init, self._labels))
-            self._step.average.restart()
         if self._board:
             self._board.settings(self._config)
         if self._progress:
             self._progress.start(step)
 
-        self._resume_evaluation(step)
-        saved, pace = resumed_from, Pace()
+        self._evaluate_by_chief(self._resume_evaluation, step)
+        saved, pace, most = resumed_from, Pace(), 1
         freeze, over = self._step.freeze, self._is_over()
         if step < train.steps and not over:
             self._foresee(freeze.at(step))
         while step < train.steps and not over:
-            count = min(
-                pace.steps, to_next_stop(step, train), freeze.steps_left(step) or train.steps
-            )
+            count = min(most, to_next_stop(step, train), freeze.steps_left(step) or train.steps)
             with pace.measure(count), explained("training", self._config.data.batch_size):
                 self._step.run(self._batches.iterator, tf.constant(count), freeze.at(step))
                 bad = int(self._step.bad.read_value())
+            # All must do the same: stop if one has to, and run as many steps before they ask again.
+            told = self._workers.exchange(terminated.is_set(), bad, pace.steps)
+            ended, bad, most = told[:, 0].any(), int(told[:, 1].max()), int(told[:, 2].min())
             if bad >= 0:
                 raise PerceiverError(self._not_finite(bad))
             step += count
@@ -200,7 +199,7 @@ class _Run:
             if step % train.log_every == 0 or done:
                 self._log(step, pace)
             evaluates = step % train.evaluate_every == 0 or done
-            stops = terminated.is_set() and not done
+            stops = ended and not done
             if step % train.checkpoint_every == 0 or evaluates or stops:
                 saved = step
                 self._checkpoints.save(step)
@@ -209,7 +208,7 @@ class _Run:
                 self._say(f"Stopped by SIGTERM at step {saved}; a rerun goes on from there.")
                 raise SystemExit(TERMINATED)
             if evaluates:
-                self._evaluate_saved(step)
+                self._evaluate_by_chief(self._evaluate_saved, step)
                 over = self._is_over()
 
         self._finish()
@@ -225,6 +224,19 @@ class _Run:
             resumed_from=resumed_from,
             evaluation_error=self._evaluation_error,
         )
+
+    def _restore(self) -> int | None:
+        """The step of the newest checkpoint, whose state all workers then have; None: all have the same new one."""
+        chief, train = self._workers.is_chief, self._config.train
+        resumed_from = self._checkpoints.restore() if chief else None
+        resumed_from = self._workers.from_chief(resumed_from)
+        if resumed_from is None and train.init and chief:
+            self._say(start_from(self._model, train.init, self._labels))
+            self._step.average.restart()
+        if resumed_from is not None or train.init:
+            self._workers.share([*self._step.variables, *self._best.copies])
+            self._told.values = self._workers.from_chief(self._told.values)
+        return resumed_from
 
     def _foresee(self, *freeze: Any) -> None:
         """Says so if the next step is unlikely to fit into memory; its graph is made here and used later."""
@@ -248,6 +260,16 @@ class _Run:
             row["step"] == step and "val_loss" in row for row in self._told.values["history"]
         ):
             self._evaluate_saved(step)
+
+    def _evaluate_by_chief(self, evaluate: Callable[[int], None], step: int) -> None:
+        """The chief evaluates, and the others wait for its record: whether to stop must be the same for all."""
+        if self._workers.is_chief:
+            evaluate(step)
+        before = self._told.values["best"]
+        self._told.values = self._workers.from_chief(self._told.values)
+        if not self._workers.is_chief and self._told.values["best"] != before:
+            with self._averaged():
+                self._best.take()
 
     def _evaluate_saved(self, step: int) -> None:
         """Evaluates; what fails after the last step is only said."""
@@ -364,25 +386,3 @@ class _Run:
             f"The last good checkpoint is {self._checkpoints.latest or 'none yet'}. "
             "Try a lower train.learning_rate, more train.warmup_steps or train.clip_norm=1."
         )
-
-
-def _settings(task: Task, config: TaskConfig) -> dict[str, Any]:
-    values = flat(to_dict(config))
-    kept = {k: v for k, v in values.items() if k not in _FREE and not k.startswith("evaluate.")}
-    kept = {k: v for k, v in kept.items() if k not in _LATER or v != _LATER[k]}
-    return {"task": task.name} | kept
-
-
-@contextlib.contextmanager
-def _sigterm() -> Iterator[threading.Event]:
-    """An event that SIGTERM sets. Only the main thread can catch signals; in other threads it is never set."""
-    event = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield event
-        return
-    handler: Callable[..., Any] = lambda *_: event.set()  # noqa: E731
-    before = signal.signal(signal.SIGTERM, handler)
-    try:
-        yield event
-    finally:
-        signal.signal(signal.SIGTERM, before)

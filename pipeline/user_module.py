@@ -7,6 +7,7 @@ vocabulary is learned from the data.
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +23,15 @@ from perceiver_keras.config import TaskConfig
 from perceiver_keras.config_tree import from_dict
 from perceiver_keras.data.store.records import file_records, take
 from perceiver_keras.export import export_saved_model
+from perceiver_keras.pipeline import many_workers
 from perceiver_keras.pipeline.search import GridSearch, best_of
 from perceiver_keras.progress import Progress
 from perceiver_keras.tasks import registry
-from perceiver_keras.tasks.batches import eval_batches, train_batches
+from perceiver_keras.tasks.batches import TrainingData, eval_batches
+from perceiver_keras.tasks.model import load
 from perceiver_keras.tasks.task import Task
 from perceiver_keras.train import Trained, fit
+from perceiver_keras.training.workers import Workers, join
 
 # TF Serving replays requests with 1 and with this many examples for each signature before a version goes live.
 WARMUP_EXAMPLES = 8
@@ -53,18 +57,30 @@ def run_fn(fn_args: Any) -> None:
     """Trains on Transform's output, and exports: `Format-Serving` for TF Serving, `preset` for `pk.load`."""
     custom = fn_args.custom_config
     task, config = _task(custom)
-    config = _learned(task, best_of(config, fn_args.hyperparameters), fn_args)
-    labels = custom["labels"]
-    trained = _train(task, config, fn_args, custom["state_dir"], fn_args.model_run_dir)
+    config = best_of(config, fn_args.hyperparameters)
+    if many_workers.starts_them(config.train):
+        many_workers.run_apart(fn_args)
+        return
+    with contextlib.ExitStack() as stack:
+        # First, because workers must find each other before anything is read.
+        several = config.train.strategy == "multi_worker"
+        workers = stack.enter_context(join(config.train)) if several else None
+        config = _learned(task, config, fn_args)
+        trained = _train(task, config, fn_args, custom["state_dir"], fn_args.model_run_dir, workers)
+        if workers is None or workers.is_chief:
+            _export(task, config, fn_args, trained.model)
 
-    model_dir = Path(fn_args.serving_model_dir)
-    trained.model.save_to_preset(
-        model_dir.parent / "preset", task_config=config, preset=custom["preset"], labels=labels
-    )
+
+def _export(task: Task, config: TaskConfig, fn_args: Any, model: Any) -> None:
+    custom, model_dir = fn_args.custom_config, Path(fn_args.serving_model_dir)
+    labels, preset = custom["labels"], model_dir.parent / "preset"
+    model.save_to_preset(preset, task_config=config, preset=custom["preset"], labels=labels)
+    if config.train.strategy == "multi_worker":
+        model = load(preset)  # whose weights are those of one process
     export_saved_model(
         task,
         config,
-        trained.model,
+        model,
         str(model_dir),
         labels=labels,
         preset=custom["preset"],
@@ -95,12 +111,18 @@ def _learned(task: Task, config: TaskConfig, fn_args: Any) -> TaskConfig:
 
 
 def _train(
-    task: Task, config: TaskConfig, fn_args: Any, state_dir: str, log_dir: str | None
+    task: Task,
+    config: TaskConfig,
+    fn_args: Any,
+    state_dir: str,
+    log_dir: str | None,
+    workers: Workers | None = None,
 ) -> Trained:
     """Trains on Transform's output, from the newest checkpoint in `state_dir` if there is one."""
-    training = train_batches(task, config, file_records(fn_args.train_files))
+    training = TrainingData(task, config, file_records(fn_args.train_files))
     validation = eval_batches(task, config, file_records(fn_args.eval_files))
-    with Progress(total=config.train.steps, label=f"{task.name}") as progress:
+    quiet = workers is not None and not workers.is_chief
+    with Progress(total=config.train.steps, label=f"{task.name}", quiet=quiet) as progress:
         return fit(
             task,
             config,
@@ -110,6 +132,7 @@ def _train(
             log_dir=log_dir,
             progress=progress,
             labels=fn_args.custom_config["labels"],
+            workers=workers,
         )
 
 

@@ -6,7 +6,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from perceiver_keras.loss import SparseCrossEntropy, mean_loss
+from perceiver_keras.loss import (
+    MaskedCrossEntropy,
+    SparseCrossEntropy,
+    mean_loss,
+    mean_weight,
+)
 
 
 def log_softmax(logits: np.ndarray) -> np.ndarray:
@@ -42,3 +47,28 @@ def test_sparse_cross_entropy_is_serializable_and_checks_its_argument():
 def test_a_loss_in_bfloat16_is_computed_in_float32():
     logits = tf.cast([[100.0, 1.0]], tf.bfloat16)
     assert SparseCrossEntropy(0.1).call([0], logits).dtype == tf.float32
+
+
+@pytest.mark.parametrize("cut", [1, 4, 7])
+@pytest.mark.parametrize("masked", [False, True])
+def test_the_mean_of_a_batch_is_the_weighted_mean_of_its_parts(masked, cut):
+    """However it is cut, and whatever is asked for in each part; a part of which nothing is asked weighs nothing."""
+    generator = np.random.default_rng(2)
+    logits = generator.normal(size=(8, 5, 7)).astype(np.float32)
+    labels = generator.integers(0, 7, size=(8, 5))
+    if masked:
+        labels[:3] = -1
+        labels[5, 2:] = -1
+    loss = MaskedCrossEntropy() if masked else SparseCrossEntropy()
+    parts = [(labels[:cut], logits[:cut]), (labels[cut:], logits[cut:])]
+    means = [float(mean_loss(loss, *part)) for part in parts]
+    weights = [float(mean_weight(loss, targets)) for targets, _ in parts]
+    assert weights[0] == ((labels[:cut] >= 0).sum() if masked else cut)
+    assert np.average(means, weights=weights) == pytest.approx(
+        float(mean_loss(loss, labels, logits)), rel=1e-6
+    )
+
+
+def test_targets_of_several_parts_weigh_as_many_examples():
+    targets = {"image": np.zeros([6, 4, 4]), "label": np.zeros([6])}
+    assert float(mean_weight(SparseCrossEntropy(), targets)) == 6

@@ -19,7 +19,9 @@ import tensorflow as tf
 import perceiver_keras.train
 from perceiver_keras.config_tree import override
 from perceiver_keras.errors import PerceiverError, UsageError
+from perceiver_keras.loss import MaskedCrossEntropy
 from perceiver_keras.progress import Progress
+from perceiver_keras.training.workers import Workers
 from tests import tiny_training as training
 from tests.tiny_training import CONFIG, TASK
 
@@ -181,27 +183,65 @@ def two_replicas(folder: Path) -> None:
     """In a process of its own, since devices must be split before TensorFlow starts."""
     cpu = tf.config.list_physical_devices("CPU")[0]
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-    config = override(
-        CONFIG, "train.steps=6", "train.checkpoint_every=3", "model.process.dropout=0.0"
-    )  # fmt: skip
-    one = training.train(config, folder / "one").model.get_weights()
-    perceiver_keras.train.make_strategy = lambda _: tf.distribute.MirroredStrategy(
-        ["CPU:0", "CPU:1"]
+    workers = Workers(tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]))
+    plain = ("train.steps=6", "train.checkpoint_every=3", "model.process.dropout=0.0")
+    masked = dataclasses.replace(
+        TASK,
+        measures=dataclasses.replace(
+            TASK.measures, loss=lambda config: MaskedCrossEntropy(), metrics=lambda config: []
+        ),
     )
-    two = training.train(config, folder / "two").model.get_weights()
-    for path in (folder / "two").glob("ckpt-6.*"):
+
+    def hide(inputs, targets):
+        """Most places of the first half are not asked for, so the replicas have different numbers of them."""
+        return inputs, tf.where(
+            (inputs[:, 0] > 0.5) | (tf.range(tf.size(targets)) > 10), targets, -1
+        )
+
+    cases = {
+        "even": (TASK, plain),
+        "uneven": (TASK, (*plain, "data.batch_size=15")),
+        "masked": (masked, (*plain, "data.batch_size=15")),
+        "accumulated": (masked, (*plain, "data.batch_size=15", "train.gradient_accumulation=2")),
+    }
+    for name, (task, settings) in cases.items():
+        config = override(CONFIG, *settings)
+        batches = training.train_batches(config)
+        batches = batches.map(hide) if task is masked else batches
+        validation = training.validation_batches()
+        results = [
+            training.fit(
+                task, config, batches, validation, state_dir=folder / f"{name}{kind}", workers=by
+            )
+            for kind, by in (("one", None), ("two", workers))
+        ]
+        one, two = (result.model.get_weights() for result in results)
+        for a, b in zip(one, two, strict=True):
+            np.testing.assert_allclose(a, b, atol=1e-5, err_msg=name)
+        rows = [result.history[0] for result in results]
+        assert rows[0] == pytest.approx(rows[1], rel=1e-5, abs=1e-6), name
+
+    for path in (folder / "eventwo").glob("ckpt-6.*"):
         path.unlink()
-    resumed = training.train(config, folder / "two")
+    config = override(CONFIG, *plain)
+    expected = [
+        result.tobytes()
+        for result in training.train(config, folder / "again", workers=workers).model.get_weights()
+    ]
+    resumed = training.train(config, folder / "eventwo", workers=workers)
     assert resumed.resumed_from == 3
-    for a, b, c in zip(one, two, resumed.model.get_weights(), strict=True):
-        np.testing.assert_allclose(a, b, rtol=2e-4, atol=1e-5)
-        assert b.tobytes() == c.tobytes()
+    assert [weight.tobytes() for weight in resumed.model.get_weights()] == expected
+
+    config = override(CONFIG, "train.steps=4", "train.jit_compile=on", "model.process.dropout=0.5")
+    assert training.train(config, folder / "xla", workers=workers).steps == 4
 
 
 def test_two_replicas_train_as_one(tmp_path):
+    """Also if they can't share a batch equally, if the loss is a mean over places that they have different numbers of,
+    and if micro-batches have; and XLA compiles their steps with dropout in them."""
     process = training.processes.Process(target=two_replicas, args=(tmp_path,))
     process.start()
-    process.join(120)
+    process.join(240)
     assert process.exitcode == 0
 
 

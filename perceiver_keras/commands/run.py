@@ -89,6 +89,7 @@ def command(
     serves in a fresh process.
     """
     from perceiver_keras.gate import trivial
+    from perceiver_keras.pipeline import many_workers
     from perceiver_keras.tasks import registry
     from perceiver_keras.training import warm_start
 
@@ -96,6 +97,7 @@ def command(
     beam = beam_arguments(beam_runner, beam_args)
     # Find mistakes in the request before importing TFX, which takes half a minute.
     chosen = choose.choose(registry.get(task), preset, config_files, overrides, seed, data, init)
+    many_workers.check(chosen.config.train)
     warm_start.check(registry.get(task), chosen.config, chosen.start)
     known = None
     if only_say:

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from perceiver_keras.commands.shared import choose, dry_run, options
 from perceiver_keras.commands.shared.device import device_option
 from perceiver_keras.commands.shared.output import answer, say, show_metrics
+from perceiver_keras.config_tree import from_dict, to_dict
 from perceiver_keras.errors import PerceiverError
+
+if TYPE_CHECKING:
+    from perceiver_keras.config import TaskConfig
+    from perceiver_keras.tasks.task import Task
+    from perceiver_keras.train import Trained
+    from perceiver_keras.training.workers import Workers
 
 EXAMPLES = """\b
 Examples:
@@ -18,6 +27,7 @@ Examples:
   perceiver train image_classification --data my_pictures/
   perceiver train image_classification --config mine.yaml --seed 7 --json
   perceiver train image_classification --dry-run
+  perceiver launch --workers 2 -- train image_classification
 
 \b
 Run the same command again to resume from the newest checkpoint in
@@ -52,47 +62,85 @@ def command(
     from perceiver_keras.tasks import registry
 
     the_task = registry.get(task)
-    chosen = choose.choose(the_task, preset, config_files, overrides, seed, data, init)
-    config = chosen.config
     run_dir = run_dir or Path("runs") / f"train_{task}"
+    with contextlib.ExitStack() as stack:
+        # Workers must find each other before anything is read: what `--data` and `--init` bring is no strategy.
+        layers = options.read_config_files(config_files)
+        known = the_task.configure(preset, layers, overrides, seed).train
+        workers = None
+        if known.strategy == "multi_worker" and not only_say:
+            from perceiver_keras.training.workers import join
 
+            workers = stack.enter_context(join(known))
+        chosen = choose.choose(the_task, preset, config_files, overrides, seed, data, init)
+        _train(the_task, preset, overrides, seed, chosen, run_dir, only_say, workers)
+
+
+def _train(
+    task: Task,
+    preset: str,
+    overrides: tuple[str, ...],
+    seed: int | None,
+    chosen: choose.Chosen,
+    run_dir: Path,
+    only_say: bool,
+    workers: Workers | None,
+) -> None:
     from perceiver_keras.progress import Progress
     from perceiver_keras.tasks.batches import TaskData
     from perceiver_keras.train import fit
     from perceiver_keras.training import fit_memory, warm_start
 
-    warm_start.check(the_task, config, chosen.start)
+    config, chief = chosen.config, workers is None or workers.is_chief
+    warm_start.check(task, config, chosen.start)
     if only_say:
-        known = dry_run.facts(the_task, chosen, preset, overrides, seed)
+        known = dry_run.facts(task, chosen, preset, overrides, seed)
         dry_run.show(known, config)
         answer(known)
         return
     choose.prepare(chosen)
-    examples = TaskData(the_task, config)
+    examples = TaskData(task, config)
     if fit_memory.is_auto(config):
-        known = (the_task.configure(preset, chosen.layers), the_task.preset(preset).config)
-        splits = (config.data.train_split, config.data.validation_split)
-        counts = [examples.records(split).num_examples for split in splits]
-        most = fit_memory.limits(known, *counts)
-        folder = run_dir / "training"
-        config = fit_memory.settle(the_task, config, most=most, folder=folder, say=say)
-        examples = TaskData(the_task, config)
+        if chief:
+            known = (task.configure(preset, chosen.layers), task.preset(preset).config)
+            splits = (config.data.train_split, config.data.validation_split)
+            counts = [examples.records(split).num_examples for split in splits]
+            most = fit_memory.limits(known, *counts)
+            folder = run_dir / "training"
+            config = fit_memory.settle(task, config, most=most, folder=folder, say=say)
+        if workers is not None:
+            config = from_dict(task.config_class, workers.from_chief(to_dict(config)))
+        examples = TaskData(task, config)
     with (
         examples.explained(config.data.train_split),
-        Progress(total=config.train.steps, label=task) as progress,
+        Progress(total=config.train.steps, label=task.name, quiet=not chief) as progress,
     ):
         trained = fit(
-            the_task,
+            task,
             config,
-            examples.train_batches(),
+            examples.training_data(),
             examples.eval_batches(config.data.validation_split),
             state_dir=run_dir / "training",
             log_dir=run_dir / "logs",
             progress=progress,
             labels=examples.labels,
+            workers=workers,
         )
+    if chief:
+        _tell(task, config, trained, run_dir, preset, examples.labels)
+
+
+def _tell(
+    task: Task,
+    config: TaskConfig,
+    trained: Trained,
+    run_dir: Path,
+    preset: str,
+    labels: list[str] | None,
+) -> None:
+    """Saves the model and says what was done; with several workers, the chief does it for all."""
     folder = trained.model.save_to_preset(
-        run_dir / "preset", task_config=config, preset=preset, labels=examples.labels
+        run_dir / "preset", task_config=config, preset=preset, labels=labels
     )
     last = trained.history[-1] if trained.history else {}
     show_metrics({name: value for name, value in last.items() if name.startswith("val_")})
@@ -107,7 +155,7 @@ def command(
     say(f"\nNext:\n  perceiver evaluate {run_dir}\n  perceiver export {run_dir} served")
     answer(
         {
-            "task": task,
+            "task": task.name,
             "preset": preset,
             "seed": config.train.seed,
             "steps": trained.steps,

@@ -47,13 +47,17 @@ class Dropout(keras.layers.Layer):
 
 
 def seed_weight(layer: keras.layers.Layer, name: str) -> tf.Variable:
-    """A non-trainable weight with the state of a layer's random numbers: a seed, and a count from 0."""
+    """A non-trainable weight with the state of a layer's random numbers: a seed, and a count from 0.
+
+    Each replica counts for itself, in step with the others, so that nothing is exchanged.
+    """
     return layer.add_weight(
         name=name,
         shape=(2,),
         dtype=tf.int32,
         trainable=False,
         initializer=_seed_and_count,
+        synchronization=tf.VariableSynchronization.ON_READ,
         aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
     )
 

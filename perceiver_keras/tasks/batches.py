@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import os
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -11,6 +13,7 @@ import tensorflow as tf
 from perceiver_keras.config import TaskConfig
 from perceiver_keras.data.store import balance, batches, source
 from perceiver_keras.data.store.records import Records, builder_records, explain
+from perceiver_keras.errors import UsageError
 from perceiver_keras.tasks.task import Task
 
 Transform = Callable[[Mapping[str, tf.Tensor]], Mapping[str, tf.Tensor]]  # of a batch of features
@@ -18,20 +21,71 @@ Transform = Callable[[Mapping[str, tf.Tensor]], Mapping[str, tf.Tensor]]  # of a
 
 def train_batches(task: Task, config: TaskConfig, records: Records) -> tf.data.Dataset:
     """Endless batches (inputs, targets) of records, shuffled and augmented from the run's seed."""
-    data, spec = config.data, task.examples.spec(config)
-    weighted = None
-    if data.balance != "none":
-        weighted = balance.balanced(batches.serialized(records), spec, task.examples.label_key)
-    return batches.train_batches(
-        records,
-        lambda features, seed: task.examples.prepare(features, config, True, seed),
-        spec,
-        batch_size=data.batch_size,
-        seed=config.train.seed,
-        shuffle_buffer=data.shuffle_buffer,
-        joined=data.documents_per_example,
-        balance=weighted,
-    )
+    return TrainingData(task, config, records).batches()
+
+
+class TrainingData:
+    """The records to train on, from which each of several workers reads its own part.
+
+    Args:
+      task: Whose `prepare` is used.
+      config: Of the run.
+      records: Serialized examples.
+    """
+
+    def __init__(self, task: Task, config: TaskConfig, records: Records):
+        self._task, self._config, self._records = task, config, records
+        self._spec = task.examples.spec(config)
+        self._balance = None
+        if config.data.balance != "none":
+            examples = batches.serialized(records)
+            self._balance = balance.balanced(examples, self._spec, task.examples.label_key)
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What must be the same for all workers, whatever their folders are called."""
+        shards = [
+            f"{os.path.basename(shard.path)}:{shard.skip}:{shard.take}"
+            for shard in self._records.shards
+        ]
+        digest = hashlib.sha256("\n".join(shards).encode()).hexdigest()[:16]
+        return {"examples": self._records.num_examples, "files": len(shards), "names": digest}
+
+    def batches(
+        self, worker: int = 0, workers: int = 1, replicas: int = 1, used: int = 0
+    ) -> tf.data.Dataset:
+        """Endless batches (inputs, targets), shuffled and augmented from the run's seed.
+
+        Args:
+          worker: The number of this worker, from 0.
+          workers: How many share the data, and `data.batch_size`.
+          replicas: How many of this worker's devices take turns; each batch is for one.
+          used: How many batches of all workers together were used before.
+
+        Raises:
+          UsageError: `data.batch_size` can't be shared equally, or there are fewer examples than workers.
+        """
+        data, parts = self._config.data, workers * replicas
+        if data.batch_size % parts:
+            lower = data.batch_size // parts * parts
+            nearest = f"{lower} or {lower + parts}" if lower else f"{parts}"
+            raise UsageError(
+                f"data.batch_size={data.batch_size} is that of all workers and can't be shared equally by "
+                f"{workers} workers with {replicas} devices each; use {nearest}."
+            )
+        return batches.train_batches(
+            self._records,
+            lambda features, seed: self._task.examples.prepare(features, self._config, True, seed),
+            self._spec,
+            batch_size=data.batch_size // parts,
+            seed=self._config.train.seed,
+            shuffle_buffer=data.shuffle_buffer,
+            joined=data.documents_per_example,
+            balance=self._balance,
+            num_shards=workers,
+            shard_index=worker,
+            used=used * replicas,
+        )
 
 
 def eval_batches(
@@ -79,10 +133,13 @@ class TaskData:
         """At most `data.max_examples` records of a TFDS split expression."""
         return builder_records(self._builder, split).limit(self._config.data.max_examples)
 
+    def training_data(self) -> TrainingData:
+        """The records of the training split."""
+        return TrainingData(self._task, self._config, self.records(self._config.data.train_split))
+
     def train_batches(self) -> tf.data.Dataset:
         """Endless batches (inputs, targets) of the training split."""
-        records = self.records(self._config.data.train_split)
-        return train_batches(self._task, self._config, records)
+        return self.training_data().batches()
 
     def eval_batches(self, split: str) -> tf.data.Dataset:
         """Each example of a split once, (inputs, targets)."""

@@ -79,6 +79,7 @@ class Checkpoints:
                 self._remove_leftovers()
         self._keep = keep
         self._manager: tf.train.CheckpointManager | None = None
+        self._scratch: tempfile.TemporaryDirectory | None = None
 
     @property
     def latest(self) -> str | None:
@@ -184,8 +185,8 @@ class Checkpoints:
     def _make_manager(self) -> tf.train.CheckpointManager:
         if not self._writes:
             # All workers must take part in a save; what this one writes is discarded.
-            folder = tempfile.mkdtemp(prefix="perceiver_worker_")
-            return tf.train.CheckpointManager(self._checkpoint, folder, max_to_keep=1)
+            self._scratch = tempfile.TemporaryDirectory(prefix="perceiver_worker_")
+            return tf.train.CheckpointManager(self._checkpoint, self._scratch.name, max_to_keep=1)
         self._write_state_file()
         return tf.train.CheckpointManager(
             self._checkpoint, self.folder, max_to_keep=self._keep, checkpoint_name=_PREFIX

@@ -40,7 +40,8 @@ def measure_steps(task: Task, config: TaskConfig, train: Source, seconds: float 
     """
     with precision(config.train.precision):
         started = time.monotonic()
-        strategy = make_strategy(config.train)
+        alone = config.train.strategy == "multi_worker"  # the other workers are not asked
+        strategy = tf.distribute.get_strategy() if alone else make_strategy(config.train)
         batches = Batches(train, strategy)
         with strategy.scope():
             model = task.build(config)

@@ -9,7 +9,7 @@ import tensorflow as tf
 from tensorflow import keras
 
 from perceiver_keras.config import TaskConfig
-from perceiver_keras.loss import mean_loss
+from perceiver_keras.loss import mean_loss, mean_weight
 from perceiver_keras.tasks.task import Task
 from perceiver_keras.training.freeze import Freeze, clipped
 from perceiver_keras.training.optimizer import (
@@ -30,11 +30,13 @@ class TrainStep:
       freeze: Which weights are not trained, and until when.
       bad: The first step whose loss or gradient was not finite, or -1.
       saved: What a checkpoint must hold, by name.
+      variables: The same, as variables.
     """
 
     def __init__(self, task: Task, config: TaskConfig, model: keras.Model, strategy: Any):
         train = config.train
         self._model, self._strategy = model, strategy
+        self._replicas = strategy.num_replicas_in_sync
         self._variables = model.trainable_variables
         self._loss = task.measures.loss(config)
         self._mean_loss = keras.metrics.Mean(name="loss")
@@ -54,6 +56,10 @@ class TrainStep:
         )
         self._accumulation = train.gradient_accumulation
         self._accumulator = Accumulator(self._variables) if self._accumulation > 1 else None
+        # Of micro-batches whose losses are means over different numbers of places: their sum, and that number.
+        self._counted = None
+        if self._accumulation > 1 and hasattr(self._loss, "weight"):
+            self._counted = Accumulator([tf.Variable([0.0, 0.0], trainable=False)])
         # What thaws has an optimizer of its own, whose bias correction begins with it.
         self._late_optimizer = None
         if self.freeze.thaws:
@@ -67,7 +73,14 @@ class TrainStep:
         }
         if self._late_optimizer is not None:
             self.saved["late_optimizer"] = self._late_optimizer
-        whole, gradients = compilers(train)
+        self.variables = [
+            *model.weights,
+            *self._optimizer.variables(),
+            *(self._late_optimizer.variables() if self._late_optimizer is not None else ()),
+            *self.average.averages,
+            *(v for metric in self.metrics for v in metric.variables),
+        ]
+        whole, gradients = compilers(train, strategy.num_replicas_in_sync)
         self._backward = gradients(self._loss_and_gradients)
         self._whole, self._add, self._apply = map(
             whole, (self._whole_step, self._add_batch, self._apply_sum)
@@ -94,36 +107,71 @@ class TrainStep:
                 self._strategy.run(self._apply, args=(frozen,))
 
     def _whole_step(self, inputs: Any, targets: Any, frozen: bool) -> None:
-        self._update(self._gradients(inputs, targets, frozen), frozen)
+        part = self._part(targets) if self._replicas > 1 else None
+        self._update(self._gradients(inputs, targets, part, frozen), frozen)
 
     def _add_batch(self, inputs: Any, targets: Any, frozen: bool) -> None:
-        self._accumulator.add(self._gradients(inputs, targets, frozen))
+        if self._counted is not None:
+            part = mean_weight(self._loss, targets)
+        elif self._replicas > 1:
+            part = self._part(targets) / self._accumulation
+        else:
+            part = 1.0 / self._accumulation
+        self._accumulator.add(self._gradients(inputs, targets, part, frozen))
 
     def _apply_sum(self, frozen: bool) -> None:
-        self._update(self._accumulator.take(), frozen)
+        gradients = self._accumulator.take()
+        if self._counted is not None:
+            (counted,) = self._counted.take()
+            total, places = tf.unstack(self._summed(counted))
+            self._mean_loss.update_state(tf.math.divide_no_nan(total, places), 1.0 / self._replicas)
+            scale = tf.math.reciprocal_no_nan(places)
+            gradients = [None if gradient is None else gradient * scale for gradient in gradients]
+        self._update(gradients, frozen)
 
-    def _gradients(self, inputs: Any, targets: Any, frozen: bool) -> list[tf.Tensor | None]:
+    def _part(self, targets: Any) -> tf.Tensor:
+        """This replica's part of the mean over all replicas' examples, float32 []; over all of them it sums to 1."""
+        own = mean_weight(self._loss, targets)
+        return tf.math.divide_no_nan(own, self._summed(own))
+
+    def _summed(self, value: tf.Tensor) -> tf.Tensor:
+        if self._replicas == 1:
+            return value
+        context = tf.distribute.get_replica_context()
+        return context.all_reduce(tf.distribute.ReduceOp.SUM, value)
+
+    def _gradients(
+        self, inputs: Any, targets: Any, part: Any, frozen: bool
+    ) -> list[tf.Tensor | None]:
         """This replica's share: summed over replicas and micro-batches, the gradient of the mean over all examples.
 
-        None for a variable that is frozen or does not matter.
+        None for a variable that is frozen or does not matter. `part` is what the loss is multiplied by, float32 [], or
+        None for 1.
         """
-        total, outputs, found = self._backward(inputs, targets, frozen)
+        total, outputs, found = self._backward(inputs, targets, part, frozen)
         finite = tf.math.is_finite(total) & tf.math.is_finite(tf.linalg.global_norm(found))
         step = tf.cast(self._optimizer.iterations, tf.int64)
         self.bad.assign(tf.where(finite | (self.bad >= 0), self.bad, step))
-        self._mean_loss.update_state(total)
+        if self._counted is not None:
+            self._counted.add([tf.stack([total * part, part])])
+        elif self._replicas > 1:
+            self._mean_loss.update_state(total, part * self._accumulation)
+        else:
+            self._mean_loss.update_state(total)
         for metric in self.metrics[1:]:
             metric.update_state(targets, outputs)
         rest = iter(found)
         return [None if frozen and late else next(rest) for late in self.freeze.late]
 
-    def _loss_and_gradients(self, inputs: Any, targets: Any, frozen: bool) -> tuple[Any, ...]:
+    def _loss_and_gradients(
+        self, inputs: Any, targets: Any, part: Any, frozen: bool
+    ) -> tuple[Any, ...]:
         """The loss, the outputs, and the gradients of what is trained, as `_gradients` says."""
         with tf.GradientTape() as tape, self.freeze.applied(frozen):
             outputs = self._model(inputs, training=True)
             loss = mean_loss(self._loss, targets, outputs)
             total = tf.add_n([loss, *(tf.cast(x, tf.float32) for x in self._model.losses)])
-            share = total / (self._strategy.num_replicas_in_sync * self._accumulation)
+            share = total if part is None else total * part
         trained = self._of_group(self._variables, late=False) if frozen else self._variables
         return total, outputs, tape.gradient(share, trained)
 
@@ -131,8 +179,7 @@ class TrainStep:
         summed = {}
         if self._late_optimizer is not None:
             # The norm is that of all gradients, so it can't be left to two optimizers.
-            replicas = self._strategy.num_replicas_in_sync
-            gradients = clipped(gradients, self._clip_norm, replicas)
+            gradients = clipped(gradients, self._clip_norm, self._replicas)
             summed = {"experimental_aggregate_gradients": False}
         pairs = list(zip(gradients, self._variables, strict=True))
         self._optimizer.apply_gradients(self._of_group(pairs, late=False), **summed)

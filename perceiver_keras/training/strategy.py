@@ -3,13 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any, Protocol, runtime_checkable
 
 import tensorflow as tf
 
 from perceiver_keras.config import TrainConfig
 from perceiver_keras.errors import PerceiverError
 
-Source = tf.data.Dataset | Callable[[tf.distribute.Strategy], tf.data.Dataset]
+
+@runtime_checkable
+class SharedData(Protocol):
+    """Training data of which each worker reads its own part; `tasks.batches.TrainingData` is.
+
+    Attributes:
+      facts: JSON that must be the same for all workers.
+    """
+
+    facts: dict[str, Any]
+
+    def batches(
+        self, worker: int = 0, workers: int = 1, replicas: int = 1, used: int = 0
+    ) -> tf.data.Dataset:
+        """Endless batches for each of a worker's replicas in turn, after `used` steps' worth of them."""
+
+
+Source = SharedData | tf.data.Dataset | Callable[[tf.distribute.Strategy], tf.data.Dataset]
 
 
 def make_strategy(train: TrainConfig) -> tf.distribute.Strategy:
@@ -48,53 +66,56 @@ def uses_xla(train: TrainConfig) -> bool:
     return train.strategy != "tpu" and bool(tf.config.list_logical_devices("GPU"))
 
 
-def compilers(train: TrainConfig) -> tuple[Callable, Callable]:
+def compilers(train: TrainConfig, replicas: int = 1) -> tuple[Callable, Callable]:
     """What compiles a whole training step, and what compiles its gradients alone: XLA does one of them, or neither.
 
     On a CPU, XLA makes one function of all that it compiles, with a loop per operation that it could not fuse, and
-    LLVM's time grows with the square of their number. The update of each weight is several, so it stays outside.
+    LLVM's time grows with the square of their number. The update of each weight is several, so it stays outside. With
+    several replicas, gradients are summed between the two, which XLA can't do.
     """
     as_it_is, by_xla = (lambda function: function), tf.function(jit_compile=True)
     if not uses_xla(train):
         return as_it_is, as_it_is
     on_gpu = bool(tf.config.list_logical_devices("GPU"))
-    return (by_xla, as_it_is) if on_gpu else (as_it_is, by_xla)
-
-
-def is_chief(strategy: tf.distribute.Strategy) -> bool:
-    """Whether this process writes checkpoints and logs."""
-    resolver = strategy.cluster_resolver
-    if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy) or not resolver:
-        return True
-    return resolver.task_type in (None, "chief") or (
-        resolver.task_type == "worker"
-        and resolver.task_id == 0
-        and "chief" not in resolver.cluster_spec().jobs
-    )
+    return (by_xla, as_it_is) if on_gpu and replicas == 1 else (as_it_is, by_xla)
 
 
 class Batches:
     """The training data on its way to the replicas, and how a resumed run finds its place in it.
 
     With one replica, the iterator itself is saved in the checkpoint. A distributed iterator cannot be saved, so the
-    batches used so far are skipped instead: this is just as exact, but takes the time of reading them.
+    batches used so far are skipped instead: this is just as exact, but takes the time of reading them. `SharedData`
+    does not prepare them again.
 
     Args:
-      source: A dataset of global batches, which replicas share, or a callable that returns this process's own part,
-        batched for one replica.
+      source: The training data; or a dataset of global batches, which replicas share; or a callable that returns this
+        process's own part, batched for one replica.
       strategy: Whose replicas get the batches.
+      worker: The number of this process, from 0.
+      workers: How many processes there are.
 
     Attributes:
       spec: Of one batch, (inputs, targets).
       iterator: Of batches; with several replicas, only after `go_to`.
       saved: What a checkpoint must hold, by name.
+      facts: What must be the same for all workers.
     """
 
-    def __init__(self, source: Source, strategy: tf.distribute.Strategy):
+    def __init__(
+        self, source: Source, strategy: tf.distribute.Strategy, worker: int = 0, workers: int = 1
+    ):
         self._strategy = strategy
+        self._source = source
         self._one_replica = strategy.num_replicas_in_sync == 1
-        self._callable = not isinstance(source, tf.data.Dataset)
-        self._dataset = source(strategy) if self._callable else source
+        # Each worker reads its own part; the replicas of one share a batch, which may be odd.
+        self._parts = {"worker": worker, "workers": workers}
+        if workers > 1:
+            self._parts["replicas"] = strategy.num_replicas_in_sync // workers
+        self._whole = isinstance(source, tf.data.Dataset) or (
+            isinstance(source, SharedData) and workers == 1
+        )
+        self.facts = source.facts if isinstance(source, SharedData) else {}
+        self._dataset = self._after(0)
         self.spec = self._dataset.element_spec
         self.iterator: Iterator = iter(self._dataset) if self._one_replica else None
         self.saved = {"batches": self.iterator} if self._one_replica else {}
@@ -103,10 +124,8 @@ class Batches:
         """Continues after `count` used batches; to be called once, after the checkpoint has been restored."""
         if self._one_replica:
             return
-        dataset = self._dataset.skip(count)
-        if self._callable:
-            distributed = self._strategy.distribute_datasets_from_function(lambda _: dataset)
-        else:
+        dataset = self._after(count)
+        if self._whole:
             options = tf.data.Options()
             options.experimental_distribute.auto_shard_policy = (
                 tf.data.experimental.AutoShardPolicy.DATA
@@ -114,4 +133,18 @@ class Batches:
             distributed = self._strategy.experimental_distribute_dataset(
                 dataset.with_options(options)
             )
+        else:
+            if self._parts["workers"] > 1:
+                # Of a dataset that may end, all would ask each other at every batch whether theirs has.
+                endless = tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY)
+                dataset = dataset.apply(endless)
+            distributed = self._strategy.distribute_datasets_from_function(lambda _: dataset)
         self.iterator = iter(distributed)
+
+    def _after(self, count: int) -> tf.data.Dataset:
+        """This process's batches, without the first `count`."""
+        if isinstance(self._source, SharedData):
+            return self._source.batches(**self._parts, used=count)
+        whole = isinstance(self._source, tf.data.Dataset)
+        dataset = self._source if whole else self._source(self._strategy)
+        return dataset.skip(count) if count else dataset

@@ -96,3 +96,31 @@ def test_a_damaged_record_is_explained(task, config, data, tmp_path):
 def test_the_data_set_must_fit_the_task(task, config):
     with pytest.raises(UsageError, match="10"):
         TaskData(task, override(config, "model.num_classes=7"))
+
+
+def test_workers_read_parts_of_a_batch_and_go_on_where_they_were(task, config, data):
+    """Two workers of two devices each: four batches of one example and a half each can't be; of 8, two each."""
+    training = data.training_data()
+    with pytest.raises(
+        UsageError, match="data.batch_size=6 .* 2 workers with 2 devices each; use 4 or 8"
+    ):
+        training.batches(0, 2, 2)
+    with pytest.raises(UsageError, match="7 workers with 1 devices each; use 7"):
+        training.batches(0, 7)
+    config = override(config, "data.batch_size=8")
+    training = TaskData(task, config).training_data()
+    first = training.batches(1, 2, replicas=2)
+    assert next(iter(first))[1].shape == [2]
+    later = training.batches(1, 2, replicas=2, used=3)
+    for (one, _), (other, _) in zip(first.skip(6).take(3), later.take(3), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_the_facts_of_the_data_do_not_name_its_folder(task, config, data, tmp_path):
+    (shard,) = data.records("test").shards
+    home = os.path.dirname(os.path.dirname(os.path.dirname(shard.path)))
+    copy = override(config, f"data.data_dir={shutil.copytree(home, tmp_path / 'data')}")
+    facts = data.training_data().facts
+    assert TaskData(task, copy).training_data().facts == facts and facts["examples"] == 20
+    other = TaskData(task, override(config, "data.max_examples=19")).training_data()
+    assert other.facts != facts

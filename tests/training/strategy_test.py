@@ -12,7 +12,6 @@ from perceiver_keras.layers.xla import for_xla
 from perceiver_keras.training.strategy import (
     Batches,
     compilers,
-    is_chief,
     make_strategy,
     uses_xla,
 )
@@ -34,7 +33,6 @@ def test_on_one_device_the_default_strategy_and_no_xla():
     assert not uses_xla(train())
     assert uses_xla(train(jit_compile="on")) and not uses_xla(train(jit_compile="off"))
     assert isinstance(make_strategy(train(strategy="mirrored")), tf.distribute.MirroredStrategy)
-    assert is_chief(tf.distribute.get_strategy())
 
 
 def test_on_a_cpu_xla_gets_the_gradients_alone():
@@ -45,6 +43,7 @@ def test_on_a_cpu_xla_gets_the_gradients_alone():
 
     assert [traced(compiler) for compiler in compilers(train(jit_compile="on"))] == [False, True]
     assert [traced(compiler) for compiler in compilers(train(jit_compile="off"))] == [False, False]
+    assert [traced(c) for c in compilers(train(jit_compile="on"), replicas=2)] == [False, True]
 
 
 @pytest.mark.parametrize("callable_", [False, True])
@@ -79,3 +78,24 @@ def test_several_replicas_skip_what_was_used(callable_):
     batches.go_to(3)
     first = [replica[0] for replica in itertools.islice(batches.iterator, 1)]
     assert first[0].numpy().tolist() == ([6, 7] if callable_ else [6])
+
+
+def test_shared_data_is_asked_for_this_workers_part():
+    class Data:
+        facts = {"examples": 3}
+        asked = []
+
+        def batches(self, **part):
+            self.asked.append(part)
+            return numbers()
+
+    class OneOfTwo(TwoReplicas):
+        """Two workers of one device each."""
+
+    data = Data()
+    batches = Batches(data, OneOfTwo(), worker=1, workers=2)
+    assert batches.facts == {"examples": 3}
+    batches.go_to(5)
+    part = {"worker": 1, "workers": 2, "replicas": 1}
+    assert data.asked == [part | {"used": 0}, part | {"used": 5}]
+    assert next(batches.iterator)[0].numpy().tolist() == [0, 1]

@@ -9,7 +9,6 @@ positions, but TensorFlow 2.15 crashes (segmentation fault) when such an iterato
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -45,8 +44,13 @@ def train_batches(
     shard_index: int = 0,
     joined: int = 1,
     balance: Balance | None = None,
+    used: int = 0,
 ) -> tf.data.Dataset:
     """Endless full batches (inputs, targets), with a new order in every epoch.
+
+    Workers share an epoch without exchanging anything: the files have an order that is drawn anew in each epoch, and
+    each worker reads an equal part of their examples, which lies in few files. So all are done with an epoch at the
+    same time (but for one example), and none reads what another one uses.
 
     Args:
       records: What to read; every epoch contains each example once (of this worker's part).
@@ -59,11 +63,13 @@ def train_batches(
       shuffle_buffer: How many encoded examples the next one is drawn from. With `num_examples` or more, the shuffle is
         perfect. A saved iterator contains the buffer.
       num_parallel_calls: Threads for `prepare`; they do not affect the batches.
-      num_shards: How many workers share an epoch: by files if there are enough, else by examples.
+      num_shards: How many workers share an epoch.
       shard_index: The number of this worker, from 0.
       joined: How many stored examples make one. If more than 1, `prepare` gets each feature of that many neighbours in
         the shuffled order, [joined, ...], and the seed of the first.
       balance: How often each example is used in an epoch; None: once.
+      used: How many batches of this worker have been used; the dataset begins after them. Their examples are not
+        prepared again, and whole epochs are not read again (unless `balance` decides how long they were).
 
     Raises:
       UsageError: there are no examples, or fewer examples than workers.
@@ -74,27 +80,23 @@ def train_batches(
         raise UsageError(
             f"{records.num_examples} examples cannot be shared by {num_shards} workers."
         )
-    by_file = len(records.shards) >= num_shards
-    if not by_file:
-        logging.getLogger(__name__).warning(
-            "%d files for %d workers: every worker reads all files and keeps each %dth example. "
-            "Write at least %d shards to spare the reading.",
-            *(len(records.shards), num_shards, num_shards, num_shards),
-        )
     root = seed_pair(seed)
     shards = _shard_tensors(records)
     total = tf.constant(balance.epoch if balance else records.num_examples, tf.int64)
+    first = records.num_examples * shard_index // num_shards
+    last = records.num_examples * (shard_index + 1) // num_shards
+    skipped = used * batch_size * joined
+    begun, skipped = (0, skipped) if balance else divmod(skipped, last - first)
 
     def epoch_of(epoch: tf.Tensor) -> tf.data.Dataset:
         key = fold_in(root, epoch)
         order = tf.random.experimental.stateless_shuffle(
             tf.range(len(records.shards)), seed=fold_in(key, 1), alg="philox"
         )
-        if by_file:
-            order = order[shard_index::num_shards]
-        dataset = _interleave(shards, order, records.compression)
-        if not by_file:
-            dataset = dataset.shard(num_shards, shard_index)
+        ordered = {name: tf.gather(value, order) for name, value in shards.items()}
+        if num_shards > 1:
+            ordered = _cut(ordered, first, last)
+        dataset = _interleave(ordered, records.compression, min(_CYCLE, len(records.shards)))
         if balance is not None:
             dataset = _repeat(dataset, balance, records.num_examples, fold_in(key, 3))
         dataset = _shuffle(dataset, shuffle_buffer, fold_in(key, 2))
@@ -112,7 +114,9 @@ def train_batches(
             features = tf.io.parse_single_example(example, dict(feature_spec))
         return prepare(features | {SEEN: seen, EPOCH: epoch}, example_seed(root, epoch, index))
 
-    dataset = tf.data.Dataset.range(_EPOCHS).flat_map(epoch_of)
+    dataset = tf.data.Dataset.range(begun, _EPOCHS).flat_map(epoch_of)
+    if skipped:
+        dataset = dataset.skip(skipped)
     if joined > 1:
         dataset = dataset.batch(joined, drop_remainder=True)
     dataset = dataset.map(ready, num_parallel_calls=num_parallel_calls, deterministic=True)
@@ -133,13 +137,12 @@ def eval_batches(
     An example's seed depends only on its index, so that tasks with random masks are always evaluated on the same masks.
     """
     root = seed_pair(0)
-    order = tf.range(len(records.shards))
 
     def ready(index: tf.Tensor, example: tf.Tensor) -> tuple[Any, Any]:
         features = tf.io.parse_single_example(example, dict(feature_spec))
         return prepare(features, example_seed(root, tf.constant(0, tf.int64), index))
 
-    dataset = _interleave(_shard_tensors(records), order, records.compression, cycle=1)
+    dataset = _interleave(_shard_tensors(records), records.compression)
     dataset = dataset.map(ready, num_parallel_calls=num_parallel_calls, deterministic=True)
     batches = -(-records.num_examples // batch_size)
     dataset = dataset.batch(batch_size).prefetch(2).with_options(_options())
@@ -157,10 +160,23 @@ def _shard_tensors(records: Records) -> dict[str, tf.Tensor]:
     }
 
 
-def _interleave(
-    shards: dict[str, tf.Tensor], order: tf.Tensor, compression: str, cycle: int = _CYCLE
-) -> tf.data.Dataset:
-    """(index int64 [], serialized example []) from the shards in `order`, taking turns among several files."""
+def _cut(shards: dict[str, tf.Tensor], first: int, last: int) -> dict[str, tf.Tensor]:
+    """The examples from place `first` up to `last`, as shards, which are read in their order."""
+    ends = tf.cumsum(shards["take"])
+    starts = ends - shards["take"]
+    before = tf.maximum(first - starts, 0)
+    take = tf.minimum(ends, last) - tf.maximum(starts, first)
+    cut = {
+        "path": shards["path"],
+        "skip": shards["skip"] + before,
+        "take": take,
+        "start": shards["start"] + before,
+    }
+    return {name: tf.boolean_mask(value, take > 0) for name, value in cut.items()}
+
+
+def _interleave(shards: dict[str, tf.Tensor], compression: str, cycle: int = 1) -> tf.data.Dataset:
+    """(index int64 [], serialized example []) from the shards in order, taking turns among `cycle` files."""
 
     def read(shard: dict[str, tf.Tensor]) -> tf.data.Dataset:
         examples = tf.data.TFRecordDataset(shard["path"], compression_type=compression)
@@ -168,9 +184,7 @@ def _interleave(
         indices = tf.data.Dataset.range(shard["start"], shard["start"] + shard["take"])
         return tf.data.Dataset.zip((indices, examples))
 
-    chosen = {key: tf.gather(value, order) for key, value in shards.items()}
-    cycle = min(cycle, int(shards["path"].shape[0]))
-    return tf.data.Dataset.from_tensor_slices(chosen).interleave(
+    return tf.data.Dataset.from_tensor_slices(shards).interleave(
         read,
         cycle_length=cycle,
         block_length=_BLOCK,
@@ -193,8 +207,7 @@ def _repeat(
 
 def serialized(records: Records) -> tf.data.Dataset:
     """Each record once, as it is stored, string [], in the order of the records."""
-    order = tf.range(len(records.shards))
-    dataset = _interleave(_shard_tensors(records), order, records.compression, cycle=1)
+    dataset = _interleave(_shard_tensors(records), records.compression)
     return dataset.map(lambda index, example: example)
 
 

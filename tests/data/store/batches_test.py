@@ -166,15 +166,61 @@ def test_what_is_saved_is_encoded(records, tmp_path):
 
 
 @pytest.mark.parametrize("workers", [2, 7, 10])
-def test_workers_share_an_epoch(records, workers, caplog, monkeypatch):
-    """By files for 2 and 7 workers, by examples for 10; nothing twice, nothing left out."""
-    monkeypatch.setattr(batches, "_EPOCHS", 1)
-    parts = []
+def test_workers_share_each_epoch_equally(records, workers, monkeypatch):
+    """Nothing twice, nothing left out, and the parts are as long as each other, but for one example."""
+    monkeypatch.setattr(batches, "_EPOCHS", 2)
+    epochs: dict[int, list[list[int]]] = {0: [], 1: []}
     for index in range(workers):
-        dataset = _train(records, batch_size=1, num_shards=workers, shard_index=index)
-        parts.append([int(numbers[0]) for numbers, _ in dataset])
-    assert all(parts) and sorted(sum(parts, [])) == list(range(49))
-    assert ("every worker reads all files" in caplog.text) == (workers > 7)
+        dataset = batches.train_batches(
+            records, lambda features, seed: (features["number"], features[batches.EPOCH]), FEATURES,
+            batch_size=1, seed=3, shuffle_buffer=16, num_shards=workers, shard_index=index,
+        )  # fmt: skip
+        found = [(int(number[0]), int(epoch[0])) for number, epoch in dataset]
+        for epoch, parts in epochs.items():
+            parts.append([number for number, of in found if of == epoch])
+    for parts in epochs.values():
+        assert sorted(sum(parts, [])) == list(range(49))
+        assert {len(part) for part in parts} <= {49 // workers, -(-49 // workers)}
+    assert epochs[0] != epochs[1]
+
+
+def test_a_worker_opens_only_the_files_of_its_part(records, folder, tmp_path):
+    """One of seven: without the other files it still reads its first epoch."""
+    for file in range(7):
+        (tmp_path / f"{file}.gz").write_bytes((folder / f"{file}.gz").read_bytes())
+    moved = Records(
+        tuple(Shard(str(tmp_path / os.path.basename(s.path)), s.skip, s.take) for s in records.shards),
+        "GZIP", 49,
+    )  # fmt: skip
+    opened = set()
+    for file in range(7):
+        (tmp_path / f"{file}.gz").rename(tmp_path / "away")
+        try:
+            assert len(_numbers(_train(moved, batch_size=7, num_shards=7, shard_index=2), 1)) == 7
+        except tf.errors.NotFoundError:
+            opened.add(file)
+        (tmp_path / "away").rename(tmp_path / f"{file}.gz")
+    assert 1 <= len(opened) < 7
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"num_shards": 2, "shard_index": 1}, {"joined": 3}, {"num_shards": 3, "joined": 2}],
+)
+@pytest.mark.parametrize("used", [1, 9, 40])
+def test_what_was_used_is_left_out_exactly(records, options, used):
+    """As if it had been read and thrown away, with the same draws."""
+
+    def prepare(features, seed):
+        count = features[batches.SEEN] if "joined" not in options else features[batches.EPOCH]
+        return features["number"], (tf.random.stateless_uniform([], seed), count)
+
+    def dataset(**more):
+        settings = {"batch_size": 2, "seed": 3, "shuffle_buffer": 16} | options | more
+        return batches.train_batches(records, prepare, FEATURES, **settings)
+
+    expected, found = (list(d.take(4)) for d in (dataset().skip(used), dataset(used=used)))
+    tf.nest.map_structure(np.testing.assert_array_equal, found, expected)
 
 
 def test_more_workers_than_examples_are_refused(records):
