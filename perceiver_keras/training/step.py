@@ -9,6 +9,7 @@ import tensorflow as tf
 from tensorflow import keras
 
 from perceiver_keras.config import TaskConfig
+from perceiver_keras.layers.recompute import recomputing
 from perceiver_keras.loss import mean_loss
 from perceiver_keras.tasks.task import Task
 from perceiver_keras.training.freeze import Freeze, clipped
@@ -40,7 +41,7 @@ class TrainStep:
         self._mean_loss = keras.metrics.Mean(name="loss")
         self.metrics = [self._mean_loss, *task.measures.metrics(config)]
         self.freeze = Freeze(model, train)
-        self._clip_norm = train.clip_norm
+        self._clip_norm, self._recompute = train.clip_norm, train.recompute
         if self.freeze.thaws:
             train = dataclasses.replace(train, clip_norm=None)  # see `_update`
         self._optimizer = make_optimizer(train)
@@ -120,7 +121,8 @@ class TrainStep:
     def _loss_and_gradients(self, inputs: Any, targets: Any, frozen: bool) -> tuple[Any, ...]:
         """The loss, the outputs, and the gradients of what is trained, as `_gradients` says."""
         with tf.GradientTape() as tape, self.freeze.applied(frozen):
-            outputs = self._model(inputs, training=True)
+            with recomputing(self._recompute):
+                outputs = self._model(inputs, training=True)
             loss = mean_loss(self._loss, targets, outputs)
             total = tf.add_n([loss, *(tf.cast(x, tf.float32) for x in self._model.losses)])
             share = total / (self._strategy.num_replicas_in_sync * self._accumulation)
