@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
@@ -9,9 +10,11 @@ from tensorflow import keras
 
 from perceiver_keras.config import DecodeConfig
 from perceiver_keras.config_tree import from_dict, to_dict
+from perceiver_keras.layers.attention import Memory
 from perceiver_keras.layers.blocks import CrossAttentionBlock
 from perceiver_keras.layers.chunked import map_chunks
 from perceiver_keras.layers.linear import Linear, build_part, register
+from perceiver_keras.layers.recompute import keeping_inputs, recomputes
 
 
 @register
@@ -20,7 +23,7 @@ class Decode(keras.layers.Layer):
 
     Outside training, queries that exceed the memory budget pass through the whole stage in chunks, so
     that only the final outputs are ever held for all of them. In training only attention is chunked,
-    because the backward pass needs every intermediate.
+    because the backward pass needs every intermediate, unless these are computed again for each chunk.
 
     Args:
         config: the sizes, as a dataclass or a plain dictionary. `output_dim` None: no final Linear.
@@ -97,9 +100,31 @@ class Decode(keras.layers.Layer):
             outputs = outputs if self.out is None else self.out(outputs)
         elif chunk is not None and (training is None or training is False):
             outputs = map_chunks(decode, arrays, chunk)
+        elif chunk is not None and training is True and recomputes() and not self._drops():
+            outputs = map_chunks(self._again(memory), arrays, chunk)
         else:
             outputs = decode(*arrays)
         return (outputs, weights) if return_attention else outputs
+
+    def _drops(self) -> bool:
+        return bool(self.config.dropout or self.config.attention_dropout)
+
+    def _again(self, memory: Memory) -> Callable[..., tf.Tensor]:
+        """Queries and their mask -> outputs, of which training keeps nothing but the queries."""
+        tensors = [t for t in memory if isinstance(t, tf.Tensor)]
+
+        def decode(queries: tf.Tensor, mask: tf.Tensor | None = None) -> tf.Tensor:
+            def call(stage: Decode, queries: tf.Tensor, *tensors: tf.Tensor) -> tf.Tensor:
+                key, value, *bias = tensors
+                same = memory._replace(key=key, value=value, key_bias=bias[0] if bias else None)
+                x = stage.cross_attention.query_memory(
+                    queries, same, query_mask=mask, training=True
+                )
+                return x if stage.out is None else stage.out(x)
+
+            return keeping_inputs(call, self, queries, *tensors)
+
+        return decode
 
     def _chunk(self, queries: tf.Tensor, latents: tf.Tensor) -> int | None:
         """Queries per chunk, or None if all fit; each takes its logits and about eight rows of its width."""
