@@ -73,14 +73,15 @@ def test_recomputing_in_chunks_changes_no_gradient(heads, jit):
             with tf.GradientTape() as tape, recomputing(on):
                 tape.watch((queries, latents))
                 y = chunked((queries, latents), query_mask=mask, training=True)
-                loss = tf.reduce_sum(tf.sin(y))
+                loss = tf.reduce_mean(tf.square(y))
             return y, *tape.gradient(loss, [queries, latents, *chunked.trainable_weights])
 
         return run(*map(tf.constant, (QUERIES, LATENTS)))
 
     for found, expected in zip(gradients(True), gradients(False), strict=True):
-        scale = np.abs(expected).max()
-        np.testing.assert_allclose(found, expected, rtol=0, atol=2e-6 * scale + 1e-6)
+        # Those of weights are sums over 6000 queries, in another order.
+        atol = 5e-5 * np.abs(expected).max() + 1e-7
+        np.testing.assert_allclose(found, expected, rtol=0, atol=atol)
 
 
 def test_a_masked_query_sees_nothing():

@@ -63,11 +63,10 @@ def assert_same(found, expected, tolerance: float = 1e-6) -> None:
         np.testing.assert_allclose(a, b, rtol=0, atol=tolerance * scale)
 
 
-@pytest.mark.parametrize("dropout", [0.0, 0.4])
 @pytest.mark.parametrize("xla", [False, True], ids=["graph", "xla"])
-def test_outputs_and_gradients_are_those_of_keeping_all(xla, dropout):
+def test_outputs_and_gradients_are_those_of_keeping_all(xla):
     """With dropout too: each block draws one mask per call, whether it is computed once or twice."""
-    layer = Blocks(dropout)
+    layer = Blocks(dropout=0.4)
     start = [tf.identity(state) for state in layer.non_trainable_weights]
     expected = gradients(layer, on=False, xla=xla)(X)
     counts = [int(state[1]) for state in layer.non_trainable_weights]
@@ -77,13 +76,18 @@ def test_outputs_and_gradients_are_those_of_keeping_all(xla, dropout):
     assert_same(gradients(layer, on=True, xla=xla)(X), expected)
     assert layer.calls - before == 4
     assert [int(state[1]) for state in layer.non_trainable_weights] == counts
-    assert set(counts) == ({1} if dropout else set())
+    assert set(counts) == {1}
 
 
 def test_mixed_precision():
-    layer = Blocks(dtype="mixed_bfloat16")
-    found, expected = gradients(layer, True)(X), gradients(layer, False)(X)
-    assert {g.dtype for g in found[2:]} == {tf.float32}
+    """Without oneDNN's fusions, each of which rounds to bfloat16 once less: what is kept decides which there are."""
+    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+    try:
+        layer = Blocks(dtype="mixed_bfloat16")
+        found, expected = gradients(layer, True)(X), gradients(layer, False)(X)
+    finally:
+        tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": False})
+    assert found[0].dtype == tf.bfloat16 and {g.dtype for g in found[2:]} == {tf.float32}
     assert_same(found, expected)
 
 
@@ -95,11 +99,10 @@ def test_what_runs_computes_each_layer_twice():
         context.enable_run_metadata()
         try:
             run(tf.constant(X))
-            graphs = context.export_run_metadata().partition_graphs
+            graphs = context.export_run_metadata().function_graphs
         finally:
             context.disable_run_metadata()
-        nodes = [n for g in graphs for n in g.node]
-        nodes += [n for g in graphs for f in g.library.function for n in f.node_def]
+        nodes = [node for graph in graphs for node in graph.post_optimization_graph.node]
         return sum(node.op == "Softmax" for node in nodes)
 
     assert (softmaxes(False), softmaxes(True)) == (2, 4)
