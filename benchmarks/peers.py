@@ -25,7 +25,11 @@ SIDES = Path(__file__).absolute().parent / "sides"
 # PyTorch's builds without CUDA's libraries, which are 3 GB. They are in the ordinary index for some systems only.
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 TORCH = "2.13.0"
-NEWER_PYTHONS = ("python3.13", "python3.12", "python3.11")  # jax 0.10 needs one of them
+NEWER_PYTHONS = (
+    "python3.13",
+    "python3.12",
+    "python3.11",
+)  # jax 0.10 needs one, TensorFlow 2.15 an older
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +40,7 @@ class Side:
       name, title: In options, and in tables.
       adapter: Its file in `benchmarks/sides/`.
       packages: What its environment has, as pip takes it; empty: our own environment.
+      pythons: Newer interpreters that are looked for first; none: the one behind this process.
       source: What a checkout must be of, where one is needed; a folder in it shows that it is one.
       can: Whether it can do a case.
       extra: What its adapter is told in addition to the case.
@@ -45,6 +50,7 @@ class Side:
     title: str
     adapter: str
     packages: tuple[str, ...] = ()
+    pythons: tuple[str, ...] = NEWER_PYTHONS
     source: tuple[str, str] | None = None
     can: Callable[[Case], bool] = lambda case: True
     extra: dict[str, Any] = field(default_factory=dict)
@@ -80,6 +86,16 @@ OTHERS = (
         packages=("jax==0.10.0", "dm-haiku", "einops", "optax"),
         source=("google-deepmind/deepmind-research", "perceiver"),
         can=lambda case: _is_model(case) and case.preset in _RELEASED,
+    ),
+    Side(
+        name="tensorflow_models",
+        title="tensorflow/models",
+        adapter="tensorflow_models.py",
+        # Our TensorFlow, so that what differs is the code; and what its layers import when they are imported.
+        packages=("tensorflow==2.15.1", "tf-keras==2.15.1", "gin-config", "scipy"),
+        pythons=(),
+        source=("tensorflow/models", "official/projects/perceiver"),
+        can=lambda case: _is_model(case) and case.task == "language_mlm",
     ),
     Side(name="xla", title="ours, XLA", adapter="ours.py", can=_is_model, extra={"xla": True}),
 )
@@ -153,10 +169,10 @@ def install(peer: Side, say: Callable[[str], None]) -> None:
     folder = environment_folder(peer)
     say(f"Making an environment for {peer.title} in {folder} …")
     torch = [word for word in peer.packages if word.startswith("torch==")]
-    if not torch or not _with_cpu_build(torch[0], folder):
+    if not torch or not _with_cpu_build(torch[0], peer, folder):
         if torch:
             say(f"The CPU build of {torch[0]} is out of reach: taking the ordinary one, some GB.")
-        _create(next(_pythons()), folder)
+        _create(next(_pythons(peer)), folder)
     if error := _pip(folder, *peer.packages):
         raise PerceiverError(f"{peer.name} could not be installed: {error}")
     write_json(folder / "packages.json", list(peer.packages))
@@ -183,19 +199,19 @@ def _is_current(peer: Side) -> bool:
     return installed == list(peer.packages) and _python(environment_folder(peer)).exists()
 
 
-def _with_cpu_build(torch: str, folder: Path) -> bool:
+def _with_cpu_build(torch: str, peer: Side, folder: Path) -> bool:
     """Installs PyTorch's CPU build alone, for the first interpreter for which there is one."""
     wanted = ("--no-deps", "--retries", "1", "--extra-index-url", CPU_INDEX, f"{torch}+cpu")
-    for python in _pythons():
+    for python in _pythons(peer):
         _create(python, folder)
         if not _pip(folder, *wanted):
             return True
     return False
 
 
-def _pythons() -> Iterator[Path]:
-    """Newer interpreters of this machine that run, then the one behind this process."""
-    for name in NEWER_PYTHONS:
+def _pythons(peer: Side) -> Iterator[Path]:
+    """The newer interpreters for a peer that are here and run, then the one behind this process."""
+    for name in peer.pythons:
         found = shutil.which(name)
         if (
             found

@@ -18,7 +18,13 @@ GROWING = {
     "latents": "latents N",
     "batch": "batch B",
 }
-COLOURS = {"ours": "#1f5f9e", "xla": "#7fb0dd", "huggingface": "#d98b2b", "deepmind": "#5b8c5a"}
+COLOURS = {
+    "ours": "#1f5f9e",
+    "xla": "#7fb0dd",
+    "huggingface": "#d98b2b",
+    "deepmind": "#5b8c5a",
+    "tensorflow_models": "#8a6bb1",
+}
 TITLES = {side.name: side.title for side in (peers.OURS, *peers.OTHERS)}
 
 

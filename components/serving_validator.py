@@ -29,10 +29,10 @@ from perceiver_keras.components.serving import declared, serving_skew
 from perceiver_keras.data.store.records import file_records
 from perceiver_keras.errors import PerceiverError, first_line
 from perceiver_keras.files import write_json
+from perceiver_keras.policy import precision
 from perceiver_keras.saved_model import disallowed_ops, missing_files
 from perceiver_keras.tasks import preset_folder, registry
 from perceiver_keras.tasks.model import load
-from perceiver_keras.train import precision
 
 # The first two are the names that TFX's InfraValidator uses.
 BLESSED_FILE = "INFRA_BLESSED"

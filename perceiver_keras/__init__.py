@@ -30,6 +30,7 @@ moved.install()
 _LAZY = {
     "load": ("perceiver_keras.tasks.model", "load"),
     "list_presets": ("perceiver_keras.tasks.presets", "list_presets"),
+    "precision": ("perceiver_keras.policy", "precision"),
     "convert": ("perceiver_keras.convert", None),
     "data": ("perceiver_keras.data", None),
 }

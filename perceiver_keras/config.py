@@ -213,7 +213,7 @@ class TrainConfig:
     recompute: bool = False
     label_smoothing: float = 0.0  # probability spread over all classes [share]
     # Number format of the computation; weights and the optimizer stay in float32
-    precision: Literal["float32", "mixed_bfloat16", "bfloat16"] = "float32"
+    precision: Literal["float32", "mixed_bfloat16"] = "float32"
     jit_compile: Literal["auto", "on", "off"] = "auto"  # XLA; auto: on GPU and TPU
     # How devices share the work; auto: mirrored if there are several GPUs
     strategy: Literal["auto", "none", "mirrored", "multi_worker", "tpu"] = "auto"

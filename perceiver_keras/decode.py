@@ -15,6 +15,7 @@ from perceiver_keras.layers.blocks import CrossAttentionBlock
 from perceiver_keras.layers.chunked import map_chunks
 from perceiver_keras.layers.linear import Linear, build_part, register
 from perceiver_keras.layers.recompute import keeping_inputs, recomputes
+from perceiver_keras.layers.xla import fused
 
 
 @register
@@ -84,54 +85,64 @@ class Decode(keras.layers.Layer):
         return_attention: bool = False,
     ) -> tf.Tensor | tuple[tf.Tensor, tf.Tensor]:
         queries, latents = inputs
-        memory = self.cross_attention.memory_of(latents, queries.shape[1], training=training)
+        memory = self.memory_of(latents, queries.shape[1], training)
         weights = None
 
         def decode(some: tf.Tensor, mask: tf.Tensor | None = None) -> tf.Tensor:
-            x = self.cross_attention.query_memory(some, memory, query_mask=mask, training=training)
-            return x if self.out is None else self.out(x)
+            return self.query_memory(some, memory, query_mask=mask, training=training)
 
         arrays = [queries] if query_mask is None else [queries, query_mask]
-        chunk = self._chunk(queries, latents)
+        chunk = self.chunk(queries.shape, latents.shape[1])
         if return_attention:
             outputs, weights = self.cross_attention.query_memory(
                 queries, memory, query_mask=query_mask, training=training, return_attention=True
             )
             outputs = outputs if self.out is None else self.out(outputs)
         elif chunk is not None and (training is None or training is False):
-            outputs = map_chunks(decode, arrays, chunk)
+            outputs = map_chunks(fused(decode), arrays, chunk)
         elif chunk is not None and training is True and recomputes() and not self._drops():
-            outputs = map_chunks(self._again(memory), arrays, chunk)
+            outputs = map_chunks(self._again(memory), arrays, 4 * chunk)
         else:
             outputs = decode(*arrays)
         return (outputs, weights) if return_attention else outputs
+
+    def memory_of(
+        self, latents: tf.Tensor, num_queries: int | None, training: bool | None = None
+    ) -> Memory:
+        """Prepares the latents once for any number of `query_memory` calls."""
+        return self.cross_attention.memory_of(latents, num_queries, training=training)
+
+    def query_memory(self, queries: tf.Tensor, memory: Memory, **kwargs: Any) -> tf.Tensor:
+        """Some or all of the queries that `memory_of` prepared for: [B, O, Q] -> [B, O, E]."""
+        x = self.cross_attention.query_memory(queries, memory, **kwargs)
+        return x if self.out is None else self.out(x)
 
     def _drops(self) -> bool:
         return bool(self.config.dropout or self.config.attention_dropout)
 
     def _again(self, memory: Memory) -> Callable[..., tf.Tensor]:
         """Queries and their mask -> outputs, of which training keeps nothing but the queries."""
-        tensors = [t for t in memory if isinstance(t, tf.Tensor)]
 
         def decode(queries: tf.Tensor, mask: tf.Tensor | None = None) -> tf.Tensor:
-            def call(stage: Decode, queries: tf.Tensor, *tensors: tf.Tensor) -> tf.Tensor:
-                key, value, *bias = tensors
-                same = memory._replace(key=key, value=value, key_bias=bias[0] if bias else None)
-                x = stage.cross_attention.query_memory(
-                    queries, same, query_mask=mask, training=True
-                )
-                return x if stage.out is None else stage.out(x)
+            def call(
+                stage: Decode, queries: tf.Tensor, key: tf.Tensor, value: tf.Tensor
+            ) -> tf.Tensor:
+                same = memory._replace(key=key, value=value)
+                return stage.query_memory(queries, same, query_mask=mask, training=True)
 
-            return keeping_inputs(call, self, queries, *tensors)
+            return keeping_inputs(call, self, queries, memory.key, memory.value)
 
         return decode
 
-    def _chunk(self, queries: tf.Tensor, latents: tf.Tensor) -> int | None:
-        """Queries per chunk, or None if all fit; each takes its logits and about eight rows of its width."""
-        batch, total, channels = queries.shape
+    def chunk(self, queries: tf.TensorShape, num_latents: int | None) -> int | None:
+        """Queries per chunk, or None if all fit; each takes its logits and about eight rows of its width.
+
+        A quarter of the budget: larger chunks are no faster.
+        """
+        batch, total, channels = queries
         row = 4 * (batch or 1)
-        row *= self.config.num_cross_attention_heads * (latents.shape[1] or 1) + 8 * channels
-        chunk = max(self.attention_memory_mb * 2**20 // row, 1)
+        row *= self.config.num_cross_attention_heads * (num_latents or 1) + 8 * channels
+        chunk = max(self.attention_memory_mb * 2**20 // 4 // row, 1)
         if total is not None and chunk >= total:
             return None
         return chunk - chunk % 64 if chunk > 64 else chunk

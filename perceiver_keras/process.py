@@ -14,7 +14,8 @@ from perceiver_keras.layers.blocks import SelfAttentionBlock
 from perceiver_keras.layers.chunked import counted_loop
 from perceiver_keras.layers.linear import build_part, register
 from perceiver_keras.layers.recompute import keeping_inputs, recomputes
-from perceiver_keras.layers.stacked import for_xla, run_stacked, with_weights_read
+from perceiver_keras.layers.stacked import run_stacked, with_weights_read
+from perceiver_keras.layers.xla import for_xla, fused
 
 
 @register
@@ -90,14 +91,10 @@ class Process(keras.layers.Layer):
         if tf.executing_eagerly() or blocks == 1:
             for _ in range(blocks):
                 latents = block(latents)
-        elif training or for_xla():
-            body = lambda step, x: (step + 1, block(x))  # noqa: E731
-            _, latents = counted_loop(body, blocks, (tf.constant(0), latents))
-        else:
-            # The graph's optimizer fuses operations in calls, which it inlines, and not in the bodies of loops.
-            block = tf.function(block, autograph=False)
-            for _ in range(blocks):
-                latents = block(latents)
+            return latents
+        block = block if training else fused(block)
+        body = lambda step, x: (step + 1, block(x))  # noqa: E731
+        _, latents = counted_loop(body, blocks, (tf.constant(0), latents))
         return latents
 
     def _block(self, training: bool | None) -> Callable[[tf.Tensor], tf.Tensor]:

@@ -26,6 +26,7 @@ from perceiver_keras.errors import PerceiverError, UsageError, first_line
 from perceiver_keras.evaluate import Evaluator
 from perceiver_keras.gate.thresholds import selecting
 from perceiver_keras.metrics.results import results
+from perceiver_keras.policy import precision
 from perceiver_keras.progress import Progress
 from perceiver_keras.tasks.task import Task
 from perceiver_keras.training.board import Board, flat
@@ -370,17 +371,6 @@ def _settings(task: Task, config: TaskConfig) -> dict[str, Any]:
     kept = {k: v for k, v in values.items() if k not in _FREE and not k.startswith("evaluate.")}
     kept = {k: v for k, v in kept.items() if k not in _LATER or v != _LATER[k]}
     return {"task": task.name} | kept
-
-
-@contextlib.contextmanager
-def precision(policy: str) -> Iterator[None]:
-    """Keras's global policy for the layers that are made inside."""
-    before = keras.mixed_precision.global_policy()
-    keras.mixed_precision.set_global_policy(policy)
-    try:
-        yield
-    finally:
-        keras.mixed_precision.set_global_policy(before)
 
 
 @contextlib.contextmanager

@@ -8,6 +8,7 @@ the layer's own test.
 
 from __future__ import annotations
 
+import collections
 import inspect
 import json
 from collections.abc import Callable
@@ -15,8 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import tensorflow as tf
 from tensorflow import keras
+from tensorflow.python.eager import context
+from tensorflow.python.util._pywrap_util_port import IsMklEnabled
 
 from perceiver_keras.layers.linear import weights_by_path
 
@@ -38,6 +42,22 @@ def relative_difference(actual: Any, expected: Any) -> float:
 def assert_close(actual: Any, expected: Any, tolerance: float = EXACT) -> None:
     difference = relative_difference(actual, expected)
     assert difference <= tolerance, f"differs by {difference:.2e} of the largest magnitude"
+
+
+with_onednn = pytest.mark.skipif(not IsMklEnabled(), reason="TensorFlow without oneDNN")
+
+
+def ops_that_run(function: Callable[..., Any], *args: Any) -> collections.Counter[str]:
+    """How many operations of each kind TensorFlow's optimizers leave of a graph."""
+    compiled = tf.function(function, autograph=False)
+    context.context().enable_graph_collection()
+    try:
+        compiled(*args)
+        told = context.context().export_run_metadata()
+    finally:
+        context.context().disable_graph_collection()
+    nodes = [node for one in told.function_graphs for node in one.post_optimization_graph.node]
+    return collections.Counter(node.op for node in nodes)
 
 
 def check_layer(

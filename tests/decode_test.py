@@ -26,8 +26,8 @@ def decoders(**kwargs) -> list[Decode]:
     for layer in layers:
         layer((QUERIES, LATENTS))
         layer.set_weights([random(*w.shape) * 0.3 for w in layers[0].weights])
-    assert layers[0]._chunk(*map(tf.constant, (QUERIES, LATENTS))) is None
-    assert layers[1]._chunk(*map(tf.constant, (QUERIES, LATENTS))) < 3000
+    assert layers[0].chunk(QUERIES.shape, LATENTS.shape[1]) is None
+    assert layers[1].chunk(QUERIES.shape, LATENTS.shape[1]) < 3000
     return layers
 
 

@@ -3,8 +3,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import tensorflow as tf
-import pytest
-import tensorflow as tf
 
 from perceiver_keras.config import EncodeConfig
 from perceiver_keras.encode import Encode

@@ -7,7 +7,7 @@ import tensorflow as tf
 from perceiver_keras.config import ProcessConfig
 from perceiver_keras.layers.recompute import recomputing
 from perceiver_keras.process import Process
-from tests.checks import assert_close
+from tests.checks import assert_close, ops_that_run, with_onednn
 
 LATENTS = np.random.default_rng(0).normal(size=(2, 4, 8)).astype(np.float32)
 
@@ -104,3 +104,16 @@ def test_the_layers_are_a_loop_only_where_xla_compiles_a_training_step():
 
     modes = [(training, jit) for training in (False, True) for jit in (False, True)]
     assert [mode for mode in modes if loops(*mode)] == [(True, True)]
+
+
+@with_onednn
+def test_the_passes_of_a_graph_for_inference_are_one_fused_function():
+    """TensorFlow's optimizers do not fuse in the body of a loop, but in a function that is called there."""
+    layer = process(3)
+    layer(LATENTS)
+    run = tf.function(lambda x: layer(x, training=False))
+    graph = run.get_concrete_function(tf.constant(LATENTS)).graph.as_graph_def()
+    alone = [f for f in graph.library.function if f.attr["_noinline"].b]
+    assert len(alone) == 1 and not any(n.op == "ReadVariableOp" for n in alone[0].node_def)
+    kinds = ops_that_run(layer._block(training=False), tf.constant(LATENTS))
+    assert kinds["_MklLayerNorm"] == 2 * 2 and not kinds["Tanh"]

@@ -14,16 +14,20 @@ import tensorflow as tf
 
 from perceiver_keras.config import TaskConfig
 from perceiver_keras.config_tree import to_dict
+from perceiver_keras.policy import precision
 from perceiver_keras.tasks import registry
 from perceiver_keras.tasks.batches import TaskData
 from perceiver_keras.tasks.task import Task
-from perceiver_keras.train import precision
 from perceiver_keras.training.cost import abstract, estimate, one_example
 from perceiver_keras.training.graph_usage import usage
 from perceiver_keras.training.step import TrainStep, build_model
 from perceiver_keras.training.strategy import make_strategy
 
-POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
+# Training keeps float32 weights.
+POLICIES = {
+    "forward": {"float32": "float32", "bfloat16": "bfloat16"},
+    "train": {"float32": "float32", "bfloat16": "mixed_bfloat16"},
+}
 # AdamW and nothing else, as every peer can do it.
 PLAIN_STEP = (
     *("train.optimizer=adamw", "train.weight_decay=0.01", "train.clip_norm=null"),
@@ -55,7 +59,7 @@ def describe(case: dict[str, Any]) -> dict[str, Any]:
         cost = estimate(task, config, batch_size=size, evaluation_batch_size=1)
         flops = cost.training_flops * size * case["steps"]
         return told | {"parameters": cost.parameters, "flops": flops}
-    with precision(POLICIES[case["precision"]]), abstract():
+    with precision(POLICIES[case["kind"]][case["precision"]]), abstract():
         model = task.build(config)
         spec = _input_spec(task, config, model, case["points"], size)
         placed = tf.nest.map_structure(lambda s: tf.compat.v1.placeholder(s.dtype, s.shape), spec)
@@ -78,10 +82,9 @@ def build(case: dict[str, Any]) -> dict[str, Any]:
 
 def _configured(case: dict[str, Any]) -> tuple[Task, TaskConfig]:
     task = registry.get(case["task"])
-    own = [f"train.precision={POLICIES[case['precision']]}"]
-    own.append(f"train.jit_compile={'on' if case.get('xla') else 'off'}")
+    own = [f"train.jit_compile={'on' if case.get('xla') else 'off'}"]
     if case["kind"] == "train":
-        own += PLAIN_STEP
+        own += [f"train.precision={POLICIES['train'][case['precision']]}", *PLAIN_STEP]
     if case["batch"]:
         own.append(f"data.batch_size={case['batch']}")
     return task, task.configure(case["preset"], overrides=[*case["settings"], *own])
@@ -89,7 +92,7 @@ def _configured(case: dict[str, Any]) -> tuple[Task, TaskConfig]:
 
 def _forward(case: dict[str, Any]) -> dict[str, Any]:
     task, config = _configured(case)
-    with precision(config.train.precision):
+    with precision(POLICIES["forward"][case["precision"]]):
         model = task.build(config)
         spec = _input_spec(task, config, model, case["points"], config.data.batch_size)
         build_model(model, spec)

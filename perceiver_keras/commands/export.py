@@ -10,11 +10,13 @@ import click
 from perceiver_keras.commands.shared import options
 from perceiver_keras.commands.shared.device import device_option
 from perceiver_keras.commands.shared.output import answer, say
+from perceiver_keras.commands.shared.precision import precision_option
 from perceiver_keras.errors import PerceiverError
 
 EXAMPLES = """\b
 Examples:
   perceiver export runs/train_image_classification served/digits
+  perceiver export runs/image_classification served/small_digits --precision bfloat16
   saved_model_cli show --dir served/digits/VERSION --all
   tensorflow_model_server --rest_api_port=8501 --model_name=digits --model_base_path=$PWD/served/digits
 """
@@ -36,6 +38,7 @@ Examples:
     show_default=True,
     help="How many examples of the data set become warm-up requests; 0: none.",
 )
+@precision_option
 @device_option
 @options.common_options
 def command(folder: Path, out: Path, version: int | None, warmup: int) -> None:

@@ -17,20 +17,31 @@ from perceiver_keras.layers.dropout import Dropout
 from perceiver_keras.layers.linear import Linear, build_part, register
 from perceiver_keras.layers.product import product
 
+ENOUGH_QUERIES = 256  # in a chunk, for products of matrices that are nearly as fast as with all
+
 
 def plan(
-    batch: int | None, heads: int, queries: int | None, keys: int | None, memory_mb: int
+    batch: int | None,
+    heads: int,
+    queries: int | None,
+    keys: int | None,
+    memory_mb: int,
+    inference: bool = False,
 ) -> tuple[str, int]:
     """Picks the form of attention: ("dense", 0), ("queries", chunk) or ("keys", chunk).
 
     The float32 logits of one step take batch × heads × queries × keys × 4 bytes, which must fit the
-    budget. The longer axis is cut into chunks. An unknown size counts as longer, an unknown batch as
-    1 (the budget then holds per example), and two unknown sizes mean the dense form.
+    budget. The longer axis is cut into chunks. In inference the queries are, if enough of them fit: a complete softmax
+    is one kernel, and a quarter of the budget is as fast. An unknown size counts as longer, an unknown batch as 1 (the
+    budget then holds per example), and two unknown sizes mean the dense form.
     """
     if queries is None and keys is None:
         return "dense", 0
     budget = memory_mb * 2**20 // (4 * heads * (batch or 1))
     cut_queries = queries is None or (keys is not None and queries >= keys)
+    if inference and keys is not None and budget // keys >= ENOUGH_QUERIES:
+        cut_queries = True
+        budget = max(budget // 4, ENOUGH_QUERIES * keys)
     long, short = (queries, keys) if cut_queries else (keys, queries)
     chunk = max(budget // short, 1)
     if long is not None and chunk >= long:
@@ -47,9 +58,9 @@ def attend(
     *,
     key_mask: tf.Tensor | None = None,
     attention_mask: tf.Tensor | None = None,
-    key_bias: tf.Tensor | None = None,
     memory_mb: int = 256,
     dropout: Callable[[tf.Tensor], tf.Tensor] | None = None,
+    inference: bool = False,
     return_weights: bool = False,
 ) -> tuple[tf.Tensor, tf.Tensor | None]:
     """softmax(query·keyᵀ)·value, for a query that is already scaled.
@@ -61,25 +72,26 @@ def attend(
         query, key, value: [B, H, O, d], [B, H, M, d], [B, H, M, e].
         key_mask: [B, M], true where the key is visible.
         attention_mask: [B, O, M], true where this key is visible to this query.
-        key_bias: [B, H, M], added to the logits.
         memory_mb: limit on the logits of one step, in MiB.
+        inference: whether a form may be chosen that is faster without a gradient.
 
     Returns:
         [B, H, O, e] (rows that see no key are zero) and the weights [B, H, O, M] or None.
     """
-    bias, visible = _bias_of_masks(key_mask, attention_mask, key_bias)
+    bias, visible = _bias_of_masks(key_mask, attention_mask)
     weights = None
-    form, chunk = plan(query.shape[0], query.shape[1], query.shape[2], key.shape[2], memory_mb)
+    sizes = (query.shape[0], query.shape[1], query.shape[2], key.shape[2])
+    form, chunk = plan(*sizes, memory_mb, inference)
     if dropout is not None or return_weights:
         weights = tf.nn.softmax(chunked.logits_of(query, key, bias), axis=-1)
         dropped = weights if dropout is None else dropout(weights)
         output = product(tf.cast(dropped, value.dtype), value)
     elif form == "queries":
-        output = chunked.chunked_over_queries(query, key, value, bias, chunk)
+        output = chunked.chunked_over_queries(query, key, value, bias, chunk, inference)
     elif form == "keys":
         output = chunked.chunked_over_keys(query, key, value, bias, chunk)
     else:
-        output = chunked.dense_attention(query, key, value, bias)
+        output = chunked.dense_attention(query, key, value, bias, inference)
     if visible is not None:
         output = tf.where(visible, output, tf.zeros_like(output))
         weights = weights if weights is None else tf.where(visible, weights, 0.0)
@@ -87,28 +99,27 @@ def attend(
 
 
 def _bias_of_masks(
-    key_mask: tf.Tensor | None, attention_mask: tf.Tensor | None, key_bias: tf.Tensor | None
+    key_mask: tf.Tensor | None, attention_mask: tf.Tensor | None
 ) -> tuple[tf.Tensor | None, tf.Tensor | None]:
-    """One float32 bias [B, H|1, O|1, M], and which rows see a key at all [B, 1, O|1, 1]."""
+    """One float32 bias [B, 1, O|1, M], and which rows see a key at all [B, 1, O|1, 1]."""
     mask = None
     if key_mask is not None:
         mask = tf.cast(key_mask, tf.bool)[:, None, None, :]
     if attention_mask is not None:
         pairs = tf.cast(attention_mask, tf.bool)[:, None, :, :]
         mask = pairs if mask is None else tf.logical_and(mask, pairs)
-    bias = None if key_bias is None else tf.cast(key_bias, tf.float32)[:, :, None, :]
     if mask is None:
-        return bias, None
-    hidden = tf.where(mask, 0.0, chunked.MASKED)
-    return hidden if bias is None else bias + hidden, tf.reduce_any(mask, -1, keepdims=True)
+        return None, None
+    return tf.where(mask, 0.0, chunked.MASKED), tf.reduce_any(mask, -1, keepdims=True)
 
 
 class Memory(NamedTuple):
     """Keys and values, prepared once for any number of queries."""
 
-    key: tf.Tensor  # [B, H, M, d]
+    key: (
+        tf.Tensor
+    )  # [B, H, M, d]; with absorbed queries, d is their input's channels and one that is 1
     value: tf.Tensor  # [B, H, M, e]
-    key_bias: tf.Tensor | None  # [B, H, M]
     absorbed: str  # "" | "keys" | "queries": whose linear maps are folded into the other side
 
 
@@ -212,15 +223,19 @@ class Attention(keras.layers.Layer):
             absorbed = ""  # absorbed biases need weights that sum to one; dropped weights don't
         if absorbed == "keys":
             # The raw inputs are both keys and values; their maps move to the query and the output.
-            return Memory(kv_input[:, None], kv_input[:, None], None, absorbed)
+            return Memory(kv_input[:, None], kv_input[:, None], absorbed)
         key, value = self.key(kv_input), self.value(kv_input)
         if absorbed == "queries":
             scale = self.query.units**-0.5
-            key_bias = tf.linalg.matvec(key, self._cast(self.query.bias)) * scale
-            key = tf.einsum("bmd,qd->bmq", key, self._cast(self.query.kernel)) * scale
+            # The query's bias is one more row of its kernel, for a channel of the query that is 1: a sum with the
+            # logits would be one more pass over the largest array of the model.
+            kernel = tf.concat(
+                [self._cast(self.query.kernel), self._cast(self.query.bias)[None]], 0
+            )
+            key = tf.einsum("bmd,qd->bmq", key, kernel) * scale
             value = tf.einsum("bmv,ve->bme", value, self._cast(self.out.kernel))
-            return Memory(key[:, None], value[:, None], key_bias[:, None], absorbed)
-        return Memory(self._split(key), self._split(value), None, absorbed)
+            return Memory(key[:, None], value[:, None], absorbed)
+        return Memory(self._split(key), self._split(value), absorbed)
 
     def query_memory(
         self,
@@ -235,7 +250,7 @@ class Attention(keras.layers.Layer):
     ) -> tf.Tensor | tuple[tf.Tensor, tf.Tensor]:
         """Attention of [B, O, Q] to what `memory_of` returned; see `call`."""
         if memory.absorbed == "queries":
-            query = query_input[:, None]
+            query = tf.concat([query_input, tf.ones_like(query_input[:, :, :1])], -1)[:, None]
         else:
             query = self.query(query_input) * (self.query.units // self.num_heads) ** -0.5
             if memory.absorbed == "keys":
@@ -253,9 +268,9 @@ class Attention(keras.layers.Layer):
             memory.value,
             key_mask=key_mask,
             attention_mask=attention_mask,
-            key_bias=memory.key_bias,
             memory_mb=self.memory_mb,
             dropout=dropout,
+            inference=training is None or training is False,
             return_weights=return_attention,
         )
         output = self._merge(output)
@@ -278,7 +293,7 @@ class Attention(keras.layers.Layer):
     ) -> tf.Tensor:
         """The value map after the weighted sum; rows that see no key stay zero."""
         output = self.value(output)
-        _, visible = _bias_of_masks(key_mask, attention_mask, None)
+        _, visible = _bias_of_masks(key_mask, attention_mask)
         if visible is None:
             return output
         return tf.where(visible[:, 0], output, tf.zeros_like(output))

@@ -17,8 +17,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import tensorflow as tf
+from tensorflow.python.util._pywrap_util_port import IsMklEnabled
 
 from perceiver_keras.layers.product import plainly, product
+from perceiver_keras.layers.xla import for_xla
 
 MASKED = -1e30  # official value: exp(MASKED - x) is exactly 0 for any real logit x
 
@@ -32,11 +34,31 @@ def axis_size(tensor: tf.Tensor, axis: int) -> Size:
 
 
 def dense_attention(
-    query: tf.Tensor, key: tf.Tensor, value: tf.Tensor, bias: tf.Tensor | None
+    query: tf.Tensor,
+    key: tf.Tensor,
+    value: tf.Tensor,
+    bias: tf.Tensor | None = None,
+    inference: bool = False,
 ) -> tf.Tensor:
-    """softmax(query·keyᵀ + bias)·value, softmax in float32. Returns [B, H, O, e]."""
-    weights = tf.nn.softmax(logits_of(query, key, bias), axis=-1)
+    """softmax(query·keyᵀ + bias)·value, softmax in float32. Returns [B, H, O, e].
+
+    `inference`: No gradient will be taken, so bfloat16 logits may stay what they are where the sums are float32.
+    """
+    logits = product(query, key, transpose_b=True)
+    if bias is not None or not (inference and sums_in_float32()):
+        logits = tf.cast(logits, tf.float32)
+    if bias is not None:
+        logits += bias
+    weights = tf.nn.softmax(logits, axis=-1)
     return product(tf.cast(weights, value.dtype), value)
+
+
+def sums_in_float32() -> bool:
+    """Whether softmax does so by itself for bfloat16 logits, in what is traced now.
+
+    oneDNN's kernel does, and reads and writes half as much. XLA and TensorFlow's gradient do not.
+    """
+    return IsMklEnabled() and not for_xla()
 
 
 def logits_of(query: tf.Tensor, key: tf.Tensor, bias: tf.Tensor | None) -> tf.Tensor:
@@ -45,60 +67,70 @@ def logits_of(query: tf.Tensor, key: tf.Tensor, bias: tf.Tensor | None) -> tf.Te
 
 
 def chunked_over_queries(
-    query: tf.Tensor, key: tf.Tensor, value: tf.Tensor, bias: tf.Tensor | None, chunk: int
+    query: tf.Tensor,
+    key: tf.Tensor,
+    value: tf.Tensor,
+    bias: tf.Tensor | None,
+    chunk: int,
+    inference: bool = False,
 ) -> tf.Tensor:
     """`dense_attention` for `chunk` queries at a time."""
     total = axis_size(query, 2)
     chunk, steps = _cut(total, chunk)
-    bias = _no_bias(query, key) if bias is None else bias
-    per_query = bias.shape[2] != 1
+    inputs, is_cut = [query, key, value], [True, False, False]
+    if bias is not None:
+        inputs, is_cut = [*inputs, bias], [*is_cut, bias.shape[2] != 1]
 
-    def start_of(step: tf.Tensor) -> tf.Tensor:
-        return tf.minimum(step * chunk, total - chunk)
-
-    def bias_of(b: tf.Tensor, start: tf.Tensor) -> tf.Tensor:
-        return _slice(b, 2, start, chunk) if per_query else b
+    def read(step: tf.Tensor, inputs: Sequence[tf.Tensor]) -> list[tf.Tensor]:
+        start = tf.minimum(step * chunk, total - chunk)
+        return [
+            _slice(part, 2, start, chunk) if cut else part
+            for part, cut in zip(inputs, is_cut, strict=True)
+        ]
 
     @tf.custom_gradient
-    def attention(q, k, v, b):
+    def attention(*inputs):
         def body(step, pieces):
-            start = start_of(step)
-            piece = dense_attention(_slice(q, 2, start, chunk), k, v, bias_of(b, start))
+            piece = dense_attention(*read(step, inputs), inference=inference)
             return step + 1, pieces.write(step, piece)
 
-        pieces = _pieces(v.dtype, steps)
+        pieces = _pieces(value.dtype, steps)
         _, pieces = counted_loop(body, steps, (tf.constant(0), pieces))
         output = _join(pieces, steps, total, chunk, axis=2)
 
         def grad(upstream):
-            def backward(step, dq, dk, dv, db):
-                start = start_of(step)
+            def backward(step, *sums):
+                start = tf.minimum(step * chunk, total - chunk)
                 # The last chunk repeats rows of the one before; their gradient counts once.
                 fresh = tf.range(chunk) + start >= step * chunk
                 up = _slice(upstream, 2, start, chunk)
                 up = tf.where(fresh[None, None, :, None], up, tf.zeros_like(up))
-                parts = [_slice(q, 2, start, chunk), k, v, bias_of(b, start)]
+                parts = read(step, inputs)
                 with tf.GradientTape() as tape:
                     tape.watch(parts)
                     piece = dense_attention(*parts)
-                g_q, g_k, g_v, g_b = tape.gradient(
+                found = tape.gradient(
                     piece, parts, up, unconnected_gradients=tf.UnconnectedGradients.ZERO
                 )
-                dq = dq.write(step, g_q)
-                dk, dv = dk + tf.cast(g_k, dk.dtype), dv + tf.cast(g_v, dv.dtype)
-                return step + 1, dq, dk, dv, db.write(step, g_b) if per_query else db + g_b
+                sums = [
+                    s.write(step, g) if cut else s + tf.cast(g, s.dtype)
+                    for s, g, cut in zip(sums, found, is_cut, strict=True)
+                ]
+                return step + 1, *sums
 
-            db = _pieces(b.dtype, steps) if per_query else tf.zeros_like(b)
-            state = (tf.constant(0), _pieces(q.dtype, steps), _accumulator(k), _accumulator(v), db)
-            _, dq, dk, dv, db = counted_loop(backward, steps, state)
-            dq = _join(dq, steps, total, chunk, axis=2)
-            if per_query:
-                db = _join(db, steps, total, chunk, axis=2)
-            return dq, tf.cast(dk, k.dtype), tf.cast(dv, v.dtype), db
+            sums = [
+                _pieces(part.dtype, steps) if cut else _accumulator(part)
+                for part, cut in zip(inputs, is_cut, strict=True)
+            ]
+            _, *sums = counted_loop(backward, steps, (tf.constant(0), *sums))
+            return [
+                _join(s, steps, total, chunk, axis=2) if cut else tf.cast(s, part.dtype)
+                for s, part, cut in zip(sums, inputs, is_cut, strict=True)
+            ]
 
         return output, grad
 
-    return attention(query, key, value, bias)
+    return attention(*inputs)
 
 
 def chunked_over_keys(
@@ -256,15 +288,22 @@ def _no_bias(query: tf.Tensor, key: tf.Tensor) -> tf.Tensor:
 
 
 def _cut(total: Size, most: int) -> tuple[Size, Size]:
-    """(chunk, steps): as few steps as chunks of at most `most` allow, and chunks no larger than these need.
+    """(chunk, steps): chunks of at most `most`, few of them, of which the last one repeats little of the one before.
 
     With the largest possible chunks the last one would repeat up to all but one of its rows.
     """
-    least = min if isinstance(total, int) else tf.minimum
-    chunk = least(most, total)
-    steps = _ceil_div(total, chunk)
-    whole = 64 * _ceil_div(_ceil_div(total, steps), 64)  # whole vectors of the processor
-    return least(chunk, whole), steps
+    static = isinstance(total, int)
+    least = min if static else tf.minimum
+    fewest = _ceil_div(total, least(most, total))
+    # As large as that many steps need, in whole vectors of the processor.
+    chunks = [
+        least(least(most, total), 64 * _ceil_div(_ceil_div(total, fewest + more), 64))
+        for more in range(3)
+    ]
+    computed = [chunk * _ceil_div(total, chunk) for chunk in chunks]
+    best = computed.index(min(computed)) if static else tf.argmin(computed)
+    chunk = chunks[best] if static else tf.stack(chunks)[best]
+    return chunk, _ceil_div(total, chunk)
 
 
 def _ceil_div(total: Size, chunk: Size) -> Size:

@@ -11,7 +11,9 @@ from perceiver_keras.layers.dropout import Dropout
 from perceiver_keras.layers.linear import Linear, build_part, register
 
 ACTIVATIONS = {
-    "gelu_tanh": lambda x: tf.nn.gelu(x, approximate=True, name="gelu"),  # JAX's default: the official models
+    "gelu_tanh": lambda x: tf.nn.gelu(
+        x, approximate=True, name="gelu"
+    ),  # JAX's default: the official models
     "gelu": lambda x: tf.nn.gelu(x, approximate=False, name="gelu"),  # the PyTorch port's
 }
 

@@ -15,17 +15,10 @@ from typing import Any
 
 import tensorflow as tf
 from tensorflow import keras
-from tensorflow.python.ops import control_flow_util
 
 from perceiver_keras.layers.chunked import counted_loop
 from perceiver_keras.layers.dropout import Dropout, next_seed
 from perceiver_keras.layers.product import given, keeping
-
-
-def for_xla() -> bool:
-    """Whether what is traced now will be compiled by XLA as a whole; no public function says so."""
-    graph = tf.compat.v1.get_default_graph()
-    return not tf.executing_eagerly() and control_flow_util.GraphOrParentsInXlaContext(graph)
 
 
 def run_stacked(

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import tensorflow as tf
-from tensorflow import keras
 from tensorflow.python.ops.resource_variable_ops import UninitializedVariable
 
 from perceiver_keras.config import TaskConfig
@@ -22,6 +21,7 @@ from perceiver_keras.data.store.batches import train_batches
 from perceiver_keras.data.store.records import Records, Shard
 from perceiver_keras.layers.recompute import recomputing
 from perceiver_keras.loss import mean_loss
+from perceiver_keras.policy import precision
 from perceiver_keras.tasks.task import Task
 from perceiver_keras.training.graph_usage import Usage, usage
 
@@ -184,30 +184,25 @@ class _Traced:
 
 
 def _trace(task: Task, config: TaskConfig, spec: Any, training: bool) -> _Traced:
-    before = keras.mixed_precision.global_policy()
-    keras.mixed_precision.set_global_policy(config.train.precision)
-    try:
-        with abstract():
-            inputs, targets = tf.nest.map_structure(_placeholder, spec)
-            model = task.build(config)
-            # Under a tape, loops keep what their gradient needs.
-            with tf.GradientTape() if training else contextlib.nullcontext() as tape:
-                with recomputing(config.train.recompute):
-                    outputs = model(inputs, training=training)
-                loss = mean_loss(task.measures.loss(config), targets, outputs)
-            wanted = [*tf.nest.flatten(outputs), loss]
-            variables = model.trainable_variables
-            if training:
-                found = tape.gradient(loss, variables)
-                wanted = [loss, *(tf.convert_to_tensor(g) for g in found if g is not None)]
-            return _Traced(
-                usage(wanted),
-                sum(v.shape.num_elements() for v in variables),
-                sum(_bytes(v) for v in model.weights),
-                max(map(_bytes, variables), default=0),
-            )
-    finally:
-        keras.mixed_precision.set_global_policy(before)
+    with precision(config.train.precision), abstract():
+        inputs, targets = tf.nest.map_structure(_placeholder, spec)
+        model = task.build(config)
+        # Under a tape, loops keep what their gradient needs.
+        with tf.GradientTape() if training else contextlib.nullcontext() as tape:
+            with recomputing(config.train.recompute):
+                outputs = model(inputs, training=training)
+            loss = mean_loss(task.measures.loss(config), targets, outputs)
+        wanted = [*tf.nest.flatten(outputs), loss]
+        variables = model.trainable_variables
+        if training:
+            found = tape.gradient(loss, variables)
+            wanted = [loss, *(tf.convert_to_tensor(g) for g in found if g is not None)]
+        return _Traced(
+            usage(wanted),
+            sum(v.shape.num_elements() for v in variables),
+            sum(_bytes(v) for v in model.weights),
+            max(map(_bytes, variables), default=0),
+        )
 
 
 def _placeholder(spec: tf.TensorSpec) -> tf.Tensor:

@@ -6,9 +6,9 @@ import time
 from typing import Any, NamedTuple
 
 import tensorflow as tf
-from tensorflow import keras
 
 from perceiver_keras.config import TaskConfig
+from perceiver_keras.policy import precision
 from perceiver_keras.tasks.task import Task
 from perceiver_keras.training.step import TrainStep, build_model
 from perceiver_keras.training.strategy import Batches, Source, make_strategy
@@ -38,9 +38,7 @@ def measure_steps(task: Task, config: TaskConfig, train: Source, seconds: float 
       train: Endless batches, as `train.fit` takes them.
       seconds: To measure for; at least one step is.
     """
-    before = keras.mixed_precision.global_policy()
-    keras.mixed_precision.set_global_policy(config.train.precision)
-    try:
+    with precision(config.train.precision):
         started = time.monotonic()
         strategy = make_strategy(config.train)
         batches = Batches(train, strategy)
@@ -59,8 +57,6 @@ def measure_steps(task: Task, config: TaskConfig, train: Source, seconds: float 
             if time.monotonic() - now < seconds / 4:
                 count *= 2
         return Speed(begun - started, (time.monotonic() - begun) / done, done)
-    finally:
-        keras.mixed_precision.set_global_policy(before)
 
 
 def _run(step: TrainStep, batches: Batches, count: int) -> None:

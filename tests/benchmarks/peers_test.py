@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -71,6 +72,23 @@ def test_what_pip_says_is_told_and_nothing_counts_as_installed(tmp_path, monkeyp
         peers.ready("gone")
 
 
+def test_a_newer_python_is_taken_if_the_peer_s_packages_are_made_for_it(
+    tmp_path, monkeypatch
+) -> None:
+    newer, taken = tmp_path / "bin" / "python3.13", []
+    newer.parent.mkdir()
+    newer.write_text("#!/bin/sh\nexit 0\n", encoding="utf-8")
+    newer.chmod(0o755)
+    monkeypatch.setenv("PATH", str(newer.parent))
+    monkeypatch.setattr(peers, "_create", lambda python, folder: taken.append(python))
+    monkeypatch.setattr(peers, "_pip", lambda folder, *words: "no such package")
+    for name in ("deepmind", "tensorflow_models"):
+        with pytest.raises(PerceiverError, match="no such package"):
+            peers.install(peers.get(name), lambda text: None)
+    assert taken[0] == newer
+    assert taken[1].name == "python{}.{}".format(*sys.version_info[:2])
+
+
 def test_an_unknown_peer_is_an_error_that_offers_the_nearest() -> None:
     with pytest.raises(UsageError, match="Did you mean 'huggingface'"):
         peers.ready("hugging-face")
@@ -81,6 +99,8 @@ def test_a_checkout_is_asked_for_and_looked_at(tmp_path) -> None:
         peers.ready("deepmind")
     with pytest.raises(UsageError, match="no checkout of google-deepmind/deepmind-research"):
         peers.ready(f"deepmind={tmp_path}")
+    with pytest.raises(UsageError, match="no checkout of tensorflow/models; it has no official"):
+        peers.ready(f"tensorflow_models={tmp_path}")
     with pytest.raises(UsageError, match="takes no folder"):
         peers.ready(f"xla={tmp_path}")
 

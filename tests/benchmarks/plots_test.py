@@ -27,6 +27,11 @@ def test_lines_grow_with_the_size() -> None:
     assert list(line.get_xdata()) == [8, 16, 32] and list(line.get_ydata()) == [1.0, 2.0, 4.0]
 
 
+def test_each_side_has_a_colour_of_its_own() -> None:
+    assert plots.COLOURS.keys() == plots.TITLES.keys()
+    assert len(set(plots.COLOURS.values())) == len(plots.COLOURS)
+
+
 @pytest.mark.parametrize("cases", [{}, {"a": row("start/help", {"ours": side(1.0)})}])
 def test_without_numbers_there_is_no_plot(cases, tmp_path) -> None:
     assert plots.write({"cases": cases}, tmp_path, "results") == []

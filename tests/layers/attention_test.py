@@ -159,3 +159,19 @@ def test_attention_dropout_only_in_training():
 )
 def test_plan(sizes, expected):
     assert plan(*sizes, memory_mb=256) == expected
+
+
+@pytest.mark.parametrize(
+    ("sizes", "expected"),
+    [
+        ((1, 1, 2048, 182_528), ("queries", 256)),  # flow's encoder: 187 MB of logits at once
+        ((1, 1, 2048, 524_288), ("keys", 32_768)),  # 256 queries would not fit
+        ((1, 16, 2048, 2048), ("queries", 512)),
+        ((1, 8, 256, 2048), ("dense", 0)),
+        ((1, 1, None, 2048), ("queries", 8192)),
+        ((1, 1, 2048, None), ("keys", 32_768)),
+    ],
+    ids=str,
+)
+def test_plan_of_inference(sizes, expected):
+    assert plan(*sizes, memory_mb=256, inference=True) == expected

@@ -6,8 +6,10 @@ import math
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from perceiver_keras.layers.feed_forward import FeedForward
+from tests.checks import ops_that_run, with_onednn
 
 X = np.random.default_rng(0).normal(size=(2, 3, 4)).astype(np.float32)
 
@@ -31,6 +33,16 @@ def test_linear_gelu_linear(activation, formula):
     assert kernel.shape == (4, 12)
     expected = formula(X @ kernel + bias) @ back + out_bias
     np.testing.assert_allclose(layer(X), expected, rtol=1e-4, atol=1e-5)
+
+
+@with_onednn
+@pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16", "bfloat16"])
+def test_product_bias_and_gelu_are_one_kernel(policy):
+    layer = FeedForward(dtype=policy)
+    layer(X)
+    kinds = ops_that_run(lambda x: layer(tf.sin(x)), tf.cast(X, layer.compute_dtype))
+    assert kinds["_MklNativeFusedMatMul"] + kinds["_FusedMatMul"] == 2
+    assert not kinds["Tanh"] and not kinds["BiasAdd"]
 
 
 def test_an_unknown_activation_is_an_error():

@@ -9,7 +9,7 @@ from tensorflow import keras
 
 from perceiver_keras.layers.blocks import SelfAttentionBlock
 from perceiver_keras.layers.linear import build_part
-from perceiver_keras.layers.stacked import for_xla, run_stacked
+from perceiver_keras.layers.stacked import run_stacked
 from tests.checks import assert_close
 
 X = np.random.default_rng(0).normal(size=(2, 4, 8)).astype(np.float32)
@@ -69,7 +69,7 @@ def xla(function):
     return tf.function(function, jit_compile=True, autograph=False)
 
 
-def assert_same(found, expected, tolerance: float = 1e-5) -> None:
+def assert_same(found, expected, tolerance: float = 2e-5) -> None:
     """Of the largest value: the gradients of key biases are zero but for rounding."""
     for part in (slice(0, 1), slice(1, None)):
         ours, theirs = ([np.asarray(t, np.float32) for t in run[part]] for run in (found, expected))
@@ -162,18 +162,3 @@ def test_the_layers_stay_as_they_are():
     assert kept == {
         name: id(weight) for block in made.blocks for name, weight in vars(block).items()
     }
-
-
-def test_what_is_traced_for_xla():
-    seen = []
-
-    def look(x):
-        seen.append(for_xla())
-        return x
-
-    look(X)
-    tf.function(look)(X)
-    tf.function(look, jit_compile=True)(X)
-    tf.function(lambda x: tf.function(look)(x), jit_compile=True)(X)
-    tf.function(lambda x: tf.while_loop(lambda _: True, look, (x,), maximum_iterations=1))(X)
-    assert seen[:2] == [False, False] and seen[2:] == [True, True, False]

@@ -59,7 +59,9 @@ def test_recomputing_takes_less_memory_and_one_more_forward_pass():
         task.preset("language_mlm_bytes").config, "model.process.num_self_attention_layers=4"
     )
     kept, again = (
-        estimate(task, override(config, f"train.recompute={on}"), batch_size=8, evaluation_batch_size=1)
+        estimate(
+            task, override(config, f"train.recompute={on}"), batch_size=8, evaluation_batch_size=1
+        )
         for on in ("false", "true")
     )
     assert again.training - again.state < 0.6 * (kept.training - kept.state)

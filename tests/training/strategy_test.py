@@ -8,7 +8,7 @@ import itertools
 import pytest
 import tensorflow as tf
 
-from perceiver_keras.layers.stacked import for_xla
+from perceiver_keras.layers.xla import for_xla
 from perceiver_keras.training.strategy import (
     Batches,
     compilers,

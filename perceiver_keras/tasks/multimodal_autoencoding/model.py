@@ -15,6 +15,7 @@ from tensorflow import keras
 from perceiver_keras.config import FourierPosition
 from perceiver_keras.layers.chunked import map_chunks
 from perceiver_keras.layers.linear import build_part
+from perceiver_keras.layers.xla import fused
 from perceiver_keras.postprocess.audio import AudioPostprocess
 from perceiver_keras.postprocess.classification import ClassificationPostprocess
 from perceiver_keras.postprocess.multimodal import MultimodalPostprocess
@@ -134,17 +135,20 @@ class MultimodalAutoencoder(TaskModel):
     def _decode_all(self, name: str, array: tf.Tensor, latents: tf.Tensor) -> tf.Tensor:
         """All outputs of one modality, in chunks if the queries exceed the memory budget."""
         query, post = self.query.modalities[name], self.postprocess.modalities[name]
-        channels = self.query.compute_output_shape(array.shape)[-1]
-        row = 4 * (array.shape[0] or 1) * (8 * channels + latents.shape[1])
-        chunk = max(self.config.attention_memory_mb * 2**20 // row, 1)
-        if chunk >= query.num_queries:
+        shape = self.query.compute_output_shape(array.shape)
+        queries = tf.TensorShape([array.shape[0], query.num_queries, shape[-1]])
+        chunk = self.decode.chunk(queries, latents.shape[1])
+        if chunk is None:
             return post(self.decode((self.query.of(name, array), latents)))
+        build_part(self.decode, (queries, latents.shape))
+        memory = self.decode.memory_of(latents, query.num_queries)
 
         def decode(points: tf.Tensor) -> tf.Tensor:
-            decoded = self.decode((self.query.of(name, array, points[0]), latents))
-            return post.project(decoded)
+            queries = self.query.of(name, array, points[0])
+            return post.project(self.decode.query_memory(queries, memory))
 
-        return post.assemble(map_chunks(decode, [tf.range(query.num_queries)[None]], chunk))
+        places = tf.range(query.num_queries)[None]
+        return post.assemble(map_chunks(fused(decode), [places], chunk))
 
     def symbolic_inputs(self) -> Any:
         c = self.config
