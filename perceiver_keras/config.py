@@ -209,6 +209,8 @@ class TrainConfig:
     clip_norm: float | None = None  # largest global norm of the gradients; null: any [1]
     ema_decay: float = 0.0  # decay of the moving average of weights; 0: no average [1]
     gradient_accumulation: int = 1  # batches per optimizer step [batches]
+    # Compute layers again in the backward pass instead of keeping what they computed: slower, in less memory
+    recompute: bool = False
     label_smoothing: float = 0.0  # probability spread over all classes [share]
     # Number format of the computation; weights and the optimizer stay in float32
     precision: Literal["float32", "mixed_bfloat16"] = "float32"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
@@ -13,6 +14,7 @@ from perceiver_keras.layers.attention import Memory
 from perceiver_keras.layers.blocks import CrossAttentionBlock
 from perceiver_keras.layers.chunked import map_chunks
 from perceiver_keras.layers.linear import Linear, build_part, register
+from perceiver_keras.layers.recompute import keeping_inputs, recomputes
 from perceiver_keras.layers.xla import fused
 
 
@@ -22,7 +24,7 @@ class Decode(keras.layers.Layer):
 
     Outside training, queries that exceed the memory budget pass through the whole stage in chunks, so
     that only the final outputs are ever held for all of them. In training only attention is chunked,
-    because the backward pass needs every intermediate.
+    because the backward pass needs every intermediate, unless these are computed again for each chunk.
 
     Args:
         config: the sizes, as a dataclass or a plain dictionary. `output_dim` None: no final Linear.
@@ -98,6 +100,8 @@ class Decode(keras.layers.Layer):
             outputs = outputs if self.out is None else self.out(outputs)
         elif chunk is not None and (training is None or training is False):
             outputs = map_chunks(fused(decode), arrays, chunk)
+        elif chunk is not None and training is True and recomputes() and not self._drops():
+            outputs = map_chunks(self._again(memory), arrays, 4 * chunk)
         else:
             outputs = decode(*arrays)
         return (outputs, weights) if return_attention else outputs
@@ -112,6 +116,23 @@ class Decode(keras.layers.Layer):
         """Some or all of the queries that `memory_of` prepared for: [B, O, Q] -> [B, O, E]."""
         x = self.cross_attention.query_memory(queries, memory, **kwargs)
         return x if self.out is None else self.out(x)
+
+    def _drops(self) -> bool:
+        return bool(self.config.dropout or self.config.attention_dropout)
+
+    def _again(self, memory: Memory) -> Callable[..., tf.Tensor]:
+        """Queries and their mask -> outputs, of which training keeps nothing but the queries."""
+
+        def decode(queries: tf.Tensor, mask: tf.Tensor | None = None) -> tf.Tensor:
+            def call(
+                stage: Decode, queries: tf.Tensor, key: tf.Tensor, value: tf.Tensor
+            ) -> tf.Tensor:
+                same = memory._replace(key=key, value=value)
+                return stage.query_memory(queries, same, query_mask=mask, training=True)
+
+            return keeping_inputs(call, self, queries, memory.key, memory.value)
+
+        return decode
 
     def chunk(self, queries: tf.TensorShape, num_latents: int | None) -> int | None:
         """Queries per chunk, or None if all fit; each takes its logits and about eight rows of its width.

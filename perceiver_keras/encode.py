@@ -12,6 +12,7 @@ from perceiver_keras.config_tree import from_dict, to_dict
 from perceiver_keras.layers.blocks import CrossAttentionBlock
 from perceiver_keras.layers.chunked import axis_size
 from perceiver_keras.layers.linear import build_part, register
+from perceiver_keras.layers.recompute import keeping_inputs, recomputes
 
 
 @register
@@ -74,13 +75,19 @@ class Encode(keras.layers.Layer):
         training: bool | None = None,
         return_attention: bool = False,
     ) -> tf.Tensor | tuple[tf.Tensor, tf.Tensor]:
+        def read(block: keras.layers.Layer, latents: tf.Tensor, inputs: tf.Tensor) -> Any:
+            return block(
+                (latents, inputs),
+                key_mask=key_mask,
+                training=training,
+                return_attention=return_attention,
+            )
+
         # One query for all examples: what depends on the latents alone is computed once.
-        return self.cross_attention(
-            (tf.convert_to_tensor(self.latents)[None], inputs),
-            key_mask=key_mask,
-            training=training,
-            return_attention=return_attention,
-        )
+        parts = (self.cross_attention, tf.convert_to_tensor(self.latents)[None], inputs)
+        if training is True and recomputes() and not return_attention:
+            return keeping_inputs(read, *parts)
+        return read(*parts)
 
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | {

@@ -13,6 +13,7 @@ from perceiver_keras.config_tree import from_dict, to_dict
 from perceiver_keras.layers.blocks import SelfAttentionBlock
 from perceiver_keras.layers.chunked import counted_loop
 from perceiver_keras.layers.linear import build_part, register
+from perceiver_keras.layers.recompute import keeping_inputs, recomputes
 from perceiver_keras.layers.stacked import run_stacked, with_weights_read
 from perceiver_keras.layers.xla import for_xla, fused
 
@@ -85,7 +86,7 @@ class Process(keras.layers.Layer):
         if (
             training is True and for_xla()
         ):  # a forward pass alone compiles fast, and would pay for the stack
-            return run_stacked(self.self_attentions, latents, blocks, training)
+            return run_stacked(self.self_attentions, latents, blocks, training, recomputes())
         block = self._block(training)
         if tf.executing_eagerly() or blocks == 1:
             for _ in range(blocks):
@@ -98,14 +99,15 @@ class Process(keras.layers.Layer):
 
     def _block(self, training: bool | None) -> Callable[[tf.Tensor], tf.Tensor]:
         """One pass through the layers, whose weights are read, and cast, here and not in each pass."""
-        layers = self.self_attentions
+        layers, again = self.self_attentions, training is True and recomputes()
         if not (training or tf.executing_eagerly()):
             layers = [with_weights_read(layer) for layer in layers]
 
         def run(latents: tf.Tensor) -> tf.Tensor:
             shape = latents.shape
             for layer in layers:
-                latents = layer(latents, training=training)
+                call = lambda layer, x: layer(x, training=training)  # noqa: E731
+                latents = keeping_inputs(call, layer, latents) if again else call(layer, latents)
             latents.set_shape(shape)
             return latents
 

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from perceiver_keras.config import DecodeConfig
 from perceiver_keras.decode import Decode
+from perceiver_keras.layers.recompute import recomputing
 from tests.checks import assert_close
 
 
@@ -57,6 +58,30 @@ def test_gradients_are_the_same():
 
     whole, chunked = decoders()
     assert_close(gradients(chunked), gradients(whole))
+
+
+@pytest.mark.parametrize("jit", [False, True], ids=["graph", "xla"])
+@pytest.mark.parametrize("heads", [1, 2])
+def test_recomputing_in_chunks_changes_no_gradient(heads, jit):
+    """Of queries and latents too; a chunk's intermediates are computed again when its gradient is asked for."""
+    mask = np.random.default_rng(0).random((2, 3000)) < 0.5
+    chunked = decoders(num_cross_attention_heads=heads)[1]
+
+    def gradients(on: bool):
+        @tf.function(jit_compile=jit)
+        def run(queries, latents):
+            with tf.GradientTape() as tape, recomputing(on):
+                tape.watch((queries, latents))
+                y = chunked((queries, latents), query_mask=mask, training=True)
+                loss = tf.reduce_mean(tf.square(y))
+            return y, *tape.gradient(loss, [queries, latents, *chunked.trainable_weights])
+
+        return run(*map(tf.constant, (QUERIES, LATENTS)))
+
+    for found, expected in zip(gradients(True), gradients(False), strict=True):
+        # Those of weights are sums over 6000 queries, in another order.
+        atol = 5e-5 * np.abs(expected).max() + 1e-7
+        np.testing.assert_allclose(found, expected, rtol=0, atol=atol)
 
 
 def test_a_masked_query_sees_nothing():

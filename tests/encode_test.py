@@ -7,6 +7,7 @@ import tensorflow as tf
 from perceiver_keras.config import EncodeConfig
 from perceiver_keras.encode import Encode
 from perceiver_keras.layers.linear import weights_by_path
+from perceiver_keras.layers.recompute import recomputing
 from tests.checks import assert_close
 
 
@@ -59,3 +60,26 @@ def test_permuting_the_inputs_changes_nothing():
 @pytest.mark.parametrize("value", [{"num_latents": 4, "latent_dim": 8}])
 def test_plain_configuration(value):
     assert Encode(value).config == EncodeConfig(**value)
+
+
+@pytest.mark.parametrize("jit", [False, True], ids=["graph", "xla"])
+def test_recomputing_changes_no_gradient(jit):
+    """With as many inputs as are read in chunks, and some of them masked."""
+    x = tf.constant(random(2, 9000, 6))
+    mask = np.arange(9000)[None] < np.array([[5000], [9000]])
+    layer = Encode(EncodeConfig(num_latents=40, latent_dim=8), attention_memory_mb=1)
+    layer(x[:, :9])
+
+    def gradients(on: bool):
+        @tf.function(jit_compile=jit)
+        def run(x):
+            with tf.GradientTape() as tape, recomputing(on):
+                tape.watch(x)
+                loss = tf.reduce_sum(tf.sin(layer(x, key_mask=mask, training=True)))
+            return tape.gradient(loss, [x, *layer.trainable_weights])
+
+        return run(x)
+
+    expected, found = gradients(False), gradients(True)
+    for one, other in zip(expected, found, strict=True):
+        np.testing.assert_allclose(other, one, rtol=0, atol=1e-6 * max(np.abs(one).max(), 1e-3))

@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 
 from perceiver_keras.config import ProcessConfig
+from perceiver_keras.layers.recompute import recomputing
 from perceiver_keras.process import Process
 from tests.checks import assert_close, ops_that_run, with_onednn
 
@@ -63,6 +64,34 @@ def test_dropout_in_the_loop_draws_anew():
     assert np.abs(function() - function()).max() > 1e-3
     counts = [int(w[1]) for w in layer.non_trainable_weights]
     assert counts == [6] * len(counts)  # two calls of three blocks
+
+
+@pytest.mark.parametrize("jit", [False, True], ids=["graph", "xla"])
+@pytest.mark.parametrize("blocks", [1, 2])
+def test_recomputing_changes_no_gradient(blocks, jit):
+    layer = process(blocks, dropout=0.3, attention_dropout=0.3)
+    layer(LATENTS)
+    states = layer.non_trainable_weights
+    start = [tf.identity(state) for state in states]
+
+    def gradients(on: bool):
+        for state, value in zip(states, start, strict=True):
+            state.assign(value)
+
+        @tf.function(jit_compile=jit)
+        def run(latents):
+            with tf.GradientTape() as tape, recomputing(on):
+                tape.watch(latents)
+                loss = tf.reduce_sum(tf.sin(layer(latents, training=True)))
+            return tape.gradient(loss, [latents, *layer.trainable_weights])
+
+        return run(tf.constant(LATENTS))
+
+    expected, found = gradients(False), gradients(True)
+    assert {int(state[1]) for state in states} == {blocks}
+    scale = max(np.abs(g).max() for g in expected)
+    for one, other in zip(expected, found, strict=True):
+        np.testing.assert_allclose(other, one, rtol=0, atol=1e-6 * scale)
 
 
 def test_the_layers_are_a_loop_only_where_xla_compiles_a_training_step():

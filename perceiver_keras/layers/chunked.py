@@ -224,7 +224,10 @@ def map_chunks(
 
 
 def counted_loop(body, steps: Size, state: tuple) -> tuple:
-    """`body(step, ...)` for each step of a known number, one at a time so that memory stays bounded."""
+    """`body(step, ...)` for each step of a known number, one at a time so that memory stays bounded.
+
+    The first of `state` is the step to begin with, a constant.
+    """
 
     def plain_body(*state):
         with plainly():
@@ -235,7 +238,7 @@ def counted_loop(body, steps: Size, state: tuple) -> tuple:
         plain_body,
         state,
         parallel_iterations=1,
-        maximum_iterations=steps,
+        maximum_iterations=steps - int(tf.get_static_value(state[0])),
     )
 
 

@@ -8,6 +8,7 @@ each layer's input and products of matrices, and computes again what lies betwee
 
 from __future__ import annotations
 
+import contextlib
 import copy
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -21,16 +22,22 @@ from perceiver_keras.layers.product import given, keeping
 
 
 def run_stacked(
-    layers: Sequence[keras.layers.Layer], x: tf.Tensor, passes: int, training: bool | None
+    layers: Sequence[keras.layers.Layer],
+    x: tf.Tensor,
+    passes: int,
+    training: bool | None,
+    recompute: bool = False,
 ) -> tf.Tensor:
     """`passes` times all `layers`, which differ in nothing but their weights: x [B, N, D] -> [B, N, D].
+
+    With `recompute`, inputs are kept and products are not: they too are computed again.
 
     To be called in the `call` of the layer that owns them, so that their weights are read in its compute dtype.
     Outputs, gradients and what dropout draws are those of calling the layers one by one.
     """
     depth, steps, shape = len(layers), len(layers) * passes, x.shape
     weights, seeds = [], []
-    for alike in zip(*map(_weights, layers), strict=True):
+    for alike in zip(*map(weights_of, layers), strict=True):
         if not isinstance(alike[0][0], Dropout):
             weights.append(tf.stack([weight for _, weight in alike]))
         elif training:
@@ -38,7 +45,7 @@ def run_stacked(
 
     def apply(step: tf.Tensor, x: tf.Tensor, weights: Sequence[tf.Tensor]) -> tf.Tensor:
         row, in_pass = step % depth, tf.stack([0, step // depth])
-        layer = _holding(
+        layer = holding(
             layers[0], iter(weights), iter([tf.gather(s, row) + in_pass for s in seeds])
         )
         return tf.ensure_shape(layer(x, training=training), shape)
@@ -48,7 +55,7 @@ def run_stacked(
         return [tf.gather(weight, step % depth) for weight in weights]
 
     def keep(step: tf.Tensor, x: tf.Tensor, *weights: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        with keeping() as products:
+        with contextlib.nullcontext(()) if recompute else keeping() as products:
             output = apply(step, x, weights)
         return output, x, *products
 
@@ -75,7 +82,8 @@ def run_stacked(
                 step = steps - 1 - done
                 x, *products = [tf.gather(k, step) for k in kept]
                 parts = [x, *rows(weights, step)]
-                with tf.GradientTape() as tape, given(products):
+                known = contextlib.nullcontext() if recompute else given(products)
+                with tf.GradientTape() as tape, known:
                     tape.watch(parts)
                     output = apply(step, parts[0], parts[1:])
                 upstream, *found = tape.gradient(
@@ -101,11 +109,11 @@ def run_stacked(
     return run(x, *weights)
 
 
-def _weights(layer: keras.layers.Layer) -> Iterator[tuple[keras.layers.Layer, tf.Variable]]:
+def weights_of(layer: keras.layers.Layer) -> Iterator[tuple[keras.layers.Layer, tf.Variable]]:
     """All weights with the part that owns each, in an order that is the same for like layers."""
     for value in vars(layer).values():
         if isinstance(value, keras.layers.Layer):
-            yield from _weights(value)
+            yield from weights_of(value)
         elif isinstance(value, tf.Variable):
             yield layer, value
 
@@ -114,20 +122,20 @@ def with_weights_read(layer: keras.layers.Layer) -> keras.layers.Layer:
     """A copy of the layer that has its weights as tensors, read now and in the compute dtype of the caller."""
     read = [
         tf.convert_to_tensor(weight)
-        for owner, weight in _weights(layer)
+        for owner, weight in weights_of(layer)
         if not isinstance(owner, Dropout)
     ]
-    return _holding(layer, iter(read), iter(()))
+    return holding(layer, iter(read), iter(()))
 
 
-def _holding(
+def holding(
     layer: keras.layers.Layer, weights: Iterator[tf.Tensor], seeds: Iterator[tf.Tensor]
 ) -> keras.layers.Layer:
     """A copy of the layer and its parts with these in the place of its weights; seeds may be none."""
     twin = copy.copy(layer)
     for name, value in vars(layer).items():
         if isinstance(value, keras.layers.Layer):
-            vars(twin)[name] = _holding(value, weights, seeds)
+            vars(twin)[name] = holding(value, weights, seeds)
         elif isinstance(value, tf.Variable):
             vars(twin)[name] = next(seeds, value) if isinstance(layer, Dropout) else next(weights)
     return twin

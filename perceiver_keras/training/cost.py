@@ -19,6 +19,7 @@ from tensorflow.python.ops.resource_variable_ops import UninitializedVariable
 from perceiver_keras.config import TaskConfig
 from perceiver_keras.data.store.batches import train_batches
 from perceiver_keras.data.store.records import Records, Shard
+from perceiver_keras.layers.recompute import recomputing
 from perceiver_keras.loss import mean_loss
 from perceiver_keras.policy import precision
 from perceiver_keras.tasks.task import Task
@@ -41,7 +42,7 @@ class Cost:
     Attributes:
       parameters: Trainable numbers.
       flops: Of the forward pass of one example, a multiplication and an addition counted as two.
-      training_flops: Of the forward and backward pass of one example.
+      training_flops: Of the forward and backward pass of one example, and of what `train.recompute` computes again.
       weights: Of the model, non-trainable ones included.
       state: What training keeps between steps: weights, optimizer slots, the moving average, accumulated gradients.
       gradients: Of one step.
@@ -188,7 +189,8 @@ def _trace(task: Task, config: TaskConfig, spec: Any, training: bool) -> _Traced
         model = task.build(config)
         # Under a tape, loops keep what their gradient needs.
         with tf.GradientTape() if training else contextlib.nullcontext() as tape:
-            outputs = model(inputs, training=training)
+            with recomputing(config.train.recompute):
+                outputs = model(inputs, training=training)
             loss = mean_loss(task.measures.loss(config), targets, outputs)
         wanted = [*tf.nest.flatten(outputs), loss]
         variables = model.trainable_variables

@@ -233,7 +233,9 @@ def same_steps(wanted: int, size: int) -> str:
 
 def _model_key(task: Task, config: TaskConfig) -> str:
     """Of what the memory depends on: for another model, the sizes are chosen again."""
-    text = json.dumps([task.name, to_dict(config.model), config.train.precision], sort_keys=True)
+    known = [task.name, to_dict(config.model), config.train.precision]
+    known += ["recompute"] if config.train.recompute else []  # older files do not know it
+    text = json.dumps(known, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

@@ -71,6 +71,10 @@ def advice(stage: str, part: str | None = None, size: int | None = None) -> str:
             "In training lower data.batch_size, in evaluation evaluate.batch_size (auto chooses what fits), while "
             "examples are shuffled data.shuffle_buffer"
         )
+    if stage == "training":
+        text += (
+            ". Deep models take less with train.recompute=true, for about a third more computing"
+        )
     if part == "attention" or stage not in ("training", "evaluation"):
         text += ". Attention takes less with a lower model.attention_memory_mb"
     return text + "."

@@ -20,7 +20,7 @@ _LATER = {
 _FREE = {
     *("train.steps", "train.log_every", "train.evaluate_every", "train.checkpoint_every"),
     *("train.keep_checkpoints", "train.jit_compile", "train.strategy", "train.deterministic"),
-    "train.early_stop",
+    *("train.early_stop", "train.recompute"),
     *("data.data_dir", "data.validation_split", "data.test_split", "data.max_corrupt_share"),
     *("data.on_anomaly", "data.max_leak_share", "data.max_drift", "data.max_class_drift"),
     "model.attention_memory_mb",

@@ -9,6 +9,7 @@ import tensorflow as tf
 from tensorflow import keras
 
 from perceiver_keras.config import TaskConfig
+from perceiver_keras.layers.recompute import recomputing
 from perceiver_keras.loss import mean_loss, mean_weight
 from perceiver_keras.tasks.task import Task
 from perceiver_keras.training.freeze import Freeze, clipped
@@ -42,7 +43,7 @@ class TrainStep:
         self._mean_loss = keras.metrics.Mean(name="loss")
         self.metrics = [self._mean_loss, *task.measures.metrics(config)]
         self.freeze = Freeze(model, train)
-        self._clip_norm = train.clip_norm
+        self._clip_norm, self._recompute = train.clip_norm, train.recompute
         if self.freeze.thaws:
             train = dataclasses.replace(train, clip_norm=None)  # see `_update`
         self._optimizer = make_optimizer(train)
@@ -168,7 +169,8 @@ class TrainStep:
     ) -> tuple[Any, ...]:
         """The loss, the outputs, and the gradients of what is trained, as `_gradients` says."""
         with tf.GradientTape() as tape, self.freeze.applied(frozen):
-            outputs = self._model(inputs, training=True)
+            with recomputing(self._recompute):
+                outputs = self._model(inputs, training=True)
             loss = mean_loss(self._loss, targets, outputs)
             total = tf.add_n([loss, *(tf.cast(x, tf.float32) for x in self._model.losses)])
             share = total if part is None else total * part

@@ -53,6 +53,23 @@ def test_more_examples_take_more_and_accumulation_keeps_a_sum():
     assert summed.state - estimate(task, config).state == 4 * summed.parameters
 
 
+def test_recomputing_takes_less_memory_and_one_more_forward_pass():
+    task = registry.get("language_mlm")
+    config = override(
+        task.preset("language_mlm_bytes").config, "model.process.num_self_attention_layers=4"
+    )
+    kept, again = (
+        estimate(
+            task, override(config, f"train.recompute={on}"), batch_size=8, evaluation_batch_size=1
+        )
+        for on in ("false", "true")
+    )
+    assert again.training - again.state < 0.6 * (kept.training - kept.state)
+    assert kept.training_flops + 0.5 * kept.flops < again.training_flops
+    assert again.training_flops < kept.training_flops + 1.1 * kept.flops
+    assert (again.state, again.evaluation) == (kept.state, kept.evaluation)
+
+
 def measure(folder: str) -> None:
     """In a process of its own: the peak of resident memory over a training step, less what was there before."""
     task = registry.get("image_classification")

@@ -44,6 +44,8 @@ def test_plenty_takes_the_limits_and_keeps_them(tmp_path):
     # Another model is not that run.
     other = override(AUTO, "model.encode.num_latents=5")
     assert settle(TASK, other, most=Most(8, 8), folder=tmp_path, free=plenty).data.batch_size == 8
+    other = override(other, "train.recompute=true")
+    assert settle(TASK, other, most=Most(9, 9), folder=tmp_path, free=plenty).data.batch_size == 9
 
 
 def test_little_memory_means_small_batches_and_says_how_to_keep_the_effective_one():

@@ -50,6 +50,7 @@ def test_attention_and_the_shuffle_name_theirs():
     )
     assert part_of(tf.errors.ResourceExhaustedError(None, None, logits), "training") == "attention"
     assert "model.attention_memory_mb" in advice("training", "attention", 8)
+    assert "train.recompute" in advice("training") and "recompute" not in advice("evaluation")
     buffer = "Failed to allocate memory for the shuffle buffer [[{{node ShuffleDataset}}]]"
     with pytest.raises(PerceiverError, match="data.shuffle_buffer"), explained("training", 64):
         raise tf.errors.ResourceExhaustedError(None, None, buffer)

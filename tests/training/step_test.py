@@ -8,6 +8,7 @@ import tensorflow as tf
 from tensorflow import keras
 
 from perceiver_keras.config_tree import override
+from perceiver_keras.tasks import registry
 from perceiver_keras.training.optimizer import build_optimizer, make_optimizer
 from perceiver_keras.training.step import TrainStep, build_model
 from tests.tiny_training import CHANNELS, CONFIG, TASK, points, train_batches
@@ -72,3 +73,25 @@ def test_building_makes_every_weight_and_no_numbers():
     build_model(model, tf.TensorSpec([None, CHANNELS]))
     shapes = [tuple(weight.shape) for weight in model.trainable_weights]
     assert shapes == [(8, 16), (16,), (16,), (16,), (16, 3), (3,)]
+
+
+def test_recomputing_trains_the_same_with_dropout_and_accumulation():
+    task = registry.get("image_classification")
+    weights = []
+    for on in ("false", "true"):
+        config = override(
+            task.preset("tiny").config, "model.process.dropout=0.2", "model.encode.dropout=0.2",
+            "data.batch_size=4", "train.gradient_accumulation=2", f"train.recompute={on}",
+            "train.optimizer=adamw", "train.epsilon=1e-3",
+            "model.process.num_self_attention_layers=1", "train.ema_decay=0",
+        )  # fmt: skip
+        keras.utils.set_random_seed(0)
+        model = task.build(config)
+        rng = np.random.default_rng(0)
+        batch = rng.random((4, 8, 8, 1)).astype(np.float32), rng.integers(0, 10, 4)
+        build_model(model, tf.TensorSpec(batch[0].shape))
+        step = TrainStep(task, config, model, tf.distribute.get_strategy())
+        step.run(iter(tf.data.Dataset.from_tensors(batch).repeat()), tf.constant(2))
+        weights.append(model.get_weights())
+    for kept, again in zip(*weights, strict=True):
+        np.testing.assert_allclose(again, kept, rtol=1e-5, atol=1e-7)
