@@ -28,9 +28,9 @@ from tensorflow.python.eager.polymorphic_function import compiler_ir
 from perceiver_keras.config import TaskConfig
 from perceiver_keras.config_tree import override
 from perceiver_keras.files import write_json, write_whole
+from perceiver_keras.policy import precision
 from perceiver_keras.tasks import registry
 from perceiver_keras.tasks.task import Task
-from perceiver_keras.policy import precision
 from perceiver_keras.training import cost
 from perceiver_keras.training.graph_usage import graph_usage
 from perceiver_keras.training.step import TrainStep
