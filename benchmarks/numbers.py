@@ -76,8 +76,21 @@ def ratio(row: dict[str, Any], attribute: str = "median") -> float | None:
     return getattr(mine, attribute) / getattr(theirs, attribute)
 
 
+def with_best_peaks(cases: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """The same cases, each with the fastest products that any run of them reached in its precision.
+
+    In a run in which other work slowed the products down, shares would be above what is possible.
+    """
+
+    def best(precision: str) -> float | None:
+        alike = (row for row in cases.values() if row["case"]["precision"] == precision)
+        return max((row["peak"] for row in alike if row["peak"]), default=None)
+
+    return {name: row | {"peak": best(row["case"]["precision"])} for name, row in cases.items()}
+
+
 def share_of_peak(row: dict[str, Any]) -> float | None:
-    """Our counted operations per second, as a share of what matrix products reached in the same run.
+    """Our counted operations per second, as a share of what matrix products reached.
 
     None where other work disturbed the case: the products had another part of the processors.
     """

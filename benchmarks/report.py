@@ -23,7 +23,7 @@ def write(results: dict[str, Any], folder: Path) -> Path:
 
 
 def page(results: dict[str, Any], pictures: Sequence[str] = ()) -> str:
-    cases = results["cases"]
+    cases = numbers.with_best_peaks(results["cases"])
     parts = [
         "# Results",
         f"From {machine.in_words(results['machine'])}.",

@@ -37,6 +37,17 @@ def test_the_share_of_the_peak() -> None:
     assert numbers.share_of_peak(one | {"others": 0.5}) is None
 
 
+def test_a_disturbed_run_does_not_lower_the_peak() -> None:
+    cases = {
+        "a": row("a", {"ours": side(2.0)}, peak=50.0),
+        "b": row("b", {"ours": side(2.0)}, peak=200.0),
+        "c": row("c", {"ours": side(2.0)}, peak=800.0, case={"precision": "bfloat16"}),
+        "d": row("d", {"ours": side(2.0)}, case={"precision": "none"}),
+    }
+    found = {name: one["peak"] for name, one in numbers.with_best_peaks(cases).items()}
+    assert found == {"a": 200.0, "b": 200.0, "c": 800.0, "d": None}
+
+
 def test_rates_and_what_a_pipeline_supplies() -> None:
     """Steps of 32 examples at 2 steps a second use 64 examples a second; the pipeline has 640."""
     step = row("tiny/x", {"ours": side(5.0, examples=320)}, case={"kind": "train", "steps": 10})
