@@ -55,7 +55,6 @@ NOT_RUN = {
     "perceiver run TASK": "a form",
     "perceiver benchmark": "minutes to hours; tests/commands/benchmark_test.py has two cases",
     "make bench": "hours",
-    "train.strategy=multi_worker": "a process per worker; tests/training/workers_test.py",
     "perceiver launch": "processes of their own; tests/commands/launch_test.py",
     "perceiver lineage ": "a finished pipeline; tests/commands/lineage_test.py",
     "perceiver compare ": "two of them; tests/commands/compare_test.py",
