@@ -126,8 +126,8 @@ def _in_thirds(batch, heads, queries, keys, memory_mb):
 
 
 @tf.autograph.experimental.do_not_convert
-def _queries_in_thirds(self, queries, latents):
-    return -(-queries.shape[1] // 3)
+def _queries_in_thirds(self, queries, num_latents):
+    return -(-queries[1] // 3)
 
 
 @pytest.fixture(scope="module", params=list(fixtures()), ids="-".join)
@@ -139,7 +139,7 @@ def case(request):
 def form(request, monkeypatch):
     if request.param == "chunked":
         monkeypatch.setattr(attention, "plan", _in_thirds)
-        monkeypatch.setattr(Decode, "_chunk", _queries_in_thirds)
+        monkeypatch.setattr(Decode, "chunk", _queries_in_thirds)
     return request.param
 
 
