@@ -118,7 +118,7 @@ class Case:
 
 
 @tf.autograph.experimental.do_not_convert
-def _in_thirds(batch, heads, queries, keys, memory_mb):
+def _in_thirds(batch, heads, queries, keys, memory_mb, inference=False):
     """Instead of by the budget, which these small models never reach: chunks that don't divide evenly."""
     cut_queries = queries is None or (keys is not None and queries >= keys)
     longer = queries if cut_queries else keys
