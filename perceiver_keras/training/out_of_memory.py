@@ -72,9 +72,7 @@ def advice(stage: str, part: str | None = None, size: int | None = None) -> str:
             "examples are shuffled data.shuffle_buffer"
         )
     if stage == "training":
-        text += (
-            ". Deep models take less with train.recompute=true, for about a third more computing"
-        )
+        text += ". Deep models take less with train.recompute=true, and compute more"
     if part == "attention" or stage not in ("training", "evaluation"):
         text += ". Attention takes less with a lower model.attention_memory_mb"
     return text + "."
