@@ -114,11 +114,12 @@ def _bias_of_masks(
 
 
 class Memory(NamedTuple):
-    """Keys and values, prepared once for any number of queries."""
+    """Keys and values, prepared once for any number of queries.
 
-    key: (
-        tf.Tensor
-    )  # [B, H, M, d]; with absorbed queries, d is their input's channels and one that is 1
+    With absorbed queries, d is their input's channels and one more, which is 1 in the queries.
+    """
+
+    key: tf.Tensor  # [B, H, M, d]
     value: tf.Tensor  # [B, H, M, e]
     absorbed: str  # "" | "keys" | "queries": whose linear maps are folded into the other side
 

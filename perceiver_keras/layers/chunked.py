@@ -44,11 +44,8 @@ def dense_attention(
 
     `inference`: No gradient will be taken, so bfloat16 logits may stay what they are where the sums are float32.
     """
-    logits = product(query, key, transpose_b=True)
-    if bias is not None or not (inference and sums_in_float32()):
-        logits = tf.cast(logits, tf.float32)
-    if bias is not None:
-        logits += bias
+    as_it_is = inference and bias is None and sums_in_float32()
+    logits = product(query, key, transpose_b=True) if as_it_is else logits_of(query, key, bias)
     weights = tf.nn.softmax(logits, axis=-1)
     return product(tf.cast(weights, value.dtype), value)
 

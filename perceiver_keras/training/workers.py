@@ -168,9 +168,8 @@ class Workers:
 
     def _sum(self, numbers: np.ndarray) -> np.ndarray:
         """The sum over workers of int32 [n]."""
-        if (
-            numbers.size not in self._sums
-        ):  # each size has a graph of its own, and an exchange of its own number
+        # Each size has a graph of its own, and an exchange of its own number.
+        if numbers.size not in self._sums:
             self._sums[numbers.size] = tf.function(self._summed)
         return self._sums[numbers.size](tf.constant(numbers)).numpy()
 
