@@ -8,9 +8,11 @@ import platform
 from pathlib import Path
 from typing import Any
 
+from perceiver_keras import stack
+
 # What decides how fast a matrix product can be.
 _FEATURES = ("avx2", "avx512f", "avx512_bf16", "amx_bf16", "asimd", "bf16")
-PACKAGES = ("perceiver-keras", "tensorflow", "keras", "numpy")
+PACKAGES = ("perceiver-keras", "tensorflow", stack.keras_name(), "numpy")
 
 
 def cores() -> int:

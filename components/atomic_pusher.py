@@ -123,7 +123,13 @@ def _known(inputs: Artifacts, about: dict[str, Any]) -> dict[str, Any]:
         properties = {
             **artifact.mlmd_artifact.properties, **artifact.mlmd_artifact.custom_properties
         }  # fmt: skip
-        values = {key: getattr(v, v.WhichOneof("value")) for key, v in properties.items()}
+        # On a cluster all are JSON values.
+        values = {
+            key: artifact.get_json_value_custom_property(key)
+            if v.HasField("struct_value")
+            else getattr(v, v.WhichOneof("value"))
+            for key, v in properties.items()
+        }
         return Path(artifact.uri), values, artifact.id
 
     folder, _, number = one(standard_component_specs.MODEL_KEY)

@@ -66,7 +66,7 @@ class DescribeExecutor(base_beam_executor.BaseBeamExecutor):
                 >> beam.ParDo(DescribeShard(request), counts=beam.pvalue.AsDict(counts))
             )
         for artifact in outputs.values():
-            _finish(artifact, examples)
+            finish(artifact, examples, examples.split_names)
         logging.info("described %d files of %s", len(shards), ", ".join(splits))
 
 
@@ -140,7 +140,8 @@ def shards_of(examples: types.Artifact, split: str) -> list[Shard]:
     return [Shard(split, number, f"{folder}/{name}") for number, name in enumerate(names)]
 
 
-def _finish(artifact: types.Artifact, examples: types.Artifact) -> None:
+def finish(artifact: types.Artifact, examples: types.Artifact, split_names: str) -> None:
+    """Makes an artifact, whose files were made from those of `examples`, one of TFX's Examples, with these splits."""
     import tensorflow as tf
     from tfx.components.util import examples_utils
     from tfx.proto import example_gen_pb2
@@ -148,7 +149,7 @@ def _finish(artifact: types.Artifact, examples: types.Artifact) -> None:
     aside = f"{artifact.uri}/{ASIDE}"
     if tf.io.gfile.isdir(aside):
         tf.io.gfile.rmtree(aside)
-    artifact.split_names = examples.split_names
+    artifact.split_names = split_names
     artifact.span = 0
     examples_utils.set_payload_format(artifact, example_gen_pb2.FORMAT_TF_EXAMPLE)
     examples_utils.set_file_format(artifact, examples_utils.get_file_format(examples))

@@ -45,7 +45,8 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             config, has_baseline=bool(baseline), rubber_stamp=True
         )
         config.options.compute_confidence_intervals.value = True
-        config.options.confidence_intervals.method = tfma.ConfidenceIntervalOptions.JACKKNIFE
+        intervals = config.options.confidence_intervals
+        intervals.method = intervals.JACKKNIFE
         tfma.utils.verify_eval_config(config)
         models = [
             tfma.default_eval_shared_model(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 from typing import Any
 
 from absl import logging
@@ -19,6 +20,7 @@ from tfx.types import artifact_utils, component_spec, standard_artifacts
 from tfx.utils import io_utils
 
 from perceiver_keras.components import schema_gen
+from perceiver_keras.components.cluster import kept
 from perceiver_keras.components.data import acceptance, data_checks, split_statistics
 from perceiver_keras.components.data.anomaly import Anomaly
 from perceiver_keras.components.leak_detector import PerceiverLeaks
@@ -89,7 +91,7 @@ class ExampleValidatorExecutor(base_beam_executor.BaseBeamExecutor):
         stopping = [anomaly for anomaly in anomalies if anomaly.stops]
         if stopping and on_anomaly == "stop":
             keep(artifact.uri, content)
-            raise PerceiverError(_message(stopping, exec_properties.get("run_dir") or "RUN_DIR"))
+            raise PerceiverError(_message(stopping, _advice(exec_properties)))
 
 
 class ExampleValidatorSpec(component_spec.ComponentSpec):
@@ -100,6 +102,7 @@ class ExampleValidatorSpec(component_spec.ComponentSpec):
         "max_class_drift": component_spec.ExecutionParameter(type=float),
         "max_corrupt_share": component_spec.ExecutionParameter(type=float, optional=True),
         "run_dir": component_spec.ExecutionParameter(type=str, optional=True),
+        "shared": component_spec.ExecutionParameter(type=str, optional=True),
         "code": component_spec.ExecutionParameter(type=str, optional=True),
     }
     INPUTS = {
@@ -141,6 +144,7 @@ class ExampleValidator(base_beam_component.BaseBeamComponent):
         max_class_drift: float = 0.1,
         max_corrupt_share: float = 0.0,
         run_dir: str | None = None,
+        shared: str | None = None,
         code: str | None = None,
         id: str | None = None,
     ):
@@ -154,6 +158,7 @@ class ExampleValidator(base_beam_component.BaseBeamComponent):
           accepted: The resolver's (`accepted_schema.py`); None or empty: the data is held against itself.
           on_anomaly, max_leak_share, max_drift, max_class_drift, max_corrupt_share: The settings `data.…`.
           run_dir: The run folder, for the error message.
+          shared: The folder that all runs on a cluster share, which then has the accepted schema; for the same.
           code: Changes with the code that checks; only for the cache.
           id: The component's name in the pipeline.
         """
@@ -171,6 +176,7 @@ class ExampleValidator(base_beam_component.BaseBeamComponent):
                 max_class_drift=float(max_class_drift),
                 max_corrupt_share=float(max_corrupt_share),
                 run_dir=run_dir,
+                shared=shared,
                 code=code,
                 anomalies=types.Channel(type=standard_artifacts.ExampleAnomalies),
             )
@@ -201,10 +207,16 @@ def _accepted(artifact: types.Artifact, proposal: types.Artifact) -> data_checks
     return data_checks.Accepted(
         schema=_schema(artifact),
         statistics=schema_gen.reference_statistics(artifact.uri),
-        fingerprints=artifact.get_string_custom_property("fingerprints_uri"),
+        fingerprints=_fingerprints(artifact),
         by_hand=bool(artifact.get_string_custom_property(acceptance.BECAUSE)),
         own=artifact.id == proposal.id,
     )
+
+
+def _fingerprints(schema: types.Artifact) -> str:
+    """The folder of the fingerprints; a schema that was kept on a cluster has them below its own."""
+    uri = schema.get_string_custom_property("fingerprints_uri")
+    return os.path.join(schema.uri, uri) if uri else uri
 
 
 def _against(artifact: types.Artifact) -> dict[str, str]:
@@ -212,7 +224,20 @@ def _against(artifact: types.Artifact) -> dict[str, str]:
     return {"schema_uri": artifact.uri, "run": run}
 
 
-def _message(stopping: list[Anomaly], run_dir: str) -> str:
+def _advice(exec_properties: dict[str, Any]) -> str:
+    """How to take a change of the data that is intended."""
+    if shared := exec_properties.get("shared"):
+        schemas = os.path.join(shared, kept.SCHEMAS)
+        number = max(kept.numbers(schemas), default=0) + 1
+        return f"copy this run's artifact `schema` of SchemaGen to {schemas}/{number}; "
+    run_dir = shlex.quote(exec_properties.get("run_dir") or "RUN_DIR")
+    return (
+        f"see it with `perceiver schema diff {run_dir}` and take it with `perceiver schema accept {run_dir}`; for "
+        "another data set choose another --run-dir; "
+    )
+
+
+def _message(stopping: list[Anomaly], advice: str) -> str:
     """The first few, each once with all splits that have it, and what can be done."""
     groups: dict[tuple[str, str], list[Anomaly]] = {}
     for anomaly in stopping:
@@ -224,7 +249,6 @@ def _message(stopping: list[Anomaly], run_dir: str) -> str:
     more = f" And {len(groups) - MOST_TOLD} more." if len(groups) > MOST_TOLD else ""
     count = "an anomaly" if len(groups) == 1 else f"{len(groups)} anomalies"
     return (
-        f"The data has {count}: {' '.join(told)}{more} Fix the data; or, if this change is intended, see it with "
-        f"`perceiver schema diff {run_dir}` and take it with `perceiver schema accept {run_dir}`; for another data set "
-        "choose another --run-dir; --set data.on_anomaly=report goes on all the same."
+        f"The data has {count}: {' '.join(told)}{more} Fix the data; or, if this change is intended, {advice}"
+        "--set data.on_anomaly=report goes on all the same."
     )

@@ -75,7 +75,7 @@ class TfdsExampleGenExecutor(base_beam_executor.BaseBeamExecutor):
         _merge_letters(artifact.uri, jobs)
         _judge(artifact, counts, jobs, share)
         artifact.split_names = artifact_utils.encode_split_names(list(splits))
-        _set_formats(artifact)
+        _set_formats(artifact, exec_properties.get("span") or 0)
         for name in splits:
             written = sum(count.written for count in counts if count.split == name)
             corrupt = sum(count.corrupt for count in counts if count.split == name)
@@ -98,6 +98,7 @@ class TfdsExampleGenSpec(component_spec.ComponentSpec):
         "config_json": component_spec.ExecutionParameter(type=str, optional=True),
         "max_corrupt_share": component_spec.ExecutionParameter(type=float),
         "fingerprint": component_spec.ExecutionParameter(type=str, optional=True),
+        "span": component_spec.ExecutionParameter(type=int, optional=True),
     }
     INPUTS: dict = {}
     OUTPUTS = {"examples": component_spec.ChannelParameter(type=standard_artifacts.Examples)}
@@ -124,6 +125,7 @@ class TfdsExampleGen(base_beam_component.BaseBeamComponent):
         config_json: str | None = None,
         max_corrupt_share: float = 0.0,
         fingerprint: str | None = None,
+        span: int | None = None,
         id: str | None = None,
     ):
         """Only the values of the arguments decide whether TFX takes the result from its cache.
@@ -139,6 +141,7 @@ class TfdsExampleGen(base_beam_component.BaseBeamComponent):
           max_corrupt_share: The share of corrupt records to tolerate in each split, 0 to 1.
           fingerprint: `source.fingerprint` of the splits: of what TFX's cache compares, the part that
             changes with the data.
+          span: The number of this part of data that grows, which the artifact records as TFX's do; None: 0.
           id: The component's name in the pipeline.
         """
         super().__init__(
@@ -152,6 +155,7 @@ class TfdsExampleGen(base_beam_component.BaseBeamComponent):
                 config_json=config_json,
                 max_corrupt_share=float(max_corrupt_share),
                 fingerprint=fingerprint,
+                span=span,
                 examples=types.Channel(type=standard_artifacts.Examples),
             )
         )
@@ -261,12 +265,12 @@ def _keep_letters(uri: str, split: str) -> str:
     return kept
 
 
-def _set_formats(artifact: types.Artifact) -> None:
+def _set_formats(artifact: types.Artifact, span: int) -> None:
     from tfx.components.example_gen import write_split
     from tfx.components.util import examples_utils
     from tfx.proto import example_gen_pb2
 
-    artifact.span = 0
+    artifact.span = span
     examples_utils.set_payload_format(artifact, example_gen_pb2.FORMAT_TF_EXAMPLE)
     examples_utils.set_file_format(
         artifact, write_split.to_file_format_str(example_gen_pb2.FORMAT_TFRECORDS_GZIP)

@@ -32,12 +32,17 @@ class Row(NamedTuple):
 COMMANDS = (
     Row("tasks", "List the tasks."),
     Row("presets", "List the presets of a task: sizes, and where the numbers come from."),
+    Row(
+        "init", "Write a small repository of your own for a task: settings, pipeline, runner, test."
+    ),
     Row("config", "Print all settings of a task, with your changes, as YAML."),
     Row("run", "Run the whole pipeline: data, training, gate, export, push, report."),
+    Row("compile", "Write the pipeline as a file for Vertex AI or Kubeflow Pipelines."),
     Row("train", "Train straight from TFDS, without the pipeline."),
     Row("launch", "Train with several workers on this machine, watched and started again."),
     Row("evaluate", "Measure a saved model on a split."),
     Row("export", "Turn a saved model into a SavedModel for TensorFlow Serving."),
+    Row("serve", "Answer over gRPC and REST, as TensorFlow Serving does."),
     Row("predict", "Ask a model about your own files or sentences."),
     Row("reproduce", "Measure published results on your data, next to the claimed ones."),
     Row("convert", "Convert official weights (DeepMind, Hugging Face) in and out."),
@@ -108,7 +113,7 @@ class Commands(click.Group):
         except BaseException as error:
             if isinstance(error, SystemExit):
                 return error.code if isinstance(error.code, int) else 1
-            message, code = explain.explain(error)
+            message, code = explain.explain(error, dashes(args[0]) if args else None)
             if debug:
                 traceback.print_exception(error)
             answer({"error": message, "exit_code": code})
@@ -127,6 +132,7 @@ def quiet_imports(debug: bool) -> None:
         return
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
+    os.environ.setdefault("GLOG_minloglevel", "3")  # of ML Metadata's client
     categories = (FutureWarning, DeprecationWarning, UserWarning)
     filters = [rule for rule in os.environ.get("PYTHONWARNINGS", "").split(",") if rule]
     rules = [f"ignore::{category.__name__}" for category in categories]

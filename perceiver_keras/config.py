@@ -143,12 +143,28 @@ class DecodeConfig:
 
 
 @frozen()
+class TransformerConfig:
+    """The Transformer of `backbone=transformer`; the defaults are the paper's BERT on bytes (Tab. 1 and 11)."""
+
+    num_layers: int = 6  # layers of self-attention over all inputs [layers]
+    width: int = 512  # channels of all layers, and of queries, keys and values [channels]
+    num_heads: int = 8  # attention heads of each layer [heads]
+    widening_factor: int = 4  # hidden layer of the MLP, as a multiple of the width [factor]
+    dropout: float = 0.0  # dropout after attention and in the MLP [share]
+    attention_dropout: float = 0.0  # dropout of the attention weights [share]
+
+
+@frozen()
 class PerceiverConfig:
     """Encode, process and decode; the model configuration of every task extends this class."""
 
     encode: EncodeConfig
     process: ProcessConfig
     decode: DecodeConfig
+    # What is between inputs and outputs: latents, or for comparison self-attention over all inputs. With "transformer"
+    # `encode` and `process` have no effect, and of `decode` only `output_dim` and `zero_init` have one.
+    backbone: Literal["perceiver", "transformer"] = "perceiver"
+    transformer: TransformerConfig = TransformerConfig()  # its sizes, if it is the backbone
     # GELU in the MLPs: as the official code approximates it, or the port's exact form
     activation: Literal["gelu_tanh", "gelu"] = "gelu_tanh"
     # Attention logits that need more are computed in chunks, with the same result [MiB]
@@ -165,6 +181,8 @@ class DataConfig:
     dataset: str  # a TFDS name, `name/config:version`; several with weights, `a@0.7+b@0.3`
     # TFDS's folder; null: PERCEIVER_DATA_DIR, TFDS_DATA_DIR or ~/tensorflow_datasets
     data_dir: str | None = None
+    # Of data that grows, which part this is: the number for {SPAN} in `data_dir`; null: the newest [1]
+    span: int | None = None
     train_split: str = "train"  # TFDS expression of the split to train on
     validation_split: str = "validation"  # TFDS expression of the split for evaluation in training
     test_split: str = "test"  # TFDS expression of the split that the gate judges
@@ -187,12 +205,20 @@ class DataConfig:
     max_class_drift: float = 0.1
 
 
+# Strategies that reset TensorFlow when they start, so that whatever exists already, such as a data set, is lost.
+STARTS_FIRST = ("multi_worker", "tpu")
+
+
 @frozen()
 class TrainConfig:
     """Optimisation. Steps are optimizer steps; `learning_rate` is the peak after warm-up."""
 
     steps: int  # optimizer steps of the whole run [steps]
     learning_rate: float  # its peak, after warm-up [1]
+    # How the rate grows with the batch (data.batch_size · gradient_accumulation): not, with it, or with its square root
+    learning_rate_scaling: Literal["none", "linear", "sqrt"] = "none"
+    # The batch for which learning_rate is meant, if it is scaled [examples]
+    learning_rate_batch: int | None = None
     # Weights to start from: a file, a folder, deepmind/NAME, huggingface/NAME, or "local" for local attention
     init: str | None = None
     # Weights that stay as they are: none, preprocess, encode and process ("encoder"), or all but the head
@@ -201,6 +227,9 @@ class TrainConfig:
     warmup_steps: int = 0  # while the rate grows from 0 to its peak [steps]
     # The rate after warm-up: a cosine to 0, constant, or constant and then a cosine
     schedule: Literal["cosine", "constant", "constant_then_cosine"] = "cosine"
+    constant_steps: int | None = (
+        None  # of constant_then_cosine, before the cosine; null: half [steps]
+    )
     optimizer: Literal["lamb", "adamw"] = "lamb"  # the update rule
     weight_decay: float = 0.0  # decay of weights, not of biases and norms [1]
     beta_1: float = 0.9  # decay of the mean of gradients, per step [1]
@@ -217,6 +246,8 @@ class TrainConfig:
     jit_compile: Literal["auto", "on", "off"] = "auto"  # XLA; auto: on GPU and TPU
     # How devices share the work; auto: mirrored if there are several GPUs
     strategy: Literal["auto", "none", "mirrored", "multi_worker", "tpu"] = "auto"
+    # The TPU of strategy=tpu: its name, grpc://HOST:PORT, or "local"; null: TPU_NAME, else this machine's
+    tpu: str | None = None
     deterministic: bool = False  # TensorFlow's op determinism: the same bits every time, but slower
     seed: int = 0  # seed of weights, shuffling, augmentation and dropout [1]
     log_every: int = 50  # steps between lines of the log [steps]

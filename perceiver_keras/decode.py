@@ -15,7 +15,7 @@ from perceiver_keras.layers.blocks import CrossAttentionBlock
 from perceiver_keras.layers.chunked import map_chunks
 from perceiver_keras.layers.linear import Linear, build_part, register
 from perceiver_keras.layers.recompute import keeping_inputs, recomputes
-from perceiver_keras.layers.xla import fused
+from perceiver_keras.layers.xla import for_xla, fused
 
 
 @register
@@ -137,12 +137,13 @@ class Decode(keras.layers.Layer):
     def chunk(self, queries: tf.TensorShape, num_latents: int | None) -> int | None:
         """Queries per chunk, or None if all fit; each takes its logits and about eight rows of its width.
 
-        A quarter of the budget: larger chunks are no faster.
+        A quarter of the budget, as larger chunks are no faster on a CPU; what XLA compiles gets all of it.
         """
         batch, total, channels = queries
         row = 4 * (batch or 1)
         row *= self.config.num_cross_attention_heads * (num_latents or 1) + 8 * channels
-        chunk = max(self.attention_memory_mb * 2**20 // 4 // row, 1)
+        budget = self.attention_memory_mb * 2**20 // (1 if for_xla() else 4)
+        chunk = max(budget // row, 1)
         if total is not None and chunk >= total:
             return None
         return chunk - chunk % 64 if chunk > 64 else chunk

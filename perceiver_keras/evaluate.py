@@ -23,7 +23,8 @@ class Evaluator:
     """Evaluates one model repeatedly without tracing again.
 
     It has its own metrics, so evaluating in the middle of training does not affect those of training. It runs on one
-    device; in a distributed run, each worker evaluates by itself, so that a smaller last batch needs no exchange.
+    device; in a distributed run, each worker evaluates by itself, so that a smaller last batch needs no exchange. Only
+    on TPUs, where this device would be the host's CPU, all replicas compute outputs.
 
     Batches that do not fit into memory are computed in halves: what was trained is worth more than the time.
 
@@ -32,6 +33,8 @@ class Evaluator:
       config: Of the run.
       model: To evaluate, with its weights of the moment.
       say: Told when batches are halved; by default, logged.
+      between: Called after each batch; what it raises ends the evaluation.
+      strategy: Whose replicas share the outputs to compute; None: this device computes them.
 
     Attributes:
       limit: At most this many examples are computed at once; None: a batch as it comes.
@@ -43,8 +46,10 @@ class Evaluator:
         config: TaskConfig,
         model: keras.Model,
         say: Callable[[str], None] | None = None,
+        between: Callable[[], None] = lambda: None,
+        strategy: tf.distribute.Strategy | None = None,
     ):
-        self._model = model
+        self._model, self._between, self._strategy = model, between, strategy
         self._loss = task.measures.loss(config)
         self._metrics = task.measures.metrics(config)
         self._mean_loss = keras.metrics.Mean(name="loss")
@@ -83,7 +88,11 @@ class Evaluator:
                     f"To set it: evaluate.batch_size={self.limit}."
                 )
             for part in _parts((inputs, targets), size, self._size):
-                self._step(*part)
+                if self._strategy is None:
+                    self._step(*part)
+                else:
+                    self._count(part[1], self._shared(part[0]))
+                self._between()
         if not self._size:
             raise PerceiverError(
                 "There is no example to evaluate on: check the split's name and data.max_examples."
@@ -92,8 +101,10 @@ class Evaluator:
 
     def _foreseen(self, inputs: Any, targets: Any) -> bool:
         """Whether a batch of `_size` is likely to fit. On the host, too much memory may end the process unasked."""
-        if self._size in self._fitting:
+        if self._size in self._fitting or self._strategy is not None:
             return True
+        if tf.config.functions_run_eagerly():
+            return True  # there is no graph to look at
         part = next(_parts((inputs, targets), _size(targets), self._size))
         needed = graph_usage(self._step.get_concrete_function(*part).graph).peak
         free = free_memory()
@@ -123,13 +134,43 @@ class Evaluator:
     # per example instead of per batch.
     @tf.function
     def _step(self, inputs: Any, targets: Any) -> None:
-        outputs = self._model(inputs, training=False)
+        self._count(targets, self._model(inputs, training=False))
+
+    @tf.function
+    def _count(self, targets: Any, outputs: Any) -> None:
         size = tf.shape(tf.nest.flatten(targets)[0])[0]
         self._mean_loss.update_state(
             mean_loss(self._loss, targets, outputs), tf.cast(size, tf.float32)
         )
         for metric in self._metrics:
             metric.update_state(targets, outputs)
+
+    def _shared(self, inputs: Any) -> Any:
+        """The outputs of a batch, computed by all replicas in equal parts.
+
+        Each batch is padded with its last example to the same size, since a program for a TPU has fixed shapes and
+        takes long to compile.
+        """
+        size, replicas = _size(inputs), self._strategy.num_replicas_in_sync
+        each = -(-self._size // replicas)
+        padded = tf.nest.map_structure(
+            lambda array: tf.concat(
+                [array, tf.repeat(array[-1:], each * replicas - size, axis=0)], axis=0
+            ),
+            inputs,
+        )
+        parts = list(_parts(padded, each * replicas, each))
+        shared = self._strategy.experimental_distribute_values_from_function(
+            lambda context: parts[context.replica_id_in_sync_group]
+        )
+        return tf.nest.map_structure(
+            lambda array: tf.concat(self._strategy.experimental_local_results(array), 0)[:size],
+            self._forward(shared),
+        )
+
+    @tf.function
+    def _forward(self, inputs: Any) -> Any:
+        return self._strategy.run(self._model, args=(inputs,), kwargs={"training": False})
 
 
 def _size(batch: Any) -> int:

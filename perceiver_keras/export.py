@@ -2,32 +2,35 @@
 
 The signatures (docs/serving.md) are `serving_default`, which takes raw bytes as users have them, `serving_examples`
 (serialized tf.Examples without labels), `serving_tensors` (the model's own inputs), and `evaluate` (examples with
-labels). The folder contains the weights that these four read, but no optimizer, moving averages or Keras objects, so
-it loads where `perceiver_keras` is not installed.
+labels). The folder contains the weights that they read, but no optimizer, moving averages or Keras objects, so it
+loads where `perceiver_keras` is not installed.
 """
 
 from __future__ import annotations
 
 import json
-import os
+import platform
 from collections.abc import Callable, Mapping, Sequence
+from importlib import metadata
 from typing import Any
 
 import tensorflow as tf
 from tensorflow import keras
 
+import perceiver_keras
 from perceiver_keras.config import TaskConfig
 from perceiver_keras.config_tree import to_dict
-from perceiver_keras.errors import PerceiverError, nearest
+from perceiver_keras.errors import PerceiverError, UsageError, nearest
+from perceiver_keras.files import whole_folder
+from perceiver_keras.remote import as_path
 from perceiver_keras.saved_model import MAX_WARMUP_RECORDS, TASK_FILE, WARMUP_FILE, is_saved_model
 from perceiver_keras.show import model_card
 from perceiver_keras.tasks.task import Task
 
 Tensors = Mapping[str, tf.Tensor]
 Transform = Callable[[Tensors], Tensors]
-MODEL_INPUT = (
-    "model_input_"  # what the model's inputs are called in the graphs of signatures that make them
-)
+ATTENTION = "attention"  # a signature, and its output
+MODEL_INPUT = "model_input_"  # of the model's inputs, in graphs of signatures that make them
 WARMUP_BATCH = 8  # warm-up requests have two batch sizes, 1 and this one
 
 
@@ -42,6 +45,9 @@ def export_saved_model(
     warmup: Sequence[bytes] = (),
     requests: Mapping[str, Any] | None = None,
     preset: str | None = None,
+    known: model_card.Card | None = None,
+    limits: Sequence[str] = (),
+    attention: bool = False,
 ) -> str:
     """Writes the SavedModel under a temporary name, then renames it to `folder`: it is there whole or not at all.
 
@@ -58,57 +64,68 @@ def export_saved_model(
       requests: Raw inputs {name: [B, ...]} to warm `serving_default` up with; None: the features of `warmup` that have
         the inputs' names, with or without `_bytes`.
       preset: The name by which people know the configuration; it is only recorded.
+      known: The model card of the same model in the version that a run pushed, for what it says of data and metrics.
+      limits: What else the model card should tell users, one sentence each.
+      attention: Whether there is a fifth signature, `attention`: see `Serving.attended`.
 
     Returns:
       `folder`, without a trailing slash.
 
     Raises:
+      UsageError: the task has no map of attention.
       PerceiverError: the folder contains something else, or `warmup` does not fit the task.
     """
-    folder = str(folder).rstrip("/")
-    if tf.io.gfile.exists(folder) and not is_saved_model(folder) and tf.io.gfile.listdir(folder):
-        raise PerceiverError(
-            f"{folder} holds something other than a SavedModel; choose another folder."
-        )
+    place = as_path(folder)
+    folder = str(place)
+    free = not place.exists() or (place.is_dir() and not any(place.iterdir()))
+    if not free and not is_saved_model(folder):
+        raise PerceiverError(f"{folder} holds something other than a SavedModel; name another.")
+    if attention and task.serving.attended is None:
+        raise UsageError(f"{task.name} has no map of what the latents attended to.")
     served = _Served(task, config, model, labels, transform)
-    functions = served.functions()
+    functions = served.functions(attention)
     logs = _warmup_logs(served, functions, warmup, requests) if warmup else []
 
-    aside = f"{folder}.tmp-{os.getpid()}"
-    if tf.io.gfile.exists(aside):
-        tf.io.gfile.rmtree(aside)
-    try:
+    with whole_folder(folder, last="saved_model.pb") as aside:
         tf.saved_model.save(
             _module(functions, (model, transform, *task.examples.vocabulary.resources(config))),
-            aside,
+            str(aside),
             signatures=functions,
         )
-        tf.io.gfile.makedirs(f"{aside}/assets.extra")
-        with tf.io.gfile.GFile(f"{aside}/{TASK_FILE}", "w") as file:
-            about = {"task": task.name, "preset": preset, "config": to_dict(config)}
-            json.dump(about | {"labels": None if labels is None else list(labels)}, file, indent=2)
-        for name, text in model_card.files(_card(served, functions, preset)).items():
-            with tf.io.gfile.GFile(f"{aside}/{name}", "w") as file:
-                file.write(text)
+        (aside / "assets.extra").mkdir()
+        about = {"task": task.name, "preset": preset, "config": to_dict(config)}
+        about |= {"labels": None if labels is None else list(labels)}
+        (aside / TASK_FILE).write_text(json.dumps(about, indent=2), encoding="utf-8")
+        card = model_card.carried(_card(served, functions, preset), known or {}, limits)
+        if place.name.isdecimal():  # as TensorFlow Serving counts versions
+            card["model_details"]["version"]["name"] = place.name
+        for name, text in model_card.files(card).items():
+            (aside / name).write_text(text, encoding="utf-8")
         if logs:
-            with tf.io.TFRecordWriter(f"{aside}/{WARMUP_FILE}") as writer:
+            with tf.io.TFRecordWriter(str(aside / WARMUP_FILE)) as writer:
                 for log in logs:
                     writer.write(log.SerializeToString(deterministic=True))
-        _replace(aside, folder)
-    finally:
-        if tf.io.gfile.exists(aside):
-            tf.io.gfile.rmtree(aside)
     return folder
 
 
 def _card(served: _Served, functions: Mapping[str, Any], preset: str | None) -> model_card.Card:
     """What is known about a model without its run."""
+    task, config = served.task, served.config
     return model_card.exported(
-        task=served.task.name,
-        summary=served.task.summary,
+        task=task.name,
+        summary=task.summary,
         preset=preset,
-        config=to_dict(served.config),
+        source=task.presets[preset].source if preset in task.presets else None,
+        slices=config.evaluate.slices or task.measures.slices(config),
+        versions={
+            "perceiver-keras": perceiver_keras.__version__,
+            "tensorflow": tf.__version__,
+            "keras": metadata.version("keras"),
+            "python": platform.python_version(),
+        },
+        config=to_dict(config),
         labels=served.labels,
+        of_classes=task.serving.of_classes,
         parameters=served.model.count_params(),
         signatures={
             name: {
@@ -150,19 +167,24 @@ class _Served:
         self.element = self._element_spec(self.plain_spec, with_targets=False)
         self.labelled_element = self._element_spec(self.labelled_spec, with_targets=True)
 
-    def functions(self) -> dict[str, Any]:
+    def functions(self, attention: bool) -> dict[str, Any]:
         examples = {"examples": tf.TensorSpec([None], tf.string)}
         named = zip(names_of(self.element), tf.nest.flatten(self.element), strict=True)
         inputs = {name: tf.TensorSpec([None, *spec.shape], spec.dtype) for name, spec in named}
+        raw = self.task.serving.spec(self.config)
+        more = {ATTENTION: _concrete(self._attend, raw)} if attention else {}
         return {
-            "serving_default": _concrete(self._serve, self.task.serving.spec(self.config)),
+            "serving_default": _concrete(self._serve, raw),
             "serving_examples": _concrete(self._serve_examples, examples),
             "serving_tensors": _concrete(self._serve_tensors, inputs),
             "evaluate": _concrete(self._evaluate, examples),
-        }
+        } | more
 
     def _serve(self, **raw: tf.Tensor) -> dict[str, tf.Tensor]:
         return self.task.serving.serve(_Marking(self.model), raw, self.config, self.labels)
+
+    def _attend(self, **raw: tf.Tensor) -> dict[str, tf.Tensor]:
+        return self.task.serving.attended(self.model, raw, self.config)
 
     def _serve_examples(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
         return self._respond(_marked(self.prepare(examples)))
@@ -312,14 +334,17 @@ def _warmup_logs(
         ) from error
     named = dict(zip(names_of(inputs), tf.nest.flatten(inputs), strict=True))
     raw = requests if requests is not None else raw_inputs(served.task, served.config, examples)
+    raw = {name: tf.convert_to_tensor(value) for name, value in raw.items()}
     by_signature = {
-        "serving_default": {k: tf.convert_to_tensor(v) for k, v in raw.items()},
+        "serving_default": raw,
+        ATTENTION: raw,
         "serving_examples": {"examples": examples},
         "serving_tensors": named,
         "evaluate": {"examples": examples},
     }
     logs = []
-    for name, tensors in by_signature.items():
+    for name in functions:
+        tensors = by_signature[name]
         size = min(int(value.shape[0]) for value in tensors.values())
         for batch in sorted({1, min(size, WARMUP_BATCH)}):
             request = {key: value[:batch] for key, value in tensors.items()}
@@ -373,14 +398,3 @@ def prediction_log(model: str, signature: str, request: Tensors, answer: Tensors
         message.model_spec.name = model
         message.model_spec.signature_name = signature
     return log
-
-
-def _replace(aside: str, folder: str) -> None:
-    """Renames `aside` to `folder`; an older export or an empty folder there is renamed first, then removed."""
-    old = f"{aside}.old"
-    tf.io.gfile.makedirs(os.path.dirname(folder) or ".")
-    if tf.io.gfile.exists(folder):
-        tf.io.gfile.rename(folder, old)
-    tf.io.gfile.rename(aside, folder)
-    if tf.io.gfile.exists(old):
-        tf.io.gfile.rmtree(old)

@@ -45,6 +45,29 @@ class SparseCrossEntropy(keras.losses.Loss):
 
 
 @keras.saving.register_keras_serializable(package="perceiver_keras")
+class SharedCrossEntropy(SparseCrossEntropy):
+    """`SparseCrossEntropy` whose targets may also be the shares of all classes, which sum to 1.
+
+    With shares it is the mean of the losses of the classes, weighted by them; smoothing is the same for each.
+
+    Call: targets integer [B] or float [B, C], logits [B, C] -> [B] float32 before the reduction.
+    """
+
+    def __init__(
+        self, label_smoothing: float = 0.0, name: str = "shared_cross_entropy", **kwargs: Any
+    ):
+        super().__init__(label_smoothing, name=name, **kwargs)
+
+    def call(self, y_true: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
+        if not (y_true.dtype.is_floating and y_true.shape[-1] == y_pred.shape[-1]):
+            return super().call(y_true, y_pred)
+        logits, shares = tf.cast(y_pred, tf.float32), tf.cast(y_true, tf.float32)
+        shares = (1.0 - self.label_smoothing) * shares
+        shares += self.label_smoothing / tf.cast(tf.shape(logits)[-1], tf.float32)
+        return tf.nn.softmax_cross_entropy_with_logits(labels=shares, logits=logits)
+
+
+@keras.saving.register_keras_serializable(package="perceiver_keras")
 class MaskedCrossEntropy(SparseCrossEntropy):
     """The mean of `SparseCrossEntropy` over all places of the batch whose target is not negative.
 

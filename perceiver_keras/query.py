@@ -16,13 +16,17 @@ from tensorflow import keras
 from perceiver_keras.config import Position
 from perceiver_keras.config_tree import tagged, untagged
 from perceiver_keras.encode import broadcast_to_batch
+from perceiver_keras.errors import UsageError
 from perceiver_keras.layers.chunked import axis_size
-from perceiver_keras.layers.linear import build_part, register
+from perceiver_keras.layers.linear import Linear, build_part, register
 from perceiver_keras.layers.modalities import Modalities, add_vector, pad_channels
 from perceiver_keras.layers.position import (
     FourierPositionEncoding,
     position_encoding,
 )
+from perceiver_keras.preprocess.image import flatten_grid
+
+ARRAY_SOURCES = ("inputs", "positions", "given")
 
 
 @register
@@ -170,6 +174,39 @@ class PositionQuery(keras.layers.Layer):
             "grid": list(self.grid),
             "position": tagged(self.position_config),
         }
+
+
+@register
+class ArrayQuery(keras.layers.Layer):
+    """Queries from an array, each element through a Linear: from the inputs, their positions, or what is given.
+
+    Args:
+        source: "inputs", the preprocessed array; "positions", those of its channels that the preprocessing added to
+            the inputs' own; "given", an array of queries, which the call takes as `points`.
+        channels: query channels Q.
+
+    Call: array [B, M, C] -> [B, M, Q]; with "given", points [B, *grid, X] -> [B, O, Q] in row-major order.
+    """
+
+    def __init__(self, *, source: str, channels: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        if source not in ARRAY_SOURCES:
+            raise UsageError(f"source: expected one of {', '.join(ARRAY_SOURCES)}; got {source!r}.")
+        self.source = source
+        self.channels = channels
+        self.projection = Linear(channels, name="projection", dtype=self.dtype_policy)
+
+    def call(
+        self, array: tf.Tensor, inputs: Any = None, points: tf.Tensor | None = None
+    ) -> tf.Tensor:
+        if self.source == "positions":
+            array = array[:, :, inputs.shape[-1] :]
+        elif self.source == "given":
+            array = flatten_grid(tf.cast(points, self.compute_dtype))
+        return self.projection(array)
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {"source": self.source, "channels": self.channels}
 
 
 @register

@@ -44,7 +44,7 @@ ANY = Range()
 RANGES = {
     "seed": Range(0, 2**32 - 1),  # NumPy's
     "keep_checkpoints": Range(3),
-    **dict.fromkeys(("warmup_steps", "unfreeze_at", "shuffle_buffer"), AMOUNT),
+    **dict.fromkeys(("warmup_steps", "unfreeze_at", "shuffle_buffer", "span"), AMOUNT),
     **dict.fromkeys(("input_padding", "query_padding"), AMOUNT),
     **dict.fromkeys(("learning_rate", "epsilon", "clip_norm", "std", "flow_scale"), POSITIVE),
     "number_std": POSITIVE,

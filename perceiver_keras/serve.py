@@ -1,6 +1,6 @@
 """An exported model as a Python object: its signatures by name, with answers as arrays and readable errors.
 
-It needs the folder and TensorFlow, but not the code that made the model.
+`Servable` needs the folder and TensorFlow, but not the code that made the model; `Client` asks a server instead.
 """
 
 from __future__ import annotations
@@ -12,13 +12,19 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from perceiver_keras.errors import PerceiverError, UsageError, first_line, nearest
+from perceiver_keras.client.client import Client
+from perceiver_keras.client.ends import End, arrays_of, named
+from perceiver_keras.client.failures import Unreachable
+from perceiver_keras.errors import PerceiverError, first_line
+from perceiver_keras.places import literal
 from perceiver_keras.saved_model import (
     SENTENCEPIECE_OPS,
     graph_ops,
     latest_version,
     read_task,
 )
+
+__all__ = ["Client", "Servable", "Signature", "Unreachable"]
 
 
 @dataclass(frozen=True)
@@ -51,7 +57,7 @@ class Servable:
         if graph_ops(self.folder) & SENTENCEPIECE_OPS:
             _register_sentencepiece(self.folder)
         try:
-            self._model = tf.saved_model.load(self.folder)
+            self._model = tf.saved_model.load(literal(self.folder))
             self.task: dict[str, Any] = read_task(self.folder)
         except Exception as error:  # TensorFlow raises many kinds for damaged files
             raise PerceiverError(
@@ -65,11 +71,7 @@ class Servable:
 
     def signature(self, name: str) -> Signature:
         """The signature of that name; raises `UsageError` that offers the nearest if there is none."""
-        if name not in self.signatures:
-            raise UsageError(
-                f"The model in {self.folder} has no signature {name!r}.{nearest(name, self.signatures)}"
-            )
-        return self.signatures[name]
+        return named(name, self.signatures, f"The model in {self.folder}")
 
     def predict(
         self, signature: str = "serving_default", /, **inputs: Any
@@ -88,15 +90,9 @@ class Servable:
           PerceiverError: the graph rejected the values, such as bytes that are not an image.
         """
         specs = self.signature(signature).inputs
-        for name in inputs:
-            if name not in specs:
-                raise UsageError(f"{signature} has no input {name!r}.{nearest(name, specs)}")
-        if missing := sorted(specs.keys() - inputs.keys()):
-            raise UsageError(f"{signature} needs {', '.join(missing)} too.")
-        tensors = {
-            name: _tensor(f"{signature}'s input {name!r}", inputs[name], spec)
-            for name, spec in specs.items()
-        }
+        ends = {name: _end(spec) for name, spec in specs.items()}
+        arrays = arrays_of(signature, ends, inputs)
+        tensors = {name: _tensor(array) for name, array in arrays.items()}
         try:
             outputs = self._functions[signature](**tensors)
         except (tf.errors.OpError, UnicodeDecodeError) as error:  # the message may quote the bytes
@@ -115,38 +111,12 @@ def _register_sentencepiece(folder: str) -> None:
         ) from error
 
 
-def _tensor(what: str, value: Any, spec: tf.TensorSpec) -> tf.Tensor:
-    """`value` as a tensor that matches `spec`; numbers may change their precision, but not their kind."""
-    if isinstance(value, tf.Tensor):
-        value = value.numpy()
-    strings = spec.dtype == tf.string
-    try:
-        # Bytes as objects: NumPy's own bytes type drops trailing NULs.
-        as_objects = strings and not isinstance(value, np.ndarray)
-        array = np.array(value, dtype=object) if as_objects else np.asarray(value)
-    except ValueError as error:  # rows of different lengths
-        raise UsageError(f"{what}: expected {_spell(spec)}, got a ragged list.") from error
-    if strings and all(isinstance(item, (bytes, str)) for item in array.ravel()):
-        tensor = tf.reshape(tf.constant(array.ravel().tolist(), tf.string), array.shape)
-    elif not strings and _fits(array.dtype, spec.dtype.as_numpy_dtype):
-        tensor = tf.constant(array.astype(spec.dtype.as_numpy_dtype))
-    else:
-        numeric = array.dtype.kind in "biufc"
-        kinds = (
-            {array.dtype.name} if numeric else {type(v).__name__ for v in array.ravel().tolist()}
-        )
-        raise UsageError(f"{what}: expected {_spell(spec)}, got {', '.join(sorted(kinds))}.")
-    if not spec.shape.is_compatible_with(tensor.shape):
-        raise UsageError(f"{what}: expected {_spell(spec)}, got the shape {list(tensor.shape)}.")
-    return tensor
+def _end(spec: tf.TensorSpec) -> End:
+    dtype = np.dtype(object if spec.dtype == tf.string else spec.dtype.as_numpy_dtype)
+    return End(dtype, None if spec.shape.rank is None else tuple(spec.shape.as_list()))
 
 
-def _fits(given: np.dtype, wanted: Any) -> bool:
-    return given.kind in "biuf" and np.can_cast(given, wanted, "same_kind")
-
-
-def _spell(spec: tf.TensorSpec) -> str:
-    if spec.shape.rank is None:
-        return spec.dtype.name
-    sides = ", ".join("any" if side is None else str(side) for side in spec.shape)
-    return f"{spec.dtype.name} [{sides}]"
+def _tensor(array: np.ndarray) -> tf.Tensor:
+    if array.dtype.hasobject:
+        return tf.reshape(tf.constant(array.ravel().tolist(), tf.string), array.shape)
+    return tf.constant(array)

@@ -7,7 +7,6 @@ after an interruption), and one graph call runs many steps, so that Python does 
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
 import os
 import threading
@@ -32,6 +31,9 @@ from perceiver_keras.training.checkpoint import Checkpoints, Record, lock
 from perceiver_keras.training.early_stop import BestWeights, is_better, is_over
 from perceiver_keras.training.evaluation_state import EvaluationState
 from perceiver_keras.training.fit_memory import warning
+from perceiver_keras.training.history import write_history
+from perceiver_keras.training.large_batch import scaled
+from perceiver_keras.training.not_finite import not_finite
 from perceiver_keras.training.optimizer import make_schedule
 from perceiver_keras.training.out_of_memory import explained
 from perceiver_keras.training.pace import Pace, to_next_stop
@@ -39,6 +41,7 @@ from perceiver_keras.training.run_settings import run_settings
 from perceiver_keras.training.sigterm import TERMINATED, sigterm
 from perceiver_keras.training.step import TrainStep, build_model
 from perceiver_keras.training.strategy import Batches, Source
+from perceiver_keras.training.tpu import is_tpu, on_host
 from perceiver_keras.training.warm_start import start_from
 from perceiver_keras.training.workers import Workers, join
 
@@ -110,7 +113,7 @@ def fit(
       PerceiverError: the loss or a gradient is not finite; a training step does not fit into memory; a folder is not
         writable; the checkpoint was made with other settings; another process is training in the folder; a worker is
         gone, or was started with other settings.
-      SystemExit: with 143, after a checkpoint, if the process receives SIGTERM.
+      SystemExit: with 143, after a checkpoint, if the process receives SIGTERM; an evaluation is left after a batch.
     """
     if config.train.keep_checkpoints < 3:
         raise UsageError(
@@ -123,16 +126,17 @@ def fit(
             stack.enter_context(lock(state_dir))
         stack.enter_context(precision(config.train.precision))
         terminated = stack.enter_context(sigterm())
-        run = _Run(task, config, train, validation, state_dir, log_dir, progress, labels, workers)
-        return run.go(terminated)
+        given = (task, config, train, validation, state_dir, log_dir, progress, labels, workers)
+        return _Run(*given, terminated).go()
 
 
 class _Run:
     """One call of `fit`."""
 
     def __init__(
-        self, task, config, train, validation, state_dir, log_dir, progress, labels, workers
+        self, task, config, train, validation, state_dir, log_dir, progress, labels, workers, asked
     ):
+        self._asked: threading.Event = asked
         self._task, self._config, self._validation = task, config, validation
         self._labels, self._workers, chief = labels, workers, workers.is_chief
         self._log_dir, self._progress = (log_dir, progress) if chief else (None, None)
@@ -152,8 +156,12 @@ class _Run:
             build_model(self._model, self._batches.spec[0])
             self._step = TrainStep(task, config, self._model, self._strategy)
             self._best = BestWeights(self._model.weights, config.train.restore_best)
-        self._evaluator = Evaluator(task, config, self._model, self._say)
-        self._schedule = make_schedule(config.train)
+        self._on_tpu = is_tpu(self._strategy)
+        replicated = self._strategy if self._on_tpu else None
+        self._evaluator = Evaluator(
+            task, config, self._model, self._say, workers.between, replicated
+        )
+        self._schedule = make_schedule(scaled(config))
         self._told = Record(history=[], best=None)
         self._board = Board(log_dir, self._say) if self._log_dir else None
         self._checkpoints = Checkpoints(
@@ -167,7 +175,7 @@ class _Run:
         self._evaluations = EvaluationState(state_dir, chief)
         self._evaluation_error: str | None = None
 
-    def go(self, terminated: threading.Event) -> Trained:
+    def go(self) -> Trained:
         train = self._config.train
         resumed_from = self._restore()
         step = resumed_from or 0
@@ -189,11 +197,13 @@ class _Run:
             with pace.measure(count), explained("training", self._config.data.batch_size):
                 self._step.run(self._batches.iterator, tf.constant(count), freeze.at(step))
                 bad = int(self._step.bad.read_value())
+            if self._progress and pace.calls == 1:
+                self._progress.start(step + count)  # that call was also tracing and compilation
             # All must do the same: stop if one has to, and run as many steps before they ask again.
-            told = self._workers.exchange(terminated.is_set(), bad, pace.steps)
+            told = self._workers.exchange(self._asked.is_set(), bad, pace.steps)
             ended, bad, most = told[:, 0].any(), int(told[:, 1].max()), int(told[:, 2].min())
             if bad >= 0:
-                raise PerceiverError(self._not_finite(bad))
+                raise self._not_finite(bad)
             step += count
             done = step >= train.steps
             if step % train.log_every == 0 or done:
@@ -203,6 +213,7 @@ class _Run:
             if step % train.checkpoint_every == 0 or evaluates or stops:
                 saved = step
                 self._checkpoints.save(step)
+                self._step.settle_metrics()
                 self._write_history()
             if stops:
                 self._say(f"Stopped by SIGTERM at step {saved}; a rerun goes on from there.")
@@ -216,7 +227,7 @@ class _Run:
         if self._board:
             self._board.close()
         return Trained(
-            model=self._model,
+            model=self._plain_model(),
             history=self._told.values["history"],
             best=self._told.values["best"],
             steps=step,
@@ -240,8 +251,10 @@ class _Run:
 
     def _foresee(self, *freeze: Any) -> None:
         """Says so if the next step is unlikely to fit into memory; its graph is made here and used later."""
-        if self._strategy.num_replicas_in_sync > 1:
+        if self._on_tpu or self._strategy.num_replicas_in_sync > 1:
             return
+        if tf.config.functions_run_eagerly():
+            return  # there is no graph to look at
         step = self._step.run.get_concrete_function(self._batches.iterator, tf.constant(1), *freeze)
         if said := warning(self._task, self._config, step.graph, self._batches.spec):
             self._say(said)
@@ -263,8 +276,7 @@ class _Run:
 
     def _evaluate_by_chief(self, evaluate: Callable[[int], None], step: int) -> None:
         """The chief evaluates, and the others wait for its record: whether to stop must be the same for all."""
-        if self._workers.is_chief:
-            evaluate(step)
+        self._workers.by_chief(lambda: evaluate(step), self._asked)
         before = self._told.values["best"]
         self._told.values = self._workers.from_chief(self._told.values)
         if not self._workers.is_chief and self._told.values["best"] != before:
@@ -284,6 +296,12 @@ class _Run:
             )
         try:
             self._evaluate(step)
+        except SystemExit:
+            self._evaluations.leave(step)
+            self._say(
+                f"Stopped by SIGTERM in the evaluation of step {step}; a rerun begins with it."
+            )
+            raise
         except Exception as error:
             if step < self._config.train.steps:
                 raise
@@ -355,7 +373,14 @@ class _Run:
 
         matplotlib.use("Agg")
         inputs, targets = next(iter(self._validation))
-        return self._task.asking.report(self._model, inputs, targets, self._config, self._labels)
+        model = self._plain_model()
+        return self._task.asking.report(model, inputs, targets, self._config, self._labels)
+
+    def _plain_model(self) -> keras.Model:
+        """The model with its weights of the moment, to be called outside the strategy."""
+        if not self._on_tpu:
+            return self._model
+        return on_host(self._task, self._config, self._model, self._batches.spec[0])
 
     @contextlib.contextmanager
     def _averaged(self) -> Iterator[None]:
@@ -366,23 +391,10 @@ class _Run:
             self._step.average.swap()
 
     def _write_history(self) -> None:
-        if self._log_dir is None or not self._board:
-            return
-        path = os.path.join(os.fspath(self._log_dir), "history.json")
-        try:
-            tf.io.gfile.makedirs(os.fspath(self._log_dir))
-            with tf.io.gfile.GFile(f"{path}.tmp-{os.getpid()}", "w") as file:
-                file.write(json.dumps(self._told.values, indent=1))
-            tf.io.gfile.rename(f"{path}.tmp-{os.getpid()}", path, overwrite=True)
-        except (OSError, tf.errors.OpError) as error:
-            raise PerceiverError(
-                f"{path}: can't be written ({error}). Check the folder and the disk."
-            ) from error
+        if self._board:
+            write_history(self._log_dir, self._told.values)
 
-    def _not_finite(self, step: int) -> str:
-        rate = float(self._schedule(step))
-        return (
-            f"The loss or its gradient was not finite at step {step} (learning rate {rate:.2g}). "
-            f"The last good checkpoint is {self._checkpoints.latest or 'none yet'}. "
-            "Try a lower train.learning_rate, more train.warmup_steps or train.clip_norm=1."
-        )
+    def _not_finite(self, step: int) -> PerceiverError:
+        accumulation, state = self._config.train.gradient_accumulation, self._checkpoints
+        rate, folder = float(self._schedule(step)), state.folder if self._workers.is_chief else None
+        return not_finite(step, self._batches, accumulation, folder, rate, state.latest)

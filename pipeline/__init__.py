@@ -6,12 +6,16 @@
     run(settings)                          # on this machine, as `perceiver run` does
     graph = create_pipeline(settings)      # a tfx.dsl.Pipeline, for a runner of your own
 
+`pk.pipeline("optical-flow")` is another thing of that name, a model to ask: see `perceiver_keras.ask.pipeline`.
+
 Importing the package is fast: TFX is imported by the first name that needs it.
 """
 
 from __future__ import annotations
 
 import importlib
+import sys
+from types import ModuleType
 from typing import Any
 
 from perceiver_keras import checkout
@@ -20,6 +24,19 @@ checkout.one_name(__name__)
 
 # Public name -> its module here.
 _HOMES = {"create_pipeline": "pipeline", "PipelineSettings": "settings", "run": "local_runner"}
+
+
+class _Package(ModuleType):
+    """`pk.pipeline` is both this package and what people call: `pk.pipeline("optical-flow")`."""
+
+    def __call__(self, task: str, model: Any = None, *, weights: Any = None) -> Any:
+        """A model to ask: see `perceiver_keras.ask.pipeline`."""
+        from perceiver_keras.ask import pipeline
+
+        return pipeline(task, model, weights=weights)
+
+
+sys.modules[__name__].__class__ = _Package
 
 
 def __getattr__(name: str) -> Any:

@@ -10,14 +10,16 @@ from __future__ import annotations
 import ast
 import functools
 import hashlib
-from pathlib import Path
+import os
 
 from perceiver_keras import checkout
 
 ROOT = checkout.HERE.resolve().parent
 PACKAGES = (checkout.PACKAGE, *checkout.NEXT_TO_IT)
-# What a run imports although no trained weight depends on it: pictures, messages, logs, and the table of tasks.
+# What a run imports although no trained weight depends on it: pictures, messages, logs, the table of tasks, and
+# `pk.pipeline`, which asks a trained model.
 IRRELEVANT = (
+    "perceiver_keras.ask",
     "perceiver_keras.show",
     "perceiver_keras.progress",
     "perceiver_keras.training.board",
@@ -39,7 +41,7 @@ def code_fingerprint(task: str, start: tuple[str, ...] = TRAINING) -> str:
     """16 hex digits, computed from the paths and contents of the task's modules and of those that `start` imports."""
     result = hashlib.sha256()
     for path in sorted(modules(task, start)):
-        content = _file(path).read_bytes()
+        content = _content(path)
         result.update(path.encode() + b"\0" + content + b"\0")
     return result.hexdigest()[:16]
 
@@ -47,15 +49,21 @@ def code_fingerprint(task: str, start: tuple[str, ...] = TRAINING) -> str:
 def modules(task: str, start: tuple[str, ...] = TRAINING) -> set[str]:
     """Paths in the repository of all modules that `start` and the task import, directly or indirectly."""
     found: set[str] = set()
+    seen: set[str] = (
+        set()
+    )  # most names are imported many times, and looking for a file takes longest
     todo = [*start, f"perceiver_keras.tasks.{task}"]
     while todo:
         name = todo.pop()
+        if name in seen:
+            continue
+        seen.add(name)
         path = _path(name)
         if path is None or path in found or name.startswith(IRRELEVANT):
             continue
         found.add(path)
         todo.append(name.rpartition(".")[0])  # Python runs the package's __init__.py first
-        todo += _imported(_file(path).read_bytes())
+        todo += _imported(_content(path))
     return found
 
 
@@ -76,15 +84,21 @@ def _path(name: str) -> str | None:
     first, *below = name.split(".")
     if first != checkout.PACKAGE:
         return None
-    place = Path(*below) if below and below[0] in checkout.NEXT_TO_IT else Path(first, *below)
-    for path in (place.with_suffix(".py"), place / "__init__.py"):
-        if _file(path.as_posix()).is_file():
-            return path.as_posix()
+    # Text, not `Path`: hundreds of names are looked for in each run, and most of them are no modules.
+    place = "/".join(below if below and below[0] in checkout.NEXT_TO_IT else [first, *below])
+    for path in (f"{place}.py", f"{place}/__init__.py"):
+        if os.path.isfile(_file(path)):
+            return path
     return None
 
 
-def _file(path: str) -> Path:
+def _file(path: str) -> str:
     """A file of the repository, or of what is installed: a run folder moves between them with its cache."""
-    inside = ROOT / checkout.PACKAGE / path
-    is_inside = path.split("/")[0] in checkout.NEXT_TO_IT and inside.is_file()
-    return inside if is_inside else ROOT / path
+    inside = f"{ROOT}/{checkout.PACKAGE}/{path}"
+    is_inside = path.split("/")[0] in checkout.NEXT_TO_IT and os.path.isfile(inside)
+    return inside if is_inside else f"{ROOT}/{path}"
+
+
+def _content(path: str) -> bytes:
+    with open(_file(path), "rb") as file:
+        return file.read()

@@ -42,7 +42,7 @@ class ComponentFailed(Exception):
 
 
 class ResumableDagRunner(LocalDagRunner):
-    """Runs a pipeline under a given run id.
+    """Runs a pipeline under a given run id, or one component of it.
 
     Attributes:
       seconds: From start to end of each finished component, including a stop in between.
@@ -50,10 +50,26 @@ class ResumableDagRunner(LocalDagRunner):
       outputs: The artifacts that each component put into the store.
     """
 
-    def __init__(self, run_id: str, echo: Callable[[str], None]):
+    def __init__(
+        self,
+        run_id: str,
+        echo: Callable[[str], None],
+        check_store: Callable[[], None] = lambda: None,
+        only: str | None = None,
+    ):
+        """A run's components.
+
+        Args:
+          run_id: Of the run.
+          echo: Where to say what happens.
+          check_store: Called before each component, and raises if its results could not be kept.
+          only: The one component to run, whose predecessors have finished; None: all of them.
+        """
         super().__init__()
         self._run_id = run_id
         self._echo = echo
+        self._check_store = check_store
+        self._only = only
         self.seconds: dict[str, float] = {}
         self.cached: list[str] = []
         self.outputs: Outputs = {}
@@ -74,8 +90,13 @@ class ResumableDagRunner(LocalDagRunner):
         for number, node in enumerate(nodes, 1):
             name = node.node_info.id
             label = f"[{number:2}/{len(nodes)}] {name}"
-            self._echo(f"{label} …")
+            self._check_store()
             finished_before = self._done(connection, name)
+            if self._only not in (None, name):
+                if finished_before:
+                    self._collect(connection, name)
+                continue
+            self._echo(f"{label} …")
             if not finished_before:
                 if name == JUDGE and self._was_taken_back():
                     node.execution_options.caching_options.enable_cache = False
@@ -83,21 +104,23 @@ class ResumableDagRunner(LocalDagRunner):
                     self._launch(pipeline, deployment, connection, node)
                 except Exception as error:
                     raise ComponentFailed(name) from error
-            execution = self._execution(connection, name)
-            milliseconds = (
-                execution.last_update_time_since_epoch - execution.create_time_since_epoch
-            )
-            self.seconds[name] = milliseconds / 1000
-            if execution.last_known_state == Execution.CACHED:
-                self.cached.append(name)
-            with metadata.Metadata(connection) as store:
-                self.outputs[name] = execution_lib.get_output_artifacts(store, execution.id)
+            self._collect(connection, name)
             how = f"{self.seconds[name]:.1f} s"
             if name in self.cached:
                 how = "unchanged, from the cache"
             elif finished_before:
                 how = "done before the run was stopped"
             self._echo(f"{label}: {how}")
+
+    def _collect(self, connection, name: str) -> None:
+        """Notes what a finished component took and left."""
+        execution = self._execution(connection, name)
+        milliseconds = execution.last_update_time_since_epoch - execution.create_time_since_epoch
+        self.seconds[name] = milliseconds / 1000
+        if execution.last_known_state == Execution.CACHED:
+            self.cached.append(name)
+        with metadata.Metadata(connection) as store:
+            self.outputs[name] = execution_lib.get_output_artifacts(store, execution.id)
 
     def _was_taken_back(self) -> bool:
         """Whether the model, which may come from the cache, was taken back since it was judged."""
@@ -149,15 +172,20 @@ def run_executions(store: metadata.Metadata, run_id: str) -> list[Execution]:
     return store.store.get_executions_by_context(context.id) if context else []
 
 
-def clear_unfinished(connection, run_id: str, artifacts: Path, *, cancel: bool) -> list[str]:
+def clear_unfinished(
+    connection, run_id: str, artifacts: Path, *, cancel: bool, only: str | None = None
+) -> list[str]:
     """Removes what a killed run left unfinished in `artifacts`; returns the names of the components that were running.
 
     Args:
       cancel: The run will not resume, because its configuration has changed: close its executions in the store.
+      only: One component, where others of the run may be at work; None: all of them.
     """
     with metadata.Metadata(connection) as store:
         unfinished = [
-            e for e in run_executions(store, run_id) if execution_lib.is_execution_active(e)
+            e
+            for e in run_executions(store, run_id)
+            if execution_lib.is_execution_active(e) and only in (None, _component(store, e))
         ]
         names = [_component(store, execution) for execution in unfinished]
         for name, execution in zip(names, unfinished, strict=True):

@@ -11,12 +11,13 @@ PERCEIVER_SET (overrides, separated by spaces).
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
 import sys
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,10 +27,12 @@ if __name__ == "__main__":
     above = Path(__file__).resolve().parents
     sys.path[0] = str(next(path for path in above if (path / "perceiver_keras").is_dir()))
 
+from tfx.orchestration.pipeline import Pipeline
+
 from perceiver_keras.config_tree import to_dict
-from perceiver_keras.errors import PerceiverError
+from perceiver_keras.errors import PerceiverError, full_place, is_disk_full
 from perceiver_keras.files import write_json
-from perceiver_keras.pipeline import rollback
+from perceiver_keras.pipeline import address, rollback, shared_store
 from perceiver_keras.pipeline.batch_sizes import fitted
 from perceiver_keras.pipeline.code import code_fingerprint
 from perceiver_keras.pipeline.dag_runner import (
@@ -43,9 +46,18 @@ from perceiver_keras.pipeline.record import package_versions, run_record
 from perceiver_keras.pipeline.run_folder import logs_to, only_one_run
 from perceiver_keras.pipeline.settings import PipelineSettings, digest
 from perceiver_keras.pipeline.stopped import show_data
-from perceiver_keras.pipeline.store import FILE, note_run, open_store
+from perceiver_keras.pipeline.store import (
+    FILE,
+    check_server,
+    note_run,
+    open_store,
+    trouble,
+)
 from perceiver_keras.pipeline.versions import follow_move
 from perceiver_keras.show.report import render_run
+
+MARKER = "unfinished.json"  # of the run that is at work or was killed
+PARTS = "parts/run.json"  # of a run whose parts an engine starts
 
 
 @dataclass(frozen=True)
@@ -56,44 +68,88 @@ class RunResult:
     exit_code: int
 
 
-def run(settings: PipelineSettings, echo: Callable[[str], None] = print) -> RunResult:
+def run(
+    settings: PipelineSettings,
+    echo: Callable[[str], None] = print,
+    graph: Callable[[PipelineSettings], Pipeline] = create_pipeline,
+) -> RunResult:
     """Runs every component or takes its result from the cache, and writes RUN_DIR/run.json.
+
+    Args:
+      settings: What to run.
+      echo: Where to say what happens.
+      graph: Settings -> the pipeline; one with components of your own begins with that of `create_pipeline`.
 
     Raises:
       UsageError: the settings are wrong.
       PerceiverError: a component failed; the message names it, and the traceback is in the log.
     """
-    settings = _writable(settings)
+    settings = writable(settings)
     with only_one_run(settings.run_dir), logs_to(settings.folder("run.log")):
-        _follow_move(settings, echo)
+        settings, pipeline, run_id = begin(settings, echo, graph=graph)
+        runner = ResumableDagRunner(run_id, echo, lambda: check_server(settings.metadata_uri))
+        marker = settings.folder(MARKER)
+        with _store_in_words(settings):
+            try:
+                runner.run(pipeline)
+            except ComponentFailed as failure:
+                if settings.metadata_uri is not None and trouble(failure):
+                    raise  # the run is not over: it goes on when the store is there again
+                marker.unlink(missing_ok=True)
+                raise in_words(failure, settings, runner) from failure.__cause__
+            if not runner.outputs:
+                # `tfx pipeline create` only reads the graph: it has replaced LocalDagRunner.run.
+                marker.unlink(missing_ok=True)
+                return RunResult(record={}, exit_code=0)
+            return finish(settings, runner)
+
+
+def begin(
+    settings: PipelineSettings,
+    echo: Callable[[str], None],
+    engine_run: str | None = None,
+    graph: Callable[[PipelineSettings], Pipeline] = create_pipeline,
+) -> tuple[PipelineSettings, Pipeline, str]:
+    """(settings with numbers for batch sizes, the graph, the run's id), with the folder's lock held.
+
+    Args:
+      settings: As they were asked for.
+      echo: Where to say what happens.
+      engine_run: The name of the run in the engine that starts its parts: only this one resumes it. None: this process
+        runs all of them.
+      graph: Settings -> the pipeline.
+    """
+    _find_store(settings, echo)
+    with _store_in_words(settings):
         rollback.finish_interrupted(settings.run_dir, settings.metadata_uri)
         settings = fitted(settings, echo)
-        pipeline = create_pipeline(settings)
+        pipeline = graph(settings)
         write_json(settings.folder("config.json"), to_dict(settings.config))
-        run_id = _run_id(settings, pipeline.metadata_connection_config, echo)
+        run_id = _run_id(settings, pipeline.metadata_connection_config, echo, engine_run)
         notes = {"overrides": list(settings.overrides), "versions": package_versions()}
+        if engine_run is not None:
+            notes["engine_run"] = engine_run
         note_run(pipeline.metadata_connection_config, run_id, notes, settings.task_name)
-        runner = ResumableDagRunner(run_id, echo)
-        marker = settings.folder("unfinished.json")
-        try:
-            runner.run(pipeline)
-        except ComponentFailed as failure:
-            marker.unlink(missing_ok=True)
-            raise PerceiverError(
-                _explain(failure, settings) + show_data(settings, runner, failure)
-            ) from failure.__cause__
-        if not runner.outputs:
-            # `tfx pipeline create` only reads the graph: it has replaced LocalDagRunner.run.
-            marker.unlink(missing_ok=True)
-            return RunResult(record={}, exit_code=0)
-        record = run_record(settings, runner)
-        write_json(settings.folder("run.json"), record)
-        render_run(settings.run_dir, lineage(settings.run_dir, metadata=settings.metadata_uri))
-        marker.unlink(missing_ok=True)
-        return RunResult(record=record, exit_code=0 if record["blessed"] else 3)
+    return settings, pipeline, run_id
 
 
-def _writable(settings: PipelineSettings) -> PipelineSettings:
+def finish(settings: PipelineSettings, runner: ResumableDagRunner) -> RunResult:
+    """Writes run.json and the report of a run of which `runner` has seen all components finish."""
+    record = run_record(settings, runner)
+    write_json(settings.folder("run.json"), record)
+    render_run(settings.run_dir, lineage(settings.run_dir, metadata=settings.metadata_uri))
+    settings.folder(MARKER).unlink(missing_ok=True)
+    return RunResult(record=record, exit_code=0 if record["blessed"] else 3)
+
+
+def in_words(
+    failure: ComponentFailed, settings: PipelineSettings, runner: ResumableDagRunner
+) -> PerceiverError:
+    """What failed and why, and the page about the data if that was it."""
+    return PerceiverError(_explain(failure, settings) + show_data(settings, runner, failure))
+
+
+def writable(settings: PipelineSettings) -> PipelineSettings:
     try:
         settings.run_dir.mkdir(parents=True, exist_ok=True)
         probe = settings.folder(f".write-test-{os.getpid()}")
@@ -107,22 +163,49 @@ def _writable(settings: PipelineSettings) -> PipelineSettings:
     return settings
 
 
-def _follow_move(settings: PipelineSettings, echo: Callable[[str], None]) -> None:
-    """Finds in its new place what earlier runs left in a folder that was moved since."""
+@contextlib.contextmanager
+def _store_in_words(settings: PipelineSettings) -> Iterator[None]:
+    """An error of the metadata store is a line that says whether it is there, and that the run goes on."""
+    try:
+        yield
+    except Exception as error:
+        if settings.metadata_uri is None or trouble(error) is None:
+            raise
+        again = "What is finished is kept; run the same command again to resume."
+        try:
+            check_server(settings.metadata_uri)
+        except PerceiverError as reason:
+            raise PerceiverError(f"{reason} {again}") from error
+        place = address.read(settings.metadata_uri).place
+        words = shared_store.in_words(trouble(error) or error, place)
+        raise PerceiverError(f"{words} {again}") from error
+
+
+def _find_store(settings: PipelineSettings, echo: Callable[[str], None]) -> None:
+    """Opens the store, so that its errors come first, and finds in its new place what a moved folder holds."""
     if settings.metadata_uri is None and not settings.folder(FILE).is_file():
         return  # the first run
-    found = follow_move(
-        open_store(settings.run_dir, settings.metadata_uri, write=True), settings.run_dir
-    )
+    store = open_store(settings.run_dir, settings.metadata_uri, write=True)
+    if settings.metadata_uri is not None:
+        shared_store.claim(store, settings.task_name, settings.run_dir, echo)
+    found = follow_move(store, settings.run_dir)
     if found:
         echo(f"The run folder was moved: {found:,} artifacts of earlier runs are found in it.")
 
 
-def _run_id(settings: PipelineSettings, connection, echo: Callable[[str], None]) -> str:
+def _run_id(
+    settings: PipelineSettings,
+    connection,
+    echo: Callable[[str], None],
+    engine_run: str | None,
+) -> str:
     """The id of the killed run if this is the same run again, else a new one."""
-    marker = settings.folder("unfinished.json")
+    marker = settings.folder(MARKER)
     same = digest(
-        to_dict(settings.config), settings.rebaseline, code_fingerprint(settings.task_name)
+        to_dict(settings.config),
+        settings.rebaseline,
+        code_fingerprint(settings.task_name),
+        *filter(None, [engine_run]),
     )
     if marker.exists():
         killed = json.loads(marker.read_text())
@@ -138,6 +221,8 @@ def _run_id(settings: PipelineSettings, connection, echo: Callable[[str], None])
             f"An earlier run was stopped{where}; this one differs, so it starts from the beginning."
         )
     run_id = uuid.uuid4().hex[:12]
+    # The parts of another run have nothing to do here now.
+    settings.folder(PARTS).unlink(missing_ok=True)
     write_json(marker, {"run_id": run_id, "digest": same, "pid": os.getpid()})
     return run_id
 
@@ -148,6 +233,11 @@ def _explain(failure: ComponentFailed, settings: PipelineSettings) -> str:
     while cause is not None:
         if isinstance(cause, PerceiverError):
             return f"{failure.component}: {cause}"
+        if is_disk_full(cause):
+            return (
+                f"{failure.component}: no space left on the disk for {full_place(cause) or settings.run_dir}. Free "
+                "some, and run the same command again: it goes on from there."
+            )
         cause = cause.__cause__ or cause.__context__
     return (
         f"{failure.component} failed: {_headline(failure.__cause__)} "

@@ -14,16 +14,13 @@ from typing import Any
 import tensorflow_model_analysis as tfma
 
 # Not from `tfx.v1`, which imports Google's cloud and Kubeflow as well: seconds before the first component.
-from tfx.components import StatisticsGen, Transform, Tuner
+from tfx.components import StatisticsGen, Tuner
 from tfx.dsl.components.base.base_node import BaseNode
-from tfx.dsl.components.common.resolver import Resolver
 from tfx.orchestration.pipeline import Pipeline
 from tfx.proto import pusher_pb2, trainer_pb2, transform_pb2
-from tfx.types import BaseChannel, Channel, standard_artifacts
+from tfx.types import BaseChannel
 
-from perceiver_keras.components.accepted_schema import LatestAcceptedSchema
 from perceiver_keras.components.atomic_pusher import AtomicPusher
-from perceiver_keras.components.baseline import LatestBlessedOther
 from perceiver_keras.components.data.split_statistics import statistics_options
 from perceiver_keras.components.describe_examples import Describe
 from perceiver_keras.components.evaluator import Evaluator
@@ -34,7 +31,7 @@ from perceiver_keras.components.report_gen import ReportGen
 from perceiver_keras.components.schema_gen import SchemaGen
 from perceiver_keras.components.serving_validator import ServingValidator
 from perceiver_keras.components.tfds_example_gen import TfdsExampleGen
-from perceiver_keras.components.trainer import Trainer
+from perceiver_keras.components.transform import Transform
 from perceiver_keras.components.trivial_guess import TrivialGuess
 from perceiver_keras.config import learns_vocabulary
 from perceiver_keras.config_tree import to_dict, to_json
@@ -42,8 +39,8 @@ from perceiver_keras.data.store import source
 from perceiver_keras.pipeline.batch_sizes import fitted
 from perceiver_keras.pipeline.code import CHECKS, code_fingerprint
 from perceiver_keras.pipeline.eval_config import eval_config, slicing
+from perceiver_keras.pipeline.places import Places, RunFolder
 from perceiver_keras.pipeline.settings import PipelineSettings
-from perceiver_keras.pipeline.store import connection
 from perceiver_keras.training import warm_start
 
 SPLITS = ("train", "validation", "test")
@@ -51,24 +48,28 @@ SPLITS = ("train", "validation", "test")
 BOUNDS = ("max_latency_ms", "max_slowdown", "max_load_seconds", "max_memory_mb", "max_size_mb")
 
 
-def create_pipeline(settings: PipelineSettings) -> Pipeline:
-    """The task's pipeline, which keeps everything in `settings.run_dir`.
+def create_pipeline(settings: PipelineSettings, places: Places | None = None) -> Pipeline:
+    """The task's pipeline.
+
+    Args:
+      settings: What to run.
+      places: Where it keeps things; None: in `settings.run_dir`.
 
     Raises:
       UsageError: the data set does not fit the task, or the gate has no threshold.
       PerceiverError: the data set is unavailable.
     """
-    run = _run(fitted(settings))
+    settings = fitted(settings)
+    run = _run(settings, places or RunFolder(settings))
     data = _data(run)
     model = _model(run, data)
     release = _release(run, data, model)
-    settings = run.settings
     return Pipeline(
-        pipeline_name=settings.task.name,
-        pipeline_root=str(settings.folder("artifacts")),
+        pipeline_name=run.places.name,
+        pipeline_root=run.places.root,
         components=[*data.components, *model.components, *release],
         enable_cache=settings.cache,
-        metadata_connection_config=connection(settings.run_dir, settings.metadata_uri, create=True),
+        metadata_connection_config=run.places.metadata,
         beam_pipeline_args=list(settings.beam_args),
     )
 
@@ -79,6 +80,7 @@ class _Run:
 
     Attributes:
       settings: With numbers for batch sizes.
+      places: Where things are kept.
       labels: Names of the classes, if the data set has any.
       splits: {"train", "validation", "test"} -> TFDS split expression.
       fingerprint: Of these splits' contents.
@@ -86,6 +88,7 @@ class _Run:
     """
 
     settings: PipelineSettings
+    places: Places
     labels: list[str] | None
     splits: dict[str, str]
     fingerprint: str
@@ -98,7 +101,7 @@ class _Run:
         return {"task": task, "preset": self.settings.preset, "code": code_fingerprint(task)}
 
 
-def _run(settings: PipelineSettings) -> _Run:
+def _run(settings: PipelineSettings, places: Places) -> _Run:
     """Opens the data set, and raises what is wrong with it or with the gate's settings."""
     task, config = settings.task, settings.config
     data = config.data
@@ -111,6 +114,7 @@ def _run(settings: PipelineSettings) -> _Run:
     splits = {name: getattr(data, f"{name}_split") for name in SPLITS}
     return _Run(
         settings=settings,
+        places=places,
         labels=labels,
         splits=splits,
         fingerprint=source.fingerprint(builder, list(splits.values())),
@@ -152,6 +156,7 @@ def _data(run: _Run) -> _Data:
         limits={name: data.max_examples for name in SPLITS} if data.max_examples else None,
         max_corrupt_share=data.max_corrupt_share,
         fingerprint=run.fingerprint,
+        span=data.span,
         **about,
     )
     examples = example_gen.outputs["examples"]
@@ -168,12 +173,7 @@ def _data(run: _Run) -> _Data:
     schema_gen = SchemaGen(
         statistics=statistics, described=described, fingerprints=fingerprints, **about
     )
-    accepted_schema = Resolver(
-        strategy_class=LatestAcceptedSchema,
-        schema=Channel(type=standard_artifacts.Schema),
-        anomalies=Channel(type=standard_artifacts.ExampleAnomalies),
-        proposal=schema_gen.outputs["schema"],
-    ).with_id("accepted_schema")
+    accepted_schema = run.places.accepted_schema(schema_gen.outputs["schema"])
     example_validator = ExampleValidator(
         statistics=statistics,
         schema=schema_gen.outputs["schema"],
@@ -186,8 +186,13 @@ def _data(run: _Run) -> _Data:
         max_drift=data.max_drift,
         max_class_drift=data.max_class_drift,
         max_corrupt_share=data.max_corrupt_share,
-        run_dir=str(run.settings.run_dir),
+        **run.places.told,
         code=checks,
+    )
+    keep_schema = run.places.keep_schema(
+        proposal=schema_gen.outputs["schema"],
+        fingerprints=fingerprints,
+        anomalies=example_validator.outputs["anomalies"],
     )
     return _Data(
         components=[
@@ -198,6 +203,7 @@ def _data(run: _Run) -> _Data:
             schema_gen,
             accepted_schema,
             example_validator,
+            *keep_schema,
         ],
         examples=examples,
         statistics=statistics,
@@ -236,6 +242,7 @@ def _model(run: _Run, data: _Data) -> _Model:
             analyze=["train"], transform=["train", "validation"]
         ),
         custom_config={**run.user_module, "config": settings.data_config()},
+        disable_statistics=True,  # those of Describe's rows say more, and are one pass over the data less
     )
     transform.add_upstream_node(data.checked)
     transform_graph = transform.outputs["transform_graph"]
@@ -247,13 +254,13 @@ def _model(run: _Run, data: _Data) -> _Model:
         task=settings.task.name,
         config_json=json.dumps(settings.data_config(), sort_keys=True),
         thresholds_json=json.dumps(config.evaluate.thresholds, sort_keys=True),
-        state_dir=str(settings.words(run.fingerprint)),
+        state_dir=run.places.words(run.fingerprint),
     )
 
     # A vocabulary that is learned from the data is the guess's and the model's.
     vocabulary = {}
     if learns_vocabulary(config):
-        vocabulary = {"vocabulary_dir": str(settings.words(run.fingerprint))}
+        vocabulary = {"vocabulary_dir": run.places.words(run.fingerprint)}
 
     # Search for settings if `train.search` says so, train, and export.
     init = warm_start.fingerprint(config.train.init)  # only for the cache
@@ -268,14 +275,14 @@ def _model(run: _Run, data: _Data) -> _Model:
             "config": settings.train_config(),
             "labels": run.labels,
             "init": init,
-            "state_dir": str(settings.training_state(run.fingerprint)),
+            "state_dir": run.places.state(run.fingerprint),
             **vocabulary,
         },
     }
     tuners = []
     if config.train.search:
         tuners = [Tuner(tuner_fn="perceiver_keras.pipeline.user_module.tuner_fn", **training)]
-    trainer = Trainer(
+    trainer = run.places.trainer(
         run_fn="perceiver_keras.pipeline.user_module.run_fn",
         raw_examples=data.examples,
         hyperparameters=tuners[0].outputs["best_hyperparameters"] if tuners else None,
@@ -297,17 +304,11 @@ def _model(run: _Run, data: _Data) -> _Model:
 
 
 def _release(run: _Run, data: _Data, made: _Model) -> list[BaseNode]:
-    settings, task, config = run.settings, run.settings.task, run.settings.config
+    task, config = run.settings.task, run.settings.config
     examples, model = data.examples, made.model
 
     # What is measured of the model, of the last blessed one on the same examples, and of serving it.
-    baseline = Resolver(
-        strategy_class=LatestBlessedOther,
-        config={"rebaseline": settings.rebaseline},
-        model=Channel(type=standard_artifacts.Model),
-        model_blessing=Channel(type=standard_artifacts.ModelBlessing),
-        candidate=model,
-    ).with_id("baseline")
+    baseline = run.places.baseline(model)
     evaluator = Evaluator(
         examples=examples,
         model=model,
@@ -341,9 +342,7 @@ def _release(run: _Run, data: _Data, made: _Model) -> list[BaseNode]:
         model_blessing=gate.outputs["blessing"],
         infra_blessing=serving_validator.outputs["blessing"],
         push_destination=pusher_pb2.PushDestination(
-            filesystem=pusher_pb2.PushDestination.Filesystem(
-                base_directory=str(settings.folder("pushed"))
-            )
+            filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=run.places.pushed)
         ),
         examples=examples,
         about={
@@ -353,6 +352,12 @@ def _release(run: _Run, data: _Data, made: _Model) -> list[BaseNode]:
             "lower_is_better": list(task.measures.lower_is_better),
             "on_anomaly": config.data.on_anomaly,
         },
+    )
+
+    keep_baseline = run.places.keep_baseline(
+        model=model,
+        blessing=gate.outputs["blessing"],
+        pushed_model=pusher.outputs["pushed_model"],
     )
 
     # For people.
@@ -373,4 +378,4 @@ def _release(run: _Run, data: _Data, made: _Model) -> list[BaseNode]:
         anomalies=data.anomalies,
         leaks=data.leaks,
     )
-    return [baseline, evaluator, serving_validator, gate, pusher, report_gen]
+    return [baseline, evaluator, serving_validator, gate, pusher, *keep_baseline, report_gen]

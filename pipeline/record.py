@@ -8,6 +8,7 @@ from importlib import metadata as packages
 from pathlib import Path
 from typing import Any
 
+from perceiver_keras import stack
 from perceiver_keras.components.gate import verdict
 from perceiver_keras.config_tree import to_dict
 from perceiver_keras.pipeline.dag_runner import ResumableDagRunner
@@ -18,7 +19,7 @@ from perceiver_keras.tasks import run_folder
 RECORDED_PACKAGES = (
     "perceiver-keras",
     "tensorflow",
-    "keras",
+    stack.keras_name(),
     "tensorflow-datasets",
     "tensorflow-addons",
     "tfx",

@@ -15,16 +15,21 @@ from perceiver_keras.errors import PerceiverError
 
 
 @contextlib.contextmanager
-def only_one_run(run_dir: Path) -> Iterator[None]:
+def only_one_run(run_dir: Path, *, shared: bool = False) -> Iterator[None]:
     """Holds the lock of the folder; the system releases it when the process dies, even if it is killed.
+
+    Args:
+      run_dir: The folder.
+      shared: With the other processes of the same run, each of which must ask for this.
 
     Raises:
       PerceiverError: another process holds it; the message names that process.
     """
     path = run_dir / "run.lock"
+    kind = portalocker.LOCK_SH if shared else portalocker.LOCK_EX
     with path.open("a+") as file:
         try:
-            portalocker.lock(file, portalocker.LOCK_EX | portalocker.LOCK_NB)
+            portalocker.lock(file, kind | portalocker.LOCK_NB)
         except portalocker.LockException:
             file.seek(0)
             holder = file.read().strip() or "unknown"
@@ -39,14 +44,19 @@ def only_one_run(run_dir: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def logs_to(path: Path) -> Iterator[None]:
-    """Sends all Python logging to a file instead of the terminal, and undoes that afterwards."""
+def logs_to(path: Path, *, also_before: bool = False) -> Iterator[None]:
+    """Sends all Python logging to a file instead of the terminal, and undoes that afterwards.
+
+    Args:
+      path: The file, to which it is appended.
+      also_before: Whether it still goes where it went before, too.
+    """
     root = logging.getLogger()
     old_handlers, old_level = root.handlers[:], root.level
     old_absl = absl_logging.get_verbosity()
     handler = logging.FileHandler(path)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    root.handlers[:] = [handler]
+    root.handlers[:] = [*(old_handlers if also_before else ()), handler]
     absl_logging.set_verbosity(absl_logging.INFO)
     root.setLevel(logging.INFO)
     logging.captureWarnings(True)

@@ -157,7 +157,7 @@ def _stored(store: MetadataStore, run_dir: Path, artifact: metadata_store_pb2.Ar
     path = folder / SCHEMA_FILE
     if not path.is_file():
         raise PerceiverError(
-            f"The schema {path} is gone; `perceiver run {run_dir} --no-cache` makes it again."
+            f"The schema {path} is gone; the same `perceiver run` with --no-cache makes it again."
         )
     maker = made_by(store, artifact.id)
     return Stored(

@@ -7,13 +7,17 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from perceiver_keras.config import PerceiverConfig, TaskConfig
 from perceiver_keras.config_tree import to_dict
+from perceiver_keras.data.store import spans
+from perceiver_keras.errors import UsageError
 from perceiver_keras.pipeline.code import code_fingerprint
+from perceiver_keras.places import is_pattern
+from perceiver_keras.remote import is_remote
 from perceiver_keras.tasks import registry
 from perceiver_keras.tasks.task import Task
 from perceiver_keras.training.warm_start import fingerprint
@@ -30,7 +34,7 @@ class PipelineSettings:
       run_dir: For everything: metadata, artifacts, training state, pushed models, report and run.json.
       overrides: The user's changes as "key=value", for the record; `config` includes them already.
       rebaseline: Do not compare with the last blessed model, because labels or signature have changed.
-      metadata_uri: None for SQLite in the run folder, or "mysql://USER:PASSWORD@HOST:PORT/DATABASE".
+      metadata_uri: None for SQLite in the run folder, or "mysql://USER@HOST:PORT/DATABASE"; see `address.read`.
       beam_args: Arguments of Beam's runner; none: the DirectRunner in this process. With any, TFX packs itself for
         remote workers before each component, which takes a second.
       cache: Reuse the results of components whose inputs, parameters and code are unchanged.
@@ -42,7 +46,7 @@ class PipelineSettings:
     run_dir: Path
     overrides: tuple[str, ...] = ()
     rebaseline: bool = False
-    metadata_uri: str | None = None
+    metadata_uri: str | None = field(default=None, repr=False)  # it may hold a password
     beam_args: tuple[str, ...] = ()
     cache: bool = True
 
@@ -61,6 +65,15 @@ class PipelineSettings:
         """Applies layers of settings, then overrides, then the seed to a preset: see `Task.configure`."""
         task = registry.get(task_name)
         config = task.configure(preset, layers, overrides, seed)
+        if is_remote(run_dir) or is_pattern(run_dir):
+            raise UsageError(
+                f"run_dir {run_dir}: the pipeline's run folder must be on this machine, because its metadata is in "
+                "SQLite, and its name without [, *, ? and \\, which TFX takes for patterns."
+            )
+        if spans.has_span(config.data.data_dir):
+            data_dir, span = spans.newest(config.data.data_dir, config.data.span)
+            data = dataclasses.replace(config.data, data_dir=data_dir, span=span)
+            config = dataclasses.replace(config, data=data)
         if seed is not None:
             overrides = (*overrides, f"train.seed={seed}")
         return cls(
@@ -75,6 +88,15 @@ class PipelineSettings:
     @property
     def task(self) -> Task:
         return registry.get(self.task_name)
+
+    @property
+    def pipeline_name(self) -> str:
+        """The task's; in a database, which run folders may share, with the folder's id."""
+        if self.metadata_uri is None:
+            return self.task_name
+        from perceiver_keras.pipeline.shared_store import pipeline_name
+
+        return pipeline_name(self.task_name, self.run_dir)
 
     def folder(self, name: str) -> Path:
         return self.run_dir / name

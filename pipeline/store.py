@@ -6,13 +6,13 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlparse
 
 from ml_metadata import errors
 from ml_metadata.metadata_store import MetadataStore
 from ml_metadata.proto import metadata_store_pb2
 
-from perceiver_keras.errors import PerceiverError, UsageError
+from perceiver_keras.errors import PerceiverError
+from perceiver_keras.pipeline import address, mysql_login, shared_store
 
 FILE = "metadata.sqlite"
 RUN_TYPE = "pipeline_run"  # TFX's type of the context that holds one run
@@ -28,7 +28,7 @@ def connection(
 
     Args:
       run_dir: The run folder.
-      uri: None, or "mysql://USER:PASSWORD@HOST:PORT/DATABASE".
+      uri: None, or an address as `address.read` takes it. The password is looked up now.
       write: Whether to write; a store that is only read can't be harmed.
       create: Whether to write, also where there is no store yet.
 
@@ -42,39 +42,75 @@ def connection(
         mode = "READWRITE_OPENCREATE" if create else "READWRITE" if write else "READONLY"
         found.sqlite.connection_mode = modes.ConnectionMode.Value(mode)
         return found
-    parts = urlparse(uri)
-    if parts.scheme != "mysql" or not (parts.hostname and parts.username and parts.path.strip("/")):
-        raise UsageError(
-            f"metadata {uri!r} is not a MySQL address; "
-            "write mysql://USER:PASSWORD@HOST:PORT/DATABASE, or omit it for SQLite."
-        )
-    found.mysql.host, found.mysql.port = parts.hostname, parts.port or 3306
-    found.mysql.database = parts.path.strip("/")
-    found.mysql.user, found.mysql.password = parts.username, unquote(parts.password or "")
+    parts = address.read(uri)
+    found.mysql.host, found.mysql.port = parts.host, parts.port
+    found.mysql.database = parts.database
+    found.mysql.user, found.mysql.password = parts.user, parts.password
+    if not (write or create):
+        found.mysql.skip_db_creation = True  # a wrong name must not become an empty database
     return found
 
 
+def check_server(uri: str | None, *, create: bool = True) -> None:
+    """Whether the database of an address can be used, within seconds; None needs no server.
+
+    Args:
+      uri: The address.
+      create: Whether a database that is not there will be created.
+
+    Raises:
+      UsageError: `uri` is no address.
+      PerceiverError: why it can't be used.
+    """
+    if uri is None:
+        return
+    try:
+        mysql_login.log_in(address.read(uri))
+    except mysql_login.Refused as error:
+        if not (create and error.number == mysql_login.UNKNOWN_DATABASE):
+            raise
+
+
 def open_store(run_dir: Path, uri: str | None = None, *, write: bool = False) -> MetadataStore:
-    """The store of a run folder.
+    """The store of a run folder; of a database that folders share, what this folder put into it.
 
     Raises:
       UsageError: `uri` is not an address.
       PerceiverError: the folder holds no store, or it can't be read.
     """
-    place = run_dir / FILE if uri is None else "the metadata store"
-    if uri is None and not place.is_file():
+    if uri is None and not (run_dir / FILE).is_file():
         raise PerceiverError(
             f"{run_dir} has no {FILE}: it is not a folder of `perceiver run`, or its metadata are in MySQL "
             "(then name it with --metadata)."
         )
+    check_server(uri, create=write)
+    where = connection(run_dir, uri, write=write)
+    place = str(run_dir / FILE) if uri is None else address.read(uri).place
     try:
-        store = MetadataStore(connection(run_dir, uri, write=write))
+        mine = () if uri is None else (run_dir, place)
+        store = shared_store.FoldersStore(where, *mine) if mine else MetadataStore(where)
         store.get_context_types()  # it opens the file only when asked
     except (errors.StatusError, RuntimeError) as error:
+        if uri is not None:
+            raise PerceiverError(shared_store.in_words(error, place)) from error
         raise PerceiverError(
             f"{place} can't be read as ML Metadata: {str(error)[:200]}."
         ) from error
     return store
+
+
+def trouble(error: BaseException | None) -> BaseException | None:
+    """The error, or what caused it, that ML Metadata or its connection raised; None if the store is not to blame."""
+    seen: list[BaseException] = []
+    while error is not None and error not in seen:
+        lost = isinstance(error, RuntimeError) and any(
+            words in str(error) for words in ("mysql_", "connection to Metadata storage")
+        )
+        if lost or isinstance(error, (errors.StatusError, mysql_login.Unavailable)):
+            return error
+        seen.append(error)
+        error = error.__cause__ or error.__context__
+    return None
 
 
 def note_run(

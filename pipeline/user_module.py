@@ -19,7 +19,7 @@ from perceiver_keras.components.model.transform_graph import (
     learned_vocabulary,
 )
 from perceiver_keras.components.trainer import RAW_FILES
-from perceiver_keras.config import TaskConfig
+from perceiver_keras.config import STARTS_FIRST, TaskConfig
 from perceiver_keras.config_tree import from_dict
 from perceiver_keras.data.store.records import file_records, take
 from perceiver_keras.export import export_saved_model
@@ -62,9 +62,8 @@ def run_fn(fn_args: Any) -> None:
         many_workers.run_apart(fn_args)
         return
     with contextlib.ExitStack() as stack:
-        # First, because workers must find each other before anything is read.
-        several = config.train.strategy == "multi_worker"
-        workers = stack.enter_context(join(config.train)) if several else None
+        first = config.train.strategy in STARTS_FIRST
+        workers = stack.enter_context(join(config.train)) if first else None
         config = _learned(task, config, fn_args)
         trained = _train(task, config, fn_args, custom["state_dir"], fn_args.model_run_dir, workers)
         if workers is None or workers.is_chief:

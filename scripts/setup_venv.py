@@ -1,4 +1,7 @@
-"""Install exactly requirements.lock and this project into `.venv`; do nothing if that is done already.
+"""Install exactly a lock and this project into `.venv`; do nothing if that is done already.
+
+The lock is that of the Python that runs this: requirements.lock for 3.10, one of requirements-modern*.lock for a newer
+one. With PERCEIVER_STACK=modern the environment is `.venv-modern`.
 
 Standard library only, because it runs before anything is installed. A stamp, written last, has the
 hash of everything that the setup depends on; a marker, written first, shows that a setup was
@@ -14,6 +17,7 @@ import hashlib
 import json
 import os
 import re
+import runpy
 import subprocess
 import sys
 import time
@@ -21,7 +25,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-INPUTS = ("requirements.lock", "setup.py", "pyproject.toml")
+# Of what this names, tests read files and import nothing: its needs do not fit the other packages.
+READ_ONLY = "requirements-schemas.lock"
+INPUTS = ("setup.py", "pyproject.toml", READ_ONLY)  # and the lock
+LOCKS = {
+    "classic": "requirements.lock",
+    "modern": "requirements-modern.lock",
+    "core": "requirements-modern-core.lock",  # without the pipeline, which can't be installed everywhere
+}
 MAKE_VENV = ("-m", "venv", "--clear")  # with pip: TFX builds wheels with `python -m pip`
 LARGE_WHEEL_TIMEOUT = "300"  # seconds; tensorflow alone is 450 MB
 
@@ -34,10 +45,27 @@ def say(text: str) -> None:
     print(f"[setup] {text}", file=sys.stderr, flush=True)
 
 
+def venv_of(root: Path) -> Path:
+    """The environment that is made; one that was asked for by name does not replace the default one."""
+    return root / (".venv-modern" if os.environ.get("PERCEIVER_STACK") == "modern" else ".venv")
+
+
+def lock_of(root: Path) -> Path:
+    """The lock for this Python and this machine."""
+    if sys.version_info < (3, 11):
+        return root / LOCKS["classic"]
+    return root / LOCKS["core" if no_pipeline(root) else "modern"]
+
+
+def no_pipeline(root: Path) -> str:
+    """Why TFX can't be installed here; "" if it can."""
+    return runpy.run_path(str(root / "perceiver_keras" / "stack.py"))["no_pipeline"]()
+
+
 def wanted_stamp(root: Path) -> dict[str, str]:
     """The stamp of a finished environment; it has the root because scripts contain absolute paths."""
     digest = hashlib.sha256()
-    for name in INPUTS:
+    for name in (lock_of(root).name, *INPUTS):
         digest.update((root / name).read_bytes() + b"\0")
     return {
         "inputs": digest.hexdigest(),
@@ -153,15 +181,15 @@ def runs(python: Path) -> bool:
 
 
 def uv_and_environment(root: Path) -> tuple[Path | None, dict[str, str]]:
-    """uv in .venv at the locked version (None if pip cannot install it), and its environment."""
-    python = root / ".venv" / "bin" / "python"
+    """uv in the environment at the locked version (None if pip cannot install it), and its variables."""
+    python = venv_of(root) / "bin" / "python"
     env = clean_environment(os.environ)
     listing = subprocess.run(
         [python, "-m", "pip", "config", "list"], env=env, capture_output=True, text=True
     ).stdout
-    lock = (root / "requirements.lock").read_text(encoding="utf-8")
+    lock = lock_of(root).read_text(encoding="utf-8")
     pin = re.search(r"^uv==\S+$", lock, re.MULTILINE)
-    uv = root / ".venv" / "bin" / "uv"
+    uv = venv_of(root) / "bin" / "uv"
     if not run(python, "-m", "pip", "install", "-qq", pin.group() if pin else "uv", env=env):
         say("uv is unavailable: using pip, which takes a few minutes longer")
         return None, env
@@ -169,17 +197,21 @@ def uv_and_environment(root: Path) -> tuple[Path | None, dict[str, str]]:
 
 
 def install(root: Path) -> None:
-    """Install requirements.lock, then the project itself (editable), into .venv."""
-    python = root / ".venv" / "bin" / "python"
+    """Install the lock, then the project itself (editable)."""
+    python = venv_of(root) / "bin" / "python"
     uv, env = uv_and_environment(root)
     # As pip does. Else, where PYTHONDONTWRITEBYTECODE is set, every process would compile all that it imports.
     env = {"UV_COMPILE_BYTECODE": "1"} | env
-    lock = root / "requirements.lock"
-    count = len(lock.read_text(encoding="utf-8").split())
+    lock = lock_of(root)
+    count = len(pins(root))
     quiet = [] if sys.stderr.isatty() else ["--quiet"]
-    say(f"installing {count} packages (2.6 GB on disk; one to five minutes the first time)")
-    fast = [uv, "pip", "install", *quiet, "--python", python, "--no-deps", "-r", lock]
-    slow = [python, "-m", "pip", "install", "-qq", "--no-deps", "-r", lock]
+    size = 1.9 if lock.name == LOCKS["core"] else 2.6
+    say(f"installing {count} packages ({size} GB on disk; one to five minutes the first time)")
+    if why := no_pipeline(root):
+        say(f"without the pipeline (`perceiver run`): {why}")
+    named = ["-r", lock, "-r", root / READ_ONLY]
+    fast = [uv, "pip", "install", *quiet, "--python", python, "--no-deps", *named]
+    slow = [python, "-m", "pip", "install", "-qq", "--no-deps", *named]
     if not (uv and run(*fast, env=env)):
         if uv:
             say("uv failed (see its output above): trying pip")
@@ -194,6 +226,15 @@ def install(root: Path) -> None:
     check_installed(root)
 
 
+def pins(root: Path) -> list[str]:
+    """All that is installed, each as name==version."""
+    return [
+        line
+        for path in (lock_of(root), root / READ_ONLY)
+        for line in path.read_text("utf-8").split()
+    ]
+
+
 def check_installed(root: Path) -> None:
     """Check that the environment has every line of the lock, and the project."""
     program = (
@@ -201,7 +242,7 @@ def check_installed(root: Path) -> None:
         "norm = lambda s: re.sub(r'[-_.]+', '-', s).lower()\n"
         "print(json.dumps({norm(d.metadata['Name']): d.version for d in m.distributions()}))"
     )
-    python = root / ".venv" / "bin" / "python"
+    python = venv_of(root) / "bin" / "python"
     done = subprocess.run(
         [python, "-c", program],
         env=clean_environment(os.environ),
@@ -212,15 +253,14 @@ def check_installed(root: Path) -> None:
     if done.returncode:
         raise SetupError(f"the new environment does not work: {done.stderr.strip()}")
     have = json.loads(done.stdout)
-    lines = (root / "requirements.lock").read_text(encoding="utf-8").split()
-    wrong = [line for line in lines if have.get(line.split("==")[0]) != line.split("==")[1]]
+    wrong = [line for line in pins(root) if have.get(line.split("==")[0]) != line.split("==")[1]]
     if wrong or "perceiver-keras" not in have:
         raise SetupError(f"not installed as locked: {', '.join(wrong) or 'perceiver-keras'}")
 
 
 def set_up(root: Path = ROOT) -> None:
-    """Bring `.venv` up to date with the lock and setup.py. Safe to interrupt, to repeat and to run twice at once."""
-    venv = root / ".venv"
+    """Bring the environment up to date. Safe to interrupt, to repeat and to run twice at once."""
+    venv = venv_of(root)
     wanted = wanted_stamp(root)
     with only_one(root):
         marker = venv / "setup-in-progress"
@@ -230,11 +270,13 @@ def set_up(root: Path = ROOT) -> None:
         why = must_recreate(venv, wanted)
         base = base_python()
         if why or not runs(venv / "bin" / "python"):
-            say(f"creating .venv with Python {wanted['python']}" + (f": {why}" if why else ""))
+            say(
+                f"creating {venv.name} with Python {wanted['python']}" + (f": {why}" if why else "")
+            )
             if not run(base, *MAKE_VENV, venv):
                 raise SetupError(f"{base} cannot create a virtual environment in {venv}")
         else:
-            say(".venv differs from requirements.lock: bringing it up to date")
+            say(f"{venv.name} differs from {lock_of(root).name}: bringing it up to date")
         marker.touch()
         install(root)
         aside = venv / f"setup-stamp.json.tmp-{os.getpid()}"

@@ -45,7 +45,7 @@ for resolution in ${1:-highest lowest-direct}; do
     while IFS= read -r extras; do
         echo "=== $resolution [$extras]"
         try "$resolution" "$extras" </dev/null || failed+=("$resolution [$extras]")
-    done < <(if [ $# -gt 1 ]; then echo "$2"; else printf '%s\n' "" text video pipeline pipeline,text,video; fi)
+    done < <(if [ $# -gt 1 ]; then echo "$2"; else printf '%s\n' "" text video serve onnx pipeline pipeline,serve,text,onnx,video; fi)
 done
 if [ ${#failed[@]} -gt 0 ]; then
     printf 'failed: %s\n' "${failed[@]}" >&2

@@ -132,8 +132,12 @@ def test_wrong_usage_is_one_line_and_2(arguments: list[str], words: str) -> None
     [
         (PerceiverError("No weights at x; name a folder."), 1, "No weights at x; name a folder."),
         (UsageError("Unknown key."), 2, "Unknown key."),
-        (KeyboardInterrupt(), 130, "run the same command again to resume"),
-        (OSError(28, "No space left on device", "runs/a"), 1, "No space left for runs/a"),
+        (KeyboardInterrupt(), 130, "Interrupted; run the same command again.\n"),
+        (
+            OSError(28, "No space left on device", "runs/a"),
+            1,
+            "No space left on the disk for runs/a",
+        ),
         (OSError(30, "Read-only file system", "runs/a"), 1, "runs/a can't be read or written"),
         (FileNotFoundError(2, "No such file", "data"), 1, "data does not exist"),
         (ModuleNotFoundError("No module named 'tfx'", name="tfx"), 1, "perceiver-keras[pipeline]"),

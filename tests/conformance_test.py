@@ -38,6 +38,8 @@ from perceiver_keras.layers.normalization import LayerNorm
 from perceiver_keras.layers.patches import Patches
 from perceiver_keras.layers.position import FourierPositionEncoding, LearnedPositionEncoding
 from perceiver_keras.perceiver import Perceiver
+from perceiver_keras.perceiver_io import PerceiverIO
+from perceiver_keras.postprocess.array import ArrayPostprocess
 from perceiver_keras.postprocess.audio import AudioPostprocess
 from perceiver_keras.postprocess.classification import ClassificationPostprocess
 from perceiver_keras.postprocess.entities import EntitiesPostprocess
@@ -47,6 +49,7 @@ from perceiver_keras.postprocess.projection import ProjectionPostprocess
 from perceiver_keras.postprocess.task_heads import TaskHeads
 from perceiver_keras.postprocess.text import TextPostprocess
 from perceiver_keras.postprocess.video import VideoPostprocess
+from perceiver_keras.preprocess.array import ArrayPreprocess
 from perceiver_keras.preprocess.audio import AudioPreprocess
 from perceiver_keras.preprocess.entities import EntitiesPreprocess
 from perceiver_keras.preprocess.flow import FlowPreprocess
@@ -57,7 +60,13 @@ from perceiver_keras.preprocess.task_tokens import TaskTokenPreprocess
 from perceiver_keras.preprocess.text import TextPreprocess
 from perceiver_keras.preprocess.video import VideoPreprocess
 from perceiver_keras.process import Process
-from perceiver_keras.query import InputQuery, LearnedQuery, MultimodalQuery, PositionQuery
+from perceiver_keras.query import (
+    ArrayQuery,
+    InputQuery,
+    LearnedQuery,
+    MultimodalQuery,
+    PositionQuery,
+)
 from tests.checks import check_layer
 
 STAGES = (
@@ -69,6 +78,7 @@ STAGES = (
     "decode",
     "postprocess",
     "perceiver",
+    "perceiver_io",
 )
 
 
@@ -225,6 +235,19 @@ LAYERS: dict[str, Case] = {
         ),
         array(2, 4, 8),
     ),
+    "ArrayPreprocess": Case(
+        lambda: ArrayPreprocess(positions="learned", max_shape=(4, 5)), array(2, 3, 5, 2)
+    ),
+    "ArrayQuery": Case(
+        lambda: ArrayQuery(source="positions", channels=5),
+        array(2, 4, 8),
+        {"call": {"inputs": array(2, 4, 3)}},
+    ),
+    "ArrayPostprocess": Case(
+        lambda: ArrayPostprocess(like="inputs"),
+        array(2, 6, 5),
+        {"trains": False, "call": {"inputs": array(2, 2, 3, 4)}},
+    ),
     "FlowPostprocess": Case(
         lambda: FlowPostprocess(factor=2),
         array(2, 6, 38),
@@ -250,6 +273,11 @@ LAYERS: dict[str, Case] = {
         array(2, 3, 5),
     ),
     "Perceiver": Case(perceiver, array(2, 5, 4, 3)),
+    "PerceiverIO": Case(
+        lambda: PerceiverIO(num_latents=4, latent_dim=8, depth=1, queries="given", output_dim=3),
+        array(2, 5, 4, 3),
+        {"call": {"mask": mask(2, 5, 4), "queries": array(2, 6, 7), "query_mask": mask(2, 6)}},
+    ),
 }
 
 

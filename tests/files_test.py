@@ -5,10 +5,13 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
-from perceiver_keras.files import write_json, write_whole
+from perceiver_keras import files
+from perceiver_keras.errors import PerceiverError, UsageError
+from perceiver_keras.files import whole_folder, write_json, write_whole
 
 WRITER = """
 import sys
@@ -49,3 +52,86 @@ def test_a_failed_write_keeps_the_old_content(tmp_path):
     write_whole(path, b"new")
     assert os.listdir(tmp_path) == ["file.json"]
     assert path.read_bytes() == b"new"
+
+
+def test_a_full_disk_names_the_file_and_keeps_the_old_one_and_no_half(small_disk):
+    path = small_disk / "file"
+    write_whole(path, "old")
+    with pytest.raises(OSError) as error:
+        write_whole(path, bytes(2_000_000))
+    assert error.value.filename == str(path)
+    assert path.read_text() == "old" and os.listdir(small_disk) == ["file"]
+    write_whole(path, "new")
+    assert path.read_text() == "new"
+
+
+def test_a_folder_that_does_not_fit_is_not_there_and_the_old_one_is(small_disk):
+    folder = small_disk / "folder"
+    for content in (b"old", bytes(2_000_000)):
+        try:
+            with whole_folder(folder, last="b") as aside:
+                (aside / "a").write_bytes(content)
+                (aside / "b").write_bytes(b"")
+        except PerceiverError as error:
+            assert str(error).startswith(f"{folder}: no space left on the disk")
+    assert (folder / "a").read_bytes() == b"old"
+    assert os.listdir(small_disk) == ["folder"]
+
+
+@pytest.mark.parametrize("name", [".", "..", "../..", "/", "{cwd}", "link"])
+def test_the_folder_that_this_process_runs_in_is_never_replaced(tmp_path, monkeypatch, name):
+    inner = tmp_path / "a" / "b"
+    inner.mkdir(parents=True)
+    monkeypatch.chdir(inner)
+    (inner / "link").symlink_to(tmp_path / "a")
+    before = sorted(tmp_path.rglob("*"))
+    with (
+        pytest.raises(UsageError, match="would be replaced, and the current folder lies in it"),
+        whole_folder(name.format(cwd=inner), last="file") as aside,
+    ):
+        (aside / "file").write_bytes(b"new")
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_nor_is_the_one_that_its_code_lies_in(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    project = Path(files.__file__).parents[1]
+    for folder in (project, project.parent, project / "perceiver_keras"):
+        with pytest.raises(UsageError, match="this program lies in it"), whole_folder(folder, "b"):
+            pass
+    assert Path(files.__file__).exists()
+
+
+def test_what_is_something_else_is_not_replaced(tmp_path):
+    def make(name):
+        with whole_folder(tmp_path / name, last="file") as aside:
+            (aside / "file").write_bytes(b"new")
+
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.tex").write_text("years")
+    with pytest.raises(PerceiverError, match="mine holds something else.* has no file"):
+        make("mine")
+    assert (tmp_path / "mine" / "thesis.tex").read_text() == "years"
+    (tmp_path / "text").write_text("years")
+    with pytest.raises(PerceiverError, match="text is a file"):
+        make("text")
+    (tmp_path / "empty").mkdir()
+    for _ in range(2):  # an empty one, then its own
+        make("empty")
+    assert os.listdir(tmp_path / "empty") == ["file"]
+
+
+def test_what_fails_for_another_reason_says_so_and_leaves_nothing(tmp_path):
+    with pytest.raises(ZeroDivisionError), whole_folder(tmp_path / "x" / "y", last="b"):
+        raise ZeroDivisionError
+    assert os.listdir(tmp_path / "x") == []
+
+
+def test_an_interrupt_leaves_no_half(tmp_path, monkeypatch):
+    def interrupted(descriptor):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "fsync", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        write_whole(tmp_path / "file", "content")
+    assert list(tmp_path.iterdir()) == []

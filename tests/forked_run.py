@@ -5,6 +5,7 @@ Importing TFX takes longer than a small run: one process imports it, runs nothin
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import signal
@@ -24,6 +25,8 @@ processes.set_forkserver_preload(["tests.forked_run", "tests.tiny_training"])
 
 def command(arguments: Sequence[str], output: str) -> None:
     """The command line in a process group of its own, which writes all it says to a file."""
+    gc.freeze()  # as tests/conftest.py does
+    gc.set_threshold(10_000, 10, 10)
     os.setsid()
     with open(output, "w") as file:
         for descriptor in (1, 2):

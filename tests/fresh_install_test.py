@@ -50,6 +50,24 @@ tfx.orchestration.LocalDagRunner().run(tfx.dsl.Pipeline(
 ))
 print(*named)
 """
+# The cells as they stand, until one has read data with the package.
+FIRST_CELLS = """
+import json, shutil, sys, types
+from IPython.terminal.interactiveshell import TerminalInteractiveShell
+
+notebook, wheel = sys.argv[1:]
+files = types.ModuleType("google.colab.files")
+files.upload = lambda: shutil.copy(wheel, ".")
+colab = types.ModuleType("google.colab")
+colab.files = files
+sys.modules |= {"google.colab": colab, "google.colab.files": files}
+shell = TerminalInteractiveShell.instance(simple_prompt=True)
+code = [cell for cell in json.load(open(notebook))["cells"] if cell["cell_type"] == "code"]
+for cell in code[:3]:
+    shell.run_cell("".join(cell["source"])).raise_error()
+assert shell.user_ns["pk"].__file__.startswith(sys.prefix)
+assert len(shell.user_ns["mine"].labels) == 10
+"""
 
 
 @pytest.fixture(scope="module")
@@ -115,6 +133,12 @@ def install(uv, wheel: Path, place: Path, extras: str = "") -> Path:
     return venv / "bin"
 
 
+@pytest.fixture(scope="module")
+def plain(uv, wheel, place) -> Path:
+    """The folder of the commands of an environment with the wheel, without extras."""
+    return install(uv, wheel, place)
+
+
 def run(*command: str | Path, cwd: Path) -> str:
     compiled = Path(command[0]).parents[2] / "compiled"
     env = os.environ | {"PYTHONPATH": str(cwd), "PYTHONPYCACHEPREFIX": str(compiled)}
@@ -126,23 +150,34 @@ def run(*command: str | Path, cwd: Path) -> str:
 
 
 @pytest.mark.slow
-def test_without_extras_doctor_train_and_tensorboard_work(uv, wheel, own, place) -> None:
-    commands = install(uv, wheel, place)
-    told = json.loads(run(commands / "perceiver", "doctor", "--json", cwd=own))
+def test_without_extras_doctor_train_and_tensorboard_work(plain, own) -> None:
+    told = json.loads(run(plain / "perceiver", "doctor", "--json", cwd=own))
     states = {finding["what"]: finding["state"] for finding in told["findings"]}
     assert told["ok"] and states["versions"] == states["tensorflow-datasets"] == "ok"
 
     train = ("train", "image_classification", *SMALL, "--run-dir", "runs")
-    assert "20 steps" in run(commands / "perceiver", *train, cwd=own)
+    assert "20 steps" in run(plain / "perceiver", *train, cwd=own)
     assert (own / "runs" / "preset").is_dir()
-    shown = run(commands / "tensorboard", "--inspect", "--logdir", "runs/logs", cwd=own)
+    shown = run(plain / "tensorboard", "--inspect", "--logdir", "runs/logs", cwd=own)
     assert "first_step" in shown
+
+
+@pytest.mark.slow
+def test_a_notebook_s_first_cells_install_the_wheel_that_is_uploaded(
+    uv, wheel, plain, own, repository
+) -> None:
+    """Where everything but this package is installed, as TensorFlow is in Colab; of Colab, the upload is a stand-in."""
+    uv("pip", "uninstall", "--python", plain / "python", "perceiver-keras")
+    uv("pip", "install", "--python", plain / "python", "pip", "ipython")
+    notebook = repository / "examples" / "notebooks" / "classify_your_folder.ipynb"
+    run(plain / "python", "-c", FIRST_CELLS, notebook, wheel, cwd=own)
+    assert (own / wheel.name).is_file()
 
 
 @pytest.mark.slow
 @pytest.mark.tfx
 def test_with_all_extras_the_pipeline_is_built_and_starts(uv, wheel, own, place) -> None:
-    commands = install(uv, wheel, place, "[pipeline,text,video]")
+    commands = install(uv, wheel, place, "[pipeline,serve,text,onnx,video]")
     *_, named = run(commands / "python", "-c", FIRST_COMPONENT, cwd=own).splitlines()
     functions = ("preprocessing_fn", "run_fn")
     assert named.split() == [f"perceiver_keras.pipeline.user_module.{name}" for name in functions]

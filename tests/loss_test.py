@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow import keras
 
 from perceiver_keras.loss import (
     MaskedCrossEntropy,
+    SharedCrossEntropy,
     SparseCrossEntropy,
     mean_loss,
     mean_weight,
@@ -72,3 +74,23 @@ def test_the_mean_of_a_batch_is_the_weighted_mean_of_its_parts(masked, cut):
 def test_targets_of_several_parts_weigh_as_many_examples():
     targets = {"image": np.zeros([6, 4, 4]), "label": np.zeros([6])}
     assert float(mean_weight(SparseCrossEntropy(), targets)) == 6
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_shared_cross_entropy_is_the_weighted_mean_of_two_classes(smoothing):
+    rng = np.random.default_rng(2)
+    logits = rng.normal(size=(5, 7)).astype(np.float32)
+    first, second = rng.integers(0, 7, (2, 5))
+    ratio = rng.random(5).astype(np.float32)
+    shares = ratio[:, None] * np.eye(7)[first] + (1 - ratio[:, None]) * np.eye(7)[second]
+    plain, shared = SparseCrossEntropy(smoothing), SharedCrossEntropy(smoothing)
+    wanted = ratio * plain.call(tf.constant(first), logits) + (1 - ratio) * plain.call(
+        tf.constant(second), logits
+    )
+    found = shared.call(tf.constant(shares, tf.float32), tf.constant(logits))
+    np.testing.assert_allclose(found, wanted, rtol=1e-5)
+    np.testing.assert_array_equal(
+        shared.call(tf.constant(first), tf.constant(logits)), plain.call(tf.constant(first), logits)
+    )
+    again = keras.losses.deserialize(keras.losses.serialize(shared))
+    assert again.label_smoothing == smoothing

@@ -91,7 +91,8 @@ def test_recomputing_changes_no_gradient(blocks, jit):
     assert {int(state[1]) for state in states} == {blocks}
     scale = max(np.abs(g).max() for g in expected)
     for one, other in zip(expected, found, strict=True):
-        np.testing.assert_allclose(other, one, rtol=0, atol=1e-6 * scale)
+        # Twenty roundings of float32: another TensorFlow fuses other operations.
+        np.testing.assert_allclose(other, one, rtol=0, atol=2.4e-6 * scale)
 
 
 def test_the_layers_are_a_loop_only_where_xla_compiles_a_training_step():

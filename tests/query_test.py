@@ -4,7 +4,13 @@ import numpy as np
 import tensorflow as tf
 
 from perceiver_keras.config import FourierPosition, LearnedPosition
-from perceiver_keras.query import InputQuery, LearnedQuery, MultimodalQuery, PositionQuery
+from perceiver_keras.query import (
+    ArrayQuery,
+    InputQuery,
+    LearnedQuery,
+    MultimodalQuery,
+    PositionQuery,
+)
 
 ARRAY = tf.constant(np.random.default_rng(0).normal(size=(2, 7, 3)), tf.float32)
 
@@ -30,6 +36,16 @@ def test_input_query():
     points = tf.constant([6, 0])
     np.testing.assert_array_equal(InputQuery()(ARRAY, points=points), ARRAY.numpy()[:, [6, 0]])
     np.testing.assert_array_equal(InputQuery(frames=2)(ARRAY[:, :6]), ARRAY[:, :3])
+
+
+def test_array_queries_are_a_linear_map_of_what_they_come_from():
+    given = tf.constant(np.random.default_rng(1).normal(size=(2, 3, 2, 5)), tf.float32)
+    inputs = ARRAY[:, :, :1]  # of one channel: the other two are positions
+    for source, expected in (("inputs", ARRAY), ("positions", ARRAY[:, :, 1:]), ("given", given)):
+        layer = ArrayQuery(source=source, channels=4)
+        found = layer(ARRAY, inputs=inputs, points=given if source == "given" else None)
+        rows = expected.numpy().reshape(2, -1, expected.shape[-1])
+        np.testing.assert_allclose(found, rows @ layer.projection.kernel.numpy(), atol=1e-5)
 
 
 def test_position_query_follows_the_rule_of_output_points():

@@ -1,4 +1,4 @@
-"""The table of claims, and measurements that are stopped and go on; a task of two columns stands in."""
+"""Measurements that are stopped and go on; a task of two columns stands in."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from perceiver_keras import reproduce
+from perceiver_keras.config_tree import override
 from perceiver_keras.errors import PerceiverError, UsageError
 from perceiver_keras.metrics.columns import ColumnRatio
 from perceiver_keras.progress import Progress
@@ -114,33 +115,58 @@ def test_progress_counts_from_what_is_there(tmp_path, capsys):
     assert "test-mean 8/8" in capsys.readouterr().err
 
 
-# === The table ===
+# === What is recorded ===
 
 
-def test_every_claim_names_a_task_its_metrics_and_a_source():
-    table = reproduce.benchmarks()
-    assert {"sintel-clean", "sintel-final", "kitti-2015"} <= table.keys()
-    for name, row in table.items():
-        assert row.claimed and row.source and row.data, name
-        task = registry.get(row.task)
-        assert row.model in task.presets
-        # Of any preset: a benchmark may choose among GLUE's tasks.
-        configs = [preset.config for preset in task.presets.values()]
-        metrics = {m.name for config in configs for m in task.measures.column_metrics(config)}
-        assert row.claimed.keys() <= metrics, name
-    assert table["sintel-clean"].claimed == {"aepe": 1.81}
-    assert table["sintel-final"].claimed == {"aepe": 2.42}
-    assert table["kitti-2015"].claimed == {"aepe_per_image": 4.98}
+class Wide(Numbers):
+    """Rows of 70 numbers; metrics and parts are the protocol's own."""
+
+    def rows(self, model, config, keys):
+        return np.array([[KEYS.index(key) + 1 / 3, 2, *range(68)] for key in keys], np.float32)
+
+    def column_metrics(self, config):
+        return [ColumnRatio(0, 1, name="own")]
+
+    def parts(self, config, rows):
+        return {key: {"own": row[0] / row[1]} for key, row in rows.items() if key < "a/2"}
 
 
-def test_an_unknown_benchmark_or_option_names_the_nearest(tmp_path):
-    with pytest.raises(
-        UsageError, match="no benchmark 'sintel-clear'. Did you mean 'sintel-clean'"
-    ):
-        reproduce.get("sintel-clear")
-    assert reproduce.get("kitti_2015").name == "kitti-2015"
-    with pytest.raises(UsageError, match="test-mean takes no ruler. Did you mean 'rule'"):
-        BENCHMARK.open(tmp_path, {"ruler": "x"})
+def test_long_rows_come_back_from_the_record_to_the_last_bit(tmp_path):
+    class Stopped(Wide):
+        def rows(self, model, config, keys):
+            if "b/0" in keys:
+                raise KeyboardInterrupt
+            return super().rows(model, config, keys)
+
+    once = measure(tmp_path / "once.json", Wide())
+    with pytest.raises(KeyboardInterrupt):
+        measure(tmp_path / "record.json", Stopped())
+    assert measure(tmp_path / "record.json", Wide()) == once
+    assert once["measured"] == {"own": pytest.approx((28 + 8 / 3) / 16)}
+    assert once["groups"] == {
+        "a/0": {"own": pytest.approx(1 / 6)},
+        "a/1": {"own": pytest.approx(2 / 3)},
+    }
+    assert isinstance(once["examples"]["a/0"], str)
+    (tmp_path / "record.json").write_text(
+        (tmp_path / "once.json").read_text().replace(once["examples"]["b/1"], "AAAA")
+    )
+    with pytest.raises(PerceiverError, match="not a record of a measurement"):
+        measure(tmp_path / "record.json", Wide())
+
+
+def test_the_record_says_where_a_model_is_not_the_rows():
+    row = reproduce.get("imagenet-fourier")
+    config = registry.get(row.task).presets[row.model].config
+    assert reproduce.differing(row, config) == []
+    free = override(config, "model.attention_memory_mb=64", "train.steps=1")
+    assert reproduce.differing(row, free) == []
+    smaller = override(config, "model.encode.num_latents=8", "model.num_classes=10")
+    assert reproduce.differing(row, smaller) == ["encode.num_latents", "num_classes"]
+    fewer = reproduce.get("kinetics-392-latents")
+    config = registry.get(fewer.task).presets[fewer.model].config
+    assert reproduce.differing(fewer, config) == ["encode.num_latents"]
+    assert reproduce.differing(fewer, override(config, *fewer.settings)) == []
 
 
 # === Weights ===
@@ -160,3 +186,24 @@ def test_weights_are_told_apart_by_the_hash_of_their_file(tmp_path):
     assert reproduce.identify(str(folder), "optical_flow")["sha256"] == digest
     with pytest.raises(PerceiverError, match="nothing: No such file"):
         reproduce.identify(str(tmp_path / "nothing"), "optical_flow")
+
+
+def test_one_model_per_task_is_told_apart_by_all_their_files(tmp_path):
+    for task in ("cola", "rte"):
+        (tmp_path / task).mkdir()
+        (tmp_path / task / "model.weights.h5").write_bytes(task.encode())
+    first = reproduce.identify(str(tmp_path), "glue_single_query")["sha256"]
+    (tmp_path / "rte" / "model.weights.h5").write_bytes(b"other")
+    assert reproduce.identify(str(tmp_path), "glue_single_query")["sha256"] != first
+
+
+def test_names_that_are_not_utf_8_are_measured_and_gone_on_with(tmp_path):
+    class Odd(Numbers):
+        keys = ["caf\udce9.jpg"]
+
+        def rows(self, model, config, keys):
+            return np.ones([len(keys), 2])
+
+    first = measure(tmp_path / "record.json", Odd())
+    assert list(first["examples"]) == Odd.keys
+    assert measure(tmp_path / "record.json", Odd()) == first

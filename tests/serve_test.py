@@ -55,6 +55,14 @@ def test_predict_is_the_models_own_answer(servable):
         np.testing.assert_allclose(again["probabilities"], shares, rtol=1e-5)
 
 
+def test_a_folder_with_the_name_of_a_pattern_is_loaded(folder, tmp_path):
+    odd = tmp_path / "s[1]*?" / "7"
+    shutil.copytree(folder, odd)
+    servable = Servable(str(odd.parent))
+    assert (servable.folder, servable.version) == (str(odd), 7)
+    assert servable.signatures["serving_default"].inputs
+
+
 def test_an_input_may_be_called_signature(tmp_path):
     class Echo(tf.Module):
         @tf.function(input_signature=[tf.TensorSpec([None], tf.int32, name="signature")])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import importlib.util
 import os
 import re
 import subprocess
@@ -15,9 +16,12 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
+from perceiver_keras import stack
 from perceiver_keras.checkout import NEXT_TO_IT
 from tests.build_wheel import build_wheel
 from tests.style.tree import PACKAGES, imported, python_files
+
+THIS_PYTHON = "{}.{}".format(*sys.version_info[:2])
 
 
 def run(*command: str | Path, cwd: Path) -> str:
@@ -57,18 +61,35 @@ def test_it_says_what_it_needs(wheel: Path) -> None:
     lines = read_metadata(wheel)
     assert "Name: perceiver-keras" in lines
     (python,) = (line for line in lines if line.startswith("Requires-Python: "))
-    assert SpecifierSet(python.removeprefix("Requires-Python: ")) == SpecifierSet(">=3.10,<3.11")
+    assert SpecifierSet(python.removeprefix("Requires-Python: ")) == SpecifierSet(">=3.10,<3.14")
     extras = {line.split(": ")[1] for line in lines if line.startswith("Provides-Extra")}
-    assert {"pipeline", "gpu", "dev"} <= extras
+    assert {"pipeline", "airflow", "gpu", "tpu", "dev"} <= extras
+
+
+def needs(wheel: Path, *but: str, python: str = THIS_PYTHON) -> list[Requirement]:
+    """What it asks for with that Python, except by these extras."""
+    lines = read_metadata(wheel)
+    extras = {line.split(": ")[1] for line in lines if line.startswith("Provides-Extra")}
+    all_needed = [
+        Requirement(line.removeprefix("Requires-Dist: "))
+        for line in lines
+        if line.startswith("Requires-Dist: ")
+    ]
+    here = {"python_version": python, "python_full_version": f"{python}.0"}
+    return [
+        need
+        for need in all_needed
+        if need.marker is None
+        or any(need.marker.evaluate(here | {"extra": extra}) for extra in {"", *extras} - {*but})
+    ]
 
 
 def test_what_is_installed_fits_its_ranges(wheel: Path) -> None:
     """The lock is made from these ranges; here nothing has drifted from them."""
-    needed = [
-        Requirement(line.removeprefix("Requires-Dist: "))
-        for line in read_metadata(wheel)
-        if line.startswith("Requires-Dist: ") and "extra == 'gpu'" not in line.replace('"', "'")
-    ]
+    absent = ("tpu",) if stack.is_modern() else ()  # as their locks are
+    if importlib.util.find_spec("tfx") is None:
+        absent = ("pipeline", "tpu")
+    needed = needs(wheel, "airflow", "gpu", *absent)
     assert len(needed) > 10
     wrong = {
         str(need): have
@@ -78,14 +99,45 @@ def test_what_is_installed_fits_its_ranges(wheel: Path) -> None:
     assert wrong == {}
 
 
+@pytest.mark.parametrize(
+    "name, but, pythons",
+    [
+        ("requirements.lock", ("airflow", "gpu"), ["3.10"]),
+        ("requirements-airflow.lock", ("dev", "gpu", "onnx", "serve", "tpu"), ["3.10"]),
+        ("requirements-modern.lock", ("airflow", "gpu", "tpu"), ["3.11", "3.12", "3.13"]),
+        (
+            "requirements-modern-core.lock",
+            ("airflow", "gpu", "tpu", "pipeline"),
+            ["3.11", "3.12", "3.13"],
+        ),
+    ],
+)
+def test_a_lock_fits_the_ranges(wheel: Path, repository: Path, name, but, pythons) -> None:
+    lines = (repository / name).read_text(encoding="utf-8").split()
+    lock = dict(line.split("==") for line in lines)
+    for python in pythons:
+        wrong = {
+            str(need): have
+            for need in needs(wheel, *but, python=python)
+            if not need.specifier.contains(have := lock.get(need.name, "0"))
+        }
+        assert wrong == {}
+    assert ("tfx" in lock) == ("pipeline" not in but)
+    assert ("tf-keras" in lock) == ("modern" in name)
+
+
+def test_every_python_gets_one_stack_and_no_other(wheel: Path) -> None:
+    for python in ("3.10", "3.11", "3.12", "3.13"):
+        wanted = {need.name: need.specifier for need in needs(wheel, python=python)}
+        assert ("tensorflow-addons" in wanted) == (python == "3.10") != ("tf-keras" in wanted)
+        assert wanted["tensorflow"].contains("2.15.1") == (python == "3.10")
+        assert wanted["tensorflow"].contains("2.21.0") == (python != "3.10")
+        assert wanted["tfx"].contains("1.15.1" if python == "3.10" else "1.21.0")
+
+
 def test_every_package_that_is_imported_is_asked_for(wheel: Path) -> None:
     """What comes along with another package today is gone with that one's next version."""
-    needed = [
-        Requirement(line.removeprefix("Requires-Dist: "))
-        for line in read_metadata(wheel)
-        if line.startswith("Requires-Dist: ")
-    ]
-    asked = {re.sub(r"[-_.]+", "-", need.name).lower() for need in needed}
+    asked = {re.sub(r"[-_.]+", "-", need.name).lower() for need in needs(wheel)}
     homes = distributions()
     used = {name: found for name in third_party_imports() if (found := homes.get(name))}
     used["google"] = {"protobuf"}  # a namespace of many distributions

@@ -12,10 +12,12 @@ import time
 from collections.abc import Callable, Sequence
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+import perceiver_keras.training.workers
 from perceiver_keras.config_tree import override
 from perceiver_keras.data.store.records import Records, file_records
 from perceiver_keras.errors import PerceiverError
@@ -78,13 +80,22 @@ def as_one(data: TrainingData) -> tf.data.Dataset:
     )
 
 
-def work(index: int, addresses: Sequence[str], folder: Path, out: Path, *assignments: str) -> None:
+def work(
+    index: int,
+    addresses: Sequence[str],
+    folder: Path,
+    out: Path,
+    *assignments: str,
+    endless_evaluation: bool = False,
+    heartbeat: float = 10.0,
+) -> None:
     """One worker, in a process of its own; all that it says goes to `out`/said."""
     out.mkdir(parents=True, exist_ok=True)
     with open(out / "said", "a") as said:
         for descriptor in (1, 2):
             os.dup2(said.fileno(), descriptor)
     os.environ[VARIABLE] = to_text(addresses, index)
+    perceiver_keras.training.workers._HEARTBEAT = heartbeat
     config = override(CONFIG, "train.strategy=multi_worker", *assignments)
     try:
         with join(config.train) as workers:
@@ -92,7 +103,7 @@ def work(index: int, addresses: Sequence[str], folder: Path, out: Path, *assignm
                 TASK,
                 config,
                 TrainingData(TASK, config, records(folder / "data")),
-                validation_batches(),
+                validation_batches().repeat(-1 if endless_evaluation else 1),
                 # Only the chief may use it: the other's is a folder that can't be made.
                 state_dir=out / "state" if index == 0 else "/proc/none",
                 workers=workers,
@@ -106,9 +117,12 @@ def work(index: int, addresses: Sequence[str], folder: Path, out: Path, *assignm
 
 
 def start(
-    folder: Path, name: str, *assignments: str, different: Sequence[str] = ()
+    folder: Path, name: str, *assignments: str, different: Sequence[str] = (), **how: Any
 ) -> list[BaseProcess]:
-    """Both workers; the files of worker N are in `folder`/NAME/N, and the last has `different` settings."""
+    """Both workers; the files of worker N are in `folder`/NAME/N, and the last has `different` settings.
+
+    `how` is what `work` takes by keyword.
+    """
     held = [socket.create_server(("127.0.0.1", 0)) for _ in range(WORKERS)]
     addresses = [f"127.0.0.1:{server.getsockname()[1]}" for server in held]
     for server in held:
@@ -120,6 +134,7 @@ def start(
                 *(index, addresses, folder, folder / name / str(index), *assignments),
                 *(different if index else ()),
             ),
+            kwargs=how,
         )
         for index in range(WORKERS)
     ]

@@ -7,6 +7,7 @@ import json
 import os
 import random
 import signal
+import threading
 import time
 from collections.abc import Callable
 from multiprocessing.process import BaseProcess
@@ -19,8 +20,10 @@ import tensorflow as tf
 import perceiver_keras.train
 from perceiver_keras.config_tree import override
 from perceiver_keras.errors import PerceiverError, UsageError
+from perceiver_keras.evaluate import evaluate
 from perceiver_keras.loss import MaskedCrossEntropy
 from perceiver_keras.progress import Progress
+from perceiver_keras.training.tpu import on_host
 from perceiver_keras.training.workers import Workers
 from tests import tiny_training as training
 from tests.tiny_training import CONFIG, TASK
@@ -97,6 +100,31 @@ def test_sigterm_saves_and_exits_143(tmp_path):
     said = finish(process, tmp_path, 143)
     (index,) = tmp_path.glob("ckpt-*.index")
     assert f"Stopped by SIGTERM at step {index.stem[5:]}" in said
+
+
+def test_sigterm_in_an_evaluation_leaves_it_after_a_batch(tmp_path):
+    """The evaluated checkpoint is there already, so a long evaluation must not use up the time to leave."""
+    config = override(
+        CONFIG, "train.steps=12", "train.evaluate_every=6", "train.deterministic=false"
+    )
+    notes = tmp_path / "evaluation.json"
+
+    def ask():
+        while not (notes.exists() and json.loads(notes.read_text())["begun"]):
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    for deaths in range(3):  # three deaths would make the batches smaller
+        sender = threading.Thread(target=ask)
+        sender.start()
+        with pytest.raises(SystemExit) as left:
+            training.train(config, tmp_path, validation=training.validation_batches().repeat())
+        sender.join()
+        assert left.value.code == 143, deaths
+        assert (tmp_path / "ckpt-6.index").exists() and not (tmp_path / "ckpt-10.index").exists()
+        assert json.loads(notes.read_text()) == {"step": 6, "begun": 0, "limit": None}
+    history = training.train(config, tmp_path).history
+    assert [row["step"] for row in history if "val_loss" in row] == [6, 12]
 
 
 def test_learns_logs_and_continues(tmp_path):
@@ -202,8 +230,8 @@ def two_replicas(folder: Path) -> None:
         "even": (TASK, plain),
         "uneven": (TASK, (*plain, "data.batch_size=15")),
         "masked": (masked, (*plain, "data.batch_size=15")),
-        "accumulated": (masked, (*plain, "data.batch_size=15", "train.gradient_accumulation=2")),
     }
+    big = {}
     for name, (task, settings) in cases.items():
         config = override(CONFIG, *settings)
         batches = training.train_batches(config)
@@ -218,8 +246,19 @@ def two_replicas(folder: Path) -> None:
         one, two = (result.model.get_weights() for result in results)
         for a, b in zip(one, two, strict=True):
             np.testing.assert_allclose(a, b, atol=1e-5, err_msg=name)
+        big[name] = one
         rows = [result.history[0] for result in results]
         assert rows[0] == pytest.approx(rows[1], rel=1e-5, abs=1e-6), name
+
+    # The last of them is also three micro-batches, which two replicas can't share equally either.
+    small = override(config, "data.batch_size=5", "train.gradient_accumulation=3")
+    for kind, by in (("one", None), ("two", workers)):
+        parts = batches.unbatch().batch(5, drop_remainder=True)
+        result = training.fit(masked, small, parts, None, state_dir=folder / kind, workers=by)
+        for a, b in zip(big["masked"], result.model.get_weights(), strict=True):
+            np.testing.assert_allclose(a, b, atol=1e-5, err_msg=f"micro-batches, {kind}")
+
+    as_a_tpu_does(result.model, workers.strategy, config)
 
     for path in (folder / "eventwo").glob("ckpt-6.*"):
         path.unlink()
@@ -236,27 +275,41 @@ def two_replicas(folder: Path) -> None:
     assert training.train(config, folder / "xla", workers=workers).steps == 4
 
 
+def as_a_tpu_does(model, strategy, config) -> None:
+    """All replicas evaluate, also what they can't share equally; and what is left for the host is a plain copy."""
+    validation = training.validation_batches().unbatch().batch(15)  # 15, 15, 15, 5
+    one = evaluate(TASK, config, model, validation)
+    shared = perceiver_keras.train.Evaluator(TASK, config, model, strategy=strategy)
+    assert shared(validation) == pytest.approx(one, rel=1e-6)
+    inputs = next(iter(validation))[0]
+    copy = on_host(TASK, config, model, tf.TensorSpec([None, *inputs.shape[1:]]))
+    assert isinstance(model.weights[0], tf.distribute.DistributedValues)
+    assert not any(isinstance(weight, tf.distribute.DistributedValues) for weight in copy.weights)
+    np.testing.assert_array_equal(copy(inputs), model(inputs))
+
+
 def test_two_replicas_train_as_one(tmp_path):
     """Also if they can't share a batch equally, if the loss is a mean over places that they have different numbers of,
-    and if micro-batches have; and XLA compiles their steps with dropout in them."""
+    and if the batch is several micro-batches; and XLA compiles their steps with dropout in them."""
     process = training.processes.Process(target=two_replicas, args=(tmp_path,))
     process.start()
     process.join(240)
     assert process.exitcode == 0
 
 
-def test_a_loss_that_is_not_finite_is_a_readable_error(tmp_path):
-    config = override(CONFIG, "train.steps=20", "train.deterministic=false")
+def test_the_time_left_does_not_count_compilation(tmp_path):
+    started = []
 
-    def poison(number, batch):
-        inputs, targets = batch
-        return tf.where(number == 13, np.nan, 1.0) * inputs, targets
+    class Counting(Progress):
+        def start(self, step=0):
+            started.append(step)
+            super().start(step)
 
-    batches = training.train_batches(config).enumerate().map(poison)
-    with pytest.raises(PerceiverError) as error:
-        training.train(config, tmp_path, train=batches)
-    assert "at step 13" in str(error.value) and "ckpt-10" in str(error.value)
-    assert "train.learning_rate" in str(error.value)
+    config = override(CONFIG, "train.deterministic=false")
+    for steps in (7, 9):
+        longer = override(config, f"train.steps={steps}")
+        training.train(longer, tmp_path, progress=Counting(steps, quiet=True))
+    assert started == [0, 1, 7, 8]  # again after the first call, which runs one step
 
 
 def test_two_runs_in_one_folder_are_refused(tmp_path):

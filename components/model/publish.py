@@ -25,7 +25,8 @@ def publish(
     The version is the Unix time in seconds, or the newest version plus one if that is larger.
 
     Args:
-      added: The version's name -> files to write into it, {path in the version: text}; they replace those of `model`.
+      added: The version's name -> files to write into it, {path in the version: text}; they replace those of `model`,
+        also where these are spelled with other capitals: not every disk tells the two apart.
 
     Returns:
       The version folder.
@@ -44,7 +45,7 @@ def publish(
             try:
                 shutil.copytree(model, aside, copy_function=shutil.copyfile)
                 for name, text in (added(str(version)) if added else {}).items():
-                    os.makedirs(os.path.dirname(os.path.join(aside, name)), exist_ok=True)
+                    _make_room(aside, name)
                     with open(os.path.join(aside, name), "w", encoding="utf-8") as file:
                         file.write(text)
                 _flush(aside)
@@ -60,6 +61,15 @@ def publish(
             f"Can't push to {destination}: {why or error}. Nothing was published."
         ) from error
     return target
+
+
+def _make_room(folder: str, name: str) -> None:
+    """Makes the folder of a file to be written, and removes what has its name there, but for capitals."""
+    place = os.path.dirname(os.path.join(folder, name))
+    os.makedirs(place, exist_ok=True)
+    for other in os.listdir(place):
+        if other.lower() == os.path.basename(name).lower():
+            os.remove(os.path.join(place, other))
 
 
 @contextlib.contextmanager

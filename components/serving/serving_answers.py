@@ -6,7 +6,7 @@ signature, and the outputs that are wanted.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 # Where training and serving can part, in the order of the path.
@@ -84,6 +84,7 @@ def compared(signatures: dict[str, Any], logs: Iterable[Any], tolerance: float) 
     """
     examples, tried, largest = 0, set(), 0.0
     found: dict[str, Difference] = {}
+    readers: dict[tuple[str, ...], Callable[..., Any]] = {}
     for log in logs:
         name = log.request.model_spec.signature_name
         if name == "serving_tensors":
@@ -91,7 +92,7 @@ def compared(signatures: dict[str, Any], logs: Iterable[Any], tolerance: float) 
                 break  # in the first requests that show it
             examples += next(iter(log.response.outputs.values())).tensor_shape.dim[0].size
         tried.add(name)
-        difference, size = _difference(signatures[name], log, tolerance)
+        difference, size = _difference(signatures[name], log, tolerance, readers)
         largest = max(largest, size)
         if difference:
             found.setdefault(name, difference)
@@ -121,8 +122,13 @@ class Difference(NamedTuple):
     is_input: bool = False
 
 
-def _difference(signature: Any, log: Any, tolerance: float) -> tuple[Difference | None, float]:
-    """The first difference, and the largest relative one."""
+def _difference(
+    signature: Any, log: Any, tolerance: float, readers: dict[tuple[str, ...], Callable[..., Any]]
+) -> tuple[Difference | None, float]:
+    """The first difference, and the largest relative one.
+
+    `readers` keeps what `inputs_reader` made: TensorFlow takes longer to make and optimize it than to call it.
+    """
     name, everything = log.request.model_spec.signature_name, arrays(log.response.outputs)
     inputs = {k: v for k, v in everything.items() if k.startswith(MODEL_INPUT)}
     wanted = {k: v for k, v in everything.items() if k not in inputs}
@@ -134,7 +140,10 @@ def _difference(signature: Any, log: Any, tolerance: float) -> tuple[Difference 
     except Exception as error:
         return Difference("", f"{name} fails on a stored example: {first_line(error)}", stage), 0.0
     try:
-        made = model_inputs(signature, log, inputs)
+        key = (name, *sorted(inputs))
+        if key not in readers:
+            readers[key] = inputs_reader(signature, key[1:])
+        made = readers[key](log)
     except (
         Exception
     ):  # functions of TensorFlow that it does not document; without them less can be said
@@ -158,8 +167,8 @@ def _difference(signature: Any, log: Any, tolerance: float) -> tuple[Difference 
     return None, largest
 
 
-def model_inputs(signature: Any, log: Any, names: Iterable[str]) -> dict[str, Any]:
-    """The tensors of these names in a signature's graph for a request; {} if the graph does not have them.
+def inputs_reader(signature: Any, names: Sequence[str]) -> Callable[[Any], dict[str, Any]]:
+    """Of a request: the tensors of these names in a signature's graph; {} if the graph does not have them.
 
     The export names the model's inputs where they are computed, unless it is in a loop over examples.
     """
@@ -170,22 +179,26 @@ def model_inputs(signature: Any, log: Any, names: Iterable[str]) -> dict[str, An
     outer = signature.graph
     calls = [op for op in outer.get_operations() if op.type.endswith("PartitionedCall")]
     if len(calls) != 1 or not names:
-        return {}
+        return lambda log: {}
     body = outer._get_function(calls[0].get_attr("f").name)
     graph = function_def_to_graph.function_def_to_graph(body.cached_definition)
     nodes = {op.name for op in graph.get_operations()}
     if not all(name in nodes and f"{name}_1" not in nodes for name in names):
-        return {}
+        return lambda log: {}
     fetches = [graph.get_operation_by_name(name).outputs[0] for name in names]
     function = wrap_function.WrappedFunction(
         graph, wrap_function.VariableHolder(share_variables=True)
     ).prune(list(graph.inputs), fetches)
-    given = {key: tf.constant(value) for key, value in arrays(log.request.inputs).items()}
     own = outer.inputs[: len(outer.inputs) - len(signature.captured_inputs)]
-    values = [*(given[tensor.op.name] for tensor in own), *signature.captured_inputs]
-    place = {id(tensor): value for tensor, value in zip(outer.inputs, values, strict=True)}
-    results = function(*(place[id(tensor)] for tensor in calls[0].inputs))
-    return dict(zip(names, (result.numpy() for result in results), strict=True))
+
+    def read(log: Any) -> dict[str, Any]:
+        given = {key: tf.constant(value) for key, value in arrays(log.request.inputs).items()}
+        values = [*(given[tensor.op.name] for tensor in own), *signature.captured_inputs]
+        place = {id(tensor): value for tensor, value in zip(outer.inputs, values, strict=True)}
+        results = function(*(place[id(tensor)] for tensor in calls[0].inputs))
+        return dict(zip(names, (result.numpy() for result in results), strict=True))
+
+    return read
 
 
 def likeness(got: Any, wanted: Any) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from perceiver_keras.commands.shared.options import common_options
+from perceiver_keras.commands.shared.options import LocalPath, common_options
 from perceiver_keras.commands.shared.output import answer, say, table
 from perceiver_keras.errors import PerceiverError
 
@@ -48,7 +48,7 @@ read them.
 @click.option(
     "-o",
     "--out",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=LocalPath(file_okay=False),
     default=Path("benchmarks/results"),
     show_default=True,
     metavar="FOLDER",

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from perceiver_keras.commands.shared.options import common_options, metadata_option
+from perceiver_keras.commands.shared.metadata import metadata_options
+from perceiver_keras.commands.shared.options import LocalPath, common_options
 from perceiver_keras.commands.shared.output import answer, say, table
 
 EXAMPLES = """\b
@@ -18,9 +19,9 @@ Examples:
 
 
 @click.command("compare", epilog=EXAMPLES)
-@click.argument("first", type=click.Path(path_type=Path), metavar="FIRST")
-@click.argument("second", type=click.Path(path_type=Path), metavar="SECOND")
-@metadata_option
+@click.argument("first", type=LocalPath(), metavar="FIRST")
+@click.argument("second", type=LocalPath(), metavar="SECOND")
+@metadata_options
 @common_options
 def command(first: Path, second: Path, metadata: str | None) -> None:
     """Say what differs between two runs: settings, data, code, metrics, slices, checks, cost.

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from perceiver_keras.commands.shared import checks
-from perceiver_keras.commands.shared.options import common_options
+from perceiver_keras.commands.shared.options import LocalPath, common_options
 from perceiver_keras.commands.shared.output import answer, say
 
 MARKS = {"ok": "ok     ", "note": "note   ", "missing": "MISSING", "broken": "BROKEN "}
@@ -18,12 +18,12 @@ MARKS = {"ok": "ok     ", "note": "note   ", "missing": "MISSING", "broken": "BR
 )
 @click.option(
     "--run-dir",
-    type=click.Path(path_type=Path),
+    type=LocalPath(),
     default=Path("runs"),
     show_default=True,
     help="Where runs will go.",
 )
-@click.option("--data-dir", type=click.Path(path_type=Path), help="Where TFDS keeps its data sets.")
+@click.option("--data-dir", type=LocalPath(), help="Where TFDS keeps its data sets.")
 @common_options
 def command(run_dir: Path, data_dir: Path | None) -> int:
     """Import every library, and check versions, devices, disk and data: what is wrong, and the command for it.

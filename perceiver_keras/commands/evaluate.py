@@ -12,6 +12,7 @@ from perceiver_keras.commands.shared import choose, dry_run, options
 from perceiver_keras.commands.shared.device import device_option
 from perceiver_keras.commands.shared.output import answer, say, show_metrics
 from perceiver_keras.errors import UsageError
+from perceiver_keras.remote import as_path, check
 from perceiver_keras.tasks import registry
 
 EXAMPLES = """\b
@@ -27,6 +28,7 @@ Examples:
 @click.argument("words", nargs=-1, required=True, metavar="[TASK] FOLDER")
 @click.option(
     "--data",
+    type=options.LocalName(),
     metavar="PATH",
     help="Your own files, with labels: all of them, or their test split if they have one.",
 )
@@ -119,9 +121,14 @@ def task_and_folder(words: tuple[str, ...]) -> tuple[str | None, Path]:
     if len(words) > 2:
         raise UsageError(f"{words[2]!r} is surplus; name one FOLDER, or TASK and FOLDER.")
     if len(words) == 2:
-        return registry.canonical(words[0]), Path(words[1])
+        return registry.canonical(words[0]), _place(words[1])
     if words[0].replace("-", "_") in registry.names() and not Path(words[0]).exists():
         raise UsageError(
             f"Missing FOLDER; write it as in perceiver evaluate {words[0]} runs/{words[0]}."
         )
-    return None, Path(words[0])
+    return None, _place(words[0])
+
+
+def _place(word: str) -> Any:
+    check(word)
+    return as_path(word)

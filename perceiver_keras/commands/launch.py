@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from typing import NoReturn
 
 import click
 
@@ -18,12 +19,17 @@ Examples:
   perceiver launch --workers 4 --gpus-per-worker 2 -- train glue --config mine.yaml
   perceiver launch --workers 2 --restarts 0 -- train optical_flow --run-dir runs/flow
   perceiver launch --workers 2 -- run image_classification
+  perceiver launch --workers 4 --hosts train-{index}.train:2222 -- train glue
 
 \b
 Each worker gets TF_CONFIG and `--set train.strategy=multi_worker`; the first one
 saves and reports for all (of `run`, only the Trainer has several). If one is killed, all start again and go on from the
 last checkpoint. SIGTERM or Ctrl-C saves, and all leave. The exit code is that of
 the command, 143 after SIGTERM and 130 after Ctrl-C.
+
+\b
+With --hosts this process becomes one of the workers, which other machines have
+the others of: JOB_COMPLETION_INDEX says which, as in an Indexed Job of Kubernetes.
 """
 # Tells the Trainer of `perceiver run` what to start, as JSON.
 WORKERS = "PERCEIVER_WORKERS"
@@ -31,9 +37,11 @@ MULTI_WORKER = "train.strategy=multi_worker"
 
 
 @click.command("launch", epilog=EXAMPLES)
+@click.option("--workers", type=int, metavar="N", help="How many workers there are.")
 @click.option(
-    "--workers", type=int, required=True, metavar="N", help="How many processes to start."
-)
+    "--hosts", metavar="HOST:PORT,…",
+    help="The workers' addresses on several machines, or one with {index}; this process is one of them.",
+)  # fmt: skip
 @click.option(
     "--restarts", type=int, default=3, show_default=True, metavar="N",
     help="How often all start again after one was killed.",
@@ -49,7 +57,8 @@ MULTI_WORKER = "train.strategy=multi_worker"
 @options.common_options
 @click.argument("arguments", nargs=-1, required=True, metavar="-- train TASK …")
 def command(
-    workers: int,
+    workers: int | None,
+    hosts: str | None,
     restarts: int,
     grace: float,
     gpus_per_worker: int | None,
@@ -58,6 +67,10 @@ def command(
     """Train with N workers on this machine, which are watched and started again if one is killed."""
     from perceiver_keras.training import supervisor
 
+    if hosts is not None:
+        return _become(hosts, workers, arguments)
+    if workers is None:
+        raise UsageError("Say how many workers to start: --workers N.")
     for name, value, least in (("workers", workers, 1), ("restarts", restarts, 0)):
         if value < least:
             raise UsageError(f"--{name}: expected {least} or more, got {value}.")
@@ -83,3 +96,19 @@ def command(
     say(f"Starting {workers} workers …")
     plan = supervisor.Plan(command=command, **asked)
     return supervisor.supervise(plan, lambda text: click.echo(text, err=True))
+
+
+def _become(hosts: str, workers: int | None, arguments: tuple[str, ...]) -> NoReturn:
+    """Makes this process the worker that it is said to be: signals and the exit code are that worker's own."""
+    from perceiver_keras.training import cluster
+
+    if arguments[0] != "train":
+        raise UsageError(
+            f"--hosts is for `train`, got {arguments[0]!r}; a pipeline on a cluster is made by perceiver compile."
+        )
+    addresses = cluster.addresses_of(hosts, workers)
+    os.environ[cluster.VARIABLE] = cluster.to_text(addresses, cluster.index_here(len(addresses)))
+    os.execv(
+        sys.executable,
+        [sys.executable, "-m", "perceiver_keras.cli", *arguments, "--set", MULTI_WORKER],
+    )

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from perceiver_keras.commands.shared.options import common_options, metadata_option
+from perceiver_keras.commands.shared.metadata import metadata_options
+from perceiver_keras.commands.shared.options import LocalPath, common_options
 from perceiver_keras.commands.shared.output import answer, say
 
 EXAMPLES = """\b
@@ -18,12 +19,12 @@ Examples:
 
 
 @click.command("lineage", epilog=EXAMPLES)
-@click.argument("model", type=click.Path(path_type=Path), metavar="MODEL")
+@click.argument("model", type=LocalPath(), metavar="MODEL")
 @click.option(
-    "-o", "--out", type=click.Path(path_type=Path), metavar="FILE",
+    "-o", "--out", type=LocalPath(), metavar="FILE",
     help="Draw it, too: a .png, .svg or .pdf file.",
 )  # fmt: skip
-@metadata_option
+@metadata_options
 @common_options
 def command(model: Path, out: Path | None, metadata: str | None) -> None:
     """Follow a model back through the metadata store of its run.

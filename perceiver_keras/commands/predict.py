@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
 import click
 
+from perceiver_keras.client.failures import Unreachable
 from perceiver_keras.commands.shared import options
 from perceiver_keras.commands.shared.device import device_option
 from perceiver_keras.commands.shared.digests import digest, digest_of_files
 from perceiver_keras.commands.shared.file_names import plain, shown
 from perceiver_keras.commands.shared.output import answer, say
 from perceiver_keras.commands.shared.predictions import Files, Result
+from perceiver_keras.commands.shared.predictor import Predictor, from_server, without_spare
+from perceiver_keras.convert.hub import SOURCES, preset_of
 from perceiver_keras.errors import UsageError
+from perceiver_keras.remote import local_copy
 
 EXAMPLES = """\b
 Examples:
@@ -29,6 +33,7 @@ Examples:
   perceiver predict optical_flow a.png b.png --weights optical_flow.pystate -o flow.png --save flow.flo
   perceiver predict optical_flow frames/ --weights huggingface -o pictures/ --save flows/
   perceiver predict language_mlm "This is an incomplete sentence where some words are [MASK]."
+  perceiver predict image_classification photos/ --server localhost:8500 --model-name digits
 
 \b
 Files that can't be read or decoded are named, the others are answered, and
@@ -44,20 +49,40 @@ answered there are skipped, so a command that was stopped can be run again.
 @click.argument("words", nargs=-1, metavar="FILES|TEXTS...")
 @click.option(
     "--model",
-    type=click.Path(path_type=Path),
+    type=options.AnyPath(),
     metavar="FOLDER",
     help="A run folder, of which the newest blessed model is used; a SavedModel or a folder of versions."
     "  [default: runs/TASK/pushed]",
 )
 @click.option(
     "--weights",
+    type=options.AnyName(),
     metavar="FILE|FOLDER",
     help="Instead of --model: a preset folder, as `perceiver train` writes it, or a run folder; official weights "
     "(a pickle, .safetensors, .bin); or deepmind or huggingface, which are downloaded once.",
 )
 @click.option(
     "--preset",
-    help="Which released model, with --weights deepmind or huggingface.  [default: the task's first released one]",
+    help="Which released model, with --weights deepmind or huggingface; or a repository of the hub, such as "
+    "deepmind/optical-flow-perceiver, with its weights.  [default: the task's first released one]",
+)
+@click.option(
+    "--server",
+    metavar="URL",
+    help="Instead of --model: a model server, TensorFlow Serving or `perceiver serve`: HOST:PORT (gRPC) or "
+    "http://HOST:PORT[/v1/models/NAME] (REST).",
+)
+@click.option(
+    "--model-name",
+    metavar="NAME",
+    help="Which of the server's models.  [default: the one in the URL, or the only one]",
+)
+@click.option(
+    "--labels",
+    type=options.AnyPath(),
+    metavar="FILE|FOLDER",
+    help="The classes' names for a --server that does not tell them, as TensorFlow Serving: an export, or a text file "
+    "with one per line.",
 )
 @click.option(
     "--top",
@@ -69,12 +94,12 @@ answered there are skipped, so a command that was stopped can be run again.
 @click.option(
     "-o",
     "--out",
-    type=click.Path(),
+    type=options.LocalPath(path_type=None),
     help="A picture of the answers (.png), or a folder for one picture per request.",
 )
 @click.option(
     "--save",
-    type=click.Path(),
+    type=options.LocalPath(path_type=None),
     help="The numbers (.npz, .json, or a format of the task such as .flo), or a folder.",
 )
 @device_option
@@ -85,6 +110,9 @@ def command(
     model: Path | None,
     weights: str | None,
     preset: str | None,
+    server: str | None,
+    model_name: str | None,
+    labels: Path | None,
     top: int,
     out: str | None,
     save: str | None,
@@ -94,9 +122,17 @@ def command(
     With --json the answers have the keys of Hugging Face's pipelines (`label`, `score`), one list
     entry per request.
     """
-    if model and weights:
-        raise UsageError("--model and --weights name two models; give one of them.")
-    if preset and weights not in ("deepmind", "huggingface"):
+    named = {"--model": model, "--weights": weights, "--server": server}
+    if len(given := [option for option, value in named.items() if value]) > 1:
+        raise UsageError(f"{' and '.join(given)} name {len(given)} models; give one of them.")
+    for option, value in (("--model-name", model_name), ("--labels", labels)):
+        if value and not server:
+            raise UsageError(f"{option} goes with --server.")
+    if (released := preset_of(preset or "")) and not (model or server):
+        # A file says itself what it is.
+        weights = weights or "huggingface"
+        preset = released if weights in SOURCES or preset_of(weights) else None
+    elif preset and weights not in SOURCES:
         raise UsageError("--preset goes with --weights deepmind or --weights huggingface.")
 
     from perceiver_keras.tasks import registry
@@ -106,7 +142,12 @@ def command(
     asked = (Result(*request) for request in the_task.asking.requests(words))
     first = list(islice(asked, 2))  # wrong arguments are an error before any model is loaded
     written.check(words, first)
-    predictor = _from_weights(task, weights, preset) if weights else _from_folder(task, model)
+    if server:
+        predictor = from_server(task, server, model_name, labels)
+    elif weights:
+        predictor = _from_weights(task, weights, preset)
+    else:
+        predictor = _from_folder(task, model)
     written.answered_by(predictor.name, lambda: digest((predictor.digest(), top)))
 
     results: list[Result] = []
@@ -140,24 +181,16 @@ def command(
     return int(bool(bad))
 
 
-class Predictor:
-    """A model behind one function: raw inputs to named outputs, one row per request."""
-
-    def __init__(
-        self, task: Any, name: str, run: Callable[..., Any], labels: Any, digest: Callable[[], str]
-    ):
-        self.task, self.name, self.run, self.labels = task, name, run, labels
-        self.digest = digest  # of the model: another one, or one trained on, has another
-
-
 def _from_folder(task_name: str, model: Path | None) -> Predictor:
-    """From a SavedModel, a folder of versions, a preset folder or a run folder."""
+    """From a SavedModel, a folder of versions, a preset folder or a run folder; or a repository of the hub."""
     from perceiver_keras.tasks import preset_folder, run_folder
 
     if model is not None and run_folder.is_run_folder(model):
         found = run_folder.find(model)
         click.echo(found.told, err=True)
         model = found.saved_model or found.preset
+    if model is not None and preset_of(str(model)):
+        return _from_weights(task_name, str(model), None)
     if model is not None and preset_folder.is_preset_folder(model):
         return _from_weights(task_name, str(model), None)
     return _from_saved_model(task_name, model)
@@ -178,16 +211,10 @@ def _from_saved_model(task_name: str, model: Path | None) -> Predictor:
     if about.get("task", task_name) != task_name:
         raise UsageError(f"{servable.folder} is a model for {about['task']}, not for {task_name}.")
 
-    takes = servable.signature("serving_default").inputs
-    spare = set(registry.get(task_name).asking.spare) - set(takes)
-
-    def run(raw: dict[str, Any]) -> Any:
-        return servable.predict("serving_default", **{k: raw[k] for k in raw if k not in spare})
-
-    folder = servable.folder
+    folder, the_task = servable.folder, registry.get(task_name)
     return Predictor(
-        *(registry.get(task_name), str(folder), run, about.get("labels")),
-        lambda: digest_of_files(folder),
+        *(the_task, str(folder), without_spare(the_task, servable), about.get("labels")),
+        lambda: digest_of_files(local_copy(folder)),
     )
 
 
@@ -216,10 +243,14 @@ def _answer_all(predictor: Predictor, results: Sequence[Result], top: int) -> No
     readable = [result for result in results if not result.error]
     try:
         _fill(predictor, readable, top)
+    except Unreachable:  # all others would wait for the server in vain
+        raise
     except Exception:  # of TensorFlow, or of a task whose `pack` can't take some content
         for result in readable:
             try:
                 _fill(predictor, [result], top)
+            except Unreachable:
+                raise
             except Exception as error:
                 result.error = _why(error)
 

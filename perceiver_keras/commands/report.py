@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from perceiver_keras.commands.shared.options import common_options
+from perceiver_keras.commands.shared.options import LocalPath, common_options
 from perceiver_keras.commands.shared.output import answer, say
 from perceiver_keras.errors import PerceiverError
 
@@ -20,7 +20,7 @@ Examples:
 
 
 @click.command("report", epilog=EXAMPLES)
-@click.argument("run_dir", type=click.Path(path_type=Path), metavar="RUN_DIR")
+@click.argument("run_dir", type=LocalPath(), metavar="RUN_DIR")
 @click.option("--open", "open_it", is_flag=True, help="Open the report in the browser.")
 @common_options
 def command(run_dir: Path, open_it: bool) -> None:

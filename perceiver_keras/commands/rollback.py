@@ -6,8 +6,9 @@ from pathlib import Path
 
 import click
 
-from perceiver_keras.commands.shared.options import common_options, metadata_option
-from perceiver_keras.commands.shared.output import answer, say
+from perceiver_keras.commands.shared.metadata import metadata_options
+from perceiver_keras.commands.shared.options import LocalPath, common_options
+from perceiver_keras.commands.shared.output import answer, say, typed
 
 EXAMPLES = """\b
 Examples:
@@ -18,14 +19,14 @@ Examples:
 
 
 @click.command("rollback", epilog=EXAMPLES)
-@click.argument("run_dir", type=click.Path(path_type=Path), metavar="RUN_DIR")
+@click.argument("run_dir", type=LocalPath(), metavar="RUN_DIR")
 @click.option(
     "--to", type=click.IntRange(min=1), metavar="VERSION",
     help="Which version.  [default: the newest before the present one that was not taken back]",
 )  # fmt: skip
 @click.option("--because", metavar="TEXT", help="The reason, which the store and the version keep.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be done.")
-@metadata_option
+@metadata_options
 @common_options
 def command(
     run_dir: Path, to: int | None, because: str | None, dry_run: bool, metadata: str | None
@@ -52,5 +53,5 @@ def command(
     say(f"  taken back  {', '.join(told['taken_back']) or 'nothing'}")
     if not dry_run:
         say(f"  model       {told['folder']}")
-        say(f"\nNext:\n  perceiver lineage {folder}")
+        say(f"\nNext:\n  {typed('perceiver', 'lineage', folder)}")
     answer({**told, "run_dir": folder, "dry_run": dry_run})

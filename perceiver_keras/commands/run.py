@@ -10,9 +10,10 @@ from typing import Any
 
 import click
 
-from perceiver_keras.commands.shared import choose, dry_run, options
+from perceiver_keras.commands.shared import choose, dry_run, options, span
 from perceiver_keras.commands.shared.device import device_option
-from perceiver_keras.commands.shared.output import answer, say, table
+from perceiver_keras.commands.shared.metadata import check_server, metadata_options
+from perceiver_keras.commands.shared.output import answer, say, table, typed
 from perceiver_keras.errors import UsageError
 
 EXAMPLES = """\b
@@ -23,6 +24,7 @@ Examples:
   perceiver run image_classification --seed 7 --run-dir /big/disk/digits
   perceiver run image_classification --set train.steps=6000 --set evaluate.thresholds.accuracy=0.98
   perceiver run image_classification --config mine.yaml --set data.dataset=mnist
+  perceiver run image_classification --data 'pictures/{SPAN}' --init previous
   perceiver run image_classification --beam-runner FlinkRunner --beam-arg flink_master=localhost:8081
 
 \b
@@ -37,7 +39,7 @@ usage, 3 trained but not blessed, 130 interrupted.
 @options.config_options
 @click.option(
     "--run-dir",
-    type=click.Path(path_type=Path),
+    type=options.LocalPath(plain=True),
     help="Folder for the whole run: metadata, artifacts, checkpoints, pushed models, report."
     "  [default: runs/TASK]",
 )
@@ -59,11 +61,7 @@ usage, 3 trained but not blessed, 130 interrupted.
     metavar="KEY=VALUE",
     help="An argument for Beam's runner; repeatable.",
 )
-@click.option(
-    "--metadata",
-    metavar="URI",
-    help="The metadata store, mysql://USER:PASSWORD@HOST:PORT/DATABASE.  [default: SQLite in RUN_DIR]",
-)
+@metadata_options
 @device_option
 @dry_run.dry_run_option
 @options.common_options
@@ -88,6 +86,8 @@ def command(
     A model is pushed if it reaches every threshold, is not worse than the last blessed one, and
     serves in a fresh process.
     """
+    if not only_say:
+        check_server(metadata)
     from perceiver_keras.gate import trivial
     from perceiver_keras.pipeline import many_workers
     from perceiver_keras.tasks import registry
@@ -95,6 +95,9 @@ def command(
 
     run_dir = run_dir or Path("runs") / task
     beam = beam_arguments(beam_runner, beam_args)
+    data, init, overrides = span.pin(
+        registry.get(task), preset, config_files, overrides, data, init, run_dir
+    )
     # Find mistakes in the request before importing TFX, which takes half a minute.
     chosen = choose.choose(registry.get(task), preset, config_files, overrides, seed, data, init)
     many_workers.check(chosen.config.train)
@@ -241,12 +244,13 @@ def summary(record: dict[str, Any], run_dir: Path, read_back: dict[str, Any] | N
         say(f"  {what:<9} {place}")
     say("\nNext:")
     if record["pushed_model"]:
-        say(f"  perceiver predict {record['task']} FILE --model {record['pushed_model']}")
+        model = record["pushed_model"]
+        say(f"  {typed('perceiver', 'predict', record['task'], 'FILE', '--model', model)}")
     else:
         for step in record.get("next_steps", ()):
             say(f"  {step['words']}\n    {step['command']}")
         say("  Run again; unchanged components come from the cache.")
-    say(f"  perceiver report {run_dir} --open")
+    say(f"  {typed('perceiver', 'report', run_dir, '--open')}")
 
 
 def _at(record: dict[str, Any], name: str) -> str:

@@ -9,8 +9,9 @@ from typing import Any
 
 import click
 
-from perceiver_keras.commands.shared.options import common_options, metadata_option
-from perceiver_keras.commands.shared.output import answer, say, table
+from perceiver_keras.commands.shared.metadata import metadata_options
+from perceiver_keras.commands.shared.options import LocalPath, common_options
+from perceiver_keras.commands.shared.output import answer, say, table, typed
 
 EXAMPLES = """\b
 Examples:
@@ -20,7 +21,7 @@ Examples:
 """
 LIMITS = ("on_anomaly", "max_drift", "max_class_drift", "max_leak_share", "max_corrupt_share")
 
-run_argument = click.argument("run_dir", type=click.Path(path_type=Path), metavar="RUN_DIR")
+run_argument = click.argument("run_dir", type=LocalPath(), metavar="RUN_DIR")
 
 
 @click.group("schema", epilog=EXAMPLES)
@@ -34,7 +35,7 @@ def command() -> None:
 
 @command.command("show", epilog=EXAMPLES)
 @run_argument
-@metadata_option
+@metadata_options
 @common_options
 def show(run_dir: Path, metadata: str | None) -> None:
     """Show the accepted schema: features, ranges, classes, since when, and the limits."""
@@ -57,7 +58,7 @@ def show(run_dir: Path, metadata: str | None) -> None:
 
 @command.command("diff", epilog=EXAMPLES)
 @run_argument
-@metadata_option
+@metadata_options
 @common_options
 def diff(run_dir: Path, metadata: str | None) -> None:
     """Show what the data of the last run would change, also if it stopped that run."""
@@ -86,7 +87,8 @@ def diff(run_dir: Path, metadata: str | None) -> None:
             say(f"  {anomaly['text']}")
     if not schema_store.same(old, new):
         why = "To take this change" if rows or stopping else "To hold later runs against this data"
-        say(f"\n{why}:\n  perceiver schema accept {run_dir} --because TEXT")
+        accept = typed("perceiver", "schema", "accept", run_dir, "--because", "TEXT")
+        say(f"\n{why}:\n  {accept}")
     answer(
         {
             "run_dir": run_dir,
@@ -102,7 +104,7 @@ def diff(run_dir: Path, metadata: str | None) -> None:
 @command.command("accept", epilog=EXAMPLES)
 @run_argument
 @click.option("--because", metavar="TEXT", help="The reason, which the metadata store keeps.")
-@metadata_option
+@metadata_options
 @common_options
 def accept(run_dir: Path, because: str | None, metadata: str | None) -> None:
     """Take the data of the last run as what later runs are held against.
@@ -118,7 +120,7 @@ def accept(run_dir: Path, because: str | None, metadata: str | None) -> None:
         say(f"Accepted, because: {told['because']}")
         for row in told["differences"]:
             say(f"  {row['text']}")
-        say(f"\nNext:\n  the same `perceiver run` again, with --run-dir {run_dir}")
+        say(f"\nNext:\n  the same `perceiver run` again, with {typed('--run-dir', run_dir)}")
     answer({"run_dir": run_dir, **told})
 
 

@@ -10,9 +10,11 @@ import click
 
 from perceiver_keras.commands.shared import choose, dry_run, options
 from perceiver_keras.commands.shared.device import device_option
-from perceiver_keras.commands.shared.output import answer, say, show_metrics
+from perceiver_keras.commands.shared.output import answer, say, show_metrics, typed
+from perceiver_keras.config import STARTS_FIRST
 from perceiver_keras.config_tree import from_dict, to_dict
 from perceiver_keras.errors import PerceiverError
+from perceiver_keras.remote import check
 
 if TYPE_CHECKING:
     from perceiver_keras.config import TaskConfig
@@ -41,7 +43,7 @@ model when RUN_DIR is named.
 @options.config_options
 @click.option(
     "--run-dir",
-    type=click.Path(path_type=Path),
+    type=options.AnyPath(),
     help="Folder for checkpoints, TensorBoard logs and the trained model.  [default: runs/train_TASK]",
 )
 @device_option
@@ -63,12 +65,13 @@ def command(
 
     the_task = registry.get(task)
     run_dir = run_dir or Path("runs") / f"train_{task}"
+    check(run_dir, writes=not only_say)
     with contextlib.ExitStack() as stack:
-        # Workers must find each other before anything is read: what `--data` and `--init` bring is no strategy.
+        # Workers and TPUs come before anything is read: what `--data` and `--init` bring is no strategy.
         layers = options.read_config_files(config_files)
         known = the_task.configure(preset, layers, overrides, seed).train
         workers = None
-        if known.strategy == "multi_worker" and not only_say:
+        if known.strategy in STARTS_FIRST and not only_say:
             from perceiver_keras.training.workers import join
 
             workers = stack.enter_context(join(known))
@@ -152,7 +155,8 @@ def _tell(
             f"The model is trained and saved in {folder}, but its evaluation failed: "
             f"{trained.evaluation_error} The same command evaluates it again, without training."
         )
-    say(f"\nNext:\n  perceiver evaluate {run_dir}\n  perceiver export {run_dir} served")
+    say(f"\nNext:\n  {typed('perceiver', 'evaluate', run_dir)}")
+    say(f"  {typed('perceiver', 'export', run_dir, 'served')}")
     answer(
         {
             "task": task.name,

@@ -25,6 +25,7 @@ from typing import Any, BinaryIO, TextIO
 
 from perceiver_keras.errors import PerceiverError, UsageError, nearest
 from perceiver_keras.files import write_json
+from perceiver_keras.remote import is_remote
 
 Progress = Callable[[int, int | None], None]  # bytes so far, bytes in total (None if unknown)
 
@@ -57,7 +58,12 @@ _TIMEOUT_S = 30.0
 
 def cache_folder() -> Path:
     """`$PERCEIVER_CACHE`, else `~/.cache/perceiver_keras`."""
-    return Path(os.environ.get("PERCEIVER_CACHE") or Path.home() / ".cache" / "perceiver_keras")
+    named = os.environ.get("PERCEIVER_CACHE")
+    if named and is_remote(named):
+        raise UsageError(
+            f"PERCEIVER_CACHE={named}: downloads are kept in a folder of this machine."
+        )
+    return Path(named or Path.home() / ".cache" / "perceiver_keras")
 
 
 def download(
@@ -94,10 +100,36 @@ def download(
         )
     folder = Path(cache or cache_folder()) / source
     name = tables[source][preset]
-    if source == "deepmind":
-        return fetch(f"{base_url or DEEPMIND_URL}/{name}", folder / name, progress=progress)
-    return _fetch_repository(
-        base_url or HUGGINGFACE_URL, name, folder / name.split("/")[1], progress
+    try:
+        if source == "deepmind":
+            return fetch(f"{base_url or DEEPMIND_URL}/{name}", folder / name, progress=progress)
+        return _fetch_repository(
+            base_url or HUGGINGFACE_URL, name, folder / name.split("/")[1], progress
+        )
+    except _Unreachable as error:
+        raise PerceiverError(f"{error} {_how_to_get(source, name)}") from None
+
+
+def cached(preset: str) -> str | None:
+    """The source, "deepmind" or "huggingface", whose weights of a released preset are in the cache, or None."""
+    if (cache_folder() / "deepmind" / DEEPMIND_FILES[preset]).is_file():
+        return "deepmind"
+    folder = cache_folder() / "huggingface" / HUGGINGFACE_REPOSITORIES[preset].split("/")[1]
+    there = [(folder / name).is_file() for name in ("model.safetensors", "pytorch_model.bin")]
+    return "huggingface" if any(there) and (folder / "config.json").is_file() else None
+
+
+def _how_to_get(source: str, name: str) -> str:
+    """What to do elsewhere, for a machine without a connection."""
+    file = name.split("/")[-1]
+    get = (
+        f"curl -O {DEEPMIND_URL}/{name}"
+        if source == "deepmind"
+        else f"huggingface-cli download {name} --local-dir {file}"
+    )
+    return (
+        f"Where there is a connection: {get}; then, here, weights='{file}' in Python, or --weights {file} or "
+        f"--init {file} on the command line."
     )
 
 
@@ -182,6 +214,10 @@ class _Broken(Exception):
     """The connection failed; another attempt may continue."""
 
 
+class _Unreachable(PerceiverError):
+    """There is no connection to the server."""
+
+
 class _NotThere(PerceiverError):
     """The server has no such file."""
 
@@ -259,7 +295,7 @@ def _transfer(url: str, part: _Part, progress: Progress | None) -> None:
         kind = _NotThere if error.code in (401, 403, 404) else PerceiverError
         raise kind(f"{url}: the server said {error.code} {error.reason}.") from None
     except urllib.error.URLError as error:
-        raise PerceiverError(
+        raise _Unreachable(
             f"{url} can't be reached ({error.reason}). Offline? Get the file elsewhere and give its path as "
             "the weights, or put it into the cache ($PERCEIVER_CACHE)."
         ) from None

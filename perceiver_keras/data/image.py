@@ -7,7 +7,7 @@ are in 0..255, uint8 as decoded and float32 from the first resize on. A `seed` i
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
@@ -42,6 +42,14 @@ def resize(
     return tf.cast(tf.image.resize(image, size, method=method, antialias=antialias), tf.float32)
 
 
+def central_part(image: tf.Tensor, size: int, margin: int = 32) -> tf.Tensor:
+    """Which part `central_crop` takes: (top, left, bottom, right) as shares of the picture, float32 [4]."""
+    shape = tf.shape(image)
+    box = tf.cast(_central_box(shape, size / (size + margin)), tf.float32)
+    sides = tf.cast(shape[:2], tf.float32)
+    return tf.concat([box[:2] / sides, (box[:2] + box[2:]) / sides], 0)
+
+
 def central_crop(image: tf.Tensor, size: int, margin: int = 32) -> tf.Tensor:
     """The middle square, size / (size + margin) of the short side, resized to `size` (bicubic).
 
@@ -50,24 +58,26 @@ def central_crop(image: tf.Tensor, size: int, margin: int = 32) -> tf.Tensor:
     Returns:
       float32 [size, size, C].
     """
-    height, width = tf.shape(image)[0], tf.shape(image)[1]
-    short = tf.cast(tf.minimum(height, width), tf.float32)
-    side = tf.maximum(tf.cast(size / (size + margin) * short, tf.int32), 1)
-    top, left = (height - side + 1) // 2, (width - side + 1) // 2
-    crop = tf.image.crop_to_bounding_box(image, top, left, side, side)
+    box = _central_box(tf.shape(image), size / (size + margin))
+    crop = tf.image.crop_to_bounding_box(image, box[0], box[1], box[2], box[3])
     return resize(crop, [size, size], "bicubic")
 
 
 # === Augmentation ===
 
+Change = Callable[[tf.Tensor], tf.Tensor]  # uint8 [H, W, C] -> the same
 
-def random_crop_flip(image: tf.Tensor, size: int, seed: tf.Tensor) -> tf.Tensor:
-    """The "inception" crop, 8 to 100 % of the area at an aspect ratio of 3/4 to 4/3, and a random flip.
+
+def random_crop_flip(
+    image: tf.Tensor, size: int | Sequence[int], seed: tf.Tensor, change: Change | None = None
+) -> tf.Tensor:
+    """The "inception" crop, 10 to 100 % of the area at an aspect ratio of 3/4 to 4/3, and a random flip.
 
     Args:
       image: [H, W, C].
-      size: Side of the result (bicubic).
+      size: Side of the result, or its height and width (bicubic).
       seed: int32 [2].
+      change: What else happens to the crop, before it is resized.
 
     Returns:
       float32 [size, size, C].
@@ -75,11 +85,17 @@ def random_crop_flip(image: tf.Tensor, size: int, seed: tf.Tensor) -> tf.Tensor:
     box = _random_box(tf.shape(image), seed)
     crop = tf.image.crop_to_bounding_box(image, box[0], box[1], box[2], box[3])
     crop = tf.ensure_shape(crop, [None, None, image.shape[-1]])
-    return _resize_flip(crop, size, seed)
+    return _resize_flip(crop if change is None else change(crop), _sides(size), seed)
 
 
-def decode_random_crop_flip(encoded: tf.Tensor, channels: int, size: int, seed: tf.Tensor):
-    """`random_crop_flip(decode_image(encoded, channels), size, seed)`, faster for a JPEG.
+def decode_random_crop_flip(
+    encoded: tf.Tensor,
+    channels: int,
+    size: int | Sequence[int],
+    seed: tf.Tensor,
+    change: Change | None = None,
+) -> tf.Tensor:
+    """`random_crop_flip(decode_image(encoded, channels), size, seed, change)`, faster for a JPEG.
 
     Only the JPEG's blocks under the crop are decoded; decoding is most of what a training picture costs. The crop is
     drawn in the picture as it is looked at, after EXIF's turn. Returns float32 [size, size, channels].
@@ -98,29 +114,45 @@ def decode_random_crop_flip(encoded: tf.Tensor, channels: int, size: int, seed: 
         return tf.image.crop_to_bounding_box(image, box[0], box[1], box[2], box[3])
 
     crop = tf.cond(tf.io.is_jpeg(encoded), part, whole)
-    return _resize_flip(tf.ensure_shape(crop, [None, None, channels]), size, seed)
+    crop = tf.ensure_shape(crop, [None, None, channels])
+    return _resize_flip(crop if change is None else change(crop), _sides(size), seed)
 
 
 def _random_box(shape: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-    """int32 [4]: top, left, height, width of an inception crop of a picture of `shape` [3]."""
+    """int32 [4]: top, left, height, width of an inception crop of a picture of `shape` [3].
+
+    The released code draws areas from 8 %, and then wants a tenth of the picture covered. Where ten tries give no crop,
+    it takes the central one of the test.
+    """
     begin, extent, _ = tf.image.stateless_sample_distorted_bounding_box(
         shape,
         tf.zeros([1, 0, 4], tf.float32),
         seed=seed,
-        min_object_covered=0.0,
+        min_object_covered=0.1,
         aspect_ratio_range=(3 / 4, 4 / 3),
         area_range=(0.08, 1.0),
         max_attempts=10,
         use_image_if_no_bounding_boxes=True,
     )
-    return tf.stack([begin[0], begin[1], extent[0], extent[1]])
+    box = tf.stack([begin[0], begin[1], extent[0], extent[1]])
+    whole = tf.reduce_all(tf.equal(extent[:2], shape[:2]))
+    return tf.where(whole, _central_box(shape, 224 / 256), box)
 
 
-def _resize_flip(image: tf.Tensor, size: int, seed: tf.Tensor) -> tf.Tensor:
+def _central_box(shape: tf.Tensor, share: float) -> tf.Tensor:
+    """int32 [4]: top, left, height, width of the middle square, `share` of the short side."""
+    side = tf.cast(share * tf.cast(tf.minimum(shape[0], shape[1]), tf.float32), tf.int32)
+    side = tf.maximum(side, 1)
+    return tf.stack([(shape[0] - side + 1) // 2, (shape[1] - side + 1) // 2, side, side])
+
+
+def _sides(size: int | Sequence[int]) -> list[int]:
+    return [size, size] if isinstance(size, int) else list(size)
+
+
+def _resize_flip(image: tf.Tensor, size: Sequence[int], seed: tf.Tensor) -> tf.Tensor:
     flip = tf.random.experimental.stateless_fold_in(seed, 1, alg="philox")
-    return tf.image.stateless_random_flip_left_right(
-        resize(image, [size, size], "bicubic"), seed=flip
-    )
+    return tf.image.stateless_random_flip_left_right(resize(image, size, "bicubic"), seed=flip)
 
 
 def random_affine(

@@ -6,6 +6,7 @@ run the same functions from Python, so that they agree with it on every file.
 
 from __future__ import annotations
 
+import functools
 import struct
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -167,8 +168,16 @@ class _ByKind:
 
 
 def _traced(function: Callable[[tf.Tensor], tf.Tensor]) -> Callable[[tf.Tensor], tf.Tensor]:
+    """As a graph also where `tf.config.run_functions_eagerly` is on: it would be built anew for each picture."""
     signature = [tf.TensorSpec([], tf.string)]
-    return tf.function(function, input_signature=signature, autograph=False)
+    made = tf.function(function, input_signature=signature, autograph=False)
+
+    @functools.cache
+    def graph() -> Callable[[tf.Tensor], tf.Tensor]:
+        with tf.init_scope():
+            return made.get_concrete_function()
+
+    return lambda encoded: graph()(encoded)
 
 
 _pixels = _ByKind([_decoder(kind) for kind in _KINDS.values()])

@@ -16,6 +16,7 @@ from perceiver_keras.layers import chunked
 from perceiver_keras.layers.dropout import Dropout
 from perceiver_keras.layers.linear import Linear, build_part, register
 from perceiver_keras.layers.product import product
+from perceiver_keras.layers.xla import for_xla
 
 ENOUGH_QUERIES = 256  # in a chunk, for products of matrices that are nearly as fast as with all
 
@@ -81,7 +82,8 @@ def attend(
     bias, visible = _bias_of_masks(key_mask, attention_mask)
     weights = None
     sizes = (query.shape[0], query.shape[1], query.shape[2], key.shape[2])
-    form, chunk = plan(*sizes, memory_mb, inference)
+    # What is faster on a CPU: on a card, whole budgets and complete rows of keys are.
+    form, chunk = plan(*sizes, memory_mb, inference and not for_xla())
     if dropout is not None or return_weights:
         weights = tf.nn.softmax(chunked.logits_of(query, key, bias), axis=-1)
         dropped = weights if dropout is None else dropout(weights)

@@ -20,7 +20,7 @@ import tensorflow as tf
 from tensorflow.python.util._pywrap_util_port import IsMklEnabled
 
 from perceiver_keras.layers.product import plainly, product
-from perceiver_keras.layers.xla import for_xla
+from perceiver_keras.layers.xla import for_xla, is_for_converters
 
 MASKED = -1e30  # official value: exp(MASKED - x) is exactly 0 for any real logit x
 
@@ -203,6 +203,8 @@ def map_chunks(
     arrays = [tf.convert_to_tensor(array) for array in arrays]
     total = axis_size(arrays[0], 1)
     chunk, steps = _cut(total, chunk)
+    if isinstance(steps, int) and steps == 1:
+        return function(*arrays)  # XLA refuses the gradient of a loop that makes no pass
 
     def result(step):
         start = tf.minimum(step * chunk, total - chunk)
@@ -225,17 +227,23 @@ def counted_loop(body, steps: Size, state: tuple) -> tuple:
 
     The first of `state` is the step to begin with, a constant.
     """
+    first = int(tf.get_static_value(state[0]))
 
     def plain_body(*state):
         with plainly():
             return body(*state)
+
+    if is_for_converters() and isinstance(steps, int):
+        for _ in range(first, steps):
+            state = plain_body(*state)
+        return tuple(state)
 
     return tf.while_loop(
         lambda step, *_: step < steps,
         plain_body,
         state,
         parallel_iterations=1,
-        maximum_iterations=steps - int(tf.get_static_value(state[0])),
+        maximum_iterations=steps - first,
     )
 
 
@@ -247,10 +255,29 @@ def _slice(tensor: tf.Tensor, axis: int, start: tf.Tensor, size: Size) -> tf.Ten
     piece = tf.slice(tensor, begin, sizes)
     shape = tensor.shape.as_list()
     shape[axis] = size if isinstance(size, int) else None
+    if is_for_converters():  # TensorFlow Lite has no operation that checks
+        piece.set_shape(shape)
+        return piece
     return tf.ensure_shape(piece, shape)
 
 
-def _pieces(dtype: tf.DType, steps: Size) -> tf.TensorArray:
+class _Listed:
+    """A `tf.TensorArray` for loops that are unrolled: converters have no lists of tensors."""
+
+    def __init__(self, parts: tuple[tf.Tensor, ...] = ()) -> None:
+        self._parts = parts
+
+    def write(self, step: tf.Tensor | int, part: tf.Tensor) -> _Listed:
+        """With `part` after those that are there: steps come in order."""
+        return _Listed((*self._parts, part))
+
+    def stack(self) -> tf.Tensor:
+        return tf.stack(self._parts)
+
+
+def _pieces(dtype: tf.DType, steps: Size) -> tf.TensorArray | _Listed:
+    if is_for_converters() and isinstance(steps, int):
+        return _Listed()
     return tf.TensorArray(dtype, size=steps, element_shape=None, clear_after_read=False)
 
 

@@ -8,14 +8,10 @@ import tensorflow as tf
 from tensorflow import keras
 
 from perceiver_keras.layers.dropout import Dropout
+from perceiver_keras.layers.gelu import gelu, gelu_tanh
 from perceiver_keras.layers.linear import Linear, build_part, register
 
-ACTIVATIONS = {
-    "gelu_tanh": lambda x: tf.nn.gelu(
-        x, approximate=True, name="gelu"
-    ),  # JAX's default: the official models
-    "gelu": lambda x: tf.nn.gelu(x, approximate=False, name="gelu"),  # the PyTorch port's
-}
+ACTIVATIONS = {"gelu_tanh": gelu_tanh, "gelu": gelu}
 
 
 @register
@@ -59,7 +55,7 @@ class FeedForward(keras.layers.Layer):
     def call(self, inputs: tf.Tensor, training: bool | None = None) -> tf.Tensor:
         # Flat rows: a reshape between product, bias and activation would keep oneDNN from fusing the three.
         rows = tf.reshape(inputs, [-1, inputs.shape[-1]])
-        hidden = ACTIVATIONS[self.activation](self.expand(rows))
+        hidden = ACTIVATIONS[self.activation](self.expand(rows), training=training)
         outputs = tf.reshape(self.contract(hidden), tf.shape(inputs))
         outputs.set_shape(inputs.shape)
         return self.dropout(outputs, training=training)

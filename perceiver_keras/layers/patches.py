@@ -10,6 +10,7 @@ from tensorflow import keras
 
 from perceiver_keras.layers.chunked import axis_size
 from perceiver_keras.layers.linear import Linear, build_part, register
+from perceiver_keras.layers.xla import is_for_converters
 
 
 def space_to_depth(frames: tf.Tensor, temporal: int = 1, spatial: int = 1) -> tf.Tensor:
@@ -33,7 +34,7 @@ def space_to_depth(frames: tf.Tensor, temporal: int = 1, spatial: int = 1) -> tf
             raise ValueError(f"{name} {size} is not a multiple of the patch's {step}.")
     grid = (time // temporal, height // spatial, width // spatial)
     split = [-1, grid[0], temporal, grid[1], spatial, grid[2], spatial, channels]
-    blocks = tf.transpose(tf.reshape(frames, split), [0, 1, 3, 5, 2, 4, 6, 7])
+    blocks = _transposed(tf.reshape(frames, split), [0, 1, 3, 5, 2, 4, 6, 7])
     return tf.reshape(blocks, [-1, *grid, temporal * spatial * spatial * channels])
 
 
@@ -42,8 +43,29 @@ def depth_to_space(patches: tf.Tensor, temporal: int = 1, spatial: int = 1) -> t
     time, height, width = (axis_size(patches, axis) for axis in (1, 2, 3))
     channels = patches.shape[-1] // (temporal * spatial * spatial)
     split = [-1, time, height, width, temporal, spatial, spatial, channels]
-    blocks = tf.transpose(tf.reshape(patches, split), [0, 1, 4, 2, 5, 3, 6, 7])
+    blocks = _transposed(tf.reshape(patches, split), [0, 1, 4, 2, 5, 3, 6, 7])
     return tf.reshape(blocks, [-1, time * temporal, height * spatial, width * spatial, channels])
+
+
+def _transposed(x: tf.Tensor, order: list[int]) -> tf.Tensor:
+    """`tf.transpose`, which leaves the first axis; for converters with four axes at a time: TensorFlow Lite has six."""
+    sizes = x.shape.as_list()
+    if not is_for_converters() or None in sizes[1:]:
+        return tf.transpose(x, order)
+    wanted = [axis for axis in order if sizes[axis] != 1]
+    now = sorted(wanted)
+    for place, axis in enumerate(wanted):
+        at = now.index(axis)
+        if at == place:
+            continue
+        run = 1  # what stays together moves together
+        while [*wanted[place:], None][run] == [*now[at:], ""][run]:
+            run += 1
+        passed, moved, after = now[place:at], now[at : at + run], now[at + run :]
+        blocks = [math.prod(sizes[a] for a in axes) for axes in (passed, moved, after)]
+        x = tf.transpose(tf.reshape(x, [-1, *blocks]), [0, 2, 1, 3])
+        now = [*now[:place], *moved, *passed, *after]
+    return tf.reshape(x, [-1, *(sizes[axis] for axis in order[1:])])
 
 
 def surrounding_patches(frames: tf.Tensor, size: int = 3) -> tf.Tensor:

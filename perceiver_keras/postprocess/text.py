@@ -7,6 +7,7 @@ from typing import Any
 import tensorflow as tf
 from tensorflow import keras
 
+from perceiver_keras.layers.chunked import axis_size
 from perceiver_keras.layers.linear import build_part, register
 
 
@@ -37,9 +38,8 @@ class TextPostprocess(keras.layers.Layer):
         table = tf.cast(self.embedding.embeddings, self.compute_dtype)
         flat = tf.reshape(outputs, [-1, outputs.shape[-1]])
         logits = tf.matmul(flat, table, transpose_b=True) + self.bias
-        shape = tf.concat([tf.shape(outputs)[:-1], tf.shape(table)[:1]], 0)
-        logits = tf.ensure_shape(tf.reshape(logits, shape), [*outputs.shape[:-1], table.shape[0]])
-        return tf.cast(logits, tf.float32)
+        shape = [axis_size(outputs, axis) for axis in range(outputs.shape.rank - 1)]
+        return tf.cast(tf.reshape(logits, [*shape, table.shape[0]]), tf.float32)
 
     def get_config(self) -> dict[str, Any]:
         embedding = keras.saving.serialize_keras_object(self.embedding)

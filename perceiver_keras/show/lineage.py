@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from perceiver_keras.show.model_card import COUNTS, accepted, began_from, worst_slices
+from perceiver_keras.show.model_card import COUNTS, worst_slices
+from perceiver_keras.show.model_card_markdown import accepted, began_from
 
 MOST_CHECKS = 30
 UNKNOWN = "unknown"

@@ -14,7 +14,7 @@ from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 from perceiver_keras.files import write_whole
 from perceiver_keras.show import style
 from perceiver_keras.show.lineage import UNKNOWN, number
-from perceiver_keras.show.model_card import COUNTS, accepted, began_from
+from perceiver_keras.show.model_card_markdown import COUNTS, accepted, began_from
 
 WIDE, HIGH = 2.5, 1.12  # a box, in inches
 GAP, BETWEEN = 0.75, 0.3

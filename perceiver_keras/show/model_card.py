@@ -1,7 +1,8 @@
 """A model card (Mitchell et al., 2019), as JSON with the fields of Google's Model Card Toolkit, and as Markdown.
 
-`exported` makes one of what is known when a model is exported; `judged` adds what the pipeline found out about it.
-Both are written into the version: `assets.extra/model_card.json` and `.md`, which TensorFlow Serving ignores.
+`exported` makes one of what is known when a model is exported; `judged` adds what the pipeline found out about it, and
+`carried` takes that over to another export of the same model. Both forms are written into the version:
+`assets.extra/model_card.json` and `MODEL_CARD.md`, which TensorFlow Serving ignores.
 """
 
 from __future__ import annotations
@@ -12,13 +13,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any
 
-JSON_FILE, MARKDOWN_FILE = "assets.extra/model_card.json", "assets.extra/model_card.md"
+from perceiver_keras.show.model_card_markdown import COUNTS, UNKNOWN, counted, markdown, short
+
+JSON_FILE, MARKDOWN_FILE = "assets.extra/model_card.json", "assets.extra/MODEL_CARD.md"
 SCHEMA_VERSION = "0.0.2"  # of the Model Card Toolkit
-MOST_CLASSES = 12  # named in the Markdown
-COUNTS = ("example_count", "weighted_example_count")  # TFMA's, which are no metrics
-MOST_SLICES = 10  # per metric in the Markdown
+ONE_CLASS = "It always answers with one of its classes."
 SMALL_TEST = 1000  # examples; below it, an accuracy's 95 % interval may be wider than 3 points
-UNKNOWN = "not recorded"
 
 Card = dict[str, Any]
 
@@ -32,6 +32,11 @@ def exported(
     labels: Sequence[str] | None,
     parameters: int | None,
     signatures: Mapping[str, Mapping[str, Mapping[str, str]]],
+    source: str | None = None,
+    slices: Sequence[str] = (),
+    versions: Mapping[str, str] | None = None,
+    limits: Sequence[str] = (),
+    of_classes: str = ONE_CLASS,
 ) -> Card:
     """The card of a model about which no run is known.
 
@@ -43,6 +48,11 @@ def exported(
       labels: Names of the classes.
       parameters: How many weights it has.
       signatures: Name -> {"inputs": {name: "uint8 [B, 8, 8]"}, "outputs": the same}.
+      source: Where the preset's numbers come from.
+      slices: The parts of the test split that a run judges by themselves.
+      versions: Package -> version, of what made the export.
+      limits: What else users should know, one sentence each.
+      of_classes: What they should know of answers by class.
     """
     default = signatures.get("serving_default", {})
     data = config.get("data", {})
@@ -60,15 +70,22 @@ def exported(
             "model_architecture": "Perceiver IO",
             "task": task,
             "preset": preset,
+            "source": source,
+            "versions": dict(versions or {}),
             "parameters": parameters,
             "classes": classes,
+            "of_classes": of_classes,
             "settings": dict(config),
-            "data": [{"name": data.get("dataset") or UNKNOWN, "description": UNKNOWN}],
+            "data": [{"name": data.get("dataset") or UNKNOWN, "description": _splits(data)}],
             "input_format": _ends(default.get("inputs")),
             "output_format": _ends(default.get("outputs")),
             "signatures": {name: dict(ends) for name, ends in signatures.items()},
         },
-        "quantitative_analysis": {"performance_metrics": []},
+        "quantitative_analysis": {
+            "performance_metrics": [],
+            "thresholds": dict((config.get("evaluate") or {}).get("thresholds") or {}),
+            "slices": list(slices),
+        },
         "considerations": {
             "use_cases": [
                 {"description": f"{summary} On inputs like those that it was trained on."}
@@ -76,8 +93,9 @@ def exported(
             "limitations": [
                 {"description": text}
                 for text in (
-                    *_general(classes),
+                    *_general(classes, of_classes),
                     "How good it is was not measured, or was not recorded in this export.",
+                    *limits,
                 )
             ],
         },
@@ -118,7 +136,8 @@ def judged(card: Card, lineage: Mapping[str, Any]) -> Card:
         if key in lineage
     } | {"artifacts": model.get("artifact"), "data": lineage.get("data")}
     parts["data"] = [_data(lineage.get("data") or {}, parts["data"][0]["name"])]
-    card["quantitative_analysis"] = {
+    kept = {k: v for k, v in card["quantitative_analysis"].items() if k in ("thresholds", "slices")}
+    card["quantitative_analysis"] = kept | {
         "performance_metrics": list(_metrics(evaluation)),
         "examples": evaluation.get("examples"),
         "trivial_guess": evaluation.get("trivial") or {},
@@ -127,8 +146,31 @@ def judged(card: Card, lineage: Mapping[str, Any]) -> Card:
         "gate": (lineage.get("gate") or {}).get("checks") or [],
         "serving": lineage.get("serving") or {},
     }
-    limits = (*_general(parts["classes"]), *_limits(evaluation, lineage))
+    general = _general(parts["classes"], parts.get("of_classes", ONE_CLASS))
+    limits = (*general, *_limits(evaluation, lineage))
     card["considerations"]["limitations"] = [{"description": text} for text in limits]
+    return card
+
+
+def carried(card: Card, known: Card, limits: Sequence[str] = ()) -> Card:
+    """The card of another export of a model about which a run's card tells more.
+
+    Args:
+      card: What `exported` returned.
+      known: The card in the version that the run pushed; {} if there is none.
+      limits: What else users should know, one sentence each.
+    """
+    card = copy.deepcopy(card)
+    if known.get("quantitative_analysis", {}).get("performance_metrics"):
+        known = copy.deepcopy(known)
+        # What serving costs was measured of the run's own export.
+        measured = {k: v for k, v in known["quantitative_analysis"].items() if k != "serving"}
+        card["quantitative_analysis"] |= measured
+        card["model_parameters"]["data"] = known["model_parameters"]["data"]
+        card["considerations"]["limitations"] = known["considerations"]["limitations"]
+        if lineage := known["model_details"].get("lineage"):
+            card["model_details"]["lineage"] = lineage
+    card["considerations"]["limitations"] += [{"description": text} for text in limits]
     return card
 
 
@@ -155,48 +197,18 @@ def files(card: Card) -> dict[str, str]:
     return {JSON_FILE: text, MARKDOWN_FILE: markdown(card)}
 
 
-def markdown(card: Card) -> str:
-    """The card for people."""
-    details, parts = card["model_details"], card["model_parameters"]
-    found, considerations = card["quantitative_analysis"], card["considerations"]
-    version = details["version"]
-    lines = [f"# {details['name']}", "", details["overview"], "", details["documentation"], ""]
-    lines += [f"- Version: {version['name'] or UNKNOWN}" + _after(" of ", version["date"])]
-    lines += [f"- {version['diff']}"] if version.get("diff") else []
-    lines += [f"- Preset: {parts.get('preset') or UNKNOWN}"]
-    lines += [f"- Parameters: {_count(parts.get('parameters'))}"]
-    if classes := parts.get("classes"):
-        named = ", ".join(classes[:MOST_CLASSES]) + (", …" if len(classes) > MOST_CLASSES else "")
-        lines += [f"- Classes: {len(classes)} ({named})"]
-    lines += ["", "## How to call it", ""]
-    lines += [f"- Takes: {parts['input_format']}", f"- Returns: {parts['output_format']}"]
-    for data in parts["data"]:
-        lines += ["", "## Data", "", f"{data['name']}: {data['description']}"]
-    lines += ["", "## Metrics", "", *_metric_lines(found)]
-    if found.get("gate"):
-        lines += ["", "## Gate", ""]
-        lines += [f"- {_mark(check['passed'])} {check['text']}" for check in found["gate"]]
-    if serving := list(_serving_lines(found.get("serving") or {})):
-        lines += ["", "## Serving", "", *serving]
-    lines += ["", "## Use and limits", ""]
-    lines += [f"- {case['description']}" for case in considerations["use_cases"]]
-    lines += [f"- {limit['description']}" for limit in considerations["limitations"]]
-    if "lineage" in details:
-        lines += ["", "## Where it comes from", "", *_lineage_lines(details["lineage"])]
-    train = (parts.get("settings") or {}).get("train") or {}
-    if train:
-        names = ("steps", "learning_rate", "optimizer", "seed", "precision", "init")
-        said = ", ".join(f"{name} {train[name]}" for name in names if train.get(name) is not None)
-        lines += ["", "## Training", "", f"{said}. All settings are in model_card.json."]
-    return "\n".join(lines) + "\n"
-
-
 # === Parts ===
+
+
+def _splits(data: Mapping[str, Any]) -> str:
+    used = {"trained on": data.get("train_split"), "judged on": data.get("test_split")}
+    said = ", ".join(f"{verb} its split {split}" for verb, split in used.items() if split)
+    return f"{said}; counts {UNKNOWN}." if said else UNKNOWN
 
 
 def _data(data: Mapping[str, Any], name: str) -> dict[str, Any]:
     counts = data.get("examples") or {}
-    said = ", ".join(f"{split} {_count(count)}" for split, count in counts.items())
+    said = ", ".join(f"{split} {counted(count)}" for split, count in counts.items())
     print_ = data.get("fingerprint") or UNKNOWN
     return {
         "name": data.get("dataset") or name,
@@ -225,10 +237,10 @@ def _metrics(evaluation: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
             yield row
 
 
-def _general(classes: Sequence[str]) -> list[str]:
+def _general(classes: Sequence[str], of_classes: str) -> list[str]:
     """The limits of any model."""
     limits = ["Inputs unlike those that it was trained on get an answer too."]
-    return [*limits, "It always answers with one of its classes."] if classes else limits
+    return [*limits, of_classes] if classes else limits
 
 
 def _limits(evaluation: Mapping[str, Any], lineage: Mapping[str, Any]) -> Iterator[str]:
@@ -240,105 +252,12 @@ def _limits(evaluation: Mapping[str, Any], lineage: Mapping[str, Any]) -> Iterat
             f"It was judged on {count:,.0f} examples: the intervals above say how far its metrics may be off."
         )
     for name, worst in worst_slices(evaluation).items():
-        yield f"{name} is worst where {worst['slice']}: {_short(worst['value'])}."
+        yield f"{name} is worst where {worst['slice']}: {short(worst['value'])}."
     if (lineage.get("settings") or {}).get("on_anomaly") == "report":
         yield "Anomalies of its data did not stop the run (data.on_anomaly=report)."
     anomalies = ((lineage.get("schema") or {}).get("anomalies") or {}).get("texts") or ()
     for text in anomalies:
         yield f"In its data: {text}"
-
-
-def _metric_lines(found: Mapping[str, Any]) -> Iterator[str]:
-    rows = found["performance_metrics"]
-    whole = [row for row in rows if not row["slice"] and row["type"] not in COUNTS]
-    if not whole:
-        yield f"Its metrics are {UNKNOWN} here."
-        return
-    if found.get("examples"):
-        yield f"On {found['examples']:,.0f} examples of the test split, with 95 % intervals."
-        yield ""
-    trivial, last = found.get("trivial_guess") or {}, found.get("last_blessed") or {}
-    yield "| metric | value | interval | threshold | trivial guess | last blessed |"
-    yield "|---|---|---|---|---|---|"
-    for row in whole:
-        name = row["type"]
-        cells = [row.get("threshold"), trivial.get(name), last.get(name)]
-        said = " | ".join("" if cell is None else _short(cell) for cell in cells)
-        yield f"| {name} | {_short(row['value'])} | {_interval(row)} | {said} |"
-    slices = [row for row in rows if row["slice"] and row["type"] not in COUNTS]
-    if slices:
-        yield ""
-        yield f"The worst {MOST_SLICES} slices of each metric with a threshold; all are in model_card.json."
-        yield ""
-        yield "| slice | examples | metric | value | interval |"
-        yield "|---|---|---|---|---|"
-    lower = set(found.get("lower_is_better") or ())
-    judged = {row["type"] for row in whole if "threshold" in row}
-    shown: dict[str, int] = {}
-    for row in sorted(slices, key=lambda row: _badness(row, lower)):
-        name = row["type"]
-        shown[name] = shown.get(name, 0) + 1
-        if shown[name] <= MOST_SLICES and (name in judged or not judged):
-            yield (
-                f"| {row['slice']} | {_count(row.get('examples'))} | {name} | {_short(row['value'])} "
-                f"| {_interval(row)} |"
-            )
-
-
-def _badness(row: Mapping[str, Any], lower: set[str]) -> tuple[str, float]:
-    """Sort key: by metric, the worst slice first."""
-    value = float("-inf") if row["value"] is None else row["value"]
-    return row["type"], -value if row["type"] in lower else value
-
-
-def _serving_lines(serving: Mapping[str, Any]) -> Iterator[str]:
-    if serving.get("size_bytes"):
-        yield f"- Size on disk: {serving['size_bytes'] / 1e6:.1f} MB"
-    if serving.get("peak_memory_bytes"):
-        yield f"- Peak memory of the process that serves: {serving['peak_memory_bytes'] / 1e6:,.0f} MB"
-    if serving.get("load_seconds"):
-        yield f"- Loads in {serving['load_seconds']:.1f} s"
-    latency = serving.get("latency") or {}
-    for row in latency.get("requests") or ():
-        yield (
-            f"- A request of {row['examples']:,} example{'s' * (row['examples'] != 1)}: "
-            f"{row['p50_ms']:.3g} ms (median), {row['p95_ms']:.3g} ms (95th percentile)"
-        )
-    if latency.get("machine"):
-        yield f"- Measured on {latency['machine']}"
-
-
-def _lineage_lines(lineage: Mapping[str, Any]) -> Iterator[str]:
-    yield f"- Code: {lineage.get('code') or UNKNOWN}"
-    yield f"- Began from: {began_from(lineage.get('began_from'))}"
-    baseline = lineage.get("baseline") or {}
-    yield f"- Last blessed model before it: {baseline.get('version') or baseline.get('uri') or 'none'}"
-    schema = lineage.get("schema") or {}
-    if schema.get("accepted"):
-        yield f"- Schema: {accepted(schema['accepted'])}"
-    packages = lineage.get("packages") or {}
-    if packages:
-        yield "- Packages: " + ", ".join(f"{name} {at}" for name, at in sorted(packages.items()))
-    yield "- `perceiver lineage FOLDER` follows it back through the metadata store."
-
-
-def began_from(init: Mapping[str, Any] | None) -> str:
-    """The weights that training began from, in words."""
-    if init is None:
-        return UNKNOWN
-    weights, print_ = init.get("weights"), init.get("fingerprint")
-    if not weights:
-        return "random weights"
-    # What is not a file is its own fingerprint.
-    if print_ == weights:
-        return "random weights with local attention" if weights == "local" else f"{weights}"
-    return f"{weights}" + _after(", fingerprint ", print_)
-
-
-def accepted(facts: Mapping[str, Any]) -> str:
-    """Who accepted the schema, when and why, in words."""
-    said = f"accepted{_after(' by ', facts.get('by'))}{_after(' at ', facts.get('time'))}"
-    return said + _after(": ", facts.get("because"))
 
 
 def time_of(milliseconds: int | None) -> str | None:
@@ -354,32 +273,8 @@ def now() -> str:
     return time_of(int(datetime.now(timezone.utc).timestamp() * 1000))
 
 
-# === Words ===
-
-
 def _ends(ends: Mapping[str, str] | None) -> str:
     return "; ".join(f"{name}: {kind}" for name, kind in sorted((ends or {}).items())) or UNKNOWN
-
-
-def _after(words: str, value: Any) -> str:
-    return f"{words}{value}" if value else ""
-
-
-def _mark(passed: bool | None) -> str:
-    return {True: "passed:", False: "FAILED:", None: "note:"}[passed]
-
-
-def _count(value: Any) -> str:
-    return UNKNOWN if value is None else f"{int(value):,}"
-
-
-def _interval(row: Mapping[str, Any]) -> str:
-    bounds = row.get("confidence_interval")
-    return f"{_short(bounds['lower_bound'])} to {_short(bounds['upper_bound'])}" if bounds else ""
-
-
-def _short(value: Any) -> str:
-    return "not a number" if value is None else f"{value:.4g}"
 
 
 def _number(value: Any) -> float | None:

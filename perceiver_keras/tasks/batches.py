@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from perceiver_keras.config import TaskConfig
 from perceiver_keras.data.store import balance, batches, source
-from perceiver_keras.data.store.records import Records, builder_records, explain
+from perceiver_keras.data.store.records import Records, Stored, builder_records, explain
 from perceiver_keras.errors import UsageError
 from perceiver_keras.tasks.task import Task
 
@@ -77,15 +77,35 @@ class TrainingData:
             self._records,
             lambda features, seed: self._task.examples.prepare(features, self._config, True, seed),
             self._spec,
-            batch_size=data.batch_size // parts,
-            seed=self._config.train.seed,
-            shuffle_buffer=data.shuffle_buffer,
-            joined=data.documents_per_example,
-            balance=self._balance,
-            num_shards=workers,
-            shard_index=worker,
+            **self._order(worker, workers, replicas),
             used=used * replicas,
         )
+
+    def examples_in(self, batch: int, workers: int = 1, replicas: int = 1) -> list[Stored]:
+        """The stored examples of a batch of all workers together; `batch` counts from 0, over the whole run."""
+        found = [
+            index
+            for worker in range(workers)
+            for turn in range(replicas)
+            for index in batches.indices_of_batch(
+                self._records,
+                **self._order(worker, workers, replicas),
+                used=batch * replicas + turn,
+            )
+        ]
+        return [self._records.find(index) for index in found]
+
+    def _order(self, worker: int, workers: int, replicas: int) -> dict[str, Any]:
+        data = self._config.data
+        return {
+            "batch_size": data.batch_size // (workers * replicas),
+            "seed": self._config.train.seed,
+            "shuffle_buffer": data.shuffle_buffer,
+            "joined": self._task.examples.joined(self._config),
+            "balance": self._balance,
+            "num_shards": workers,
+            "shard_index": worker,
+        }
 
 
 def eval_batches(

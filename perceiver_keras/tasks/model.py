@@ -12,15 +12,19 @@ import numpy as np
 import tensorflow as tf
 from tensorflow import keras
 
+from perceiver_keras.baselines import transformer
 from perceiver_keras.config import DecodeConfig, PerceiverConfig, TaskConfig
 from perceiver_keras.config_tree import from_dict, override, to_dict
+from perceiver_keras.convert.hub import preset_of
 from perceiver_keras.decode import Decode
 from perceiver_keras.encode import Encode
 from perceiver_keras.errors import UsageError, nearest
 from perceiver_keras.loss import mean_loss
 from perceiver_keras.metrics.columns import ColumnMetric
 from perceiver_keras.perceiver import Perceiver
+from perceiver_keras.perceiver_io_checks import in_one_line
 from perceiver_keras.process import Process
+from perceiver_keras.remote import as_path
 from perceiver_keras.tasks import official, preset_folder, registry, run_folder
 
 
@@ -88,6 +92,9 @@ class TaskModel(JointModel):
     # The weights that depend on the labels, by the start of their paths, and the settings that decide their shapes.
     # Starting from a model for other labels leaves these new; see `transfer.py`.
     heads: ClassVar[tuple[str, ...]] = ()
+    takes_transformer: ClassVar[bool] = (
+        False  # whether `model.backbone=transformer` is for its inputs
+    )
     head_settings: ClassVar[tuple[str, ...]] = ()
 
     def __init__(
@@ -112,18 +119,38 @@ class TaskModel(JointModel):
             "activation": config.activation,
             "attention_memory_mb": config.attention_memory_mb,
         }
-        super().__init__(
-            preprocess=preprocess,
-            encode=Encode(config.encode, **shared, name="encode"),
-            process=Process(config.process, **shared, name="process"),
-            query=query,
-            decode=Decode(decode or config.decode, **shared, name="decode"),
-            postprocess=postprocess,
-            **kwargs,
-        )
+        name = getattr(self, "task_name", type(self).__name__)
+        transformer.check_task(name, self.takes_transformer, config)
+        if config.backbone == "transformer":
+            between = transformer.stages(
+                config.transformer, query, decode or config.decode, **shared
+            )
+        else:
+            between = {
+                "encode": Encode(config.encode, **shared, name="encode"),
+                "process": Process(config.process, **shared, name="process"),
+                "query": query,
+                "decode": Decode(decode or config.decode, **shared, name="decode"),
+            }
+        super().__init__(preprocess=preprocess, **between, postprocess=postprocess, **kwargs)
         self.config = config
         self.labels: list[str] | None = None
         self.task_config: TaskConfig | None = None
+
+    def call(
+        self,
+        inputs: Any,
+        mask: tf.Tensor | None = None,
+        query_mask: tf.Tensor | None = None,
+        points: Any = None,
+        training: bool | None = None,
+        return_attention: bool = False,
+    ) -> Any:
+        want = {"points": points, "training": training, "return_attention": return_attention}
+        if self.config.backbone != "transformer":
+            return super().call(inputs, mask=mask, query_mask=query_mask, **want)
+        with in_one_line():
+            return transformer.run(self, inputs, mask, **want)
 
     def get_config(self) -> dict[str, Any]:
         return {"config": to_dict(self.config), "name": self.name}
@@ -187,7 +214,8 @@ class TaskModel(JointModel):
         """A model from a named preset, or from a folder that `save_to_preset` wrote (with its weights).
 
         Args:
-          name_or_folder: A name that `perceiver presets` lists, or a folder, also one of a run.
+          name_or_folder: A name that `perceiver presets` lists; a folder, also one of a run; or a repository of the
+            hub, such as "deepmind/optical-flow-perceiver", which brings its weights.
           weights: Weights to load: a preset folder or a `.weights.h5` file; "deepmind" or "huggingface" (downloaded
             once); an official pickle, `.safetensors` or `.bin` file, or a repository's folder. Official weights are
             recognized by their content, and the model takes their sizes. None: the folder's own weights, or fresh
@@ -200,6 +228,8 @@ class TaskModel(JointModel):
           UsageError: there is no such preset or key.
           PerceiverError: the folder is damaged, or the weights do not fit.
         """
+        if released := preset_of(name_or_folder):
+            name_or_folder, weights = released, weights or "huggingface"
         folder = run_folder.preset_in(name_or_folder)
         labels = None
         if folder.is_dir():
@@ -241,7 +271,7 @@ class TaskModel(JointModel):
           preset: The name by which people know the configuration.
           labels: By default, the model's own.
         """
-        folder = Path(folder)
+        folder = as_path(folder)
         if task_config is None:
             presets = registry.get(self.task_name).presets
             known = self.task_config or next(iter(presets.values())).config
@@ -256,19 +286,22 @@ def load(folder_or_preset: str | os.PathLike, weights: str | None = None) -> Tas
 
     Args:
       folder_or_preset: The folder or the name; PRESET alone is enough if only one task has it. Of a run folder, the
-        newest blessed model, or the one that `perceiver train` left; which one is logged.
+        newest blessed model, or the one that `perceiver train` left; which one is logged. A repository of the hub, such
+        as "deepmind/optical-flow-perceiver", is the preset with its weights.
       weights: As `TaskModel.from_preset` takes them.
 
     Raises:
       UsageError: it is neither, or several tasks have a preset of that name.
       PerceiverError: the folder is damaged, or the weights do not fit.
     """
+    if released := preset_of(folder_or_preset):
+        folder_or_preset, weights = released, weights or "huggingface"
     folder, name = run_folder.preset_in(folder_or_preset), str(folder_or_preset)
+    task_name, _, of_task = name.partition("/")
     if folder.is_dir():
         task, preset = registry.get(preset_folder.read(folder)[1]["task"]), str(folder)
-    elif name.count("/") == 1:
-        task_name, preset = name.split("/")
-        task = registry.get(task_name)
+    elif of_task and (registry.is_task(task_name) or registry.having(of_task)):
+        task, preset = registry.get(task_name), of_task
     else:
         owners, preset = registry.having(name), name
         if len(owners) > 1:

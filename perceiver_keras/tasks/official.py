@@ -7,7 +7,6 @@ import json
 import math
 import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from perceiver_keras.config import PerceiverConfig, TaskConfig
@@ -16,9 +15,12 @@ from perceiver_keras.convert import kind, sizes
 from perceiver_keras.convert.checkpoint import Checkpoint
 from perceiver_keras.convert.deepmind import read_deepmind, write_deepmind
 from perceiver_keras.convert.download import download, printed
+from perceiver_keras.convert.hub import preset_of
 from perceiver_keras.convert.huggingface import WEIGHTS, read_huggingface, write_huggingface
 from perceiver_keras.convert.variables import Origin, assign, from_model
+from perceiver_keras.data.imagenet import class_names
 from perceiver_keras.errors import UsageError
+from perceiver_keras.remote import as_path, local_copy
 from perceiver_keras.tasks import registry, transfer
 
 if TYPE_CHECKING:
@@ -56,7 +58,8 @@ def load_official(path: str | os.PathLike[str], **overrides: Any) -> TaskModel:
 
 
 def read_official(path: str | os.PathLike[str]) -> Checkpoint:
-    if not os.path.isdir(path) and kind.kind_of(path) == "pickle":
+    path = local_copy(path)
+    if not path.is_dir() and kind.kind_of(path) == "pickle":
         return read_deepmind(path)
     return read_huggingface(path)
 
@@ -64,8 +67,10 @@ def read_official(path: str | os.PathLike[str]) -> Checkpoint:
 def read_weights(weights: str | os.PathLike[str], preset: str) -> Checkpoint | None:
     """The official weights that `from_preset(preset, weights=...)` means; None if they are a file or folder of ours.
 
-    "deepmind" and "huggingface" are downloaded once, with progress on standard error.
+    "deepmind", "huggingface" and a repository's name are downloaded once, with progress on standard error.
     """
+    if named := preset_of(weights):
+        preset, weights = named, "huggingface"
     if weights in ("deepmind", "huggingface"):
         return read_official(
             download(preset, str(weights), progress=printed(f"{weights}/{preset}"))
@@ -75,10 +80,10 @@ def read_weights(weights: str | os.PathLike[str], preset: str) -> Checkpoint | N
 
 def is_official(path: str | os.PathLike[str]) -> bool:
     """Whether a path holds official weights, judged by content; False for files and folders of ours, and for none."""
-    path = Path(path)
+    path = as_path(path)
     if path.is_dir():
         return any((path / name).is_file() for name in WEIGHTS)
-    return path.is_file() and kind.kind_of(path) != "keras_h5"
+    return path.is_file() and kind.kind_of(local_copy(path)) != "keras_h5"
 
 
 def model_of(checkpoint: Checkpoint, **overrides: Any) -> TaskModel:
@@ -167,9 +172,7 @@ def _released_labels(model: str) -> list[str] | None:
     """ImageNet's class names, which the pickles lack and TFDS ships in the same order; None for other models."""
     if not model.startswith("imagenet"):
         return None
-    from tensorflow_datasets.datasets.siscore.labels import IMAGENET_LABELS_LIST
-
-    return list(IMAGENET_LABELS_LIST)
+    return class_names()
 
 
 def _fit_positions(checkpoint: Checkpoint, model: TaskModel) -> Checkpoint:

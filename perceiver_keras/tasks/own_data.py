@@ -15,6 +15,7 @@ from perceiver_keras.data.own.prepare import prepare
 from perceiver_keras.data.own.splits import SPLITS
 from perceiver_keras.data.store import source
 from perceiver_keras.errors import UsageError
+from perceiver_keras.remote import is_remote
 from perceiver_keras.tasks.task import Task
 
 # Of the files of a user's folder; data sets of TFDS have been checked by their makers.
@@ -41,10 +42,14 @@ def look(
         raise UsageError(
             f"{task.name} takes no --data; name a TFDS data set with --set data.dataset=NAME."
         )
+    if is_remote(data):
+        raise UsageError(
+            f"--data {data}: your own files must be on this machine. Copy them here, and name the copy."
+        )
     path = Path(os.path.expanduser(data))
     if not path.exists():
         return _in_catalogue(task, config, str(data))
-    store = Path(source.data_folder(config.data.data_dir)) / "own_data"
+    store = Path(source.local_data_folder(config.data.data_dir, "your own files")) / "own_data"
     if not (path.is_dir() or path.is_file()):
         raise UsageError(f"--data {data}: it is neither a file nor a folder.")
     if path.is_dir() and Path(os.path.realpath(store)).is_relative_to(os.path.realpath(path)):

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from perceiver_keras.config import TaskConfig
 from perceiver_keras.config_tree import from_json, override, to_json
 from perceiver_keras.errors import PerceiverError, UsageError
-from perceiver_keras.files import write_json, write_whole
+from perceiver_keras.files import whole_folder, write_json, write_whole
+from perceiver_keras.remote import as_path, local_copy
 from perceiver_keras.tasks import official, registry, transfer
 
 if TYPE_CHECKING:
@@ -36,18 +36,14 @@ def write(
       preset: The name by which people know the configuration.
       labels: Names of the classes, or None.
     """
-    aside = folder.with_name(f"{folder.name}.tmp-{os.getpid()}")
-    shutil.rmtree(aside, ignore_errors=True)
-    aside.mkdir(parents=True)
-    model.build_all().save_weights(str(aside / WEIGHTS))
-    portable, files = registry.get(model.task_name).examples.vocabulary.portable(config)
-    for name, content in files.items():
-        write_whole(aside / name, content)
-    write_whole(aside / CONFIG, to_json(portable))
-    write_json(aside / TASK, {"task": model.task_name, "preset": preset, "labels": labels})
-    write_whole(aside / "README.md", _model_card(model, preset, labels))
-    shutil.rmtree(folder, ignore_errors=True)
-    os.rename(aside, folder)
+    with whole_folder(folder, last=TASK) as aside:
+        model.build_all().save_weights(str(aside / WEIGHTS))
+        portable, files = registry.get(model.task_name).examples.vocabulary.portable(config)
+        for name, content in files.items():
+            write_whole(aside / name, content)
+        write_whole(aside / CONFIG, to_json(portable))
+        write_json(aside / TASK, {"task": model.task_name, "preset": preset, "labels": labels})
+        write_whole(aside / "README.md", _model_card(model, preset, labels))
 
 
 def is_preset_folder(folder: Path) -> bool:
@@ -61,10 +57,11 @@ def read(folder: Path) -> tuple[TaskConfig, dict[str, Any]]:
     Raises:
       PerceiverError: files are missing or damaged; the message names them.
     """
+    place, folder = folder, local_copy(folder)
     missing = [name for name in FILES if not (folder / name).is_file()]
     if missing:
         raise PerceiverError(
-            f"{folder} is not a preset folder: it lacks {', '.join(missing)}. "
+            f"{place} is not a preset folder: it lacks {', '.join(missing)}. "
             "`model.save_to_preset(folder)` and `perceiver train` write one."
         )
     try:
@@ -73,7 +70,7 @@ def read(folder: Path) -> tuple[TaskConfig, dict[str, Any]]:
         config = from_json(task.config_class, (folder / CONFIG).read_text())
         return task.examples.vocabulary.located(config, folder), about
     except (json.JSONDecodeError, KeyError, UnicodeDecodeError) as error:
-        raise PerceiverError(f"{folder}/{TASK} is damaged: {error!r}.") from None
+        raise PerceiverError(f"{place}/{TASK} is damaged: {error!r}.") from None
 
 
 def load_weights(model: TaskModel, weights: str | os.PathLike) -> None:
@@ -82,7 +79,7 @@ def load_weights(model: TaskModel, weights: str | os.PathLike) -> None:
     Raises:
       PerceiverError: the file is missing, damaged, or from another architecture.
     """
-    path = Path(weights)
+    path = local_copy(weights)
     if path.is_dir():
         path = path / WEIGHTS
     if not path.is_file():
@@ -114,7 +111,7 @@ def model_from(
       UsageError: the folder holds another task's model.
       PerceiverError: the weights do not fit; see `transfer.plan`.
     """
-    path, preset = Path(weights), None
+    path, preset = as_path(weights), None
     if path.is_dir():
         there, about = read(path)
         start, their_labels, preset = there.model, about["labels"], about["preset"]

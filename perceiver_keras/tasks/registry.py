@@ -56,6 +56,10 @@ def canonical(name: str) -> str:
     return key
 
 
+def is_task(name: str) -> bool:
+    return name.replace("-", "_") in names()
+
+
 def get(name: str) -> Task:
     """The task of that name; raises as `canonical`."""
     return importlib.import_module(f"perceiver_keras.tasks.{canonical(name)}").TASK

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from perceiver_keras.errors import PerceiverError
+from perceiver_keras.remote import as_path
 from perceiver_keras.tasks import preset_folder
 
 BLESSED, PUSHED, PRESET = "blessed", "pushed", "preset"
@@ -43,7 +44,7 @@ class Found:
 
 def is_run_folder(folder: str | os.PathLike) -> bool:
     """Whether `run` or `train` works in this folder; it may not hold a model yet."""
-    folder = Path(folder)
+    folder = as_path(folder)
     if preset_folder.is_preset_folder(folder):
         return False
     return any((folder / name).exists() for name in (*_OF_RUN, *_OF_TRAIN))
@@ -55,7 +56,7 @@ def find(folder: str | os.PathLike) -> Found:
     Raises:
       PerceiverError: there is none; the message says why and what to do.
     """
-    folder = Path(folder)
+    folder = as_path(folder)
     if any((folder / name).exists() for name in _OF_RUN):
         return _of_run(folder)
     if not (folder / PRESET).is_dir():
@@ -82,7 +83,7 @@ def preset_in(folder: str | os.PathLike, say: Callable[[str], Any] | None = None
       PerceiverError: it is a run folder without such a model; the message says why and what to do.
     """
     if not is_run_folder(folder):
-        return Path(folder)
+        return as_path(folder)
     found = find(folder)
     if found.preset is None:
         raise PerceiverError(
@@ -169,7 +170,7 @@ def _failed(folder: Path) -> str:
 
 
 def _versions(folder: Path) -> set[int]:
-    names = os.listdir(folder) if folder.is_dir() else []
+    names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
     return {int(name) for name in names if name.isascii() and name.isdigit()}
 
 

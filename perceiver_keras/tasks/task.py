@@ -14,6 +14,7 @@ from tensorflow import keras
 
 from perceiver_keras.config import TaskConfig
 from perceiver_keras.config_tree import merge, override
+from perceiver_keras.convert.hub import preset_of
 from perceiver_keras.errors import UsageError, nearest
 from perceiver_keras.tasks.contract.asking import Asking
 from perceiver_keras.tasks.contract.examples import Examples
@@ -61,7 +62,8 @@ class Task:
         return type(next(iter(self.presets.values())).config)
 
     def preset(self, name: str) -> Preset:
-        """The preset of that name; raises `UsageError` that offers the nearest if there is none."""
+        """The preset of that name, or of that repository of the hub; raises `UsageError` that offers the nearest."""
+        name = preset_of(name) or name
         if name not in self.presets:
             raise UsageError(f"{self.name} has no preset {name!r}.{nearest(name, self.presets)}")
         return self.presets[name]

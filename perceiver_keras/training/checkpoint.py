@@ -20,6 +20,8 @@ from typing import Any
 import tensorflow as tf
 
 from perceiver_keras.errors import PerceiverError, first_line
+from perceiver_keras.places import literal
+from perceiver_keras.remote import check, is_remote
 
 _PREFIX = "ckpt"
 _INDEX = re.compile(rf"^{_PREFIX}-(\d+)\.index$")
@@ -78,6 +80,7 @@ class Checkpoints:
                 tf.io.gfile.makedirs(self.folder)
                 self._remove_leftovers()
         self._keep = keep
+        self._plain = literal(self.folder)
         self._manager: tf.train.CheckpointManager | None = None
         self._scratch: tempfile.TemporaryDirectory | None = None
 
@@ -105,7 +108,8 @@ class Checkpoints:
         with _readable_errors(self.folder):
             if self._manager is None:
                 self._manager = self._make_manager()
-            return self._manager.save(checkpoint_number=step)
+            self._manager.save(checkpoint_number=step)
+            return self._path(step)
 
     def restore(self) -> int | None:
         """Restores the parts from the newest undamaged checkpoint and returns its step; None if there is none.
@@ -120,7 +124,7 @@ class Checkpoints:
         for step in tried:
             path = self._path(step)
             try:
-                settings = _read_whole(path)
+                settings = _read_whole(self._path(step, self._plain))
             except _FORBIDDEN as error:
                 raise PerceiverError(
                     f"{path}: no permission to read it ({first_line(error)})."
@@ -130,7 +134,7 @@ class Checkpoints:
                 self._set_aside(step)
                 continue
             self._compare(settings, path)
-            self._fill(path)
+            self._fill(step)
             if step != tried[0]:
                 self._say(f"Went back to the checkpoint of step {step}.")
             return step
@@ -138,13 +142,15 @@ class Checkpoints:
             self._say(f"No checkpoint in {self.folder} could be read: training starts from step 0.")
         return None
 
-    def _fill(self, path: str) -> None:
+    def _fill(self, step: int) -> None:
         try:
             # Every object here must be found in the file: `restore` alone is silent about what it lacks.
-            self._checkpoint.restore(path).assert_existing_objects_matched()
+            self._checkpoint.restore(
+                self._path(step, self._plain)
+            ).assert_existing_objects_matched()
         except (AssertionError, *_DAMAGE) as error:
             raise PerceiverError(
-                f"{path}: is whole, but not of this model and optimizer ({first_line(error)}). "
+                f"{self._path(step)}: is whole, but not of this model and optimizer ({first_line(error)}). "
                 "Name another folder (--run-dir), or use the configuration that made it."
             ) from error
         # Settings that may change, such as the number of steps, are the present ones.
@@ -158,8 +164,8 @@ class Checkpoints:
                     f"{self._settings.get(key)!r}. Name another folder (--run-dir), or set it back."
                 )
 
-    def _path(self, step: int) -> str:
-        return os.path.join(self.folder, f"{_PREFIX}-{step}")
+    def _path(self, step: int, folder: str | None = None) -> str:
+        return os.path.join(folder or self.folder, f"{_PREFIX}-{step}")
 
     def _set_aside(self, step: int) -> None:
         if not self._writes:
@@ -189,7 +195,7 @@ class Checkpoints:
             return tf.train.CheckpointManager(self._checkpoint, self._scratch.name, max_to_keep=1)
         self._write_state_file()
         return tf.train.CheckpointManager(
-            self._checkpoint, self.folder, max_to_keep=self._keep, checkpoint_name=_PREFIX
+            self._checkpoint, self._plain, max_to_keep=self._keep, checkpoint_name=_PREFIX
         )
 
     def _write_state_file(self) -> None:
@@ -198,11 +204,11 @@ class Checkpoints:
         CheckpointManager fails on an empty list, and only deletes entries whose timestamp is later than the last
         preserved one.
         """
-        paths = [self._path(step) for step in self.steps()]
+        paths = [self._path(step, self._plain) for step in self.steps()]
         state = os.path.join(self.folder, "checkpoint")
         if paths:
             tf.compat.v1.train.update_checkpoint_state(
-                self.folder,
+                self._plain,
                 paths[-1],
                 paths,
                 all_model_checkpoint_timestamps=[float(i) for i in range(1, len(paths) + 1)],
@@ -214,7 +220,8 @@ class Checkpoints:
 
 def _read_whole(path: str) -> Mapping[str, Any]:
     """Reads every tensor, which checks its CRC, and returns the settings; changes no variable."""
-    reader = tf.train.load_checkpoint(path)
+    # `tf.train.load_checkpoint` asks first whether the path is a folder; to some file systems each prefix is one.
+    reader = tf.compat.v1.train.NewCheckpointReader(path)
     settings = None
     for key, dtype in reader.get_variable_to_dtype_map().items():
         value = tf.raw_ops.RestoreV2(
@@ -235,7 +242,8 @@ def lock(folder: str | os.PathLike[str]) -> Iterator[None]:
       PerceiverError: another process holds the lock, or the folder is not writable.
     """
     folder = os.fspath(folder)
-    if "://" in folder:  # object stores have no locks; whoever starts the runs must ensure it
+    if is_remote(folder):  # object stores have no locks; whoever starts the runs must ensure it
+        check(folder, writes=True)
         yield
         return
     with _readable_errors(folder):

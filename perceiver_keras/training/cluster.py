@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +13,8 @@ from typing import Any
 from perceiver_keras.errors import UsageError
 
 VARIABLE = "TF_CONFIG"
+# Kubernetes sets it in each pod of an Indexed Job.
+INDEX = "JOB_COMPLETION_INDEX"
 _EXAMPLE = (
     '{"cluster": {"worker": ["host0:2222", "host1:2222"]}, "task": {"type": "worker", "index": 0}}'
 )
@@ -38,6 +42,11 @@ class Cluster:
         """How messages call a worker."""
         return f"worker {index}{' (the chief)' if index == 0 else ''} at {self.addresses[index]}"
 
+    def task(self, job: str, number: int) -> str:
+        """How messages call what TensorFlow calls task `number` of `job`."""
+        before = [count for name, count in self.jobs[: [name for name, _ in self.jobs].index(job)]]
+        return self.name(sum(before) + number)
+
 
 def from_environment(environment: Mapping[str, str] = os.environ) -> Cluster:
     """The cluster that `TF_CONFIG` describes: jobs "chief" (at most one task) and "worker".
@@ -54,7 +63,7 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Cluster:
     try:
         found = json.loads(text)
         jobs = {str(job): _addresses(value) for job, value in found["cluster"].items()}
-        job, index = str(found["task"]["type"]), int(found["task"]["index"])
+        job, index = str(found["task"]["type"]), _index(found["task"]["index"])
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UsageError(
             f"{VARIABLE} can't be read ({type(error).__name__}: {error}); expected JSON such as {_EXAMPLE}."
@@ -79,10 +88,92 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Cluster:
     return Cluster(addresses, before + index, sizes)
 
 
+def is_chief_here(environment: Mapping[str, str] = os.environ) -> bool:
+    """Whether this process is the one that writes: the chief, or the only one."""
+    return not environment.get(VARIABLE, "").strip() or from_environment(environment).is_chief
+
+
+def check_port(cluster: Cluster) -> None:
+    """To be called before this worker's TensorFlow listens on its port.
+
+    Raises:
+      UsageError: another process does already.
+    """
+    port = int(cluster.addresses[cluster.index].rpartition(":")[2])
+    with socket.socket() as tried:
+        tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            # As TensorFlow's server does: on all addresses of this machine.
+            tried.bind(("", port))
+        except OSError as error:
+            used = error.errno == errno.EADDRINUSE
+            advice = (
+                "another process uses it, perhaps a worker with the same task index, or one of an earlier run: end it, "
+                "or name a free port."
+                if used
+                else f"{error.strerror}; name another port."
+            )
+            raise UsageError(
+                f"{VARIABLE}: {cluster.name(cluster.index)} can't listen on port {port} of this machine: {advice}"
+            ) from None
+
+
 def to_text(addresses: Sequence[str], index: int) -> str:
     """The value of `TF_CONFIG` for worker `index` of those at these addresses."""
     task = {"type": "worker", "index": index}
     return json.dumps({"cluster": {"worker": list(addresses)}, "task": task})
+
+
+def addresses_of(hosts: str, workers: int | None) -> list[str]:
+    """The HOST:PORT of each worker.
+
+    Args:
+      hosts: They all, with commas between them, or a pattern with `{index}` in it, such as "train-{index}.train:2222".
+      workers: How many there are; None: as many as `hosts` lists.
+
+    Raises:
+      UsageError: `hosts` is neither, or lists another number.
+    """
+    if "{index}" in hosts:
+        if workers is None:
+            raise UsageError(
+                f"--hosts {hosts} is a pattern; say how many workers with --workers N."
+            )
+        found = [hosts.replace("{index}", str(index)) for index in range(workers)]
+    else:
+        found = [host.strip() for host in hosts.split(",")]
+    try:
+        checked = list(_addresses(found))
+    except ValueError as error:
+        raise UsageError(
+            f"--hosts {hosts}: {error}; write host0:2222,host1:2222, or name-{{index}}.service:2222."
+        ) from None
+    if workers is not None and len(checked) != workers:
+        raise UsageError(f"--hosts lists {len(checked)} workers, and --workers is {workers}.")
+    return checked
+
+
+def index_here(workers: int, environment: Mapping[str, str] = os.environ) -> int:
+    """Which of the workers this pod of an Indexed Job is.
+
+    Raises:
+      UsageError: `JOB_COMPLETION_INDEX` is not set, or names none of the workers.
+    """
+    text = environment.get(INDEX, "").strip()
+    if not text:
+        raise UsageError(
+            f"--hosts: which of the {workers} workers this process is must be in {INDEX} (0 to {workers - 1}); "
+            "Kubernetes sets it in an Indexed Job."
+        )
+    if not text.isdecimal() or int(text) >= workers:
+        raise UsageError(f"{INDEX}: expected 0 to {workers - 1}, got {text!r}.")
+    return int(text)
+
+
+def _index(value: Any) -> int:
+    if isinstance(value, bool) or not str(value).lstrip("-").isdigit():
+        raise ValueError(f"expected a whole number as task index, got {value!r}")
+    return int(value)
 
 
 def _addresses(value: Any) -> tuple[str, ...]:

@@ -144,7 +144,7 @@ def one_example(task: Task, config: TaskConfig) -> Any:
         batch_size=1,
         seed=0,
         shuffle_buffer=1,
-        joined=config.data.documents_per_example,
+        joined=task.examples.joined(config),
     )
     return batches.element_spec
 

@@ -54,6 +54,11 @@ class EvaluationState:
         self._write({"step": step, "begun": begun, "limit": limit})
         return limit
 
+    def leave(self, step: int) -> None:
+        """Notes that the evaluation of `step` was left unfinished on purpose, which is no death."""
+        found = self._read()
+        self._write({"step": step, "begun": found.get("begun", 1) - 1, "limit": found.get("limit")})
+
     def finish(self, step: int, told: dict[str, Any]) -> None:
         """Notes the result: the run's record, the evaluation of `step` included."""
         self._write({"step": step, "told": told})

@@ -17,6 +17,7 @@ from perceiver_keras.config import TaskConfig
 from perceiver_keras.config_tree import to_dict
 from perceiver_keras.errors import PerceiverError
 from perceiver_keras.files import write_json
+from perceiver_keras.remote import as_path
 from perceiver_keras.tasks.task import Task
 from perceiver_keras.training.cost import SPREAD, estimate, one_example
 from perceiver_keras.training.free_memory import MIB, Free, free_memory, spell
@@ -69,7 +70,7 @@ def settle(
     """
     if not is_auto(config):
         return config
-    kept = Path(folder, FILE) if folder is not None else None
+    kept = as_path(folder) / FILE if folder is not None else None
     model = _model_key(task, config)
     chosen = _kept(kept, model)
     free = free or free_memory()

@@ -75,7 +75,8 @@ def graph_usage(graph: Any) -> Usage:
 
 def _worse(wanted: Any, arguments: Any, kept: Sequence[tf.Tensor]) -> Usage:
     """TensorFlow runs what is ready on several threads, so the order lies between the two that are tried here."""
-    runs = [_Run(wanted, arguments, eager).go(kept) for eager in (False, True)]
+    bodies: _Bodies = {}
+    runs = [_Run(wanted, arguments, eager, bodies).go(kept) for eager in (False, True)]
     return Usage(max(run.peak for run in runs), runs[0].flops)
 
 
@@ -91,21 +92,29 @@ class _Buffer:
         self.size, self.uses, self.items = size, uses, items
 
 
+# (a function's graph, (bytes, bytes of a list's items) of its arguments) -> the run of its body.
+_Bodies = dict[tuple[Any, tuple[tuple[int, int], ...]], "_Run"]
+
+
 class _Run:
     """One pass through the ops of a graph or of a function's body.
 
     Args:
       wanted: The operations to run, with all that they depend on.
       arguments: {a function's argument: (bytes, bytes of a list's items)}; they belong to the caller.
+      eager: See `_needed`; bodies of functions are never.
+      bodies: Is read and filled: most of the work is in bodies, and each is met several times.
     """
 
     def __init__(
         self,
         wanted: Iterable[tf.Operation],
         arguments: dict[Any, tuple[int, int]],
-        eager: bool = False,
+        eager: bool,
+        bodies: _Bodies,
     ):
         self.peak = self.flops = self._alive = 0
+        self._bodies = bodies
         self._ops = _needed(wanted, eager)
         self._left = Counter(tensor.ref() for op in self._ops for tensor in op.inputs)
         self.buffers = {
@@ -156,10 +165,12 @@ class _Run:
 
     def _loop(self, op: tf.Operation) -> int:
         trips, graph = _trips(op), _function(op, "body")
-        arguments, before = {}, [self.buffers[value.ref()] for value in op.inputs]
-        for argument, value, buffer in zip(graph.inputs, op.inputs, before, strict=True):
-            arguments[argument.ref()] = (buffer.size or _bytes(value) or 0, buffer.items)
-        body = _Run([tensor.op for tensor in graph.outputs], arguments).go(graph.outputs)
+        before = [self.buffers[value.ref()] for value in op.inputs]
+        given = [
+            (buffer.size or _bytes(value) or 0, buffer.items)
+            for value, buffer in zip(op.inputs, before, strict=True)
+        ]
+        body = self._body(graph, given)
         self.flops += trips * body.flops
         working = body.peak
         for index, output in enumerate(op.outputs):
@@ -185,14 +196,8 @@ class _Run:
             graphs = [_function(op, name) for name in ("then_branch", "else_branch")]
             inputs = op.inputs[1:]
         given = [self.buffers[value.ref()] for value in inputs]
-        runs = []
-        for graph in graphs:
-            arguments = {
-                argument.ref(): (buffer.size, buffer.items)
-                for argument, buffer in zip(graph.inputs, given, strict=True)
-            }
-            wanted = [tensor.op for tensor in graph.outputs] + list(graph.control_outputs)
-            runs.append(_Run(wanted, arguments).go(graph.outputs))
+        sizes = [(buffer.size, buffer.items) for buffer in given]
+        runs = [self._body(graph, sizes, graph.control_outputs) for graph in graphs]
         self.flops += max(run.flops for run in runs)
         made = 0
         for index, output in enumerate(op.outputs):
@@ -211,6 +216,16 @@ class _Run:
             made += buffer.size
             self._hold(output, buffer)
         return max(max(run.peak for run in runs) - made, 0)
+
+    def _body(
+        self, graph: Any, given: list[tuple[int, int]], control: Sequence[tf.Operation] = ()
+    ) -> _Run:
+        key = (graph, tuple(given))
+        if key not in self._bodies:
+            arguments = {a.ref(): sizes for a, sizes in zip(graph.inputs, given, strict=True)}
+            wanted = [tensor.op for tensor in graph.outputs] + list(control)
+            self._bodies[key] = _Run(wanted, arguments, False, self._bodies).go(graph.outputs)
+        return self._bodies[key]
 
     def _reused(self, op: tf.Operation, inputs: list[_Buffer], size: int) -> _Buffer | None:
         """The input that an element-wise op may write into, because nothing else reads it."""

@@ -3,13 +3,17 @@
 With the usual random initialisation, each query must discover which latents carry its position, and no single step
 towards that lowers the loss, so training plateaus at the unigram baseline. Here, the positions of the input, the
 latents and the queries start as sinusoids (Vaswani et al., 2017, section 3.5) of evenly spaced positions, and the keys
-start with the kernel of the queries, so that attention weights depend on the distance between positions. Everything is
-trained from there. This is not in the paper.
+start with the kernel of the queries (or, where the widths differ, with the one that maps the sinusoids of the keys to
+what the queries' kernel makes of theirs), so that attention weights depend on the distance between positions.
+Everything is trained from there. This is not in the paper.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
+import tensorflow as tf
 from tensorflow import keras
 
 from perceiver_keras.errors import PerceiverError
@@ -17,6 +21,7 @@ from perceiver_keras.layers.linear import weights_by_path
 
 TOKENS, POSITION = "preprocess/embeddings", "preprocess/position/embeddings"
 LATENTS, QUERY = "encode/latents", "query/embeddings"
+_KEY = "process/self_attention_0/attention/key/kernel"  # the first layer's of a Transformer
 SLOWEST = 100  # the longest wavelength as a multiple of the shortest, which is two positions
 
 
@@ -38,6 +43,8 @@ def start_local(model: keras.Model) -> str:
     """
     weights = weights_by_path(model)
     shapes = {path: list(weight.shape) for path, weight in weights.items()}
+    if LATENTS not in shapes and _KEY in shapes:
+        return _start_transformer(weights)
     missing = [path for path in (TOKENS, POSITION, LATENTS) if path not in shapes]
     if missing:
         raise PerceiverError(
@@ -50,12 +57,6 @@ def start_local(model: keras.Model) -> str:
         [f"{stage}/cross_attention/attention/{side}/kernel" for side in ("query", "key")]
         for stage in stages
     ]
-    unlike = [f"{p}: {shapes[p]}" for pair in kernels for p in pair if shapes[p] != shapes[pair[0]]]
-    if unlike:
-        raise PerceiverError(
-            f"train.init=local: {'; '.join(unlike)} differs from the queries' kernel. Set model.channels, "
-            "model.query_dim and model.encode.latent_dim to one number."
-        )
     places = shapes[POSITION][0]
     # Twice the deviation of the token embeddings, so that attention first depends on positions.
     scale = 2 * np.std(weights[TOKENS].numpy())
@@ -64,5 +65,24 @@ def start_local(model: keras.Model) -> str:
     if "decode" in stages:
         weights[QUERY].assign(sinusoids(*shapes[QUERY], places))
     for query, key in kernels:
-        weights[key].assign(weights[query])
+        weights[key].assign(
+            weights[query]
+            if shapes[key] == shapes[query]
+            else _like(weights[query].numpy(), shapes[key][0], places)
+        )
     return f"Starting with local attention: {places} positions, {shapes[LATENTS][0]} latents, {' and '.join(stages)}."
+
+
+def _start_transformer(weights: Mapping[str, tf.Variable]) -> str:
+    """The same for a Transformer: positions are sinusoids, and its first layer compares them."""
+    places, channels = weights[POSITION].shape
+    scale = 2 * np.std(weights[TOKENS].numpy())
+    weights[POSITION].assign(scale * sinusoids(places, channels, places))
+    weights[_KEY].assign(weights[_KEY.replace("key", "query")])
+    return f"Starting with local attention: {places} positions, the first layer."
+
+
+def _like(kernel: np.ndarray, rows: int, places: int) -> np.ndarray:
+    """The kernel [rows, K] that gives sinusoids of `rows` channels what `kernel` [D, K] gives those of D channels."""
+    wanted = sinusoids(places, len(kernel), places) @ kernel
+    return np.float32(np.linalg.lstsq(sinusoids(places, rows, places), wanted, rcond=1e-3)[0])

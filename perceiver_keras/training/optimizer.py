@@ -7,14 +7,16 @@ build these objects in the scope in which the model was built.
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
 import tensorflow as tf
 from tensorflow import keras
 
+from perceiver_keras import stack
 from perceiver_keras.config import TrainConfig
+from perceiver_keras.training.adamw import AdamW
+from perceiver_keras.training.lamb import LAMB
 
 # As in the official training code, biases and norms are not decayed; position embeddings and latents are.
 NOT_DECAYED = (r"(^|/)(bias|scale|offset|gamma|beta)(_\d+)?(/replica_\d+)?:\d+$",)
@@ -29,7 +31,8 @@ class WarmUpThen(keras.optimizers.schedules.LearningRateSchedule):
       peak: The highest learning rate.
       steps: Of the whole run; a cosine reaches 0 there.
       warmup_steps: Of the linear rise, included in `steps`.
-      schedule: "cosine", "constant", or "constant_then_cosine" (constant up to half of `steps`).
+      schedule: "cosine", "constant", or "constant_then_cosine" (constant for `constant_steps`).
+      constant_steps: Of "constant_then_cosine", before the cosine; None: half of `steps`.
       first: The step of the run that an optimizer which begins later counts as its step 0.
     """
 
@@ -40,7 +43,9 @@ class WarmUpThen(keras.optimizers.schedules.LearningRateSchedule):
         warmup_steps: int = 0,
         schedule: str = "cosine",
         first: int = 0,
+        constant_steps: int | None = None,
     ):
+        self.constant_steps = constant_steps
         self.peak, self.steps = peak, steps
         self.warmup_steps, self.schedule = warmup_steps, schedule
         self.first = first
@@ -48,10 +53,11 @@ class WarmUpThen(keras.optimizers.schedules.LearningRateSchedule):
     def __call__(self, step: Any) -> tf.Tensor:
         """step: integer or tensor [] -> learning rate, float32 []."""
         step = tf.cast(step, tf.float32) + self.first
+        half = self.steps // 2 if self.constant_steps is None else self.constant_steps
         start = {
             "cosine": self.warmup_steps,
             "constant": self.steps,
-            "constant_then_cosine": max(self.warmup_steps, self.steps // 2),
+            "constant_then_cosine": max(self.warmup_steps, half),
         }[self.schedule]
         done = tf.clip_by_value((step - start) / max(self.steps - start, 1), 0.0, 1.0)
         factor = 0.5 * (1.0 + tf.cos(math.pi * done))
@@ -66,16 +72,25 @@ class WarmUpThen(keras.optimizers.schedules.LearningRateSchedule):
             "warmup_steps": self.warmup_steps,
             "schedule": self.schedule,
             "first": self.first,
+            "constant_steps": self.constant_steps,
         }
 
 
 def make_schedule(train: TrainConfig, first: int = 0) -> WarmUpThen:
-    return WarmUpThen(train.learning_rate, train.steps, train.warmup_steps, train.schedule, first)
+    return WarmUpThen(
+        train.learning_rate,
+        train.steps,
+        train.warmup_steps,
+        train.schedule,
+        first,
+        train.constant_steps,
+    )
 
 
 def make_optimizer(train: TrainConfig, first: int = 0) -> Any:
-    """LAMB (TensorFlow Addons, a legacy Keras optimizer) or AdamW (Keras), with its schedule and clipping.
+    """LAMB or AdamW, with its schedule and clipping.
 
+    LAMB is TensorFlow Addons' where that can be had, else ours: a legacy Keras optimizer either way.
     Weight decay is decoupled: it is added to Adam's scaled update, in LAMB before the trust ratio (arXiv 1904.00962).
     As in the official training code, every variable gets a trust ratio, including biases and norms. Gradients are
     clipped by their global norm after they are summed over replicas. `first` is the step of the run at which it begins.
@@ -89,18 +104,13 @@ def make_optimizer(train: TrainConfig, first: int = 0) -> Any:
         "global_clipnorm": train.clip_norm,
     }
     if train.optimizer == "adamw":
-        optimizer = keras.optimizers.AdamW(**common, jit_compile=False)
+        optimizer = AdamW(**common, jit_compile=False)
         optimizer.exclude_from_weight_decay(var_names=list(NOT_DECAYED))
         return optimizer
-    with warnings.catch_warnings():
-        # "TensorFlow Addons has entered a minimal maintenance mode"
-        warnings.simplefilter("ignore")
-        import tensorflow_addons as tfa
-    return tfa.optimizers.LAMB(
-        **common,
-        exclude_from_weight_decay=list(NOT_DECAYED),
-        exclude_from_layer_adaptation=list(_NOTHING),
-    )
+    common["exclude_from_weight_decay"] = list(NOT_DECAYED)
+    if addons := stack.addons():
+        return addons.optimizers.LAMB(**common, exclude_from_layer_adaptation=list(_NOTHING))
+    return LAMB(**common)
 
 
 def build_optimizer(optimizer: Any, variables: Sequence[tf.Variable]) -> None:

@@ -6,7 +6,7 @@ import contextlib
 import re
 from collections.abc import Iterator
 
-from perceiver_keras.errors import PerceiverError
+from perceiver_keras.errors import PerceiverError, is_disk_full
 
 SETTINGS = {
     "training": "data.batch_size",
@@ -27,7 +27,7 @@ def is_out_of_memory(error: BaseException) -> bool:
         return True
     if type(error).__name__ == "ResourceExhaustedError":
         # The disk and file handles are resources too.
-        return "No space left" not in str(error) and "Too many open files" not in str(error)
+        return not is_disk_full(error) and "Too many open files" not in str(error)
     internal = type(error).__name__ in ("InternalError", "UnknownError", "XlaRuntimeError")
     return internal and bool(_WORDS.search(str(error)))
 

@@ -17,14 +17,14 @@ class Pace:
     def __init__(self) -> None:
         self.steps = 1  # the first call includes tracing, so its speed means nothing
         self.steps_per_second = 0.0
-        self._calls = 0
+        self.calls = 0
 
     @contextlib.contextmanager
     def measure(self, count: int) -> Iterator[None]:
         start = time.monotonic()
         yield
-        self._calls += 1
-        if self._calls > 1:
+        self.calls += 1
+        if self.calls > 1:
             self.steps_per_second = count / max(time.monotonic() - start, 1e-6)
             wanted = round(self.steps_per_second * CALL_SECONDS)
             self.steps = min(max(wanted, 1), 8 * self.steps)

@@ -13,6 +13,7 @@ from perceiver_keras.layers.recompute import recomputing
 from perceiver_keras.loss import mean_loss, mean_weight
 from perceiver_keras.tasks.task import Task
 from perceiver_keras.training.freeze import Freeze, clipped
+from perceiver_keras.training.large_batch import scaled
 from perceiver_keras.training.optimizer import (
     Accumulator,
     MovingAverage,
@@ -35,7 +36,7 @@ class TrainStep:
     """
 
     def __init__(self, task: Task, config: TaskConfig, model: keras.Model, strategy: Any):
-        train = config.train
+        train = scaled(config)
         self._model, self._strategy = model, strategy
         self._replicas = strategy.num_replicas_in_sync
         self._variables = model.trainable_variables
@@ -107,6 +108,17 @@ class TrainStep:
                     self._strategy.run(self._add, args=(*next(batches), frozen))
                 self._strategy.run(self._apply, args=(frozen,))
 
+    def settle_metrics(self) -> None:
+        """Divides the metrics' sums between replicas as restoring does; all workers must call it.
+
+        A checkpoint holds the sum over replicas. So a run goes on with the same float32 sums, bit for bit, whether it
+        has just saved them or has restored them.
+        """
+        if self._replicas > 1:
+            for metric in self.metrics:
+                for variable in metric.variables:
+                    variable.assign(tf.convert_to_tensor(variable))
+
     def _whole_step(self, inputs: Any, targets: Any, frozen: bool) -> None:
         part = self._part(targets) if self._replicas > 1 else None
         self._update(self._gradients(inputs, targets, part, frozen), frozen)
@@ -175,10 +187,18 @@ class TrainStep:
             total = tf.add_n([loss, *(tf.cast(x, tf.float32) for x in self._model.losses)])
             share = total if part is None else total * part
         trained = self._of_group(self._variables, late=False) if frozen else self._variables
-        return total, outputs, tape.gradient(share, trained)
+        # Those of embeddings come as rows with their numbers. Sums of rows are what clipping must measure, what
+        # replicas can add up without gathering all rows, and what XLA can give a shape (there, `Unique` has none).
+        gradients = [
+            None if gradient is None else tf.convert_to_tensor(gradient)
+            for gradient in tape.gradient(share, trained)
+        ]
+        return total, outputs, gradients
 
     def _update(self, gradients: list[tf.Tensor | None], frozen: bool) -> None:
-        summed = {}
+        # With one replica there is nothing to sum, and the operation that says so would wait for all gradients: each
+        # is applied when it is there, and no longer held.
+        summed = {"experimental_aggregate_gradients": self._replicas > 1}
         if self._late_optimizer is not None:
             # The norm is that of all gradients, so it can't be left to two optimizers.
             gradients = clipped(gradients, self._clip_norm, self._replicas)

@@ -8,12 +8,17 @@ from typing import Any, Protocol, runtime_checkable
 import tensorflow as tf
 
 from perceiver_keras.config import TrainConfig
-from perceiver_keras.errors import PerceiverError
+from perceiver_keras.data.store.records import Stored
+from perceiver_keras.errors import UsageError
+from perceiver_keras.layers.xla import on_gpu
+from perceiver_keras.training import tpu
 
 
 @runtime_checkable
 class SharedData(Protocol):
     """Training data of which each worker reads its own part; `tasks.batches.TrainingData` is.
+
+    It may have a method `examples_in(batch, workers, replicas)` that tells which examples a batch holds.
 
     Attributes:
       facts: JSON that must be the same for all workers.
@@ -36,9 +41,14 @@ def make_strategy(train: TrainConfig) -> tf.distribute.Strategy:
     "multi_worker" reads TF_CONFIG and must precede all other TensorFlow operations of the process.
 
     Raises:
+      UsageError: `train.tpu` names a TPU that another strategy would not use.
       PerceiverError: "tpu" was requested, but there is none.
     """
     kind = train.strategy
+    if train.tpu is not None and kind != "tpu":
+        raise UsageError(
+            f"train.tpu={train.tpu}, but train.strategy={kind} uses no TPU; set train.strategy=tpu too."
+        )
     if kind == "auto":
         kind = "mirrored" if len(tf.config.list_logical_devices("GPU")) > 1 else "none"
     if kind == "mirrored":
@@ -46,24 +56,20 @@ def make_strategy(train: TrainConfig) -> tf.distribute.Strategy:
     if kind == "multi_worker":
         return tf.distribute.MultiWorkerMirroredStrategy()
     if kind == "tpu":
-        try:
-            resolver = tf.distribute.cluster_resolver.TPUClusterResolver.connect()
-        except (ValueError, tf.errors.OpError) as error:
-            raise PerceiverError(
-                f"train.strategy=tpu, but no TPU was found ({error}). Use train.strategy=auto."
-            ) from error
-        return tf.distribute.TPUStrategy(resolver)
+        return tpu.connect(train.tpu)
     return tf.distribute.get_strategy()
 
 
 def uses_xla(train: TrainConfig) -> bool:
-    """Whether to compile steps with XLA; "auto" means on GPUs only.
+    """Whether to ask for steps compiled with XLA; "auto" means on GPUs only.
 
-    On a CPU, XLA is slower and takes long to compile; on a TPU, everything is compiled anyway.
+    On a CPU, XLA is slower and takes long to compile; on a TPU, everything is compiled without being asked for.
     """
+    if train.strategy == "tpu":
+        return False
     if train.jit_compile != "auto":
         return train.jit_compile == "on"
-    return train.strategy != "tpu" and bool(tf.config.list_logical_devices("GPU"))
+    return on_gpu()
 
 
 def compilers(train: TrainConfig, replicas: int = 1) -> tuple[Callable, Callable]:
@@ -76,8 +82,7 @@ def compilers(train: TrainConfig, replicas: int = 1) -> tuple[Callable, Callable
     as_it_is, by_xla = (lambda function: function), tf.function(jit_compile=True)
     if not uses_xla(train):
         return as_it_is, as_it_is
-    on_gpu = bool(tf.config.list_logical_devices("GPU"))
-    return (by_xla, as_it_is) if on_gpu and replicas == 1 else (as_it_is, by_xla)
+    return (by_xla, as_it_is) if on_gpu() and replicas == 1 else (as_it_is, by_xla)
 
 
 class Batches:
@@ -117,6 +122,8 @@ class Batches:
         self.facts = source.facts if isinstance(source, SharedData) else {}
         self._dataset = self._after(0)
         self.spec = self._dataset.element_spec
+        if self._whole and tpu.is_tpu(strategy):
+            tpu.check_batch(self.spec, strategy.num_replicas_in_sync)
         self.iterator: Iterator = iter(self._dataset) if self._one_replica else None
         self.saved = {"batches": self.iterator} if self._one_replica else {}
 
@@ -140,6 +147,14 @@ class Batches:
                 dataset = dataset.apply(endless)
             distributed = self._strategy.distribute_datasets_from_function(lambda _: dataset)
         self.iterator = iter(distributed)
+
+    def examples_in(self, batch: int) -> list[Stored]:
+        """The stored examples of a batch of all workers together; none if the data does not tell."""
+        tell = getattr(self._source, "examples_in", None)
+        if tell is None:
+            return []
+        parts = {name: value for name, value in self._parts.items() if name != "worker"}
+        return tell(batch, **parts)
 
     def _after(self, count: int) -> tf.data.Dataset:
         """This process's batches, without the first `count`."""

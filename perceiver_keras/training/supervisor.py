@@ -64,7 +64,7 @@ def supervise(plan: Plan, say: Callable[[str], None]) -> int:
     """
     with _told_to_leave() as asked, _scratch() as scratch:
         for attempt in range(plan.restarts + 1):
-            ended = _Attempt(plan, asked, scratch).run()
+            ended = _Attempt(plan, asked, scratch, say).run()
             if asked:
                 say(
                     f"Stopped by {signal.Signals(asked[0]).name}; the same command goes on from there."
@@ -94,8 +94,8 @@ class _End:
 class _Attempt:
     """All workers once, from their start until the last one has ended."""
 
-    def __init__(self, plan: Plan, asked: list[int], scratch: str):
-        self._plan, self._asked, self._scratch = plan, asked, scratch
+    def __init__(self, plan: Plan, asked: list[int], scratch: str, say: Callable[[str], None]):
+        self._plan, self._asked, self._scratch, self._say = plan, asked, scratch, say
 
     def run(self) -> list[_End]:
         """How the workers ended, in that order; those that this process had to kill come last, as 1."""
@@ -127,7 +127,9 @@ class _Attempt:
                 until = time.monotonic() + seconds
             if until is not None and time.monotonic() > until:
                 for index, process in running.items():
-                    forced.append(index)
+                    if index not in forced:
+                        self._say(f"Worker {index} did not leave within {seconds:g} s: killed.")
+                        forced.append(index)
                     process.kill()
         for reader in readers:
             reader.join(5)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from perceiver_keras.config import TaskConfig
+from perceiver_keras.convert.hub import preset_of
 from perceiver_keras.convert.names import RELEASED
 from perceiver_keras.errors import PerceiverError, UsageError
+from perceiver_keras.remote import as_path, local_copy
+from perceiver_keras.remote import check as check_place
 from perceiver_keras.tasks import official, preset_folder, run_folder, transfer
 from perceiver_keras.tasks.model import TaskModel, load
 from perceiver_keras.tasks.task import Task
@@ -66,10 +68,14 @@ def check(task: Task, config: TaskConfig, start: transfer.Start | None = None) -
 def named(init: str, task: Task, preset: str) -> str:
     """`--init` as `train.init` has it: "deepmind" alone means its weights for the preset, a run folder its model.
 
+    A repository of the hub, such as "deepmind/language-perceiver", is huggingface/PRESET.
+
     Raises:
       UsageError: no weights are released for the preset.
       PerceiverError: the run folder holds no model.
     """
+    if repository := preset_of(init):
+        return f"huggingface/{repository}"
     if init in SOURCES and not os.path.exists(init):
         # A preset that starts from released weights itself means these.
         origin, _, other = (task.preset(preset).config.train.init or "").partition("/")
@@ -80,7 +86,8 @@ def named(init: str, task: Task, preset: str) -> str:
                 f"with one of {', '.join(RELEASED)}."
             )
         return f"{init}/{released}"
-    path = Path(init).expanduser()
+    check_place(init)
+    path = as_path(init).expanduser()
     return str(run_folder.preset_in(path)) if path.is_dir() else init
 
 
@@ -88,10 +95,13 @@ def read(init: str) -> transfer.Start | None:
     """The weights that `train.init` names; None for "local"."""
     if _is_local(init):
         return None
+    if repository := preset_of(init):
+        init = f"huggingface/{repository}"
     origin, _, preset = init.partition("/")
     if origin in SOURCES and preset and not os.path.exists(init):
         return official.start_of(official.read_weights(origin, preset))
-    path = Path(init).expanduser()
+    check_place(init)
+    path = as_path(init).expanduser()
     if not path.exists():
         raise PerceiverError(
             f"train.init: there is nothing at {init}; name a preset folder, a run folder, an official file or "
@@ -121,11 +131,12 @@ def fingerprint(init: str | None) -> str | None:
     """
     if init is None:
         return None
-    path = Path(init).expanduser()
+    path = as_path(init).expanduser()
     if not path.exists():
         return init
     if path.is_dir():
         path = run_folder.preset_in(path, say=lambda told: None)
+    path = local_copy(path)
     result = hashlib.sha256()
     for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
         if file.is_file():

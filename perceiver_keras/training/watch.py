@@ -34,15 +34,15 @@ class Watch:
 
     Args:
       others: {what messages call it: HOST:PORT}.
-      tell: Called with the name of a worker that is gone, in another thread.
-      leave: Called `PATIENCE` seconds later if `stop` has not been called by then; by default, it says so and ends the
-        process, because nothing else reaches a main thread that waits in TensorFlow.
+      tell: Called in another thread, with words about the worker that is gone.
+      leave: Called with the same `patience` seconds later if `stop` has not been called by then; by default, it says
+        so and ends the process, because nothing else reaches a main thread that waits in TensorFlow.
     """
 
     def __init__(
         self,
         others: Mapping[str, str],
-        tell: Callable[[str], None] = lambda name: None,
+        tell: Callable[[str], None] = lambda words: None,
         leave: Callable[[str], None] | None = None,
         patience: float = PATIENCE,
     ):
@@ -56,7 +56,7 @@ class Watch:
             self._thread.start()
 
     def gone(self, wait: float = 0.0) -> str | None:
-        """The worker that is gone; None if none is within `wait` seconds."""
+        """Words about the worker that is gone; None if none is within `wait` seconds."""
         self._noticed.wait(wait)
         return self._gone
 
@@ -80,7 +80,7 @@ class Watch:
                     if held[name] is not None:
                         known.add(name)
                     elif name in known and not self._stopped.is_set():
-                        return self._say(name)
+                        return self._lost(words(name))
                 for name in _closed(held):
                     held[name] = None
                 self._stopped.wait(_AGAIN)
@@ -99,13 +99,13 @@ class Watch:
                 if not known or time.monotonic() > until or self._stopped.wait(_AGAIN):
                     return None
 
-    def _say(self, name: str) -> None:
-        self._gone = name
+    def _lost(self, text: str) -> None:
+        self._gone = text
         self._noticed.set()
         # In a thread of its own: it may have to wait for a TensorFlow that is just starting.
-        threading.Thread(target=self._tell, args=(name,), daemon=True).start()
+        threading.Thread(target=self._tell, args=(text,), daemon=True).start()
         if not self._stopped.wait(self._patience):
-            self._leave(name)
+            self._leave(text)
 
 
 def _closed(held: Mapping[str, socket.socket | None]) -> Iterable[str]:
@@ -134,8 +134,16 @@ def words(name: str) -> str:
     )
 
 
-def _end(name: str) -> None:
-    print(f"Error: {words(name)}", file=sys.stderr, flush=True)
+def silent(name: str) -> str:
+    """What a worker says when another is there and does not answer."""
+    return (
+        f"{name[:1].upper()}{name[1:]} does not answer: it was stopped, or can't be reached any more. All workers must "
+        "start again: they go on from the last checkpoint."
+    )
+
+
+def _end(text: str) -> None:
+    print(f"Error: {text}", file=sys.stderr, flush=True)
     sys.stdout.flush()
     time.sleep(0.1)  # what reads our output may need a moment
     os._exit(1)

@@ -7,18 +7,26 @@ others are told. With one process, all of this is trivial and costs nothing.
 from __future__ import annotations
 
 import json
+import re
+import sys
+import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import TracebackType
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from tensorflow.python.eager import context
 
 from perceiver_keras.config import TrainConfig
 from perceiver_keras.errors import PerceiverError, first_line
-from perceiver_keras.training.cluster import Cluster, from_environment
+from perceiver_keras.training.cluster import Cluster, check_port, from_environment
+from perceiver_keras.training.rendezvous import meet
+from perceiver_keras.training.sigterm import TERMINATED
+from perceiver_keras.training.start_guard import guard
 from perceiver_keras.training.strategy import make_strategy
-from perceiver_keras.training.watch import Watch, words
+from perceiver_keras.training.watch import Watch, silent, words
 
 # What TensorFlow raises when an exchange fails.
 _BROKEN = (
@@ -27,6 +35,16 @@ _BROKEN = (
 )
 # Seconds in which all workers must have started.
 _REGISTER = 600.0
+# Seconds in which TensorFlow must have started in all of them after that.
+_START = 60.0
+_TOO_LATE = (
+    "train.strategy=multi_worker: TensorFlow has started already in this process; call `workers.join` before anything "
+    "else that uses TensorFlow."
+)
+# Seconds without a sign of life after which a worker that is stopped, or out of reach, is given up.
+_HEARTBEAT = 10.0
+# Seconds between two questions of a chief that works alone, whether a worker was asked to leave.
+_BETWEEN = 1.0
 _CHUNK = 1 << 22  # numbers exchanged at once: 16 MiB
 # How long to wait for the watch to say who is gone, after TensorFlow said that someone is.
 _WHO = 2.0
@@ -57,9 +75,10 @@ class Workers:
         watch: Watch | None = None,
     ):
         self.strategy, self._watch = strategy, watch
-        cluster = cluster or Cluster(("here:0",), 0, (("worker", 1),))
+        self._cluster = cluster = cluster or Cluster(("here:0",), 0, (("worker", 1),))
         self.count, self.index = len(cluster.addresses), cluster.index
         self.is_chief = cluster.is_chief
+        self._asked, self._told = threading.Event(), 0.0
         self._sums: dict[int, Callable[[tf.Tensor], tf.Tensor]] = {}
 
     def __enter__(self) -> Workers:
@@ -98,6 +117,39 @@ class Workers:
         table = np.zeros([self.count, len(numbers)], np.int32)
         table[self.index] = given
         return self._sum(table.ravel()).reshape(table.shape).astype(np.int64)
+
+    def by_chief(self, work: Callable[[], None], asked: threading.Event) -> None:
+        """The chief does `work`, and the others wait for it; all must call it.
+
+        Args:
+          work: Calls `between` from time to time.
+          asked: Set when this process is asked to leave.
+
+        Raises:
+          SystemExit: with 143 in all, if any was asked to leave before the work was done.
+        """
+        self._asked, self._told = asked, time.monotonic()
+        if self.is_chief:
+            work()
+        while not self._is_done(self.is_chief):
+            pass
+
+    def between(self) -> None:
+        """For the chief, between two parts of its work: tells the others that it goes on, and hears them.
+
+        Raises:
+          SystemExit: as `by_chief` does.
+        """
+        if self.count == 1 or time.monotonic() - self._told > _BETWEEN:
+            self._is_done(False)
+
+    def _is_done(self, done: bool) -> bool:
+        # As many numbers as the training loop exchanges: it has a graph for them.
+        told = self.exchange(self._asked.is_set(), done, 0)
+        self._told, done = time.monotonic(), bool(told[0, 1])
+        if told[:, 0].any() and not done:
+            raise SystemExit(TERMINATED)
+        return done
 
     def from_chief(self, value: Any) -> Any:
         """The chief's value, whatever the others give; all must call it.
@@ -189,9 +241,19 @@ class Workers:
             self._watch.stop()
 
     def _explained(self, error: BaseException) -> PerceiverError:
+        text = str(error)
+        if "is joining a group with size" in text:
+            return PerceiverError(
+                "The workers' TF_CONFIG differ: they name different numbers of workers. Give all the same cluster."
+            )
+        # The chief hears all heartbeats; who does not hear the chief has no name to tell.
+        if late := re.search(r"/job:(\w+)/replica:0/task:(\d+) heartbeat timeout", text):
+            return PerceiverError(silent(self._cluster.task(late[1], int(late[2]))))
         gone = self._watch.gone(_WHO) if self._watch else None
         if gone:
-            return PerceiverError(words(gone))
+            return PerceiverError(gone)
+        if not self.is_chief and "Deadline Exceeded" in text:
+            return PerceiverError(silent(self._cluster.name(0)))
         return PerceiverError(
             f"The workers can't reach each other any more ({first_line(error)}). All workers must start again: they go "
             "on from the last checkpoint."
@@ -202,28 +264,32 @@ def join(train: TrainConfig) -> Workers:
     """The workers that `train.strategy` describes; waits for them if there are several.
 
     Raises:
-      UsageError: "multi_worker" without a `TF_CONFIG` that describes the workers.
-      PerceiverError: TensorFlow has started already, or the address of this worker can't be listened on; "tpu", but
-        there is none.
+      UsageError: "multi_worker" without a `TF_CONFIG` that describes the workers, or its port is in use.
+      PerceiverError: not all workers came within ten minutes; TensorFlow has started already, or it can't start; "tpu",
+        but there is none.
     """
     if train.strategy != "multi_worker":
         return Workers(make_strategy(train))
     cluster = from_environment()
+    if getattr(context.context(), "_initialized", False):
+        raise PerceiverError(_TOO_LATE)
+    check_port(cluster)
+    met = {words(name): one for name, one in meet(cluster, _REGISTER, _say).items()}
     watch = Watch(_watched(cluster), _abort)
     try:
-        _wait_at_most(_REGISTER, cluster)
-        strategy = make_strategy(train)
+        _wait_at_most(_START, cluster)
+        with guard(met, silent("a worker"), 1.5 * _START):
+            strategy = make_strategy(train)
     except RuntimeError as error:
         watch.stop()
-        raise PerceiverError(
-            "train.strategy=multi_worker: TensorFlow has started already in this process; call `workers.join` before "
-            f"anything else that uses TensorFlow ({first_line(error)})."
-        ) from error
+        raise PerceiverError(f"{_TOO_LATE} ({first_line(error)})") from error
     except tf.errors.OpError as error:
+        gone = watch.gone()
         watch.stop()
         raise PerceiverError(
-            f"{cluster.name(cluster.index)} can't start ({first_line(error)}). Its port must be free, and all workers "
-            "of TF_CONFIG must be started at about the same time."
+            gone
+            or f"{cluster.name(cluster.index)} can't start ({first_line(error)}). Its port must be free, and all "
+            "workers of TF_CONFIG must be started at about the same time."
         ) from error
     watch.settle()
     return Workers(strategy, cluster, watch)
@@ -241,7 +307,6 @@ def _watched(cluster: Cluster) -> dict[str, str]:
 def _wait_at_most(seconds: float, cluster: Cluster) -> None:
     """Sets how long TensorFlow waits for workers that have not started; its own default is an hour."""
     from tensorflow.core.protobuf import tensorflow_server_pb2  # noqa: F401 - registers the next one
-    from tensorflow.python.eager import context
     from tensorflow.tsl.protobuf import coordination_config_pb2
 
     jobs = [
@@ -253,15 +318,18 @@ def _wait_at_most(seconds: float, cluster: Cluster) -> None:
         service_type="standalone",
         service_leader=f"/job:{first}/replica:0/task:0",
         cluster_register_timeout_in_ms=round(1000 * seconds),
+        heartbeat_timeout_in_ms=round(1000 * _HEARTBEAT),
         coordinated_jobs=jobs,
     )
 
 
-def _abort(name: str) -> None:
+def _abort(text: str) -> None:
     """Wakes up a main thread that waits for a worker that is gone."""
-    from tensorflow.python.eager import context
+    context.context().abort_collective_ops(tf.errors.UNAVAILABLE, text)
 
-    context.context().abort_collective_ops(tf.errors.UNAVAILABLE, words(name))
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

@@ -5,7 +5,7 @@ Read on both machines, so it imports nothing but the standard library.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 # Model -> (task, preset) of perceiver_keras.
 MODELS = {
@@ -31,6 +31,7 @@ class Case:
         autocast); a forward pass has its weights in bfloat16, except for norms, on both sides.
       batch: Examples.
       memory_mb: Our `attention_memory_mb`; Hugging Face's model has no such setting.
+      recompute: Our `train.recompute`; Hugging Face's keeps everything.
     """
 
     model: str
@@ -38,11 +39,18 @@ class Case:
     precision: str
     batch: int
     memory_mb: int = DEFAULT_MB
+    recompute: bool = False
 
     @property
     def name(self) -> str:
         budget = "" if self.memory_mb == DEFAULT_MB else f"-{self.memory_mb}mb"
-        return f"{self.peer_name}{budget}"
+        return f"{self.peer_name}{budget}{'-recompute' if self.recompute else ''}"
+
+    @property
+    def policy(self) -> str:
+        """The name of our precision: a training step in bfloat16 keeps float32 weights."""
+        mixed = self.kind == "train" and self.precision == "bfloat16"
+        return "mixed_bfloat16" if mixed else self.precision
 
     @property
     def peer_name(self) -> str:
@@ -58,14 +66,16 @@ def _cases() -> list[Case]:
     found += [case("mlm", "train", "bfloat16", 32, LARGE_MB)]
     found += [case(m, "forward", "bfloat16", BATCHES[m], LARGE_MB) for m in MODELS if m != "video"]
     found += [case("flow", "forward", "bfloat16", 1, LARGE_MB)]
-    found += [case("mlm", "train", "bfloat16", 32)]
-    found += [case(m, "train", "bfloat16", BATCHES[m], LARGE_MB) for m in ("fourier", "conv")]
-    found += [case("flow", "train", "bfloat16", 1, LARGE_MB)]
-    found += [case("video", "train", "bfloat16", 8, LARGE_MB)]
+    # What recomputation costs, and what fits the card with it alone.
+    for model, batch in {"mlm": 32, "fourier": 16, "conv": 32, "flow": 1, "video": 8}.items():
+        kept = case(model, "train", "bfloat16", batch, LARGE_MB)
+        found += [one for one in (kept, replace(kept, recompute=True)) if one not in found]
+    found += [replace(case("fourier", "train", "bfloat16", 32, LARGE_MB), recompute=True)]
+    found += [replace(case("flow", "train", "bfloat16", 4, LARGE_MB), recompute=True)]
+    found += [case("mlm", "train", "bfloat16", 32), case("mlm", "train", "bfloat16", 1)]
     found += [case(model, "forward", "float32", 1) for model in MODELS]
     found += [case(m, "forward", "float32", BATCHES[m], LARGE_MB) for m in MODELS if m != "video"]
-    found += [case("mlm", "train", "float32", 32, LARGE_MB), case("mlm", "train", "bfloat16", 1)]
-    return found
+    return found + [case("mlm", "train", "float32", 32, LARGE_MB)]
 
 
 CASES = _cases()

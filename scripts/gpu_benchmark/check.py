@@ -39,7 +39,7 @@ def write(folder: Path, names: Sequence[str] = TASKS) -> None:
         for kind in ("forward", "train"):
             if (name, kind) == ("multimodal_autoencoding", "train"):
                 continue  # it draws which labels it hides
-            lowered = lowerer(task, config, kind)(2)
+            lowered = lowerer(task, config, kind, "float32")(2)
             entries = lowered.arguments[: len(lowered.arguments) - len(lowered.captured)]
             inputs = [_input(dice, entry) for entry in entries]
             for value in lowered.captured:

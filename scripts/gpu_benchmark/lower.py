@@ -10,12 +10,11 @@ arguments in their order (shape, dtype, kind, how to draw a value of the same st
 from __future__ import annotations
 
 import argparse
-import contextlib
 import gzip
 import json
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +24,7 @@ from cases import CASES, MODELS, Case
 from tensorflow import keras
 from tensorflow.python.eager.polymorphic_function import compiler_ir
 
+from perceiver_keras import process
 from perceiver_keras.config import TaskConfig
 from perceiver_keras.config_tree import override
 from perceiver_keras.files import write_json, write_whole
@@ -56,11 +56,11 @@ class Lowered:
 
 
 def configuration(case: Case) -> tuple[Task, TaskConfig]:
-    """The preset with the case's precision and budget, AdamW, and all outputs of a forward pass."""
+    """The preset with the case's budget, AdamW, and all outputs of a forward pass."""
     task = registry.get(MODELS[case.model][0])
     changes = [
         f"model.attention_memory_mb={case.memory_mb}",
-        f"train.precision={'float32' if case.precision == 'float32' else 'mixed_bfloat16'}",
+        f"train.recompute={str(case.recompute).lower()}",
         "train.optimizer=adamw",
     ]
     if case.model == "video" and case.kind == "forward":
@@ -68,12 +68,10 @@ def configuration(case: Case) -> tuple[Task, TaskConfig]:
     return task, override(task.presets[MODELS[case.model][1]].config, *changes)
 
 
-def lowerer(task: Task, config: TaskConfig, kind: str) -> Callable[[int], Lowered]:
+def lowerer(task: Task, config: TaskConfig, kind: str, policy: str) -> Callable[[int], Lowered]:
     """batch size -> the graph of a forward pass, or of the training step that `perceiver train` runs."""
     one = cost.one_example(task, config)
-    narrow = kind == "forward" and config.train.precision == "mixed_bfloat16"
-    scope = tf.variable_creator_scope(_in_bfloat16) if narrow else contextlib.nullcontext()
-    with precision(config.train.precision), scope:
+    with precision(policy):
         model = task.build(config).build_all()
         step = None
         if kind == "train":
@@ -87,20 +85,11 @@ def lowerer(task: Task, config: TaskConfig, kind: str) -> Callable[[int], Lowere
 
     def lower(batch: int) -> Lowered:
         spec = tf.nest.map_structure(lambda s: tf.TensorSpec([batch, *s.shape[1:]], s.dtype), one)
-        with precision(config.train.precision):
+        with precision(policy):
             others = [] if step is None else _state(step)
             return lower_function(run, spec[:1] if step is None else spec, model.weights, others)
 
     return lower
-
-
-def _in_bfloat16(creator: Any, **kwargs: Any) -> tf.Variable:
-    """Matrices that the graph would round to bfloat16 anyway are held so; vectors (biases, norms) stay float32."""
-    if kwargs.get("dtype") != tf.float32 or len(kwargs.get("shape") or ()) < 2:
-        return creator(**kwargs)
-    value = kwargs["initial_value"]
-    kwargs["initial_value"] = lambda: tf.cast(value(), tf.bfloat16)
-    return creator(**kwargs | {"dtype": tf.bfloat16})
 
 
 def _state(step: TrainStep) -> list[tf.Variable]:
@@ -158,17 +147,18 @@ def main() -> None:
     parser.add_argument("cases", nargs="*", help="names; default: all that are not there yet")
     chosen = parser.parse_args()
     chosen.folder.mkdir(parents=True, exist_ok=True)
+    process.on_gpu = lambda: True  # where they will run
     wanted = [
         case
         for case in CASES
         if case.name in chosen.cases
         or not (chosen.cases or (chosen.folder / f"{case.name}.json").exists())
     ]
-    together = lambda case: (case.model, case.kind, case.precision, case.memory_mb)  # noqa: E731
+    together = lambda case: replace(case, batch=0)  # noqa: E731
     while wanted:
         group = [case for case in wanted if together(case) == together(wanted[0])]
         wanted = [case for case in wanted if case not in group]
-        lower = lowerer(*configuration(group[0]), group[0].kind)
+        lower = lowerer(*configuration(group[0]), group[0].kind, group[0].policy)
         for case in group:
             begin = time.perf_counter()
             size = write(lower(case.batch), chosen.folder, case)

@@ -62,7 +62,11 @@ def table(found: dict[str, Any]) -> str:
     lines = [HEAD, "|---" * HEAD.count(" |") + "|"]
     # By model, as people look for it, and not by how telling a case is.
     order = sorted(
-        CASES, key=lambda c: (list(NAMES).index(c.model), c.kind, c.precision, c.batch, c.memory_mb)
+        CASES,
+        key=lambda c: (
+            *(list(NAMES).index(c.model), c.kind, c.precision, c.batch),
+            *(c.memory_mb, c.recompute),
+        ),
     )
     for case in order:
         ours = records.get(("ours", case.name))
@@ -76,6 +80,8 @@ def table(found: dict[str, Any]) -> str:
         kind = {"forward": "forward", "train": "training step"}[case.kind]
         if case.memory_mb != DEFAULT_MB:
             kind += f", {case.memory_mb} MB"
+        if case.recompute:
+            kind += ", recomputed"
         rate = ours["flops"] / ours["median"]
         cells = [
             NAMES[case.model],
@@ -122,8 +128,9 @@ matrix products and convolutions, counted in each side's own graph. float32 prod
 bfloat16: the weights of a forward pass are bfloat16 on both sides (Hugging Face's video model fails with them and uses
 autocast), a training step has float32 weights and AdamW. Hugging Face's Fourier positions are computed on the card, not
 on the CPU as by default, and its video model decodes a clip in 128 parts, as its documentation says. "4096 MB" is our
-`attention_memory_mb`, 256 by default. Ours are of one run; of the port, the faster of up to two runs, both on this
-card. JAX leaves a quarter of the card's memory to others, so a graph of more than about 59 GiB fails.
+`attention_memory_mb`, 256 by default; "recomputed" is our `train.recompute`; its FLOPs include what is computed again.
+Of ours, the last of up to two runs; of the port, the fastest of up to three, all on one kind of card. JAX leaves a
+quarter of the card's memory to others, so a graph of more than about 59 GiB fails.
 
 {table(found)}
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 from click.testing import CliRunner, Result
@@ -27,6 +29,18 @@ def invoke(*arguments: str | Path, code: int = 0, **kwargs) -> Result:
     result = CliRunner().invoke(cli.main, [str(a) for a in arguments], **kwargs)
     assert result.exit_code == code, result.stderr
     return result
+
+
+@contextlib.contextmanager
+def eagerly() -> Iterator[None]:
+    """Trains without graphs: tracing one takes longer than the two steps for which it is made."""
+    import tensorflow as tf
+
+    tf.config.run_functions_eagerly(True)
+    try:
+        yield
+    finally:
+        tf.config.run_functions_eagerly(False)
 
 
 def told(*arguments: str | Path, **kwargs) -> dict:

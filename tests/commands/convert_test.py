@@ -12,6 +12,7 @@ from click.testing import CliRunner
 import perceiver_keras as pk
 from perceiver_keras import cli
 from perceiver_keras.serve import Servable
+from tests.parity.fixtures import downloaded
 
 SIZES = {"image_size": [16, 16], "process__num_blocks": 2}
 
@@ -84,10 +85,23 @@ def test_a_saved_model_answers_as_the_folder(model, folder, pictures, tmp_path: 
     np.testing.assert_allclose(served["probabilities"], expected, rtol=1e-4)
 
 
+@pytest.mark.parametrize("address", ["", "https://huggingface.co/"])
+def test_a_repository_of_the_hub_is_its_weights(
+    address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored = downloaded("language_mlm_bytes", tmp_path / "cache")
+    monkeypatch.setenv("PERCEIVER_CACHE", str(tmp_path / "cache"))
+    convert(f"{address}deepmind/language-perceiver", tmp_path / "ours", "--to", "keras")
+    expected = pk.convert.load_huggingface(stored).get_weights()
+    for one, other in zip(pk.load(tmp_path / "ours").get_weights(), expected, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
         (["{tmp}/none", "{tmp}/out", "--to", "keras"], 1, "does not exist"),
+        (["deepmind/perceiver", "{tmp}/out", "--to", "keras"], 2, "is no released model"),
         (["{folder}", "{folder}", "--to", "deepmind"], 1, "exists; name a new"),
         (["{folder}", "{tmp}/out", "--to", "onnx"], 2, "'onnx' is not one of"),
         (["{folder}", "{tmp}/out", "--to", "keras", "--set", "x=1"], 2, "write model.KEY=VALUE"),

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 import tensorflow as tf
 
-import perceiver_keras as pk
 from perceiver_keras.commands import export as export_command
-from perceiver_keras.config_tree import override
 from perceiver_keras.serve import Servable
-from perceiver_keras.tasks import registry
-from tests.commands.command_line import refused, told
+from tests.commands.command_line import TASK, invoke, refused, told
 
 
 def test_the_answer_names_the_version_and_its_signatures(export: dict, exported: Path) -> None:
@@ -33,6 +31,17 @@ def test_a_run_folder_is_exported_as_its_model(trained: dict, tmp_path: Path) ->
     assert Servable(exported["saved_model"]).task["preset"] == "tiny"
 
 
+def test_a_run_folder_s_model_brings_the_card_that_its_run_wrote(trained: dict, tmp_path) -> None:
+    extra = tmp_path / "run" / "pushed" / "7" / "assets.extra"
+    extra.mkdir(parents=True)
+    (tmp_path / "run" / "run.json").write_text('{"blessed": true}')
+    assert export_command.card_of(tmp_path / "run") == {}  # an older run
+    (extra / "model_card.json").write_text('{"quantitative_analysis": {}}')
+    assert export_command.card_of(tmp_path / "run") == {"quantitative_analysis": {}}
+    assert export_command.card_of(Path(trained["model"])) == {}
+    assert export_command.card_of(Path(trained["model"]).parent) == {}  # a run of `train`
+
+
 def test_without_a_number_the_version_is_the_time_in_seconds(
     trained: dict, exported: Path, monkeypatch
 ) -> None:
@@ -40,23 +49,54 @@ def test_without_a_number_the_version_is_the_time_in_seconds(
     refused("export", trained["model"], exported, code=1, words=f"{exported / '3'} exists")
 
 
-def test_where_the_data_set_is_missing_there_are_no_requests_and_a_reason(trained, capsys) -> None:
-    config = pk.load(trained["model"]).task_config
-    task = registry.get("image_classification")
-    assert len(export_command._examples(task, config, 3)) == 3
-    assert export_command._examples(task, override(config, "data.dataset=mnist"), 3) == []
-    said = capsys.readouterr().err
-    assert said.startswith("Without warm-up requests: ") and "tfds build mnist" in said
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["{pictures}", "{model}-out"], 1, "lacks config.json"),
+        (["{model}", "{served}", "--version", "3"], 1, "choose another --version"),
+        (["{model}", "{model}/config.json/x.onnx", "--to", "onnx"], 2, "is a file, not a folder"),
+        (["{model}", "{model}/config.json"], 2, "is a file, not a folder"),
+    ],
+)
+def test_what_can_go_wrong_is_a_line(trained, exported, pictures, arguments, code, words) -> None:
+    places = {"model": trained["model"], "served": exported, "pictures": pictures}
+    refused("export", *(a.format(**places) for a in arguments), code=code, words=words)
+    assert not Path(f"{trained['model']}-out").exists()
+
+
+def test_a_file_for_tensorflow_lite_comes_with_its_loss_by_eight_bits(
+    trained: dict, tmp_path: Path
+) -> None:
+    out = tmp_path / "digits.tflite"
+    said = invoke("export", trained["model"], out, "--to", "tflite", "--quantize", "dynamic").stdout
+    assert out.stat().st_size > 1000
+    known = json.loads((tmp_path / "digits.tflite.json").read_text())
+    assert (known["task"], known["preset"], known["quantized"]) == (TASK, "tiny", "dynamic")
+    assert "takes    inputs           float32 [B, 8, 8, 1]" in said
+    assert "without  label            GatherV2 makes texts" in said
+    accuracy = known["metrics"]["after"]["accuracy"]
+    assert f"{accuracy:.4g}" in said and "METRIC" in said
+    assert f"(limit {known['compared']['limit']:g})" in said
+    refused("export", trained["model"], out, "--to", "tflite", code=1, words=f"{out} exists")
 
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["{pictures}", "{model}-out"], "lacks config.json"),
-        (["{model}", "{served}", "--version", "3"], "choose another --version"),
+        (["{new}.onnx", "--to", "onnx", "--quantize", "dynamic"], "goes with --to tflite"),
+        (["{new}", "--quantize", "dynamic"], "goes with --to tflite"),
+        (["{new}", "--to", "tflite"], "a TensorFlow Lite file ends in .tflite: write"),
+        (["{new}.onnx", "--to", "onnx", "--version", "3"], "--version goes with --to savedmodel"),
+        (["{new}.onnx", "--to", "onnx", "--warmup", "8"], "--warmup goes with --to savedmodel"),
+        (
+            ["{new}.tflite", "--to", "tflite", "--precision", "bfloat16"],
+            "--precision goes with --to savedmodel",
+        ),
     ],
 )
-def test_what_can_go_wrong_is_a_line(trained, exported, pictures, arguments, words) -> None:
-    places = {"model": trained["model"], "served": exported, "pictures": pictures}
-    refused("export", *(a.format(**places) for a in arguments), code=1, words=words)
-    assert not Path(f"{trained['model']}-out").exists()
+def test_options_that_do_not_go_together(trained, tmp_path, arguments, words) -> None:
+    new = tmp_path / "new"
+    refused(
+        "export", trained["model"], *(a.format(new=new) for a in arguments), code=2, words=words
+    )
+    assert list(tmp_path.iterdir()) == []

@@ -13,6 +13,7 @@ from click.testing import CliRunner
 import perceiver_keras as pk
 from perceiver_keras import cli
 from perceiver_keras.tasks.optical_flow import benchmark as flow_benchmarks
+from tests.parity.fixtures import downloaded
 
 RNG = np.random.default_rng(9)
 SIZE = (18, 40)
@@ -106,6 +107,19 @@ def test_a_stopped_command_goes_on_to_the_same_record(kitti, weights, tmp_path, 
     assert told["record"] == str(record)
 
 
+def test_weights_by_the_name_of_their_repository(kitti, tmp_path, monkeypatch):
+    """The record is that of the same weights under their other name; another repository is refused at once."""
+    downloaded("optical_flow", tmp_path)
+    monkeypatch.setenv("PERCEIVER_CACHE", str(tmp_path))
+    words = ["reproduce", "kitti-2015", "--data", kitti, "--json", "--record", tmp_path / "a.json"]
+    first = json.loads(invoke(*words, "--weights", "deepmind/optical-flow-perceiver").stdout)
+    assert json.loads(invoke(*words, "--weights", "huggingface").stdout) == first | {
+        "weights": "huggingface"
+    }
+    result = invoke(*words, "--weights", "deepmind/language-perceiver", code=2)
+    assert "has the weights of language_mlm_bytes, not of optical_flow" in result.stderr
+
+
 def test_the_list_and_wrong_words(kitti, weights, tmp_path):
     listed = invoke("reproduce").stdout
     assert "sintel-clean" in listed and "aepe 1.81" in listed
@@ -123,3 +137,48 @@ def test_the_list_and_wrong_words(kitti, weights, tmp_path):
     assert not (tmp_path / "none.json").exists()
     result = invoke(*words[:4], "--weights", tmp_path / "nothing", code=1)
     assert "nothing: No such file" in result.stderr
+
+
+def test_all_measures_what_is_there_and_writes_one_page(kitti, weights, tmp_path):
+    """The second time everything comes from the records; what is missing is named."""
+    data, records = tmp_path / "data", tmp_path / "records"
+    (data / "weights").mkdir(parents=True)
+    (data / "KITTI").symlink_to(kitti)
+    (data / "weights" / "optical_flow").symlink_to(weights)
+    (data / "weights" / "mlm").symlink_to(weights)
+    words = ["reproduce", "--all", "--data", data, "--record", records]
+    shown = invoke(*words).stdout
+    once = json.loads((records / "kitti-2015.json").read_text())
+    assert once["complete"] and once["options"] == {"tiling": "paper"}
+    assert "imagenet-conv: not run here: no data, no weights" in shown
+    assert "sintel-clean: not run here: no data" in shown and "mlm: not run here: no data" in shown
+    page = (records / "index.html").read_text()
+    for words_of_page in (
+        f"{once['measured']['aepe_per_image']:.2f}", "4.98", once["weights_sha256"][:12],
+        "tiling paper", f"tensorflow {once['versions']['tensorflow']}", "the model is not the row&#39;s",
+    ):  # fmt: skip
+        assert words_of_page in page
+    told = json.loads(invoke(*words, "--page", tmp_path / "page.html", "--json").stdout)
+    assert told["measured"] == {"kitti-2015": once["measured"]}
+    assert told["not_measured"]["starcraft"] == "no data, no weights"
+    assert (tmp_path / "page.html").read_text() == page
+    assert json.loads((records / "kitti-2015.json").read_text()) == once
+
+
+def test_words_that_do_not_go_together_are_refused(tmp_path):
+    for arguments, expected in (
+        (["--all"], "--all takes --data, a folder"),
+        (["mlm", "--all", "--data", tmp_path], "--all measures every benchmark"),
+        (["--page", tmp_path / "x.html"], "--page belongs to --all"),
+        (["raft", "--data", tmp_path], "raft is quoted for comparison"),
+        (
+            ["audioset-mel"],
+            "Train them with: perceiver run audio_classification --preset audioset_mel",
+        ),
+        (
+            ["kinetics", "--data", tmp_path, "--weights", "x", "--set", "first"],
+            "expected NAME=VALUE",
+        ),
+        (["mlm", "--data", tmp_path, "--weights", "x", "--tiling", "paper"], "mlm takes no tiling"),
+    ):
+        assert expected in invoke("reproduce", *arguments, code=2).stderr

@@ -41,6 +41,13 @@ def test_a_pushed_run_says_where_everything_is_and_what_to_do_next(capsys) -> No
     assert f"perceiver predict {TASK} FILE --model r/pushed/17" in said
 
 
+def test_the_next_commands_can_be_typed_where_a_folder_has_a_blank(capsys) -> None:
+    run.summary(record(pushed_model="my runs/pushed/17"), Path("my runs"), None)
+    said = capsys.readouterr().out
+    assert f"perceiver predict {TASK} FILE --model 'my runs/pushed/17'\n" in said
+    assert "perceiver report 'my runs' --open\n" in said
+
+
 def test_a_refused_run_says_why(capsys) -> None:
     refused = record(
         blessed=False,

@@ -127,3 +127,25 @@ def test_it_does_not_push_an_incomplete_model(model, tmp_path):
     ):
         run(model, tmp_path, str(tmp_path / "pushed"), model_blessing=1)
     assert not os.path.exists(tmp_path / "pushed")
+
+
+def test_on_a_cluster_the_card_knows_the_same(tmp_path):
+    """There all properties come as JSON values, and numbers among them as floats."""
+    (tmp_path / "verdict.json").write_text("{}")
+
+    def known(kind, name, properties):
+        artifact = kind()
+        artifact.uri = str(tmp_path)
+        for key, value in properties.items():
+            artifact.set_json_value_custom_property(key, value)
+        return atomic_pusher._known({name: [artifact]}, {})
+
+    blessed = known(standard_artifacts.ModelBlessing, "model_blessing", {"blessed": 1.0})
+    assert blessed["gate"]["blessed"] is True
+    counted = known(
+        standard_artifacts.Examples,
+        "examples",
+        {"fingerprint": "abc", "num_examples_train": 40.0, "num_examples_test": 7.0},
+    )
+    assert counted["data"]["fingerprint"] == "abc"
+    assert counted["data"]["examples"] == {"train": 40, "test": 7}

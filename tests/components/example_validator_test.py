@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from perceiver_keras.components.data.anomaly import Anomaly
-from perceiver_keras.components.example_validator import _message, keep
+from perceiver_keras.components.example_validator import _advice, _message, keep
 
 pytestmark = pytest.mark.tfx
 
@@ -16,8 +16,24 @@ def anomaly(number: int, split: str = "train") -> Anomaly:
     )
 
 
+def test_on_a_cluster_a_schema_is_accepted_by_copying_it_to_the_next_number(tmp_path) -> None:
+    shared = f"file://{tmp_path}"
+    assert f"to {shared}/schemas/1;" in _advice({"shared": shared})
+    for number in (1, 9, 10):
+        (tmp_path / "schemas" / str(number)).mkdir(parents=True)
+    message = _message([anomaly(1)], _advice({"shared": shared}))
+    assert (
+        f"if this change is intended, copy this run's artifact `schema` of SchemaGen to {shared}"
+        in message
+    )
+    assert "/schemas/11; --set data.on_anomaly=report" in message
+    assert "perceiver schema" not in message
+
+
 def test_the_message_names_each_feature_once_and_what_to_do() -> None:
-    message = _message([anomaly(1), anomaly(1, "test"), anomaly(2)], "runs/mine")
+    message = _message(
+        [anomaly(1), anomaly(1, "test"), anomaly(2)], _advice({"run_dir": "runs/mine"})
+    )
     assert message.startswith(
         "The data has 2 anomalies: feature 1: told of train (also in test). feature 2: told of train."
     )

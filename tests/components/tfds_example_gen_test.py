@@ -87,6 +87,11 @@ def test_records_are_the_builders_own_in_its_order(data_dir, tmp_path):
     counts = {name: artifact.get_int_custom_property(f"num_examples_{name}") for name in SPLITS}
     assert counts == {"train": 300, "validation": 100, "test": 144}
     assert os.listdir(os.path.join(artifact.uri, "dead_letter")) == []
+    assert artifact.span == 0
+
+
+def test_the_artifact_records_the_span(data_dir, tmp_path):
+    assert _run(tmp_path, data_dir=data_dir, splits={"test": "test[:5]"}, span=7).span == 7
 
 
 def test_repeated_bundles_and_runs_leave_the_same_bytes(data_dir, tmp_path):

@@ -132,6 +132,37 @@ def test_being_offline_gives_a_readable_error(tmp_path):
         downloads.fetch("http://127.0.0.1:9/weights", tmp_path / "weights")
 
 
+@pytest.mark.parametrize(
+    ("source", "get"),
+    [
+        ("deepmind", "curl -O .*/optical_flow_checkpoint.pystate; .* --weights optical_flow_"),
+        (
+            "huggingface",
+            "huggingface-cli download deepmind/optical-flow-perceiver --local-dir optical-flow-perceiver; .*"
+            "--init optical-flow-perceiver",
+        ),
+    ],
+)
+def test_being_offline_says_where_the_weights_are_to_be_had(tmp_path, source, get):
+    with pytest.raises(PerceiverError, match=rf"can't be reached.*connection: {get}") as caught:
+        downloads.download("optical_flow", source, cache=tmp_path, base_url="http://127.0.0.1:9")
+    assert "\n" not in str(caught.value)
+
+
+def test_what_is_in_the_cache_is_known(tmp_path, monkeypatch):
+    monkeypatch.setenv("PERCEIVER_CACHE", str(tmp_path))
+    assert downloads.cached("optical_flow") is None
+    folder = tmp_path / "huggingface" / "optical-flow-perceiver"
+    folder.mkdir(parents=True)
+    (folder / "model.safetensors").write_bytes(b"")
+    assert downloads.cached("optical_flow") is None  # its config.json has not come yet
+    (folder / "config.json").write_text("{}")
+    assert downloads.cached("optical_flow") == "huggingface"
+    (tmp_path / "deepmind").mkdir()
+    (tmp_path / "deepmind" / "optical_flow_checkpoint.pystate").write_bytes(b"")
+    assert downloads.cached("optical_flow") == "deepmind"
+
+
 def test_a_folder_that_can_not_be_written(server, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(PerceiverError, match="can't be written"):

@@ -29,6 +29,8 @@ def test_central_crop_takes_the_middle_seven_eighths():
     columns = np.broadcast_to(np.arange(700.0)[None, :, None], (512, 700, 1))
     found = image.central_crop(tf.constant(columns, tf.float32), 224).numpy()
     np.testing.assert_allclose(found[100, 5:-5, 0], 126.5 + 2 * np.arange(224)[5:-5], atol=1e-2)
+    part = image.central_part(tf.constant(columns, tf.float32), 224)
+    np.testing.assert_allclose(part, [32 / 512, 126 / 700, 480 / 512, 574 / 700], atol=1e-6)
 
 
 def _seed(number: int) -> tf.Tensor:

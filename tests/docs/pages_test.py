@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import re
 import shlex
 from pathlib import Path
@@ -11,8 +12,11 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from perceiver_keras import cli
+from perceiver_keras import cli, reproduce_all
+from perceiver_keras.benchmarks import size_plan
 from perceiver_keras.config_tree import to_dict
+from perceiver_keras.miniature import page as miniature_page
+from perceiver_keras.show import claims
 from perceiver_keras.tasks import registry
 
 ROOT = Path(__file__).absolute().parents[2]
@@ -40,6 +44,33 @@ def test_sources_is_what_the_presets_say(repository: Path) -> None:
     made = CliRunner().invoke(cli.main, ["presets", "--markdown"]).stdout
     assert read(repository, "docs/sources.md") == made, (
         "run: perceiver presets --markdown > docs/sources.md"
+    )
+
+
+def test_the_page_of_the_miniature_is_what_its_records_say(repository: Path) -> None:
+    made = miniature_page.document(repository / "benchmarks" / "results" / "miniature")
+    assert read(repository, "docs/miniature.md") == made, (
+        "run: perceiver reproduce miniature --markdown --run-dir benchmarks/results/miniature "
+        "--pictures docs/pictures/miniature > docs/miniature.md"
+    )
+
+
+def test_the_paper_s_figures_are_those_of_the_claims_and_the_records(repository: Path) -> None:
+    words = ["reproduce", "--markdown", "--record", "docs/reproduced"]
+    outcomes = reproduce_all.known(repository / "docs" / "reproduced")
+    made = claims.document(outcomes)
+    assert read(repository, "docs/reproduce.md") == made, (
+        f"run: perceiver {' '.join(words)} > docs/reproduce.md"
+    )
+    assert claims.short_table(outcomes) in read(repository, "README.md"), (
+        "copy the table of docs/reproduce.md, With the released weights"
+    )
+
+
+def test_the_size_plan_is_what_was_counted_and_measured(repository: Path) -> None:
+    facts = json.loads(size_plan.FACTS.read_text())
+    assert read(repository, "docs/size_plan.md") == size_plan.page(facts), (
+        "run: python -m perceiver_keras.benchmarks.size_plan docs/size_plan.md"
     )
 
 

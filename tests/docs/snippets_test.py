@@ -1,10 +1,10 @@
 """Every block of code of README and docs runs, in the order of its page, in a folder with what its reader has.
 
 Python is executed as it stands. Commands run in this process, as they stand but for two. `train --data` takes two
-steps, with a small model. Of `run`, and of training on the embedded data, at full size or from weights, the data, the
-weights and the settings are found and compared, by `perceiver config` with the same options: tests/pipeline runs
-pipelines, tests/commands the command and `--init`, examples_test.py trains every task. The released weights are the
-parity fixtures', official files of small models, in the cache of downloads.
+steps, with a small model and without graphs. Of `run`, and of training on the embedded data, at full size or from
+weights, the data, the weights and the settings are found and compared, by `perceiver config` with the same options:
+tests/pipeline runs pipelines, tests/commands the command and `--init`, examples_test.py trains every task. The
+released weights are the parity fixtures', official files of small models, in the cache of downloads.
 """
 
 from __future__ import annotations
@@ -24,19 +24,22 @@ import perceiver_keras as pk
 from perceiver_keras.config_tree import override
 from perceiver_keras.convert.download import DEEPMIND_FILES, HUGGINGFACE_REPOSITORIES
 from perceiver_keras.serve import Servable
+from perceiver_keras.server.settings import ModelSource
 from perceiver_keras.tasks import registry, run_folder
 from tests import own_folders
-from tests.commands.command_line import invoke, settings
+from tests.commands.command_line import eagerly, invoke, settings
 from tests.commands.conftest import export, exported, pictures, trained  # noqa: F401
 from tests.docs.blocks import blocks, commands, pages
 from tests.parity.fixtures import Fixture
+from tests.server.running import running
 
 ROOT = Path(__file__).absolute().parents[2]
 
 # What is not run, by words of the command or of the Python block, and why.
 NOT_RUN = {
-    "git clone": "the reader's address",
     "tfx ": "minutes; tests/pipeline/local_runner_test.py runs the same file",
+    "pipeline.airflow_runner": "a DAG; tests/pipeline/airflow_runner_test.py compiles it",
+    "airflow ": "an environment of its own; scripts/try_airflow.sh",
     "tensorflow_model_server": "its binary is no dependency; its request is checked below",
     "docker": "an image to download",
     "saved_model_cli": "TensorFlow's own tool; the page's Python asks for the same",
@@ -45,6 +48,10 @@ NOT_RUN = {
     "--init huggingface": "the same",
     "perceiver run image_classification --beam-runner": "a cluster; tests/components use Beam",
     "perceiver run image_classification --preset imagenet": "ImageNet",
+    "perceiver train image_classification --preset imagenet": "pictures for weeks; the model's size",
+    "--data 'pictures/{SPAN}'": "data that grows; tests/commands/shared/span_test.py",
+    "gs://": "a bucket; tests/commands/remote_places_test.py has a store in memory",
+    "--metadata mysql": "a server; tests/pipeline has tests with one",
     "perceiver run glue --preset": "GLUE itself; tests/tasks/glue has small copies",
     "perceiver run text_classification --set data.dataset=": "to download; tests/tasks has copies",
     "perceiver train text_classification --set data.dataset=": "to download",
@@ -55,7 +62,12 @@ NOT_RUN = {
     "perceiver run TASK": "a form",
     "perceiver benchmark": "minutes to hours; tests/commands/benchmark_test.py has two cases",
     "make bench": "hours",
+    "perceiver_keras.benchmarks.serve": "minutes; tests/benchmarks/serve_test.py has a tiny one",
+    "perceiver serve": "a server that stays; tests/commands/serve_test.py starts and asks it",
+    "--server localhost": "a server; tests/commands/shared/predictor_test.py has one",
     "perceiver launch": "processes of their own; tests/commands/launch_test.py",
+    "perceiver compile": "TFX; tests/commands/compile_test.py",
+    "docker build": "what its file says is tested in tests/deploy/image_test.py",
     "perceiver lineage ": "a finished pipeline; tests/commands/lineage_test.py",
     "perceiver compare ": "two of them; tests/commands/compare_test.py",
     "perceiver rollback ": "two versions; tests/commands/rollback_test.py",
@@ -95,7 +107,7 @@ def things(tmp_path_factory, pictures) -> Path:  # noqa: F811
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(pickle.dumps(Fixture("deepmind", preset).tree))
         shutil.copy(path, folder)
-    for preset in ("language_mlm_bytes", "imagenet_fourier_position_encoding"):
+    for preset in ("language_mlm_bytes", "imagenet_fourier_position_encoding", "optical_flow"):
         repository = Path(HUGGINGFACE_REPOSITORIES[preset]).name
         stored = Fixture("huggingface", preset).path
         copied = folder / "cache" / "huggingface" / repository
@@ -112,7 +124,7 @@ def provide(trained, exported):  # noqa: F811
 
     def make(code: str) -> None:
         for name in re.findall(r"(?<!--run-dir )\bruns/(\w+)", code) + ["digits"] * (
-            "curl" in code
+            "curl" in code or "Client(" in code
         ):
             run = Path("runs", name)
             if run.exists():
@@ -145,6 +157,17 @@ def snippets(page: str) -> list[tuple[int, str, str]]:
     return found
 
 
+def run_python(code: str, page: str, namespace: dict) -> None:
+    """Executes it as it stands, but for a client's server: that is one with the digits, on another port."""
+    if "Client(" not in code:
+        exec(compile(code, page, "exec"), namespace)
+        return
+    digits = ModelSource(name="digits", base_path=str(Path("runs/digits/pushed").absolute()))
+    with running([digits]) as server:
+        code = code.replace("localhost:8500", server.addresses[0])
+        exec(compile(code, page, "exec"), namespace)
+
+
 def run_command(command: str) -> None:
     """Runs one command line of a page in the present folder; it must succeed."""
     if command.startswith("make"):
@@ -175,7 +198,8 @@ def train_once(words: list[str]) -> None:
     if command in TRAINED:
         shutil.copytree(TRAINED[command], run)
         return
-    invoke(*words)
+    with eagerly():
+        invoke(*words)
     TRAINED[command] = run.absolute()
 
 
@@ -211,7 +235,7 @@ def test_snippets_run(page: str, things: Path, provide, tmp_path: Path, monkeypa
         provide(code)
         try:
             if kind == "python":
-                exec(compile(code, page, "exec"), namespace)
+                run_python(code, page, namespace)
             else:
                 run_command(code)
         except Exception as error:

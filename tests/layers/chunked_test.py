@@ -17,6 +17,7 @@ from perceiver_keras.layers.chunked import (
     dense_attention,
     map_chunks,
 )
+from perceiver_keras.layers.xla import for_converters
 from tests.checks import assert_close
 
 
@@ -150,3 +151,41 @@ def test_chunks_of_a_size_known_when_it_runs_are_the_same():
     assert chunked._cut(2048, 358) == (256, 8)  # not 6 chunks, of which the last would repeat 100
     cut = tf.function(lambda total: chunked._cut(total, 32_768))
     assert [int(size) for size in cut(tf.constant(182_528))] == [30_464, 6]
+
+
+def test_the_gradient_of_one_chunk_compiles_with_xla():
+    """The loop over the other chunks would make no pass, which XLA refuses."""
+    x = tf.constant(np.random.default_rng(0).normal(size=(2, 6, 3)), tf.float32)
+
+    @tf.function(jit_compile=True)
+    def gradient(x):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = tf.reduce_sum(map_chunks(lambda part: part**3, [x], 8))
+        return tape.gradient(y, x)
+
+    np.testing.assert_allclose(gradient(x), 3 * x**2, rtol=1e-5)
+
+
+@pytest.mark.parametrize("sizes", [(70, 5), (5, 70)])
+def test_converters_get_unrolled_loops_with_the_same_numbers(sizes):
+    queries, keys = sizes
+    draw = np.random.default_rng(1)
+    query, key, value = (
+        tf.constant(draw.normal(size=[2, 1, n, 4]), tf.float32) for n in (queries, keys, keys)
+    )
+    form = chunked_over_queries if queries > keys else chunked_over_keys
+
+    def attention(q, k, v):
+        return form(q, k, v, None, 16)
+
+    def decoded(q, k, v):
+        return map_chunks(lambda part: part * 2, [tf.squeeze(q, 1)], 16)
+
+    specs = [tf.TensorSpec([None, *x.shape[1:]]) for x in (query, key, value)]
+    for function in (attention, decoded):
+        with for_converters():
+            traced = tf.function(function, autograph=False).get_concrete_function(*specs)
+        ops = {op.type for op in traced.graph.get_operations()}
+        assert not {op for op in ops if "While" in op or "TensorList" in op or op == "EnsureShape"}
+        assert_close(traced(query, key, value), function(query, key, value), 1e-6)

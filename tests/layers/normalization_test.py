@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow.python.eager import context
 
 from perceiver_keras.layers.normalization import LayerNorm
+from perceiver_keras.layers.xla import for_converters
 from tests.checks import ops_that_run, with_onednn
 
 
@@ -56,6 +58,65 @@ def test_one_kernel_also_where_the_graph_has_a_loop(policy):
     assert kinds["_MklLayerNorm"] == 1 and not kinds["FusedBatchNormV3"]
 
 
+@pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
+def test_its_gradient_is_what_a_tape_makes_of_the_operations(policy):
+    layer = LayerNorm(dtype=policy)
+    x = tf.cast(np.random.default_rng(0).normal(size=(2, 3, 5)) * 3 + 7, layer.compute_dtype)
+    layer(x)
+    layer.set_weights([np.arange(1.0, 6.0), np.ones(5)])
+
+    def gradient(call, x):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = tf.reduce_sum(tf.sin(tf.cast(call(x), tf.float32)))
+        return tape.gradient(y, [x, *layer.trainable_variables])
+
+    expected = gradient(layer._operations, x)
+    trained = lambda x: gradient(lambda x: layer(x, training=True), x)  # noqa: E731
+    for run in (trained, tf.function(trained), tf.function(trained, jit_compile=True)):
+        for a, b in zip(run(x), expected, strict=True):
+            assert a.dtype == b.dtype
+            tolerance = 1e-4 if policy == "float32" else 0.02
+            a, b = (np.asarray(tf.cast(one, tf.float32)) for one in (a, b))
+            np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance * np.abs(b).max())
+
+
+@with_onednn
+def test_two_calls_at_once_are_safe_where_nothing_is_recognized():
+    """oneDNN's batch norm keeps sizes of one call for the next (TensorFlow 2.15), so its kernel must not run."""
+    layer = LayerNorm()
+    x = tf.constant(np.random.default_rng(0).normal(size=(2, 4, 8)).astype(np.float32))
+    expected = layer(x)
+    before = tf.config.optimizer.get_experimental_options()
+    context.context().enable_graph_collection()
+    try:
+        tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+        found = tf.function(layer)(x)
+        told = context.context().export_run_metadata()
+    finally:
+        context.context().disable_graph_collection()
+        tf.config.optimizer.set_experimental_options(
+            before | {"disable_meta_optimizer": before.get("disable_meta_optimizer", False)}
+        )
+    kinds = {node.op for graph in told.partition_graphs for node in graph.node}
+    assert {kind for kind in kinds if "Norm" in kind} == {"FusedBatchNormV3"}
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+@with_onednn
+@pytest.mark.parametrize("shape", [(2, 4, 8), (2, 3, 4, 8)])
+def test_operations_where_no_kernel_would_be_found(shape):
+    """In a loop, and for more than three axes; the batch norm alone takes four times as long as the operations."""
+    layer = LayerNorm()
+    x = tf.ones(shape)
+    layer(x)
+    step = lambda x: layer(tf.sin(x))  # noqa: E731
+    loop = lambda x: tf.while_loop(lambda _: True, step, (x,), maximum_iterations=2)  # noqa: E731
+    for run in (step, loop)[len(shape) == 3 :]:
+        kinds = ops_that_run(run, x)
+        assert kinds["Rsqrt"] and not kinds["FusedBatchNormV3"]
+
+
 def test_the_gradient_of_the_kernel_is_that_of_the_operations():
     """Asked for outside training, as pictures of what an output depends on do."""
     layer = LayerNorm()
@@ -71,3 +132,19 @@ def test_the_gradient_of_the_kernel_is_that_of_the_operations():
 
     for a, b in zip(tf.function(gradient)(x, False), gradient(x, True), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
+
+
+def test_converters_get_operations_that_every_runtime_has():
+    layer = LayerNorm()
+    x = tf.constant(np.random.default_rng(0).normal(size=[2, 3, 8]), tf.float32)
+    layer(x)
+
+    def ops(graph):
+        return {operation.type for operation in graph.get_operations()}
+
+    call = lambda x: layer(x)  # noqa: E731
+    with for_converters():
+        plain = tf.function(call, autograph=False).get_concrete_function(x)
+    usual = tf.function(call, autograph=False).get_concrete_function(x)
+    assert "FusedBatchNormV3" in ops(usual.graph) and "FusedBatchNormV3" not in ops(plain.graph)
+    np.testing.assert_allclose(plain(x), usual(x), atol=1e-6)

@@ -10,6 +10,7 @@ from perceiver_keras.layers.patches import (
     space_to_depth,
     surrounding_patches,
 )
+from perceiver_keras.layers.xla import for_converters
 
 
 def random(*shape):
@@ -50,3 +51,26 @@ def test_a_time_axis_of_one_is_dropped():
     assert layer(tf.zeros((1, 2, 4, 5, 3))).shape == (1, 4, 5, 7)
     assert layer.compute_output_shape((None, 2, 4, 5, 3)) == (None, 4, 5, 7)
     assert Patches(temporal=2, spatial=2)(tf.zeros((1, 4, 4, 6, 3))).shape == (1, 2, 2, 3, 24)
+
+
+@pytest.mark.parametrize(
+    ("temporal", "spatial", "size"), [(1, 1, 4), (1, 2, 4), (2, 2, 4), (4, 4, 4)]
+)
+def test_converters_get_the_same_patches_with_four_axes_at_a_time(temporal, spatial, size):
+    """TensorFlow Lite transposes at most six axes, and there are eight."""
+    frames = tf.constant(np.random.default_rng(0).normal(size=[2, 4, size, 8, 3]), tf.float32)
+
+    def there_and_back(x):
+        patches = space_to_depth(x, temporal, spatial)
+        return patches, depth_to_space(patches, temporal, spatial)
+
+    spec = tf.TensorSpec([None, *frames.shape[1:]])
+    with for_converters():
+        traced = tf.function(there_and_back, autograph=False).get_concrete_function(spec)
+    ranks = [
+        op.inputs[0].shape.rank for op in traced.graph.get_operations() if op.type == "Transpose"
+    ]
+    assert max(ranks, default=4) == 4
+    patches, back = traced(frames)
+    np.testing.assert_array_equal(patches, space_to_depth(frames, temporal, spatial))
+    np.testing.assert_array_equal(back, frames)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import numpy as np
 
 from perceiver_keras.convert.checkpoint import Checkpoint
 from perceiver_keras.convert.deepmind import from_tree
+from perceiver_keras.convert.download import HUGGINGFACE_REPOSITORIES
 from perceiver_keras.convert.huggingface import from_state_dict, settings_of
 from perceiver_keras.convert.safetensors_file import load_safetensors
 
@@ -32,6 +34,16 @@ def fixtures() -> dict[tuple[str, str], Path]:
             for path in sorted((folder / source).glob("*.npz")):
                 found[source, path.stem] = path
     return dict(sorted(found.items()))
+
+
+def downloaded(preset: str, cache: Path) -> Path:
+    """The small model of a released preset as the download from the hub leaves it in a cache."""
+    stored = Fixture("huggingface", preset).path
+    folder = cache / "huggingface" / HUGGINGFACE_REPOSITORIES[preset].split("/")[1]
+    folder.mkdir(parents=True)
+    shutil.copy(stored.with_suffix(".safetensors"), folder / "model.safetensors")
+    shutil.copy(stored.with_suffix(".config.json"), folder / "config.json")
+    return folder
 
 
 class Fixture:

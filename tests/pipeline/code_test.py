@@ -56,6 +56,7 @@ def test_a_change_in_a_tasks_folder_reaches_that_task_alone(changed, task, modul
         ("perceiver_keras/progress.py", NONE),
         ("perceiver_keras/serve.py", NONE),
         ("perceiver_keras/reproduce.py", NONE),
+        ("perceiver_keras/claims.py", NONE),
         ("perceiver_keras/show/report.py", NONE),
         ("perceiver_keras/show/curves.py", NONE),
         ("perceiver_keras/show/__init__.py", NONE),

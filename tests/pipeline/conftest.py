@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from perceiver_keras.pipeline import code
+from tests.mariadb import Server, server
 
 Change = Callable[[str], contextlib.AbstractContextManager[None]]
 
@@ -42,3 +43,9 @@ def changed(checkout: Path) -> Change:
         code.code_fingerprint.cache_clear()
 
     return change
+
+
+@pytest.fixture(scope="session")
+def mariadb(tmp_path_factory) -> Iterator[Server]:
+    """One server for all; a test that kills it starts it again."""
+    yield from server(tmp_path_factory.mktemp("mariadb"))

@@ -73,6 +73,15 @@ def test_only_the_unfinished_is_removed_and_closed_only_where_the_run_does_not_g
     assert states(connection) == sorted([Execution.COMPLETE, left])
 
 
+def test_one_component_is_cleared_without_the_others(store):
+    folder, connection, (_, second) = store
+    left = folder / "artifacts" / "Second" / "output" / str(second)
+    assert clear_unfinished(connection, "r1", left.parents[2], cancel=False, only="First") == []
+    assert left.exists()
+    cleared = clear_unfinished(connection, "r1", left.parents[2], cancel=False, only="Second")
+    assert cleared == ["Second"] and not left.exists()
+
+
 def test_an_unknown_run_has_nothing_to_clear(store):
     folder, connection, _ = store
     assert clear_unfinished(connection, "no such run", folder / "artifacts", cancel=True) == []
@@ -81,8 +90,8 @@ def test_an_unknown_run_has_nothing_to_clear(store):
 class _Noted(ResumableDagRunner):
     """Launches nothing, and notes which components may come from the cache."""
 
-    def __init__(self, model):
-        super().__init__("r1", lambda text: None)
+    def __init__(self, model, only=None):
+        super().__init__("r1", lambda text: None, only=only)
         self.may_be_cached: dict[str, bool] = {}
         self._model = model
 
@@ -116,6 +125,15 @@ def test_a_verdict_on_a_model_that_was_taken_back_is_not_an_old_one(why, tmp_pat
     assert [name for name, cached in runner.may_be_cached.items() if not cached] == (
         ["Gate"] if why else []
     )
+
+
+def test_one_component_of_a_graph_is_launched_alone(tmp_path, monkeypatch):
+    model = standard_artifacts.Model()
+    monkeypatch.setattr(dag_runner.execution_lib, "get_output_artifacts", lambda store, id: {})
+    runner = _Noted(model, only="Transform")
+    settings = PipelineSettings.create("image_classification", run_dir=tmp_path)
+    runner.run(create_pipeline(settings))
+    assert list(runner.may_be_cached) == list(runner.seconds) == ["Transform"]
 
 
 def test_temporary_files_of_a_component_are_removed_and_the_folder_is_as_before():

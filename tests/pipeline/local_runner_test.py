@@ -12,19 +12,28 @@ import h5py
 import numpy as np
 import pytest
 import tensorflow as tf
+from ml_metadata import errors
 from ml_metadata.proto import metadata_store_pb2
+from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArtifact
+from tfx.dsl.component.experimental.decorators import component
 from tfx.orchestration import metadata
+from tfx.orchestration.pipeline import Pipeline
+from tfx.types.standard_artifacts import Model, ModelRun
 
 import perceiver_keras as pk
 from perceiver_keras.data.store import source
 from perceiver_keras.errors import PerceiverError, UsageError
+from perceiver_keras.pipeline import in_parts
+from perceiver_keras.pipeline.dag_runner import ComponentFailed
 from perceiver_keras.pipeline.forecast import forecast
-from perceiver_keras.pipeline.local_runner import run
+from perceiver_keras.pipeline.local_runner import _explain, _store_in_words, run
+from perceiver_keras.pipeline.pipeline import create_pipeline
 from perceiver_keras.pipeline.run_folder import only_one_run
 from perceiver_keras.pipeline.settings import PipelineSettings
 from perceiver_keras.serve import Servable
 from perceiver_keras.tasks import run_folder
 from tests.forked_run import run_until
+from tests.mariadb import free_port
 
 pytestmark = [pytest.mark.tfx, pytest.mark.slow]
 
@@ -41,7 +50,7 @@ SMALL = (
     "evaluate.thresholds.accuracy=0.15",
     "evaluate.allowed_drop=1.0",
 )
-# What trains in this process, where determinism could never be switched off again.
+# What trains in this process, where nothing is compared to the last bit.
 HERE = ("train.deterministic=false", "train.steps=40")
 DATA = ["TfdsExampleGen", "Describe", "LeakDetector", "StatisticsGen", "SchemaGen"]
 COMPONENTS = [
@@ -192,6 +201,66 @@ def test_the_same_run_again_is_served_from_the_cache(first):
     assert len(versions(folder)) == 1
 
 
+def test_in_parts_as_an_engine_starts_them_it_is_the_same_run(first):
+    folder, record, _ = first
+    asked = in_parts.Request(
+        task="image_classification", run_dir=str(folder), overrides=tuple(SMALL)
+    )
+    in_parts.begin(asked, "digits one", COMPONENTS, lambda line: None)
+    assert (folder / "unfinished.json").exists()
+    for name in COMPONENTS:
+        in_parts.run_component(asked, "digits one", name, lambda line: None)
+    again = in_parts.finish(asked, "digits one", lambda line: None)
+    assert again.exit_code == 0 and not (folder / "unfinished.json").exists()
+    assert json.loads((folder / "run.json").read_text()) == json.loads(json.dumps(again.record))
+    assert set(COMPONENTS) - set(again.record["cached"]) == RESOLVERS
+    for key in ("artifacts", "metrics", "overrides", "pushed_model", "model", "checks", "data"):
+        assert again.record[key] == record[key], key
+    assert len(versions(folder)) == 1
+
+
+@component
+def Weigh(model: InputArtifact[Model], weight: OutputArtifact[ModelRun]):
+    """A component of a user's own."""
+    size = os.path.getsize(os.path.join(model.uri, "preset", "model.weights.h5"))
+    os.makedirs(weight.uri, exist_ok=True)
+    Path(weight.uri, "bytes").write_text(str(size))
+
+
+def test_a_component_of_one_s_own_runs_in_the_graph_that_is_given(first):
+    """In the way that the repository of `perceiver init` shows; the rest comes from the cache."""
+    folder, record, _ = first
+
+    def graph(asked: PipelineSettings) -> Pipeline:
+        made = create_pipeline(asked)
+        parts = {part.id: part for part in made.components}
+        made.components = [*made.components, Weigh(model=parts["Trainer"].outputs["model"])]
+        return made
+
+    result = run(settings(folder), lambda line: None, graph=graph)
+    assert result.exit_code == 0 and sorted(result.record["seconds"]) == sorted(
+        [*COMPONENTS, "Weigh"]
+    )
+    assert set(result.record["cached"]) == set(COMPONENTS) - RESOLVERS
+    (weight,) = result.record["artifacts"]["Weigh"]["weight"]
+    (model,) = record["artifacts"]["Trainer"]["model"]
+    size = (Path(model) / "preset" / "model.weights.h5").stat().st_size
+    assert Path(weight, "bytes").read_text() == str(size)
+
+
+def test_a_failing_component_is_named_and_a_good_run_follows(first):
+    """The good one is the first again, which the cache still has."""
+    folder, record, _ = first
+    with pytest.raises(PerceiverError, match="Trainer: .*not finite.*learning_rate"):
+        run(
+            settings(folder, *HERE, "train.learning_rate=1e30", "train.clip_norm=null"),
+            lambda line: None,
+        )
+    assert not (folder / "unfinished.json").exists()
+    follows = run(settings(folder), lambda line: None)
+    assert follows.exit_code == 0 and follows.record["pushed_model"] == record["pushed_model"]
+
+
 def test_another_threshold_runs_the_gate_alone_and_a_missed_one_pushes_nothing(first):
     folder, _, _ = first
     before = versions(folder)
@@ -237,17 +306,6 @@ def test_every_execution_in_the_store_is_closed(first):
     assert states <= {closed.COMPLETE, closed.CACHED, closed.FAILED, closed.CANCELED}
 
 
-def test_a_failing_component_is_named_and_a_good_run_follows(first):
-    folder, _, _ = first
-    with pytest.raises(PerceiverError, match="Trainer: .*not finite.*learning_rate"):
-        run(
-            settings(folder, *HERE, "train.learning_rate=1e30", "train.clip_norm=null"),
-            lambda line: None,
-        )
-    assert not (folder / "unfinished.json").exists()
-    assert run(settings(folder), lambda line: None).exit_code in (0, 3)
-
-
 def test_wrong_requests_are_refused_before_anything_runs(tmp_path):
     with pytest.raises(UsageError, match="thresholds is empty"):
         run(settings(tmp_path, "evaluate.thresholds={}"))
@@ -258,6 +316,35 @@ def test_wrong_requests_are_refused_before_anything_runs(tmp_path):
     with pytest.raises(UsageError, match="mysql://USER"):
         run(settings(tmp_path, metadata_uri="postgres://somewhere"))
     assert not (tmp_path / "artifacts").exists()
+
+
+def test_a_component_for_which_the_disk_is_full_says_so_and_where(tmp_path):
+    """The library's words are chained below Beam's and TFX's, after a long path."""
+    place = f"{tmp_path}/artifacts/{'x' * 300}"
+    message = f"{place}; No space left on device [while running 'WriteSplit']"
+    failure = ComponentFailed("Transform")
+    failure.__cause__ = RuntimeError("Beam failed")
+    failure.__cause__.__cause__ = tf.errors.ResourceExhaustedError(None, None, message)
+    told = _explain(failure, settings(tmp_path))
+    assert told.startswith(f"Transform: no space left on the disk for {place}. Free some")
+    failure.__cause__ = RuntimeError("Upsert: database or disk is full")
+    assert f"no space left on the disk for {tmp_path}." in _explain(failure, settings(tmp_path))
+
+
+def test_a_metadata_server_that_is_down_is_named_before_anything_runs(tmp_path):
+    down = settings(tmp_path, metadata_uri=f"mysql://me:hush@127.0.0.1:{free_port()}/runs")
+    with pytest.raises(PerceiverError, match="127.0.0.1:.*connection refused") as caught:
+        run(down)
+    assert "hush" not in str(caught.value) + (tmp_path / "run.log").read_text()
+    assert not (tmp_path / "artifacts").exists()
+    # During a run: the store's own error is told as the server's, and any other stays what it is.
+    gone = ComponentFailed("Trainer")
+    gone.__cause__ = errors.InternalError("MySQL server has gone away")
+    told = "connection refused.*run the same command again to resume"
+    with pytest.raises(PerceiverError, match=told), _store_in_words(down):
+        raise gone
+    with pytest.raises(ComponentFailed), _store_in_words(down):
+        raise ComponentFailed("Trainer") from ValueError()
 
 
 def test_a_folder_that_can_not_be_written_is_an_error_with_advice(tmp_path):
@@ -275,15 +362,21 @@ def test_a_second_run_in_the_folder_is_refused(tmp_path):
 
 
 def test_tfx_s_own_command_line_takes_the_pipeline_file(tmp_path):
-    root = Path(__file__).absolute().parents[2]
+    """In an activated environment, whose `pip` it asks for the versions of packages."""
+    root, bin_ = Path(__file__).absolute().parents[2], Path(sys.executable).parent
     done = subprocess.run(
         [
-            Path(sys.executable).with_name("tfx"),
+            bin_ / "tfx",
             *("pipeline", "create", "--engine=local"),
             f"--pipeline_path={root / 'pipeline' / 'local_runner.py'}",
         ],
         cwd=root,
-        env={**os.environ, "HOME": str(tmp_path), "PERCEIVER_RUN_DIR": str(tmp_path / "run")},
+        env={
+            **os.environ,
+            "HOME": str(tmp_path),
+            "PATH": f"{bin_}{os.pathsep}{os.environ['PATH']}",
+            "PERCEIVER_RUN_DIR": str(tmp_path / "run"),
+        },
         capture_output=True,
         text=True,
     )

@@ -66,7 +66,7 @@ def test_the_run_folder_tells_the_truth_afterwards(runs: Runs) -> None:
     now = record(runs)
     assert now["pushed_model"] == str(found.saved_model) and now["model"] == str(found.preset)
     assert now["rollback"]["of"] == "200" and now["rollback"]["because"] == "it is slow"
-    card = (found.saved_model / "assets.extra" / "model_card.md").read_text()
+    card = (found.saved_model / "assets.extra" / "MODEL_CARD.md").read_text()
     assert f"- Version: {new}" in card and "Version 200 again, in place of 300: it is slow" in card
 
 

@@ -1,5 +1,7 @@
 """What each component depends on, and how a run's settings are made."""
 
+import re
+
 import pytest
 
 from perceiver_keras.errors import UsageError
@@ -50,6 +52,17 @@ def test_an_override_reaches_only_what_depends_on_it(
     assert moved is train_changes
 
 
+def test_the_newest_span_is_taken_once(tmp_path):
+    (tmp_path / "3").mkdir()
+    made = settings(tmp_path, f"data.data_dir={tmp_path}/{{SPAN}}")
+    (tmp_path / "4").mkdir()
+    assert (made.config.data.data_dir, made.config.data.span) == (f"{tmp_path}/3", 3)
+
+
+def test_no_password_is_shown(tmp_path):
+    assert "hush" not in repr(settings(tmp_path, metadata_uri="mysql://me:hush@host/runs"))
+
+
 def test_training_state_is_stable_and_keyed_by_data(tmp_path):
     assert settings(tmp_path).training_state("a") == settings(tmp_path).training_state("a")
     assert settings(tmp_path).training_state("a") != settings(tmp_path).training_state("b")
@@ -63,3 +76,9 @@ def test_unknown_names_are_refused_with_the_nearest(tmp_path):
         PipelineSettings.create("image_classification", preset="tny", run_dir=tmp_path)
     with pytest.raises(UsageError, match="b.yaml: .*Did you mean 'train'"):
         settings(tmp_path, layers=[("a.yaml", {}), ("b.yaml", {"trian": {}})])
+
+
+@pytest.mark.parametrize("name", ["gs://bucket/run", "run[1]", "a?b", "run*"])
+def test_a_run_folder_that_tfx_can_not_use_is_refused(name):
+    with pytest.raises(UsageError, match=f"run_dir {re.escape(name)}: .* must be on this machine"):
+        PipelineSettings.create("image_classification", run_dir=name)

@@ -9,7 +9,14 @@ from pathlib import Path
 import pytest
 
 from perceiver_keras.errors import PerceiverError, UsageError
-from perceiver_keras.pipeline.store import connection, note_run, notes_of, open_store
+from perceiver_keras.pipeline.store import (
+    check_server,
+    connection,
+    note_run,
+    notes_of,
+    open_store,
+)
+from tests.mariadb import Server
 from tests.pushed_runs import Runs
 
 
@@ -20,14 +27,29 @@ def test_the_address_is_what_tfx_makes_of_it(tmp_path: Path) -> None:
     expected = mysql_metadata_connection_config(
         host="db.example", port=3307, database="runs", username="me", password="s@cret"
     )
-    assert connection(tmp_path, "mysql://me:s%40cret@db.example:3307/runs") == expected
-    assert connection(tmp_path, "mysql://me:p@db.example/runs").mysql.port == 3306
+    uri = "mysql://me:s%40cret@db.example:3307/runs"
+    assert connection(tmp_path, uri, create=True) == expected
+    assert not connection(tmp_path, uri, write=True).mysql.skip_db_creation
+    assert connection(tmp_path, uri).mysql.skip_db_creation  # reading makes no database
 
 
 @pytest.mark.parametrize("uri", ["postgres://me:p@host/runs", "mysql://host/runs", "runs.sqlite"])
 def test_another_address_is_refused(uri: str, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="is not a MySQL address; write mysql://USER"):
+    with pytest.raises(UsageError, match="metadata address .*write mysql://USER"):
         connection(tmp_path, uri)
+
+
+def test_a_database_that_is_not_there_is_made_by_a_run_and_by_nothing_else(
+    mariadb: Server, tmp_path: Path
+) -> None:
+    uri = mariadb.address("root", "new_one", "")
+    with pytest.raises(PerceiverError, match="it has no database 'new_one'"):
+        open_store(tmp_path, uri)
+    assert "new_one" not in mariadb.sql("SHOW DATABASES")
+    check_server(uri)
+    note_run(open_store(tmp_path, uri, write=True), "run1", {"seed": 1}, "p")
+    context = open_store(tmp_path, uri).get_context_by_type_and_name("pipeline_run", "run1")
+    assert notes_of(context)["seed"] == 1
 
 
 def test_a_folder_without_a_store_and_a_damaged_one_are_lines(tmp_path: Path) -> None:

@@ -10,7 +10,6 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-import tensorflow as tf
 
 
 @pytest.fixture(scope="module")
@@ -20,14 +19,6 @@ def study(repository: Path) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
-
-
-@pytest.fixture
-def eager():
-    """A few steps do not pay for their graphs."""
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
 
 
 def test_so_many_pictures_of_each_class_and_none_twice(study):

@@ -27,7 +27,7 @@ def test_weights_are_arguments_of_the_lowered_graph(scripts: Path, kind: str) ->
     task = registry.get("image_classification")
     config = task.presets["tiny"].config
     train = dataclasses.replace(config.train, optimizer="adamw")
-    lowered = lower.lowerer(task, dataclasses.replace(config, train=train), kind)(3)
+    lowered = lower.lowerer(task, dataclasses.replace(config, train=train), kind, "float32")(3)
     module = hlo_pb2.HloModuleProto.FromString(lowered.hlo)
     shapes = [list(shape.dimensions) for shape in module.host_program_shape.parameters]
     assert shapes == [argument["shape"] for argument in lowered.arguments]

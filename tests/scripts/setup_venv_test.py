@@ -35,6 +35,7 @@ setup_venv.install = install
 setup_venv.ROOT = pathlib.Path(__file__).resolve().parents[1]
 setup_venv.set_up(setup_venv.ROOT)
 """
+LOCKS = ("requirements.lock", "requirements-modern.lock", "requirements-modern-core.lock")
 
 
 @pytest.fixture(scope="module")
@@ -51,10 +52,13 @@ def project(tmp_path: Path, repository: Path) -> Path:
     root = tmp_path / "project"
     (root / "scripts").mkdir(parents=True)
     shutil.copy(repository / "scripts" / "setup_venv.py", root / "scripts")
+    (root / "perceiver_keras").mkdir()
+    shutil.copy(repository / "perceiver_keras" / "stack.py", root / "perceiver_keras")
     (root / "scripts" / "offline.py").write_text(OFFLINE, encoding="utf-8")
     (root / "setup.py").write_text(SETUP, encoding="utf-8")
     (root / "pyproject.toml").write_text("", encoding="utf-8")
-    (root / "requirements.lock").write_text("a==1\n", encoding="utf-8")
+    for name in (*LOCKS, "requirements-schemas.lock"):
+        (root / name).write_text("a==1\n", encoding="utf-8")
     return root
 
 
@@ -85,9 +89,12 @@ def test_a_second_run_installs_nothing_and_says_nothing(project: Path) -> None:
     assert installs(project) == ["start", "end"]
 
 
-@pytest.mark.parametrize("name", ["requirements.lock", "setup.py", "pyproject.toml"])
+@pytest.mark.parametrize(
+    "name", ["lock", "requirements-schemas.lock", "setup.py", "pyproject.toml"]
+)
 def test_what_it_depends_on_is_watched(project: Path, setup_venv: ModuleType, name: str) -> None:
     before = setup_venv.wanted_stamp(project)
+    name = setup_venv.lock_of(project).name if name == "lock" else name
     (project / name).write_text("# changed\n", encoding="utf-8")
     assert setup_venv.wanted_stamp(project) != before
 
@@ -99,10 +106,12 @@ def test_a_new_package_is_put_on_the_map(project: Path, setup_venv: ModuleType) 
     assert setup_venv.wanted_stamp(project) != before
 
 
-def test_a_changed_lock_installs_again_into_the_same_environment(project: Path) -> None:
+def test_a_changed_lock_installs_again_into_the_same_environment(
+    project: Path, setup_venv: ModuleType
+) -> None:
     set_up(project)
     (project / ".venv" / "kept").touch()
-    (project / "requirements.lock").write_text("a==2\n", encoding="utf-8")
+    setup_venv.lock_of(project).write_text("a==2\n", encoding="utf-8")
     assert "bringing it up to date" in set_up(project)
     assert (project / ".venv" / "kept").exists()
     assert installs(project) == ["start", "end"] * 2
@@ -165,8 +174,36 @@ def test_what_is_set_for_uv_itself_stays(setup_venv: ModuleType) -> None:
     assert not {"PYTHONPATH", "PIP_TARGET"} & set(env)
 
 
-def test_a_missing_package_is_noticed(project: Path, setup_venv: ModuleType) -> None:
+@pytest.mark.parametrize("name", ["requirements.lock", "requirements-schemas.lock"])
+def test_a_missing_package_is_noticed(project: Path, setup_venv: ModuleType, name: str) -> None:
     set_up(project)
-    (project / "requirements.lock").write_text("no-such-package==1\n", encoding="utf-8")
+    for lock in (*LOCKS, "requirements-schemas.lock"):
+        (project / lock).write_text("", encoding="utf-8")
+    name = setup_venv.lock_of(project).name if name == "requirements.lock" else name
+    (project / name).write_text("no-such-package==1\n", encoding="utf-8")
     with pytest.raises(setup_venv.SetupError, match="no-such-package==1"):
         setup_venv.check_installed(project)
+
+
+@pytest.mark.parametrize(
+    "version, why_not, lock",
+    [
+        ((3, 10, 13), "", "requirements.lock"),
+        ((3, 12, 1), "", "requirements-modern.lock"),
+        ((3, 13, 0), "glibc 2.36", "requirements-modern-core.lock"),
+    ],
+)
+def test_the_lock_is_that_of_the_python_and_the_machine(
+    setup_venv: ModuleType, monkeypatch, version, why_not, lock
+) -> None:
+    monkeypatch.setattr(setup_venv.sys, "version_info", version)
+    monkeypatch.setattr(setup_venv, "no_pipeline", lambda root: why_not)
+    assert setup_venv.lock_of(Path("root")) == Path("root", lock)
+
+
+def test_a_stack_asked_for_by_name_has_an_environment_of_its_own(
+    setup_venv: ModuleType, monkeypatch
+) -> None:
+    for name, folder in (("modern", ".venv-modern"), ("classic", ".venv"), ("", ".venv")):
+        monkeypatch.setenv("PERCEIVER_STACK", name)
+        assert setup_venv.venv_of(Path("root")) == Path("root", folder)

@@ -7,6 +7,8 @@ import json
 import pytest
 
 from perceiver_keras.show import model_card
+from perceiver_keras.show.model_card_markdown import markdown
+from perceiver_keras.tasks import registry
 from tests.show import lineage_samples as samples
 
 # The Toolkit's schema v0.0.2: at the top, no other name is allowed.
@@ -22,9 +24,17 @@ def exported() -> dict:
         task="image_classification",
         summary="Pictures to classes.",
         preset="tiny",
-        config={"data": {"dataset": "perceiver_digits"}, "train": {"steps": 2400, "seed": 0}},
+        config={
+            "data": {"dataset": "perceiver_digits", "train_split": "train", "test_split": "test"},
+            "train": {"steps": 2400, "seed": 0},
+            "evaluate": {"thresholds": {"accuracy": 0.97}},
+        },
         labels=[str(digit) for digit in range(10)],
         parameters=122630,
+        source="ours: scikit-learn's digits",
+        slices=("label",),
+        versions={"tensorflow": "2.15.1", "keras": "2.15.0"},
+        limits=("It has seen no eights.",),
         signatures={
             "serving_default": {
                 "inputs": {"image_bytes": "string [B]"},
@@ -36,13 +46,30 @@ def exported() -> dict:
 
 def test_an_export_without_a_run_says_what_it_is_and_how_to_call_it(exported: dict) -> None:
     assert set(exported) == TOOLKIT
-    text = model_card.markdown(exported)
+    text = markdown(exported)
     assert "# image_classification (tiny)\n\nPictures to classes." in text
     assert "Takes: image_bytes: string [B]" in text
     assert "Returns: label: string [B]; probabilities: float32 [B, 10]" in text
     assert "Parameters: 122,630" in text and "Classes: 10 (0, 1, 2" in text
     assert "Its metrics are not recorded here." in text
     assert "How good it is was not measured, or was not recorded in this export." in text
+
+
+def test_independent_classes_are_not_said_to_exclude_each_other(exported: dict) -> None:
+    def card(task: str, **words: str) -> dict:
+        return model_card.exported(
+            task=task, summary="", preset=None, config={}, labels=["a", "b"], parameters=1,
+            signatures={}, **words,
+        )  # fmt: skip
+
+    of_sounds = registry.get("audio_classification").serving.of_classes
+    for made in (
+        card("audio_classification", of_classes=of_sounds),
+        model_card.judged(card("audio_classification", of_classes=of_sounds), samples.new()),
+    ):
+        assert "several of them may be likely, or none" in markdown(made)
+        assert "one of its classes" not in markdown(made)
+    assert "It always answers with one of its classes." in markdown(exported)
 
 
 def test_a_judged_model_has_metrics_gate_cost_and_lineage(exported: dict) -> None:
@@ -54,7 +81,7 @@ def test_a_judged_model_has_metrics_gate_cost_and_lineage(exported: dict) -> Non
         "confidence_interval": {"lower_bound": 0.96, "upper_bound": 1.0},
     }  # fmt: skip
     assert {row["slice"] for row in metrics} == {"", "label=7", "label=8"}
-    text = model_card.markdown(card)
+    text = markdown(card)
     for words in (
         "Version: 1795640090 of 2026-11-25",
         "perceiver_digits: train 1,349, validation 179, test 269; fingerprint 422b971e0d5e94ec.",
@@ -91,7 +118,7 @@ def test_the_card_of_a_rollback_says_so(exported: dict) -> None:
 
 def test_an_export_of_an_older_version_has_a_card_too() -> None:
     card = model_card.judged({}, samples.old())
-    text = model_card.markdown(card)
+    text = markdown(card)
     assert "# image_classification (tiny)" in text and "Takes: not recorded" in text
     assert "| accuracy | 0.98 |  |  |  |  |" in text
 
@@ -121,15 +148,21 @@ def test_worst_slices_ignore_what_is_no_number() -> None:
     assert model_card.worst_slices({}) == {}
 
 
-@pytest.mark.parametrize(
-    ("init", "words"),
-    [
-        (None, model_card.UNKNOWN),
-        ({"weights": None}, "random weights"),
-        ({"weights": "local", "fingerprint": "local"}, "random weights with local attention"),
-        ({"weights": "deepmind/imagenet", "fingerprint": "deepmind/imagenet"}, "deepmind/imagenet"),
-        ({"weights": "runs/a/model", "fingerprint": "0a1b"}, "runs/a/model, fingerprint 0a1b"),
-    ],
-)
-def test_what_training_began_from_in_words(init: dict | None, words: str) -> None:
-    assert model_card.began_from(init) == words
+def test_another_export_of_a_judged_model_takes_over_what_its_run_found(exported: dict) -> None:
+    known = model_card.judged(exported, samples.new())
+    card = model_card.carried(exported, known, ("In bfloat16.",))
+    assert (
+        card["quantitative_analysis"]["performance_metrics"]
+        == (known["quantitative_analysis"]["performance_metrics"])
+    )
+    assert card["model_parameters"]["data"] == known["model_parameters"]["data"]
+    text = markdown(card)
+    assert "| accuracy | 0.98 | 0.96 to 1 | 0.97 |" in text and "- In bfloat16." in text
+    # It was pushed by nobody, and nobody has timed it.
+    assert "Version: not recorded" in text and "95th percentile" not in text
+    assert "95th percentile" in markdown(known)
+
+
+def test_without_a_run_nothing_is_taken_over(exported: dict) -> None:
+    assert model_card.carried(exported, {}) == exported
+    assert model_card.carried(exported, exported) == exported

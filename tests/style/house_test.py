@@ -33,7 +33,7 @@ def text_files() -> list[Path]:
 
 
 def targets() -> set[str]:
-    return set(re.findall(r"^([a-z_]+):", read("Makefile"), re.MULTILINE))
+    return set(re.findall(r"^([a-z_-]+):", read("Makefile"), re.MULTILINE))
 
 
 def commands(page: Path) -> list[list[str]]:
@@ -53,7 +53,7 @@ def test_the_makefile_has_what_the_design_promises() -> None:
 
 
 def test_every_target_says_what_it_does() -> None:
-    described = set(re.findall(r"^([a-z_]+):.*## \S", read("Makefile"), re.MULTILINE))
+    described = set(re.findall(r"^([a-z_-]+):.*## \S", read("Makefile"), re.MULTILINE))
     assert described == targets()
 
 
@@ -76,8 +76,9 @@ def test_links_between_the_documents_lead_somewhere(page: Path) -> None:
     assert [link for link in local if not (ROOT / page.parent / link).exists()] == []
 
 
-def test_the_lock_is_names_and_versions_only() -> None:
-    lines = read("requirements.lock").splitlines()
+@pytest.mark.parametrize("name", [path.name for path in files() if path.suffix == ".lock"])
+def test_a_lock_is_names_and_versions_only(name: str) -> None:
+    lines = read(name).splitlines()
     assert [line for line in lines if not re.fullmatch(r"[a-z0-9.-]+==[\w.+!]+", line)] == []
     names = [line.split("==")[0] for line in lines]
     assert names == sorted(set(names)), "made by `make lock`, not by hand"

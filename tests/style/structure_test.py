@@ -17,13 +17,17 @@ SYNONYMS = {
 }
 MODALITY_FOLDERS = ("data", "preprocess", "postprocess")
 # Folders of tests about the repository, not about one module each; and single files about more than one module.
-ABOUT_THE_WHOLE = {"style", "parity", "docs", "sabotage", "scripts", "saved"}
+ABOUT_THE_WHOLE = {"style", "parity", "docs", "deploy", "sabotage", "scripts", "saved", "stacks"}
 WHOLES = {
     "tests/convert/audit_test.py",  # no import and no call, whatever is read
     "tests/convert/mutations_test.py",  # bytes changed at random, in every kind of file
+    "tests/commands/remote_places_test.py",  # folders at URLs, in every command
     "tests/conformance_test.py",  # what every layer must be able to do
     "tests/pipeline/agreement_in_tfma_test.py",  # Keras and TFMA give the same numbers
     "tests/pipeline/raw_examples_test.py",  # Transform changes examples, and warm-up requests are raw
+    "tests/server/browser_test.py",  # the page, in a real Chromium
+    "tests/server/conformance_test.py",  # TensorFlow Serving's documents, case by case
+    "tests/server/mutations_test.py",  # requests changed at random, over both protocols
     "tests/fresh_install_test.py",  # the wheel, with what the index has today
     "tests/setup_test.py",  # setup.py
     "tests/tasks/contract_test.py",  # what every task must be able to do

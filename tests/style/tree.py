@@ -29,7 +29,7 @@ def files() -> tuple[Path, ...]:
             # Bazel's launcher of a test lies beside it.
             if not (path.suffix == "" and path.with_suffix(".py").exists())
         ]
-    hidden = (".venv", ".uv", "runs", "__pycache__")
+    hidden = (".venv", ".venv-modern", ".uv", "runs", "__pycache__")
     return tuple(
         sorted(
             Path(name)

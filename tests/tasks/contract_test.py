@@ -68,6 +68,14 @@ def close(a, b, tolerance=1e-5):
         assert np.abs(x - y).max() <= tolerance * scale
 
 
+def test_a_model_says_what_it_takes_as_its_data_is_prepared(subject):
+    """Files for other runtimes have these inputs, and the SavedModel those of the data: they are the same."""
+    taken, given = subject.model.symbolic_inputs(), subject.inputs
+    tf.nest.assert_same_structure(taken, given)
+    for one, other in zip(tf.nest.flatten(taken), tf.nest.flatten(given), strict=True):
+        assert (tuple(one.shape[1:]), one.dtype) == (tuple(other.shape[1:]), other.dtype)
+
+
 # === What is measured of the data ===
 
 

@@ -100,7 +100,7 @@ def test_what_is_no_file_and_no_folder_is_named(tmp_path) -> None:
         (tmp_path / "link", "it is a link to nothing"),
         (tmp_path / "gone", "there is no such file or folder.$"),
         ("/dev/null", "neither a file nor a folder"),
-        ("gs://bucket/mine", "there is no such file or folder.$"),
+        ("gs://bucket/mine", "your own files must be on this machine"),
     ):
         with pytest.raises(UsageError, match=words):
             own_data.look(task, task.configure(), path)

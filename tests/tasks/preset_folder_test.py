@@ -45,7 +45,7 @@ def test_a_failed_write_leaves_the_old_folder(model, folder, monkeypatch):
         raise OSError("No space left on device")
 
     monkeypatch.setattr(preset_folder, "write_json", full)
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(PerceiverError, match="digits: no space left on the disk"):
         preset_folder.write(folder, model, model.task_config, "other", None)
     assert preset_folder.is_preset_folder(folder)
     assert preset_folder.read(folder)[1]["preset"] == "tiny"

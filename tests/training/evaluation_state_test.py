@@ -26,6 +26,14 @@ def test_batches_are_halved_from_the_second_death_on(tmp_path):
     assert EvaluationState(tmp_path).begin(6, 64) is None  # another evaluation
 
 
+def test_an_evaluation_that_was_left_on_purpose_is_no_death(tmp_path):
+    for _ in range(4):
+        state = EvaluationState(tmp_path)
+        assert state.begin(5, 64) is None
+        state.leave(5)
+    assert [EvaluationState(tmp_path).begin(5, 64) for _ in range(3)] == [None, None, 32]
+
+
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"step": 5}', '{"step": 5, "begun": "x"}'])
 def test_a_damaged_file_is_no_knowledge(tmp_path, content):
     (tmp_path / "evaluation.json").write_text(content)

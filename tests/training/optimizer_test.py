@@ -51,8 +51,16 @@ def test_constant_for_half_then_cosine():
     np.testing.assert_allclose(got[100], 0.0, atol=1e-6)
 
 
+def test_the_constant_part_can_have_any_length():
+    """Fine-tuning of configuration B: 70,000 of 131,000 steps, here in thousands."""
+    got = rates(schedule="constant_then_cosine", steps=131, constant_steps=70)
+    np.testing.assert_allclose(got[:71], 2.0)
+    want = 1.0 + np.cos(math.pi * np.arange(62) / 61)
+    np.testing.assert_allclose(got[70:], want, atol=2e-6)
+
+
 def test_a_schedule_survives_serialization():
-    schedule = WarmUpThen(0.3, 10, 2, "cosine")
+    schedule = WarmUpThen(0.3, 10, 2, "constant_then_cosine", constant_steps=7)
     config = tf.keras.optimizers.schedules.serialize(schedule)
     again = tf.keras.optimizers.schedules.deserialize(config)
     assert [float(again(s)) for s in range(11)] == [float(schedule(s)) for s in range(11)]

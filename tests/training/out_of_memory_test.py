@@ -24,6 +24,8 @@ def test_tensorflows_and_pythons_errors_are_recognized(exhausted):
         bytearray(1 << 50)
     full = tf.errors.ResourceExhaustedError(None, None, "/data: No space left on device")
     assert not is_out_of_memory(full)
+    quota = tf.errors.ResourceExhaustedError(None, None, "/data/x; Disk quota exceeded")
+    assert not is_out_of_memory(quota)
     assert not is_out_of_memory(tf.errors.InvalidArgumentError(None, None, "shape"))
     xla = tf.errors.InternalError(None, None, "Failed to allocate request for 2.00GiB on device")
     assert is_out_of_memory(xla)

@@ -95,3 +95,50 @@ def test_recomputing_trains_the_same_with_dropout_and_accumulation():
         weights.append(model.get_weights())
     for kept, again in zip(*weights, strict=True):
         np.testing.assert_allclose(again, kept, rtol=1e-5, atol=1e-7)
+
+
+class Letters(keras.Model):
+    """Letters [B, M] to classes: the mean of their embeddings, and Dense."""
+
+    def __init__(self, config):
+        super().__init__(name="letters")
+        self.table = self.add_weight(name="embeddings", shape=(5, 4))
+        self.head = keras.layers.Dense(3, name="contract")
+
+    def call(self, letters, training=None):
+        return self.head(tf.reduce_mean(tf.gather(self.table, letters), axis=1))
+
+
+def test_clipping_measures_the_sum_of_an_embeddings_gradients():
+    """A letter that occurs often has many gradients; their sum is clipped, not each. Against NumPy."""
+    config = override(
+        CONFIG, *PLAIN, "train.clip_norm=0.01", "train.epsilon=1.0", "train.learning_rate=1.0",
+        "train.warmup_steps=0", "train.schedule=constant", "train.weight_decay=0.0",
+    )  # fmt: skip
+    keras.utils.set_random_seed(0)
+    model = Letters(config.model)
+    letters, classes = np.array([[1, 1, 1, 1, 2], [1, 3, 1, 1, 1]]), np.array([0, 1])
+    build_model(model, tf.TensorSpec([2, 5], tf.int64))
+    variables = (model.table, *model.head.weights)
+    table, kernel, bias = start = [variable.numpy() for variable in variables]
+
+    counts = np.stack([np.bincount(row, minlength=5) for row in letters]) / 5
+    hidden = counts @ table
+    logits = hidden @ kernel + bias
+    exp = np.exp(logits - logits.max(1, keepdims=True))
+    error = (exp / exp.sum(1, keepdims=True) - np.eye(3)[classes]) / 2
+    found = [counts.T @ (error @ kernel.T), hidden.T @ error, error.sum(0)]
+    norm = np.sqrt(sum(np.square(gradient).sum() for gradient in found))
+    assert norm > 0.1  # so that it is clipped
+
+    step = TrainStep(TASK, config, model, tf.distribute.get_strategy())
+    data = iter(tf.data.Dataset.from_tensors((letters, classes)).repeat())
+    step.run(data, tf.constant(1))
+    for before, variable, gradient in zip(start, variables, found, strict=True):
+        gradient = gradient * 0.01 / norm
+        expected = -gradient / (np.abs(gradient) + 1.0 / np.sqrt(1 - 0.999))  # Adam's first step
+        np.testing.assert_allclose(variable - before, expected, rtol=2e-3, atol=6e-8)
+
+    library = step.run.get_concrete_function(data, tf.constant(1)).graph.as_graph_def().library
+    operations = {node.op for function in library.function for node in function.node_def}
+    assert "UnsortedSegmentSum" in operations and "Unique" not in operations

@@ -8,6 +8,7 @@ import itertools
 import pytest
 import tensorflow as tf
 
+from perceiver_keras.errors import PerceiverError, UsageError
 from perceiver_keras.layers.xla import for_xla
 from perceiver_keras.training.strategy import (
     Batches,
@@ -33,6 +34,15 @@ def test_on_one_device_the_default_strategy_and_no_xla():
     assert not uses_xla(train())
     assert uses_xla(train(jit_compile="on")) and not uses_xla(train(jit_compile="off"))
     assert isinstance(make_strategy(train(strategy="mirrored")), tf.distribute.MirroredStrategy)
+
+
+def test_a_tpu_is_named_with_its_strategy_only():
+    with pytest.raises(UsageError, match="train.tpu=local, but train.strategy=auto"):
+        make_strategy(train(tpu="local"))
+    with pytest.raises(PerceiverError, match="no TPU was found"):
+        make_strategy(train(strategy="tpu", tpu="local"))
+    # There, everything is compiled without being asked for.
+    assert not uses_xla(train(strategy="tpu", jit_compile="on"))
 
 
 def test_on_a_cpu_xla_gets_the_gradients_alone():

@@ -84,8 +84,9 @@ if index == 1:
     sys.exit({code})
 time.sleep(60)
 """
-    began = time.monotonic()
-    assert supervise(plan(tmp_path, does, grace=0.5), lambda text: None) == code
+    began, said = time.monotonic(), []
+    assert supervise(plan(tmp_path, does, grace=0.5), said.append) == code
+    assert said == ["Worker 0 did not leave within 0.5 s: killed."]
     assert time.monotonic() - began < 20, "the one that hangs is killed after the grace time"
     assert attempts(tmp_path, 0) == 1
     assert "[worker 1] Error: no such data" in capfd.readouterr().err

@@ -99,6 +99,8 @@ def test_names_for_init(pretrained, tmp_path):
     assert named("deepmind", mlm, "language_mlm_bytes") == "deepmind/language_mlm_bytes"
     # A preset that starts from released weights means these.
     assert named("huggingface", glue, "glue_shared_token") == "huggingface/language_mlm_bytes"
+    repository = "deepmind/language-perceiver"
+    assert named(repository, mlm, "tiny") == "huggingface/language_mlm_bytes"
     with pytest.raises(UsageError, match="no weights are released for image_classification/tiny"):
         named("deepmind", images, "tiny")
     run = tmp_path / "run"

@@ -7,6 +7,7 @@ import random
 import signal
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -42,6 +43,14 @@ def weights(folder: Path, name: str, index: int = 0) -> dict[str, np.ndarray]:
     return dict(np.load(folder / name / str(index) / "weights.npz"))
 
 
+def told(folder: Path, name: str, index: int = 0) -> dict[str, Any]:
+    return json.loads((folder / name / str(index) / "told.json").read_text())
+
+
+def history(folder: Path, name: str) -> list[dict[str, float]]:
+    return told(folder, name)["history"]
+
+
 def same(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> bool:
     pairs = zip(one.values(), other.values(), strict=True)
     return all(a.tobytes() == b.tobytes() for a, b in pairs)
@@ -54,8 +63,8 @@ def checkpoints(folder: Path, name: str) -> list[int]:
 
 def test_both_end_with_the_same_weights_and_only_the_chief_writes(folder):
     assert same(weights(folder, "unbroken", 0), weights(folder, "unbroken", 1))
-    told = [json.loads((folder / "unbroken" / str(i) / "told.json").read_text()) for i in range(2)]
-    assert told[0] == told[1] and told[0]["best"]["value"] > 0.9
+    both = [told(folder, "unbroken", index) for index in range(2)]
+    assert both[0] == both[1] and both[0]["best"]["value"] > 0.9
     assert checkpoints(folder, "unbroken")[-1] == 60
     assert not list((folder / "unbroken" / "1").glob("state*"))
 
@@ -71,8 +80,7 @@ def test_two_workers_train_as_one_process(folder, tmp_path):
     alone = tiny_training.weights(one.model)
     for a, b in zip(alone.values(), weights(folder, "equal").values(), strict=True):
         np.testing.assert_allclose(a, b, atol=1e-5)
-    last = json.loads((folder / "equal" / "0" / "told.json").read_text())["history"][-1]
-    assert last == pytest.approx(one.history[-1], rel=1e-4, abs=1e-5)
+    assert history(folder, "equal")[-1] == pytest.approx(one.history[-1], rel=1e-4, abs=1e-5)
 
 
 @pytest.mark.parametrize("index", [0, 1])
@@ -92,6 +100,7 @@ def test_a_killed_worker_ends_the_other_and_both_go_on_to_the_same_weights(folde
     assert finish(start(folder, name, *STEPS)) == [0, 0], said(folder, name)
     assert said(folder, name).count("Going on from step") == 1, "the chief says it, once"
     assert same(weights(folder, "unbroken"), weights(folder, name))
+    assert history(folder, "unbroken") == history(folder, name)
 
 
 def test_sigterm_to_one_worker_saves_and_all_leave(folder):
@@ -105,6 +114,39 @@ def test_sigterm_to_one_worker_saves_and_all_leave(folder):
     assert time.monotonic() - began < 10
     (step,) = checkpoints(folder, "asked")
     assert f"Stopped by SIGTERM at step {step}" in said(folder, "asked")
+
+
+def test_sigterm_in_the_chiefs_evaluation_is_heard_by_all(folder):
+    """Whichever worker is asked: the others wait for the chief, whose evaluation here would never end."""
+    workers = start(folder, "judged", *STEPS, endless_evaluation=True)
+    evaluation = folder / "judged" / "0" / "state" / "evaluation.json"
+    wait_for(evaluation.exists, workers)
+    kill(workers[1], signal.SIGTERM)
+    began = time.monotonic()
+    assert finish(workers, 30) == [143, 143], said(folder, "judged")
+    assert time.monotonic() - began < 25
+    assert "Stopped by SIGTERM in the evaluation of step 30" in said(folder, "judged")
+    assert json.loads(evaluation.read_text())["begun"] == 0, "it was no death"
+    assert finish(start(folder, "judged", *STEPS)) == [0, 0], said(folder, "judged")
+    assert same(weights(folder, "unbroken"), weights(folder, "judged"))
+    assert history(folder, "unbroken") == history(folder, "judged")
+
+
+@pytest.mark.parametrize("index", [0, 1])
+def test_a_worker_that_is_stopped_but_alive_is_given_up(folder, index):
+    endless = ("train.steps=1000000", "train.checkpoint_every=5", "train.evaluate_every=1000000")
+    name, other = f"stopped{index}", 1 - index
+    workers = start(folder, name, *endless, heartbeat=2.0)
+    wait_for(lambda: checkpoints(folder, name) != [], workers)
+    kill(workers[index], signal.SIGSTOP)
+    began = time.monotonic()
+    workers[other].join(30)
+    assert workers[other].exitcode == 1 and time.monotonic() - began < 25
+    who = "Worker 0 (the chief) at" if index == 0 else "Worker 1 at"
+    text = said(folder, name)
+    assert f"Error: {who}" in text and "does not answer: it was stopped" in text, text
+    workers[index].kill()
+    workers[index].join()
 
 
 def test_workers_of_different_settings_are_refused(folder):

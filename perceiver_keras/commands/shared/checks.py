@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+from perceiver_keras import stack
 from perceiver_keras.commands.shared.import_check import Imported, import_all
 from perceiver_keras.commands.shared.requirements import (
     PROJECT,
@@ -25,6 +26,7 @@ from perceiver_keras.commands.shared.requirements import (
     normal,
     wanted,
 )
+from perceiver_keras.remote import as_path, is_remote
 
 # `missing` and `broken`: something necessary is, or something is that was installed; the exit code is 1.
 State = Literal["ok", "note", "missing", "broken"]
@@ -49,8 +51,7 @@ NECESSARY = {
     "safetensors": "safetensors.numpy",
     "tensorflow-metadata": "tensorflow_metadata.proto.v0.schema_pb2",
     "tensorflow": "tensorflow",
-    "keras": "keras.layers",
-    "tensorflow-addons": "tensorflow_addons.optimizers",
+    **stack.packages(),
     # Its own package swallows what goes wrong in here.
     "tensorflow-datasets": "tensorflow_datasets.core",
     "mlcroissant": "mlcroissant",
@@ -69,16 +70,28 @@ EXTRAS = {
         "tensorflow-serving-api": "tensorflow_serving.apis.prediction_log_pb2",
         "kfp": "kfp",
         "tfx": "tfx.v1",
+        "tfx-bsl": "tfx_bsl",
+    },
+    "serve": {
+        "grpcio": "grpc",
+        "grpcio-health-checking": "grpc_health.v1.health",
+        "httptools": "httptools",
+        "orjson": "orjson",
+        "starlette": "starlette.applications",
+        "uvicorn": "uvicorn",
+        "uvloop": "uvloop",
     },
     "text": {"sentencepiece": "sentencepiece", "tensorflow-text": "tensorflow_text"},
     "video": {"imageio-ffmpeg": "imageio_ffmpeg"},
 }
+OTHERS = EXTRAS["serve"] | EXTRAS["text"] | EXTRAS["video"]
 NEEDED_BY = {
     "pipeline": "`perceiver run` needs them",
+    "serve": "`perceiver serve` needs them where there is no TensorFlow Serving",
     "text": "SentencePiece vocabularies need them",
     "video": "video and sound need it, or an ffmpeg of the system",
 }
-SET = "pip install -r requirements.lock"
+SET = f"pip install -r {stack.lock_name()}"
 
 
 class Finding(NamedTuple):
@@ -103,7 +116,7 @@ def examine(run_dir: Path, data_dir: Path | None = None) -> Iterator[Finding]:
     yield versions(project)
     chain, *others = (
         [module for name, module in group.items() if installed(name)]
-        for group in (NECESSARY, EXTRAS["pipeline"], EXTRAS["text"] | EXTRAS["video"])
+        for group in (NECESSARY, EXTRAS["pipeline"], OTHERS)
     )
     tried = import_all(chain, [*others[0], *others[1]])
     yield from packages(tried, project)
@@ -112,11 +125,9 @@ def examine(run_dir: Path, data_dir: Path | None = None) -> Iterator[Finding]:
 
 def python() -> Finding:
     seen = f"{platform.python_version()} at {sys.executable}"
-    if sys.version_info[:2] == (3, 10):
-        return Finding("Python", "ok", seen)
-    return Finding(
-        "Python", "missing", seen, "tfx 1.15 needs Python 3.10: `uv python install 3.10`"
-    )
+    if fault := stack.python_fault():
+        return Finding("Python", "missing", seen, fault)
+    return Finding("Python", "ok", seen)
 
 
 def versions(project: dict[str, Wanted]) -> Finding:
@@ -144,9 +155,11 @@ def packages(tried: dict[str, Imported], project: dict[str, Wanted]) -> Iterator
     for extra, group in EXTRAS.items():
         absent = [name for name in group if installed(name) is None]
         if absent:
+            command = f"`{install_command(f'{PROJECT}[{extra}]')}`"
+            why_not = stack.no_pipeline() if extra == "pipeline" else ""
             yield Finding(
                 extra, "note", f"without {', '.join(absent)}",
-                f"{NEEDED_BY[extra]}: `{install_command(f'{PROJECT}[{extra}]')}`",
+                f"{NEEDED_BY[extra]}: {why_not or command}",
             )  # fmt: skip
         found = {
             name: _package(name, tried.get(module), project)
@@ -190,15 +203,15 @@ def remedy(name: str, culprit: str, project: dict[str, Wanted]) -> str:
 
 
 def lock_path() -> Path:
-    """requirements.lock, if this is a checkout."""
-    return Path(__file__).resolve().parents[3] / "requirements.lock"
+    """The lock of this Python, if this is a checkout."""
+    return Path(__file__).resolve().parents[3] / stack.lock_name()
 
 
 def lock(path: Path | None = None) -> Finding:
-    """What is installed, compared with requirements.lock if this is a checkout."""
+    """What is installed, compared with the lock of this Python if this is a checkout."""
     path = path or lock_path()
     if not path.exists():
-        return Finding("lock", "note", "no requirements.lock here (installed from a wheel)")
+        return Finding("lock", "note", f"no {path.name} here (installed from a wheel)")
     wanted = dict(read_lock(path.read_text(encoding="utf-8")))
     other = [
         f"{name} {have} (lock: {want})"
@@ -212,7 +225,7 @@ def lock(path: Path | None = None) -> Finding:
     if absent:
         more = "" if len(absent) <= 5 else f" and {len(absent) - 5} more"
         return Finding("lock", "note", f"not installed: {', '.join(absent[:5])}{more}", f"`{SET}`")
-    return Finding("lock", "ok", f"all {len(wanted)} packages as in requirements.lock")
+    return Finding("lock", "ok", f"all {len(wanted)} packages as in {path.name}")
 
 
 def read_lock(text: str) -> Iterator[tuple[str, str]]:
@@ -241,6 +254,10 @@ def default_data_dir() -> Path:
 
 def folder(what: str, path: Path, least: int) -> Finding:
     """Whether the folder, or its nearest existing parent, can be written and has enough space."""
+    if is_remote(path):
+        return Finding(
+            what, "note", f"{as_path(path)}: not looked at; a command that uses it tries it first"
+        )
     existing = path.absolute()
     while not existing.exists():
         existing = existing.parent

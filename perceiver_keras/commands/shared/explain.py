@@ -7,17 +7,23 @@ import re
 
 import click
 
-from perceiver_keras.errors import PerceiverError, UsageError
+from perceiver_keras import stack
+from perceiver_keras.errors import PerceiverError, UsageError, full_place, is_disk_full
 from perceiver_keras.training.out_of_memory import advice, is_out_of_memory
 
-RESUME = "run the same command again to resume"
-FREE_SOME = f"free some (`perceiver doctor` shows how much) and {RESUME}"
+AGAIN = "run the same command again"
+RESUMES = (
+    "run",
+    "train",
+    "reproduce",
+)  # of commands that keep what is finished; the others begin anew
 
 
-def explain(error: BaseException) -> tuple[str, int]:
-    """Returns (message, exit code); the message has no traceback and no line break."""
+def explain(error: BaseException, command: str | None = None) -> tuple[str, int]:
+    """Returns (message, exit code) of what `command` raised; the message has no traceback and no line break."""
+    again = f"{AGAIN} to resume" if command in RESUMES else AGAIN
     if isinstance(error, (KeyboardInterrupt, click.Abort)):
-        return f"Interrupted; {RESUME}.", 130
+        return f"Interrupted; {again}.", 130
     if isinstance(error, click.UsageError):
         return _click_usage(error), 2
     if isinstance(error, click.ClickException):
@@ -26,7 +32,7 @@ def explain(error: BaseException) -> tuple[str, int]:
         if isinstance(cause, PerceiverError):
             return _line(str(cause)), 2 if isinstance(cause, UsageError) else 1
     for cause in _causes(error):
-        if message := _system(cause) or _tensorflow(cause):
+        if message := _system(cause, again) or _tensorflow(cause, again):
             return message, 1
     kind = type(error).__name__
     return f"{kind}: {_line(str(error))[:500]} (unexpected; --debug shows the traceback)", 1
@@ -49,21 +55,25 @@ def _click_usage(error: click.UsageError) -> str:
     return f"{message}{'' if message.endswith(('.', '?')) else '.'} See {where} --help."
 
 
-def _system(error: BaseException) -> str | None:
+def _system(error: BaseException, again: str) -> str | None:
     if is_out_of_memory(error):
         return f"Out of memory. {advice('any')}"
     if isinstance(error, ModuleNotFoundError):
         needs_tfx = (error.name or "").split(".")[0] in ("tfx", "kfp", "ml_metadata")
+        if needs_tfx and (why := stack.no_pipeline()):
+            return f"The package {error.name} is not installed: {why}."
         extra = "[pipeline]" if needs_tfx else ""
         return (
             f"The package {error.name} is not installed; `pip install 'perceiver-keras{extra}'` "
             "installs it, `perceiver doctor` lists what is missing."
         )
+    if is_disk_full(error):
+        place = full_place(error) or "the output folder"
+        free = f"free some (`perceiver doctor` shows how much) and {again}"
+        return f"No space left on the disk for {place}; {free}."
     if not isinstance(error, OSError):
         return None
     place = error.filename or "the output folder"
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return f"No space left for {place}; {FREE_SOME}."
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return f"{place} can't be read or written; fix its permissions or choose another folder."
     if error.errno == errno.ENOENT:
@@ -77,21 +87,20 @@ TENSORFLOW = {
     "ResourceExhaustedError": "A resource is used up",
     "NotFoundError": "A file is missing",
     "PermissionDeniedError": "A file can't be read or written",
-    "DataLossError": "A file is damaged; delete it, or restore it, and " + RESUME,
+    "DataLossError": "A file is damaged; delete it, or restore it, and {again}",
     "InvalidArgumentError": "TensorFlow rejected a value",
 }
 
 
-def _tensorflow(error: BaseException) -> str | None:
+def _tensorflow(error: BaseException, again: str) -> str | None:
     """TensorFlow's errors, recognized by name so that TensorFlow need not be imported."""
     if not type(error).__module__.startswith("tensorflow"):
         return None
     message = TENSORFLOW.get(type(error).__name__)
     if message is None or message.endswith("."):
         return message
+    message = message.format(again=again)
     detail = _line(getattr(error, "message", None) or str(error))
-    if "No space left" in detail:
-        return f"No space left; {FREE_SOME}."
     return f"{message}: {detail[:300]}"
 
 

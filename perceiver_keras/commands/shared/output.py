@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shlex
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -46,12 +47,18 @@ def answers_only(as_json: bool) -> Iterator[Callable[[dict[str, Any]], None]]:
 def answer(values: dict[str, Any]) -> None:
     """Prints the one JSON object; does nothing without `--json`."""
     if _stdout is not None:
-        print(json.dumps(values, default=_plain, allow_nan=False, ensure_ascii=False), file=_stdout)
+        text = json.dumps(values, default=_plain, allow_nan=False, ensure_ascii=False)
+        print(text, file=_stdout, flush=True)
 
 
 def say(text: str = "") -> None:
     """Prints a line for people; with `--json` it goes to stderr."""
     click.echo(text, err=_stdout is not None)
+
+
+def typed(*words: Any) -> str:
+    """A command as it is typed into a shell, whatever is in the names."""
+    return shlex.join(map(str, words))
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:

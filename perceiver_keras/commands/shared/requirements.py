@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 PROJECT = "perceiver-keras"
-EXTRAS = ("pipeline", "text", "video")
+EXTRAS = ("pipeline", "serve", "text", "video")
 
 
 @dataclass

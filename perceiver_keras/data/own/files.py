@@ -57,6 +57,14 @@ class Listing:
         return kept
 
 
+def files_below(folder: Path) -> list[Path]:
+    """Regular files below a folder, sorted, without left-overs; empty ones stay: a benchmark passes nothing over."""
+    if not folder.is_dir():
+        return []
+    inside = ((path, path.relative_to(folder).parts) for path in sorted(folder.rglob("*")))
+    return [path for path, parts in inside if not any(map(left_over, parts)) and path.is_file()]
+
+
 def listing(root: Path) -> Listing:
     """All files below `root`; links to folders are followed, each folder once.
 

@@ -35,7 +35,7 @@ def prepare(
     Raises:
       PerceiverError: more items are corrupt than allowed, or a split has none that is not; the message names the first.
     """
-    folder = Path(source.data_folder(data_dir))
+    folder = Path(source.local_data_folder(data_dir, "your own files"))
     letters = left_out.letters_file(str(folder), found.dataset.split("/")[1])
     with source.being_prepared("own_data", str(folder)):
         builder = OwnBuilder(found, str(folder), letters, max_corrupt_share, progress)

@@ -22,7 +22,7 @@ from perceiver_keras.errors import UsageError
 Prepare = Callable[[dict[str, tf.Tensor], tf.Tensor], tuple[Any, Any]]
 
 # Features that training adds to those of the example: see `train_batches`.
-SEEN, EPOCH = "examples_seen", "epoch"
+SEEN, EPOCH, PLACE = "examples_seen", "epoch", "place_in_batch"
 
 # How many files are read at once, and how many records are taken from each in turn. Both affect the order of examples,
 # so they are fixed and not tuned automatically.
@@ -56,7 +56,8 @@ def train_batches(
       records: What to read; every epoch contains each example once (of this worker's part).
       prepare: (features of one example, seed int32 [2]) -> (inputs, targets); stateless. There are two additional
         features, int64 []: `SEEN`, how many examples the run has used before this one, for schedules, and `EPOCH`, how
-        often this example has been used before.
+        often this example has been used before. With `joined`, there is a third, float32 []: `PLACE`, where in its
+        batch the example is, from 0 up to 1.
       feature_spec: What `tf.io.parse_single_example` reads.
       batch_size: Of this worker.
       seed: Of the run.
@@ -74,18 +75,85 @@ def train_batches(
     Raises:
       UsageError: there are no examples, or fewer examples than workers.
     """
+    root = seed_pair(seed)
+    skipped = used * batch_size * joined
+    dataset = _in_order(
+        records, root, shuffle_buffer, num_shards, shard_index, joined, balance, skipped
+    )
+
+    def ready(
+        epoch: tf.Tensor, seen: tf.Tensor, index: tf.Tensor, example: tf.Tensor
+    ) -> tuple[Any, Any]:
+        features = tf.io.parse_single_example(example, dict(feature_spec))
+        return prepare(features | {SEEN: seen, EPOCH: epoch}, example_seed(root, epoch, index))
+
+    def ready_of_several(number: tf.Tensor, several: tuple[tf.Tensor, ...]) -> tuple[Any, Any]:
+        epoch, seen, index = (part[0] for part in several[:3])
+        features = tf.io.parse_example(several[3], dict(feature_spec))
+        place = tf.cast(number % batch_size, tf.float32) / batch_size
+        features |= {SEEN: seen, EPOCH: epoch, PLACE: place}
+        return prepare(features, example_seed(root, epoch, index))
+
+    if joined > 1:
+        # What was used before were whole batches: in a run that goes on, examples have the places they would have had.
+        dataset = dataset.enumerate()
+    dataset = dataset.map(
+        ready_of_several if joined > 1 else ready,
+        num_parallel_calls=num_parallel_calls,
+        deterministic=True,
+    )
+    dataset = dataset.batch(batch_size, drop_remainder=True)
+    return dataset.prefetch(2).with_options(_options())
+
+
+def indices_of_batch(
+    records: Records,
+    *,
+    batch_size: int,
+    seed: int,
+    shuffle_buffer: int,
+    num_shards: int = 1,
+    shard_index: int = 0,
+    joined: int = 1,
+    balance: Balance | None = None,
+    used: int = 0,
+) -> list[int]:
+    """Which stored examples are in the batch that `train_batches` begins with: their indices, in the batch's order.
+
+    With `joined`, each example of the batch has that many of them.
+    """
+    skipped = used * batch_size * joined
+    dataset = _in_order(
+        *(records, seed_pair(seed), shuffle_buffer, num_shards, shard_index, 1, balance, skipped)
+    )
+    found = dataset.map(lambda epoch, seen, index, example: index).take(batch_size * joined)
+    return [int(index) % records.num_examples for index in found.as_numpy_iterator()]
+
+
+def _in_order(
+    records: Records,
+    root: tf.Tensor,
+    shuffle_buffer: int,
+    num_shards: int,
+    shard_index: int,
+    joined: int,
+    balance: Balance | None,
+    skipped: int,
+) -> tf.data.Dataset:
+    """What training uses, after the first `skipped` examples: (epoch, how many were used before, index, example), each
+    an int64 or string [], or [joined]. The index of a copy that `balance` makes is higher by a multiple of
+    `num_examples`.
+    """
     if not 0 <= shard_index < num_shards:
         raise UsageError(f"shard_index is {shard_index}; expected 0 to {num_shards - 1}.")
     if records.num_examples < num_shards:
         raise UsageError(
             f"{records.num_examples} examples cannot be shared by {num_shards} workers."
         )
-    root = seed_pair(seed)
     shards = _shard_tensors(records)
     total = tf.constant(balance.epoch if balance else records.num_examples, tf.int64)
     first = records.num_examples * shard_index // num_shards
     last = records.num_examples * (shard_index + 1) // num_shards
-    skipped = used * batch_size * joined
     begun, skipped = (0, skipped) if balance else divmod(skipped, last - first)
 
     def epoch_of(epoch: tf.Tensor) -> tf.data.Dataset:
@@ -104,24 +172,10 @@ def train_batches(
             lambda place, element: (epoch, epoch * total + place * num_shards, *element)
         )
 
-    def ready(
-        epoch: tf.Tensor, seen: tf.Tensor, index: tf.Tensor, example: tf.Tensor
-    ) -> tuple[Any, Any]:
-        if joined > 1:
-            features = tf.io.parse_example(example, dict(feature_spec))
-            epoch, seen, index = epoch[0], seen[0], index[0]
-        else:
-            features = tf.io.parse_single_example(example, dict(feature_spec))
-        return prepare(features | {SEEN: seen, EPOCH: epoch}, example_seed(root, epoch, index))
-
     dataset = tf.data.Dataset.range(begun, _EPOCHS).flat_map(epoch_of)
     if skipped:
         dataset = dataset.skip(skipped)
-    if joined > 1:
-        dataset = dataset.batch(joined, drop_remainder=True)
-    dataset = dataset.map(ready, num_parallel_calls=num_parallel_calls, deterministic=True)
-    dataset = dataset.batch(batch_size, drop_remainder=True)
-    return dataset.prefetch(2).with_options(_options())
+    return dataset.batch(joined, drop_remainder=True) if joined > 1 else dataset
 
 
 def eval_batches(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from perceiver_keras.data.own.files import left_over
 from perceiver_keras.errors import UsageError
+from perceiver_keras.remote import is_remote
 
 _OURS = ("own_data", "sentencepiece")
 # As TFDS lays them out, also by a process that is still writing or was killed.
@@ -24,7 +25,7 @@ def check(folder: str) -> None:
       UsageError: it holds other files; or it is the folder of a data set, inside of the one to name.
       OSError: it can't be read.
     """
-    if "://" in folder or not os.path.isdir(folder):
+    if is_remote(folder) or not os.path.isdir(folder):
         return
     root = Path(folder)
     entries = sorted(path for path in root.iterdir() if not left_over(path.name))

@@ -25,9 +25,11 @@ class FilesBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     Attributes:
       max_corrupt_share: The share of the items that may be left out because they are corrupt; `source.open_builder`
         sets it.
+      INSTALLED: The folder where a package of the system puts the files, which the user's own go before; None: none.
     """
 
     max_corrupt_share = 0.0
+    INSTALLED: str | None = None
 
     def __init__(self, **kwargs: Any):
         """Construct; the arguments are TFDS's."""

@@ -34,6 +34,15 @@ class Shard:
 
 
 @dataclass(frozen=True)
+class Stored:
+    """Where an example is stored: its index among all, its file, and the number of its record in that, from 0."""
+
+    index: int
+    file: str
+    record: int
+
+
+@dataclass(frozen=True)
 class Records:
     """Shards in a fixed order. The index of an example is its place in that order, from 0.
 
@@ -58,6 +67,15 @@ class Records:
                 shards.append(dataclasses.replace(shard, take=take))
             left -= take
         return Records(tuple(shards), self.compression, most)
+
+    def find(self, index: int) -> Stored:
+        """Where the example of an index, below `num_examples`, is stored."""
+        before = 0
+        for shard in self.shards:
+            if index < before + shard.take:
+                return Stored(index, shard.path, shard.skip + index - before)
+            before += shard.take
+        raise IndexError(index)
 
 
 def stored_as_tfrecord(builder: Any, split: str) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import functools
 import hashlib
 import importlib
 import io
@@ -16,6 +17,7 @@ import os
 import pkgutil
 import re
 import shutil
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -39,6 +41,7 @@ from perceiver_keras.data.store.records import (
     take,
 )
 from perceiver_keras.errors import PerceiverError, UsageError, first_line, nearest
+from perceiver_keras.remote import as_path, check, for_tfds, is_remote, upload
 
 __all__ = [
     "Records",
@@ -69,15 +72,43 @@ def embedded_names() -> list[str]:
 
 
 def data_folder(data_dir: str | None = None) -> str:
-    """Where data sets are: the argument, else PERCEIVER_DATA_DIR, else TFDS_DATA_DIR, else TFDS's default."""
+    """Where data sets are: the argument, else PERCEIVER_DATA_DIR, else TFDS_DATA_DIR, else TFDS's default.
+
+    Raises:
+      UsageError: it is a URL that can't be read here.
+    """
     for folder in (
         data_dir,
         os.environ.get("PERCEIVER_DATA_DIR"),
         os.environ.get("TFDS_DATA_DIR"),
     ):
+        if folder and is_remote(folder):
+            return _reached(folder)
         if folder:
             return os.path.expanduser(folder)
     return os.path.expanduser(os.path.join("~", "tensorflow_datasets"))
+
+
+@functools.cache
+def _reached(folder: str) -> str:
+    check(folder)
+    for_tfds(folder)
+    return folder
+
+
+def local_data_folder(data_dir: str | None, why: str) -> str:
+    """`data_folder`, where what is written there is read by libraries that know no URLs.
+
+    Raises:
+      UsageError: it is a URL.
+    """
+    folder = data_folder(data_dir)
+    if is_remote(folder):
+        raise UsageError(
+            f"data.data_dir {folder}: what is made of {why} is kept on this machine; name a local folder with "
+            "data.data_dir or PERCEIVER_DATA_DIR."
+        )
+    return folder
 
 
 def open_builder(
@@ -226,8 +257,18 @@ def _absent(dataset: str, folder: str) -> PerceiverError:
 def _prepare(builder: Any, folder: str, max_corrupt_share: float | None) -> None:
     """Prepares one of our own data sets; a second process waits until it is ready."""
     with being_prepared(builder.name, folder):
-        remove_leftovers(Path(builder.data_dir))
-        if not Path(builder.data_dir).exists():
+        place = as_path(os.fspath(builder.data_dir))
+        if is_remote(place):
+            # Stores have no folders to rename, with which TFDS ends: it is made here, then copied there.
+            with tempfile.TemporaryDirectory(prefix="perceiver_data_") as here:
+                chosen = getattr(builder.builder_config, "name", None)
+                name = "/".join(filter(None, (builder.name, chosen)))
+                made = tfds.builder(f"{name}:{builder.version}", data_dir=here)
+                _prepare(made, here, max_corrupt_share)
+                upload(Path(made.data_dir), place, last="dataset_info.json")
+            return
+        remove_leftovers(place)
+        if not place.exists():
             _log.info("Preparing %s in %s", builder.name, folder)
             if isinstance(builder, FilesBuilder):
                 builder.max_corrupt_share = max_corrupt_share or 0.0
@@ -271,8 +312,13 @@ def _manual_folder(builder: Any, folder: str) -> str | None:
         folders.insert(0, os.path.expanduser(named))
         places.insert(0, folders[0])
     for found, place in zip(folders, places, strict=True):
+        if is_remote(place):
+            continue  # the user's files are read by libraries that know no URLs
         if tf.io.gfile.isdir(place) and tf.io.gfile.listdir(place):
             return found
+    installed = getattr(builder, "INSTALLED", None)
+    if installed and os.path.isdir(installed):
+        return installed
     raise PerceiverError(
         f"Data set {builder.name!r} is made of files that you have to get: "
         f"{' '.join(builder.MANUAL_DOWNLOAD_INSTRUCTIONS.split())} That folder was looked for in "
@@ -283,7 +329,7 @@ def _manual_folder(builder: Any, folder: str) -> str | None:
 @contextlib.contextmanager
 def _locked(folder: str, name: str) -> Iterator[None]:
     """One process at a time on this machine; the system releases the lock of a killed process."""
-    if "://" in folder:  # object stores have no locks; there, TFDS's final rename decides
+    if is_remote(folder):  # object stores have no locks; there, TFDS's final rename decides
         yield
         return
     with open(os.path.join(folder, f".{name}.lock"), "w") as file:

@@ -23,6 +23,7 @@ import tensorflow as tf
 from perceiver_keras.data.text.byte_tokenizer import MASK, MASK_TEXT, OFFSET, SPECIALS, valid_utf8
 from perceiver_keras.errors import PerceiverError, UsageError
 from perceiver_keras.files import write_whole
+from perceiver_keras.remote import local_copy
 
 FILE = "sentencepiece.model"  # name of the model in preset folders and exports
 SPACE = "\u2581"  # how SentencePiece writes a space
@@ -112,6 +113,7 @@ def _lasting(content: bytes) -> Any:
 
 def load(path: str | os.PathLike[str]) -> SentencePieceTokenizer:
     """The tokenizer of a model file; the same object until the file changes. Raises as `SentencePieceTokenizer`."""
+    path = local_copy(path)
     try:
         changed = os.stat(path).st_mtime_ns
     except OSError as error:

@@ -23,7 +23,7 @@ from perceiver_keras.tasks.contract.requests import Request, expand, read
 from perceiver_keras.tasks.shared import clips
 from perceiver_keras.tasks.shared.inputs import numbered
 from perceiver_keras.tasks.shared.labels import class_names, top_labels
-from perceiver_keras.tasks.shared.recordings import to_wav
+from perceiver_keras.tasks.shared.recordings import is_sound, to_wav
 
 
 def requests(names: Sequence[str]) -> Iterator[Request]:
@@ -135,6 +135,7 @@ def _spectrograms(inputs: Mapping[str, tf.Tensor], config: AudioClassificationCo
 ASKING = Asking(
     requests=requests,
     pack=pack,
+    content=lambda value: value if isinstance(value, Clip) or is_sound(value) else None,
     spare=("frames_bytes",),
     answers=top_labels,
     picture=picture,

@@ -99,4 +99,10 @@ def as_trained(raw: Mapping[str, tf.Tensor], config: AudioClassificationConfig) 
     )
 
 
-SERVING = Serving(spec=spec, serve=serve, respond=respond, as_trained=as_trained)
+SERVING = Serving(
+    of_classes="Each class is judged by itself: several of them may be likely, or none.",
+    spec=spec,
+    serve=serve,
+    respond=respond,
+    as_trained=as_trained,
+)

@@ -37,6 +37,11 @@ def as_line(answer: Any) -> str:
     return str(answer)
 
 
+def any_content(value: Any) -> Any:
+    """The content of one request, as it is; None for a list, which is several."""
+    return None if isinstance(value, list) else value
+
+
 @dataclass(frozen=True, kw_only=True)
 class Verdicts:
     """The model's answers to a batch of examples that each belong to a class.
@@ -60,6 +65,8 @@ class Asking:
 
     Attributes:
       requests: Arguments of the command line -> `Request`s, one at a time; by default, each file is a request.
+      content: A value of a Python program -> the content of one request, or None if it is not one, such as a list of
+        them. Texts and paths go through `requests` before.
       at_once: How many requests `predict` passes to the model together.
       pack: Contents of requests -> raw inputs for `serve`, one row per request, all of one shape.
       spare: Inputs of `pack` that some models of the task do without, such as a video's frames for a model of sounds.
@@ -80,6 +87,7 @@ class Asking:
     """
 
     requests: Callable[[Sequence[str]], Iterable[Request]] = from_files
+    content: Callable[[Any], Any] = any_content
     at_once: int = 32
     pack: Callable[[Sequence[Any]], dict[str, Any]]
     spare: tuple[str, ...] = ()

@@ -72,6 +72,8 @@ class Examples:
         measure, by what leaks are found, and into what slices the test split can be cut.
       names: config -> {name of a stored feature: names}: of the tags of a feature of the kind `tags`, of the columns of
         `entities`. Labels have those of the data set.
+      joined: config -> how many stored examples make one in training; with more than one, `prepare` gets each feature
+        of all of them, [joined, ...].
       settings_of: config -> the settings, as a partial tree, that its TFDS data set determines; asked only where that
         is not the preset's. The user's own settings win.
     """
@@ -87,6 +89,7 @@ class Examples:
     stored_label: Callable[[TaskConfig], str] | None = None
     kinds: Callable[[TaskConfig], Mapping[str, Kind]] = lambda config: {}
     names: Callable[[TaskConfig], Mapping[str, Sequence[str]]] = lambda config: {}
+    joined: Callable[[TaskConfig], int] = lambda config: config.data.documents_per_example
     settings_of: Callable[[TaskConfig], dict[str, Any]] = lambda config: {}
 
     def label_of(self, config: TaskConfig) -> str | None:

@@ -29,6 +29,9 @@ class Serving:
       as_trained: (what `warmup` returns, config) -> bool [B], for which of them `serve` must return what `respond` does
         for the model's inputs that `prepare` makes of the stored example; by default, for all. Of what does not fit the
         model, `prepare` may take a part and `serve` all.
+      of_classes: What people should know of a model's answers that has named classes, one sentence.
+      attended: (model, raw inputs, config) -> named tensors; `attention` [B, ...] is the share of the attention that
+        each place of an example gets: a grid over pictures, or positions of a text. None: there is no such map.
     """
 
     spec: Callable[[TaskConfig], dict[str, tf.TensorSpec]]
@@ -36,3 +39,5 @@ class Serving:
     respond: Callable[[Any, Any, TaskConfig, Labels | None], dict[str, tf.Tensor]]
     warmup: Callable[[Tensors], Tensors] = lambda raw: raw
     as_trained: Callable[[Tensors, TaskConfig], tf.Tensor] = _every
+    of_classes: str = "It always answers with one of its classes."
+    attended: Callable[[keras.Model, Tensors, TaskConfig], dict[str, tf.Tensor]] | None = None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from perceiver_keras.data.text.glue import EIGHT, TASKS, task_named
 from perceiver_keras.errors import UsageError
 from perceiver_keras.tasks.glue.data import batch_of
 from perceiver_keras.tasks.glue.metrics import columns
+from perceiver_keras.tasks.glue.one_per_task import OnePerTask
 from perceiver_keras.tasks.glue.submission import read_examples
 
 
@@ -37,10 +39,21 @@ class GlueBenchmark:
         Raises:
           UsageError: the model was not trained on all tasks of the benchmark.
         """
+        if isinstance(model, OnePerTask):
+            found = [self._rows(*model.of(task), some) for task, some in self._by_task(keys)]
+            return np.concatenate(found)
         if missing := [task for task in self._tasks if task not in config.model.tasks]:
             raise UsageError(
                 f"The weights answer {', '.join(config.model.tasks)}, but not {', '.join(missing)}."
             )
+        return self._rows(model, config, keys)
+
+    def _by_task(self, keys: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
+        """Keys that follow each other, by the task whose model answers them."""
+        for task, some in itertools.groupby(keys, lambda key: _answered_by(self.group(key))):
+            yield task, list(some)
+
+    def _rows(self, model: Any, config: Any, keys: Sequence[str]) -> np.ndarray:
         examples = [self._examples[key] for key in keys]
         names = [self.group(key) for key in keys]
         raw = (names, *([e[side] for e in examples] for side in ("sentence1", "sentence2")))
@@ -55,6 +68,12 @@ class GlueBenchmark:
     def group(self, key: str) -> str:
         """The task of a key."""
         return key.split("/")[0]
+
+
+def _answered_by(name: str) -> str:
+    """The task that a data set belongs to: MNLI's second set is answered by MNLI's head."""
+    row = task_named(name)
+    return row.head or row.name
 
 
 def open_benchmark(name: str, data: Path, options: Mapping[str, str]) -> GlueBenchmark:

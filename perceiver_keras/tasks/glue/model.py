@@ -35,6 +35,7 @@ class GlueModel(TaskModel):
     """
 
     task_name = "glue"
+    takes_transformer = True
     config_class = GlueModelConfig
     heads = ("query/", "postprocess/", "preprocess/task_tokens")
     head_settings = ("tasks", "readout")

@@ -126,4 +126,11 @@ def _text(value: bytes | str) -> str:
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
 
-ASKING = Asking(requests=requests, pack=pack, answers=answers, picture=picture, report=report)
+ASKING = Asking(
+    requests=requests,
+    pack=pack,
+    content=lambda value: value if isinstance(value, tuple) else None,
+    answers=answers,
+    picture=picture,
+    report=report,
+)

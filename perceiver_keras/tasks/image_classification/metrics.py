@@ -2,27 +2,54 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import tensorflow as tf
 from tensorflow import keras
 
 from perceiver_keras.data.described.buckets import by_class
-from perceiver_keras.loss import SparseCrossEntropy
+from perceiver_keras.loss import SharedCrossEntropy, SparseCrossEntropy
 from perceiver_keras.metrics.calibration import CalibrationError
 from perceiver_keras.tasks.contract.measures import Measures
 from perceiver_keras.tasks.image_classification.presets import ImageClassificationConfig
 
 
 def loss(config: ImageClassificationConfig) -> keras.losses.Loss:
-    return SparseCrossEntropy(label_smoothing=config.train.label_smoothing)
+    if config.data.mixing == "none":
+        return SparseCrossEntropy(label_smoothing=config.train.label_smoothing)
+    return SharedCrossEntropy(label_smoothing=config.train.label_smoothing)
 
 
 def metrics(config: ImageClassificationConfig) -> list[keras.metrics.Metric]:
-    """Take (classes [B], logits or probabilities [B, classes]): both rank the classes alike."""
+    """Take (classes [B], logits or probabilities [B, classes]): both rank the classes alike.
+
+    Where pictures are mixed, also (shares of the classes [B, classes], …): then the class of the larger share counts.
+    """
+    chosen = _ranked(config)
+    if config.data.mixing != "none":
+        for metric in chosen:
+            _take_shares(metric)
+    return chosen
+
+
+def _ranked(config: ImageClassificationConfig) -> list[keras.metrics.Metric]:
     chosen = [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
     if config.model.num_classes > 10:
         chosen.append(keras.metrics.SparseTopKCategoricalAccuracy(k=5, name="top_5_accuracy"))
     return chosen
+
+
+def _take_shares(metric: keras.metrics.Metric) -> None:
+    """Makes a metric of classes take shares of classes as well."""
+    update = metric.update_state
+
+    def of_largest(targets: tf.Tensor, outputs: tf.Tensor, sample_weight: Any = None) -> None:
+        if targets.shape.rank == 2 and targets.dtype.is_floating:
+            targets = tf.argmax(targets, axis=-1)
+        update(targets, outputs, sample_weight)
+
+    metric.update_state = of_largest
 
 
 def columns(targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
@@ -32,7 +59,7 @@ def columns(targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
 
 def column_metrics(config: ImageClassificationConfig) -> list[keras.metrics.Metric]:
     return [
-        *metrics(config),
+        *_ranked(config),
         keras.metrics.SparseCategoricalCrossentropy(name="cross_entropy"),
         CalibrationError(),
     ]
@@ -48,7 +75,7 @@ def baseline(dataset: tf.data.Dataset, config: ImageClassificationConfig) -> dic
 
 def slices(config: ImageClassificationConfig) -> tuple[str, ...]:
     """By class, and by size where pictures are photographs, which have different ones."""
-    sizes = ("image/side",) if config.data.augment == "inception" else ()
+    sizes = ("image/side",) if config.data.augment in ("inception", "randaugment") else ()
     return (*by_class("label", config.model.num_classes), *sizes)
 
 

@@ -22,6 +22,7 @@ class ImageClassifier(TaskModel):
     """Perceiver IO for images: normalised pixels, float32 [B, H, W, C] -> logits, float32 [B, classes]."""
 
     task_name = "image_classification"
+    takes_transformer = True
     config_class = ImageClassifierConfig
     heads, head_settings = ("decode/out/",), ("num_classes",)
 

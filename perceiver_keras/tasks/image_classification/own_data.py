@@ -24,7 +24,10 @@ def settings(found: Any, config: ImageClassificationConfig) -> dict[str, Any]:
         "model": {"num_classes": len(found.labels)},
         "evaluate": {"thresholds": Whole({"accuracy": trivial_accuracy(found)})},
     }
-    if config.data.augment == "inception":
+    crops = config.data.augment == "inception" or (
+        config.data.augment == "randaugment" and max(config.model.image_size) > MOST_PIXELS
+    )
+    if crops:
         return tree
     measured = found.measured
     height, width = measured["median"]

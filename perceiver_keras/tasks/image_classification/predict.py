@@ -14,7 +14,7 @@ from perceiver_keras.tasks.contract.examples import Labels
 from perceiver_keras.tasks.image_classification.presets import ImageClassificationConfig
 from perceiver_keras.tasks.shared.inputs import numbered
 from perceiver_keras.tasks.shared.labels import class_names, top_labels
-from perceiver_keras.tasks.shared.pictures import to_bytes
+from perceiver_keras.tasks.shared.pictures import is_picture, to_bytes
 
 
 def pack(contents: Sequence[Any]) -> dict[str, Any]:
@@ -39,13 +39,15 @@ def report(
     probabilities = tf.nn.softmax(logits).numpy()
     pictures = np.asarray(inputs) * config.data.std + config.data.mean  # 0 to 255
     truth = targets.numpy()
-    return {
+    found = {
         "Right and wrong": classification.prediction_grid(pictures, truth, probabilities, names),
         "Confusion matrix": classification.confusion_matrix(truth, probabilities, names),
-        "What the latents attend to": attention.attention_over_pictures(
-            pictures, maps["encode"].numpy()
-        ),
     }
+    if "encode" in maps:  # a Transformer has no latents
+        found["What the latents attend to"] = attention.attention_over_pictures(
+            pictures, maps["encode"].numpy()
+        )
+    return found
 
 
 def verdicts(
@@ -58,4 +60,10 @@ def verdicts(
     )
 
 
-ASKING = Asking(pack=pack, answers=top_labels, report=report, verdicts=verdicts)
+ASKING = Asking(
+    pack=pack,
+    content=lambda value: value if is_picture(value) else None,
+    answers=top_labels,
+    report=report,
+    verdicts=verdicts,
+)

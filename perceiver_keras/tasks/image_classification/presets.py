@@ -16,8 +16,13 @@ from perceiver_keras.tasks.task import Preset
 class ImageData(c.DataConfig):
     """How a stored image becomes the model's input."""
 
-    # How training changes a picture: not at all, moves it a little, or crops and recolours it
-    augment: Literal["none", "affine", "inception"] = "none"
+    # How training changes a picture: not at all, moves it a little, crops and flips it, or also recolours and bends it
+    augment: Literal["none", "affine", "inception", "randaugment"] = "none"
+    randaugment_layers: int = 4  # operations in a row by augment=randaugment [operations]
+    randaugment_magnitude: float = 5.0  # their strength, 0 to 10 [1]
+    # How training makes one picture of two: not at all, blended, one in a box of the other, or half of a batch each
+    mixing: Literal["none", "mixup", "cutmix", "both"] = "none"
+    mixup_alpha: float = 0.2  # of the Beta distribution that the blend's shares are drawn from [1]
     degrees: float = 8.0  # largest rotation by augment=affine [degrees]
     scale: float = 0.1  # largest change of each side by augment=affine [share]
     shift: float = 0.8  # largest translation by augment=affine [pixels]
@@ -98,7 +103,8 @@ def _imagenet(
             test_split="validation",
             train_split="train[10000:]",
             validation_split="train[:10000]",
-            augment="inception",
+            augment="randaugment",
+            mixing="both",
             batch_size=1024,
         ),
         model=ImageClassifierConfig(
@@ -133,7 +139,8 @@ def _larger(stem: c.Stem, learning_rate: float) -> ImageClassificationConfig:
 
     212.0M and 212.2M parameters; the paper says 212M. It does not state the number of latents: with 384 the model
     costs about 203B FLOPs (with convolutions 171B) where the paper says 213B (176B); with 512 it costs more than that.
-    The recipe is that of fine-tuning, 131,000 steps from weights trained on JFT, which are unavailable outside Google.
+    The recipe is that of fine-tuning, 131,000 steps, of which 70,000 at a constant rate, from weights trained on JFT,
+    which are unavailable outside Google. docs/recipes.md has the settings of that pre-training, for other pictures.
     """
     base = _imagenet(stem, c.FourierPosition(num_bands=64), True)
     return dataclasses.replace(
@@ -145,7 +152,9 @@ def _larger(stem: c.Stem, learning_rate: float) -> ImageClassificationConfig:
                 num_self_attention_layers=16, num_self_attention_heads=8, widening_factor=4
             ),
         ),
-        train=dataclasses.replace(base.train, steps=131_000, learning_rate=learning_rate),
+        train=dataclasses.replace(
+            base.train, steps=131_000, constant_steps=70_000, learning_rate=learning_rate
+        ),
     )
 
 

@@ -28,6 +28,7 @@ class MaskedLanguageModel(TaskModel):
     """
 
     task_name = "language_mlm"
+    takes_transformer = True
     config_class = MaskedLanguageModelConfig
 
     def __init__(self, config: MaskedLanguageModelConfig, **kwargs: Any):

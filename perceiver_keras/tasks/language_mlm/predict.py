@@ -17,7 +17,7 @@ from perceiver_keras.tasks.contract.requests import Request, from_texts
 from perceiver_keras.tasks.language_mlm import fill
 from perceiver_keras.tasks.language_mlm.presets import LanguageMLMConfig
 from perceiver_keras.tasks.shared.inputs import numbered
-from perceiver_keras.tasks.shared.texts import to_bytes
+from perceiver_keras.tasks.shared.texts import is_text, to_bytes
 from perceiver_keras.tasks.shared.tokens import tokenizer_of
 
 
@@ -105,6 +105,7 @@ def report(
 ASKING = Asking(
     requests=requests,
     pack=pack,
+    content=lambda value: value if is_text(value) else None,
     answers=fill.answers,
     line=line,
     picture=picture,

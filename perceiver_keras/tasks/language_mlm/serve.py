@@ -13,6 +13,7 @@ from perceiver_keras.tasks.contract.examples import Labels
 from perceiver_keras.tasks.contract.serving import Serving
 from perceiver_keras.tasks.language_mlm import fill
 from perceiver_keras.tasks.language_mlm.presets import LanguageMLMConfig
+from perceiver_keras.tasks.shared import attended
 from perceiver_keras.tasks.shared.tokens import tokenizer_of
 
 
@@ -53,4 +54,20 @@ def as_trained(raw: Mapping[str, tf.Tensor], config: LanguageMLMConfig) -> tf.Te
     return tf.zeros(tf.shape(raw["text"]), tf.bool)
 
 
-SERVING = Serving(spec=spec, serve=serve, respond=respond, warmup=warmup, as_trained=as_trained)
+def attention(
+    model: keras.Model, raw: Mapping[str, Any], config: LanguageMLMConfig
+) -> dict[str, tf.Tensor]:
+    """`attention` for each byte of the beginning of a text, where `[MASK]` is one, [B, M]; 0 after its end."""
+    attended.bytes_only(config)
+    ids = tokenizer_of(config).encode(tf.convert_to_tensor(raw["text"]))
+    return {"attention": attended.positions(model, *attended.first(ids, config.model.length))}
+
+
+SERVING = Serving(
+    spec=spec,
+    serve=serve,
+    respond=respond,
+    warmup=warmup,
+    as_trained=as_trained,
+    attended=attention,
+)

@@ -96,6 +96,7 @@ def verdicts(
 ASKING = Asking(
     requests=clips.requests,
     pack=clips.pack,
+    content=lambda value: value if clips.is_clip(value) else None,
     answers=top_labels,
     picture=picture,
     formats={".mp4": video_of, ".wav": sound_of},

@@ -21,6 +21,7 @@ from perceiver_keras.errors import UsageError
 from perceiver_keras.tasks.contract.examples import Examples, Labels
 from perceiver_keras.tasks.optical_flow.own_data import OWN_DATA, settings_of
 from perceiver_keras.tasks.optical_flow.presets import OpticalFlowConfig
+from perceiver_keras.tasks.shared.pictures import check_channels
 
 
 def spec(config: OpticalFlowConfig) -> dict[str, Any]:
@@ -62,6 +63,7 @@ def check_dataset(labels: Labels | None, config: OpticalFlowConfig) -> None:
         raise UsageError(
             f"Data set {config.data.dataset!r} has classes, not pairs of frames with flow."
         )
+    check_channels(config)
 
 
 def prepare(

@@ -21,8 +21,8 @@ from perceiver_keras.tasks.contract.requests import Request, expand, read
 from perceiver_keras.tasks.optical_flow.frames import different_sizes, pixels_of
 from perceiver_keras.tasks.optical_flow.presets import OpticalFlowConfig
 from perceiver_keras.tasks.optical_flow.videos import FRAMES_PER_SECOND, FlowVideo, frames_of
-from perceiver_keras.tasks.shared.inputs import kind_of
-from perceiver_keras.tasks.shared.pictures import to_bytes
+from perceiver_keras.tasks.shared.inputs import kind_of, plain
+from perceiver_keras.tasks.shared.pictures import is_picture, to_bytes
 
 # === Words of the command line to pairs ===
 
@@ -114,6 +114,12 @@ def _encoded(pair: Any) -> tuple[bytes, bytes]:
     return to_bytes(pair[0], "frame1"), to_bytes(pair[1], "frame2")
 
 
+def pair_of(value: Any) -> Any:
+    """Two frames of any kind; None for more, or for pairs."""
+    two = isinstance(value, (list, tuple)) and len(value) == 2
+    return value if two and all(is_picture(plain(frame)) for frame in value) else None
+
+
 def _encoder(encode: Callable[[np.ndarray], bytes]) -> Callable[[Mapping[str, Any]], bytes]:
     return lambda outputs: encode(np.asarray(outputs["flow"], np.float32))
 
@@ -186,6 +192,7 @@ ASKING = Asking(
     requests=requests,
     at_once=1,  # pairs may differ in size, and the full model takes a minute for one
     pack=pack,
+    content=pair_of,
     answers=answers,
     line=line,
     picture=picture,

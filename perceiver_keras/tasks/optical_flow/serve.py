@@ -17,6 +17,8 @@ from perceiver_keras.postprocess import tiles
 from perceiver_keras.tasks.contract.examples import Labels
 from perceiver_keras.tasks.contract.serving import Serving
 from perceiver_keras.tasks.optical_flow.frames import to_unit
+from perceiver_keras.tasks.optical_flow.model import grid_of
+from perceiver_keras.tasks.shared import attended
 
 
 def spec(config: TaskConfig) -> dict[str, tf.TensorSpec]:
@@ -79,4 +81,22 @@ def as_trained(raw: Mapping[str, tf.Tensor], config: TaskConfig) -> tf.Tensor:
     )
 
 
-SERVING = Serving(spec=spec, serve=serve, respond=respond, as_trained=as_trained)
+def attention(
+    model: keras.Model, raw: Mapping[str, tf.Tensor], config: TaskConfig
+) -> dict[str, tf.Tensor]:
+    """`attention`, a grid over the frames [B, rows, columns]; [B, 2, rows, columns] if the model reads each by itself.
+
+    Frames of another size than the model's are scaled to it: tiles would have a map each.
+    """
+    frames = decode_pairs(raw["frame1_bytes"], raw["frame2_bytes"], config.model.channels)
+    size, shape = config.model.image_size, tf.shape(frames)
+    flat = tf.image.resize(tf.reshape(frames, [-1, *tf.unstack(shape[2:4]), shape[4]]), size)
+    frames = tf.reshape(flat, [-1, 2, *size, config.model.channels])
+    _, apart = grid_of(config.model)
+    shares = attended.positions(model, frames)
+    return {"attention": attended.places(shares, *size, frames=apart)}
+
+
+SERVING = Serving(
+    spec=spec, serve=serve, respond=respond, as_trained=as_trained, attended=attention
+)

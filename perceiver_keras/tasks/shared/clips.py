@@ -21,16 +21,17 @@ from perceiver_keras.errors import PerceiverError, UsageError
 from perceiver_keras.tasks.contract.requests import Request, expand, read
 from perceiver_keras.tasks.shared import inputs, pictures
 
-TAKES = "the path or the bytes of a video, the path of a folder of images, pixels [T, H, W, C], or a Clip"
+TAKES = "the path, bytes or open file of a video, the path of a folder of images, pixels [T, H, W, C], or a Clip"
 
 
 def is_clip(value: Any) -> bool:
     """Whether it is meant as one clip."""
-    return isinstance(value, (Clip, str, bytes, os.PathLike)) or inputs.is_numbers(value)
+    words = (Clip, str, bytes, os.PathLike)
+    return isinstance(value, words) or inputs.is_numbers(value) or inputs.is_file(value)
 
 
 def to_clip(clip: Any) -> Clip:
-    """A video's path or bytes, a folder's path, or pixels [T, H, W, C] as a `Clip`; a `Clip` as it is.
+    """A video's path, bytes or open file, a folder's path, or pixels [T, H, W, C] as a `Clip`; a `Clip` as it is.
 
     Pixels are as `pictures.TAKES` says.
 
@@ -40,8 +41,8 @@ def to_clip(clip: Any) -> Clip:
     clip = inputs.plain(clip)
     if isinstance(clip, Clip):
         return clip
-    if isinstance(clip, bytes):
-        return read_video(clip)
+    if isinstance(clip, bytes) or inputs.is_file(clip):
+        return read_video(inputs.bytes_of(clip, "the video"))
     if inputs.is_numbers(clip) and clip.ndim == 4:
         names = inputs.numbered("frame", len(clip))
         frames = zip(clip, names, strict=True)

@@ -19,6 +19,15 @@ TAKES = (
 )
 
 
+def check_channels(config: Any) -> None:
+    """Raises `UsageError` if stored pictures can't be decoded to the model's channels."""
+    if config.model.channels not in (1, 3):
+        raise UsageError(
+            f"model.channels is {config.model.channels}, but stored pictures are decoded as 1 channel (grey) or 3 "
+            "(colour); add --set model.channels=3."
+        )
+
+
 def is_picture(value: Any) -> bool:
     """Whether it is meant as one picture; an array [N, H, W, C] is several."""
     if inputs.is_numbers(value):
@@ -74,17 +83,27 @@ def _array(picture: Any, name: str) -> np.ndarray:
             return np.asarray(turned.convert("L"))
         if turned.mode == "F":
             return np.asarray(turned)
-        if turned.mode.startswith("I"):  # of a PNG or TIFF of 16 bits
+        if turned.mode.startswith("I"):
             numbers = np.asarray(turned)
             if numbers.size and not 0 <= numbers.min() <= numbers.max() <= 65535:
                 raise UsageError(
                     f"{name}: a PIL image of mode {picture.mode} must have values from 0 to 65535, "
                     f"got {numbers.min()} to {numbers.max()}."
                 )
-            return numbers.astype(np.uint16)
+            return numbers.astype(np.uint16 if _is_deep(picture, numbers) else np.uint8)
         return np.asarray(turned.convert("RGB"))
     except (OSError, ValueError, SyntaxError) as error:  # a file that ends early is read only now
         raise UsageError(f"{name}: the PIL image can't be read: {error}.") from None
+
+
+def _is_deep(picture: Any, numbers: np.ndarray) -> bool:
+    """Whether a PIL image of whole numbers has 16 bits: as its file has, or by its numbers where no file says so.
+
+    The mode "I" of a PNG is PIL's for 16 bits alone, and values of a PGM with more than 8 bits are spread to 16. In
+    memory and in other files it says nothing: `convert("I")` keeps the values of 8 bits.
+    """
+    of_16 = picture.mode != "I" or picture.format in ("PNG", "PPM")
+    return of_16 or bool(numbers.size and numbers.max() > 255)
 
 
 def _checked(array: np.ndarray, name: str) -> np.ndarray:

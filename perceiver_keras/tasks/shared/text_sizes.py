@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from perceiver_keras.config import DecodeConfig, EncodeConfig, ProcessConfig
+from perceiver_keras.config import DecodeConfig, EncodeConfig, ProcessConfig, TransformerConfig
 
 # Ours: learns on two CPU cores in minutes.
 TINY: dict[str, Any] = {
@@ -17,6 +17,8 @@ TINY: dict[str, Any] = {
     ),
     "process": ProcessConfig(num_self_attention_layers=2, num_self_attention_heads=8),
     "decode": DecodeConfig(num_cross_attention_heads=8, qk_dim=128, v_dim=128),
+    # With `backbone=transformer`: a training step of the language model takes as many FLOPs, within 3 %.
+    "transformer": TransformerConfig(num_layers=2, width=96),
 }
 
 

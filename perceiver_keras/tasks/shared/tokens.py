@@ -16,6 +16,7 @@ from perceiver_keras.data.store.records import read_serialized
 from perceiver_keras.data.text import sentencepiece
 from perceiver_keras.data.text.byte_tokenizer import OFFSET, ByteTokenizer
 from perceiver_keras.errors import UsageError
+from perceiver_keras.remote import local_copy
 from perceiver_keras.tasks.contract.examples import Vocabulary
 
 
@@ -69,7 +70,8 @@ def _trained(
 ) -> str:
     builder = source.open_builder(dataset, data_dir, max_corrupt_share=max_corrupt_share)
     about = {"split": split, "data": source.fingerprint(builder, [split]), "from": "words"}
-    folder = os.path.join(source.data_folder(data_dir), "sentencepiece", builder.name)
+    there = source.local_data_folder(data_dir, "data.sentencepiece=train")
+    folder = os.path.join(there, "sentencepiece", builder.name)
     return sentencepiece.trained(
         folder, about, vocabulary, lambda: sentencepiece.counted(texts(builder, split))
     )
@@ -99,7 +101,7 @@ def portable(config: Any) -> tuple[Any, dict[str, bytes]]:
     if path is None:
         return config, {}
     data = dataclasses.replace(config.data, sentencepiece=sentencepiece.FILE)
-    content = Path(path).read_bytes()
+    content = local_copy(path).read_bytes()
     return dataclasses.replace(config, data=data), {sentencepiece.FILE: content}
 
 

@@ -14,6 +14,7 @@ import tensorflow as tf
 from tensorflow import keras
 
 from perceiver_keras.errors import PerceiverError, UsageError
+from perceiver_keras.perceiver_io_checks import in_one_line
 from perceiver_keras.postprocess.entities import EntitiesPostprocess
 from perceiver_keras.preprocess.entities import EntitiesPreprocess
 from perceiver_keras.query import InputQuery
@@ -27,6 +28,7 @@ class EntityEncoder(TaskModel):
     """Perceiver IO for sets of entities: each entity is an input element and a query for its own output."""
 
     task_name = "starcraft_entities"
+    takes_transformer = True
     config_class = EntityEncoderConfig
 
     def __init__(self, config: EntityEncoderConfig, **kwargs: Any):
@@ -43,6 +45,8 @@ class EntityEncoder(TaskModel):
     def call(self, inputs: Any, mask: tf.Tensor | None = None, **kwargs: Any) -> Any:
         if isinstance(inputs, Mapping):
             mask = inputs["mask"]
+        with in_one_line():
+            self._check_width(inputs["entities"].shape[-1])
         mask = None if mask is None else tf.cast(mask, tf.bool)
         return super().call({"entities": inputs["entities"], "mask": mask}, mask=mask, **kwargs)
 
@@ -67,23 +71,25 @@ class EntityEncoder(TaskModel):
           PerceiverError: one of them is not a set. UsageError: the model is not from `from_preset` or `load`.
         """
         takes = "a set of entities: an array [E, F], a list of rows of numbers, or a mapping with it as entities"
-        return answer_each(sets, _is_set, takes, self._encode_each)
+        return answer_each(sets, is_set, takes, self._encode_each)
 
     def _encode_each(self, sets: list[Any]) -> list[dict[str, Any]]:
-        features, found = self.config.features, []
+        found = []
         for one in sets:
-            content = as_set(one)
-            if content.shape[1] != len(features):
-                raise UsageError(
-                    f"A set of entities is a list of rows of {len(features)} numbers ({', '.join(features)}), "
-                    f"got rows of {content.shape[1]}."
-                )
-            outputs = self.serve_contents([content])
+            outputs = self.serve_contents([as_set(one)])
             found.append({name: value[0] for name, value in outputs.items()})
         return found
 
+    def _check_width(self, width: int | None) -> None:
+        features = self.config.features
+        if width not in (None, len(features)):
+            raise UsageError(
+                f"A set of entities is a list of rows of {len(features)} numbers ({', '.join(features)}), got rows of "
+                f"{width}."
+            )
 
-def _is_set(value: Any) -> bool:
+
+def is_set(value: Any) -> bool:
     """Whether it is meant as one set: a mapping, an array of two dimensions, or a list of lists of numbers."""
     if isinstance(value, (Mapping, np.ndarray)):
         return isinstance(value, Mapping) or value.ndim in (1, 2)

@@ -14,7 +14,7 @@ from perceiver_keras.errors import PerceiverError, UsageError
 from perceiver_keras.tasks.contract.asking import Asking
 from perceiver_keras.tasks.contract.examples import Labels
 from perceiver_keras.tasks.contract.requests import Request, expand, read
-from perceiver_keras.tasks.starcraft_entities.model import as_set
+from perceiver_keras.tasks.starcraft_entities.model import as_set, is_set
 from perceiver_keras.tasks.starcraft_entities.presets import StarcraftEntitiesConfig
 
 
@@ -102,6 +102,7 @@ def report(
 ASKING = Asking(
     requests=requests,
     pack=pack,
+    content=lambda value: value if is_set(value) else None,
     answers=answers,
     picture=picture,
     padding={"embeddings": 0.0, "pointer": 0.0},

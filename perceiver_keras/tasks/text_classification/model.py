@@ -24,6 +24,7 @@ class TextClassifier(TaskModel):
     """
 
     task_name = "text_classification"
+    takes_transformer = True
     config_class = TextClassifierConfig
     heads = ("postprocess/",)
     head_settings = ("num_classes", "number_mean", "number_std")

@@ -58,6 +58,11 @@ def to_content(text: Any) -> Content:
     )
 
 
+def _one(value: Any) -> Content | None:
+    """A text, or a pair of them as a tuple; a list is several."""
+    return to_content(value) if isinstance(value, (str, bytes, tuple)) else None
+
+
 def pack(contents: Sequence[Content]) -> dict[str, Any]:
     """`text` [B], and for pairs `text2` [B].
 
@@ -162,5 +167,11 @@ def _shown(content: Content) -> str:
 
 
 ASKING = Asking(
-    requests=requests, pack=pack, answers=answers, picture=picture, report=report, verdicts=verdicts
+    requests=requests,
+    pack=pack,
+    content=_one,
+    answers=answers,
+    picture=picture,
+    report=report,
+    verdicts=verdicts,
 )

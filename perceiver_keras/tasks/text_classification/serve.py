@@ -12,6 +12,7 @@ from tensorflow import keras
 from perceiver_keras.errors import UsageError
 from perceiver_keras.tasks.contract.examples import Labels
 from perceiver_keras.tasks.contract.serving import Serving
+from perceiver_keras.tasks.shared import attended
 from perceiver_keras.tasks.shared.labels import class_names
 from perceiver_keras.tasks.text_classification.data import to_input
 from perceiver_keras.tasks.text_classification.presets import TextClassificationConfig
@@ -39,20 +40,23 @@ def serve(
     if unlike := set(raw) ^ set(wanted):
         takes, given = ("pairs", "single texts") if "text2" in wanted else ("single texts", "pairs")
         raise UsageError(f"This model takes {takes} but was given {given} ({', '.join(unlike)}).")
-    texts = tuple(tf.convert_to_tensor(raw[name]) for name in wanted)
+    ids, mask, cut = encoded(raw, config)
+    inputs = {"ids": ids, "mask": mask}
+    return respond(inputs, model(inputs, training=False), config, labels) | {"cut": cut}
+
+
+def encoded(raw: Mapping[str, Any], config: TextClassificationConfig) -> tuple[tf.Tensor, ...]:
+    """ids and mask [B, M] of the texts, and how much of each did not fit, [B]."""
     length = config.model.length
-    encoded = tf.map_fn(
+    return tf.map_fn(
         lambda strings: tuple(to_input(strings, config)),
-        texts,
+        tuple(tf.convert_to_tensor(raw[name]) for name in spec(config)),
         fn_output_signature=(
             tf.TensorSpec([length], tf.int32),
             tf.TensorSpec([length], tf.bool),
             tf.TensorSpec([], tf.int32),
         ),
     )
-    ids, mask, cut = encoded
-    inputs = {"ids": ids, "mask": mask}
-    return respond(inputs, model(inputs, training=False), config, labels) | {"cut": cut}
 
 
 def respond(
@@ -72,4 +76,15 @@ def respond(
     }
 
 
-SERVING = Serving(spec=spec, serve=serve, respond=respond)
+def attention(
+    model: keras.Model, raw: Mapping[str, Any], config: TextClassificationConfig
+) -> dict[str, tf.Tensor]:
+    """`attention` for each byte of a text that the model reads, [B, M]; 0 after its end."""
+    attended.bytes_only(config)
+    if config.data.text2:
+        raise UsageError("--attention is for models of single texts; this one takes pairs.")
+    ids, mask, _ = encoded(raw, config)
+    return {"attention": attended.positions(model, ids, mask)}
+
+
+SERVING = Serving(spec=spec, serve=serve, respond=respond, attended=attention)

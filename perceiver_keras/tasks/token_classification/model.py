@@ -22,6 +22,7 @@ class TokenClassifier(TaskModel):
     """Perceiver IO with one query per byte: {"ids" [B, M], "mask" [B, M]} -> logits [B, M, tags], float32."""
 
     task_name = "token_classification"
+    takes_transformer = True
     config_class = TokenClassifierConfig
     heads, head_settings = ("postprocess/",), ("tags",)
 

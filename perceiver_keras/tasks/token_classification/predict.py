@@ -15,7 +15,7 @@ from perceiver_keras.tasks.contract.asking import Asking, Verdicts
 from perceiver_keras.tasks.contract.examples import Labels
 from perceiver_keras.tasks.contract.requests import Request, from_texts
 from perceiver_keras.tasks.shared.inputs import numbered
-from perceiver_keras.tasks.shared.texts import to_bytes
+from perceiver_keras.tasks.shared.texts import is_text, to_bytes
 from perceiver_keras.tasks.token_classification.presets import TokenClassificationConfig
 
 AROUND = 60  # bytes shown on each side of a wrong one
@@ -95,6 +95,16 @@ def line(answer: Sequence[Mapping[str, Any]]) -> str:
     return "  ".join(f"{e['entity']} {e['word']!r} {e['score']:.1%}" for e in answer) or "no entity"
 
 
+def picture(
+    contents: Sequence[Any], outputs: Sequence[Mapping[str, Any]], answers: Sequence[Any]
+) -> Any:
+    """The texts with their entities, each tag in its colour."""
+    from perceiver_keras.show import text as drawn
+
+    read = [to_bytes(content, "the text").decode("utf-8", "replace") for content in contents]
+    return drawn.tagged_texts(read, answers)
+
+
 def report(
     model: keras.Model,
     inputs: Mapping[str, tf.Tensor],
@@ -163,9 +173,10 @@ def verdicts(
 ASKING = Asking(
     requests=requests,
     pack=pack,
+    content=lambda value: value if is_text(value) else None,
     answers=answers,
     line=line,
-    picture=None,
+    picture=picture,
     padding={"entity": b"", "score": 0.0},
     report=report,
     verdicts=verdicts,

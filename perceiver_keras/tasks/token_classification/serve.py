@@ -11,6 +11,7 @@ from tensorflow import keras
 from perceiver_keras.data.text import byte_tokenizer
 from perceiver_keras.tasks.contract.examples import Labels
 from perceiver_keras.tasks.contract.serving import Serving
+from perceiver_keras.tasks.shared import attended
 from perceiver_keras.tasks.token_classification.presets import TokenClassificationConfig
 
 
@@ -64,4 +65,14 @@ def as_trained(raw: Mapping[str, tf.Tensor], config: TokenClassificationConfig) 
     return tf.strings.length(raw["text"]) <= config.model.length
 
 
-SERVING = Serving(spec=spec, serve=serve, respond=respond, as_trained=as_trained)
+def attention(
+    model: keras.Model, raw: Mapping[str, Any], config: TokenClassificationConfig
+) -> dict[str, tf.Tensor]:
+    """`attention` for each byte of the first window of a text, [B, M]; 0 after its end."""
+    ids = byte_tokenizer.byte_ids(tf.convert_to_tensor(raw["text"]), specials=False)
+    return {"attention": attended.positions(model, *attended.first(ids, config.model.length))}
+
+
+SERVING = Serving(
+    spec=spec, serve=serve, respond=respond, as_trained=as_trained, attended=attention
+)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import ast
-import re
+import runpy
 from collections import namedtuple
 from pathlib import Path
 
 import pytest
+import setuptools
+from packaging.requirements import Requirement
 
 from perceiver_keras.commands.shared import checks
 from perceiver_keras.commands.shared.import_check import Imported
@@ -17,14 +18,14 @@ Usage = namedtuple("Usage", "total used free")
 
 
 def test_in_a_checkout_the_lock_is_found(repository: Path) -> None:
-    lock = repository / "requirements.lock"
+    lock = repository / checks.lock_path().name
     if not lock.exists():
         pytest.skip("Bazel gives this test the code alone")
     lines = lock.read_text().split()
     assert len(list(checks.read_lock("\n".join(lines)))) == len(lines)
     found = checks.lock()
     if found.state == "ok":
-        assert found.seen == f"all {len(lines)} packages as in requirements.lock"
+        assert found.seen == f"all {len(lines)} packages as in {lock.name}"
     else:
         assert found.seen.startswith(("differs: ", "not installed: "))
 
@@ -77,10 +78,10 @@ def broken(module: str, error: str, culprit: str = "", project=None) -> checks.F
 def test_a_library_that_does_not_import_is_broken_and_reinstalled(monkeypatch) -> None:
     """Nothing is wrong with any version: then files are damaged."""
     monkeypatch.setattr(checks, "lock_path", lambda: Path("/no/lock"))
-    finding = broken("keras.layers", "importing it crashes Python (SIGSEGV)")
-    version = checks.installed("keras")
-    assert finding.what == "keras" and finding.seen.startswith(f"{version} does not work: ")
-    assert finding.advice.endswith(f"--force-reinstall --no-deps keras=={version}`")
+    finding = broken("tensorboard.main", "importing it crashes Python (SIGSEGV)")
+    version = checks.installed("tensorboard")
+    assert finding.what == "tensorboard" and finding.seen.startswith(f"{version} does not work: ")
+    assert finding.advice.endswith(f"--force-reinstall --no-deps tensorboard=={version}`")
 
 
 def test_the_guilty_package_is_named_with_its_version_and_the_lock_s_is_what_to_install(
@@ -117,24 +118,39 @@ def test_versions_that_do_not_go_together_are_named_with_the_command(monkeypatch
     assert checks.versions({}).state == "note"
 
 
-def test_every_requirement_is_tried(repository: Path) -> None:
+def test_every_requirement_is_tried(repository: Path, monkeypatch) -> None:
     """But for those that have nothing to import here, or nothing that works."""
-    lists = requirements_of(repository)
-    untried = {"absl-py", "ml-dtypes", "pyarrow"}  # TensorFlow and TFDS import them
+    lists = requirements_of(repository, monkeypatch)
+    untried = {"absl-py", "etils", "ml-dtypes", "pyarrow"}  # TensorFlow and TFDS import them
     assert lists["CORE"] - checks.NECESSARY.keys() == untried
     tried = checks.EXTRAS["pipeline"].keys() | {"keras-tuner", "portalocker"}  # by tfx
-    assert lists["PIPELINE"] == tried
-    assert lists["TEXT"] == checks.EXTRAS["text"].keys()
-    assert lists["VIDEO"] - {"scikit-video"} == checks.EXTRAS["video"].keys()
+    assert lists["pipeline"] == tried
+    assert lists["text"] == checks.EXTRAS["text"].keys()
+    assert lists["video"] - {"scikit-video"} == checks.EXTRAS["video"].keys()
 
 
-def requirements_of(repository: Path) -> dict[str, set[str]]:
-    """setup.py's lists of requirements, as names."""
-    path = repository / "setup.py"
-    if not path.exists():
+def requirements_of(repository: Path, monkeypatch) -> dict[str, set[str]]:
+    """What setup.py asks for on this Python, as names: "CORE", and each extra."""
+    if not (repository / "setup.py").exists():
         pytest.skip("Bazel gives this test the code alone")
+    told = {}
+    monkeypatch.chdir(repository)
+    monkeypatch.setattr(setuptools, "setup", lambda **given: told.update(given))
+    runpy.run_path("setup.py")
     return {
-        node.targets[0].id: {re.match(r"[\w-]+", text)[0] for text in ast.literal_eval(node.value)}
-        for node in ast.parse(path.read_text(encoding="utf-8")).body
-        if isinstance(node, ast.Assign) and isinstance(node.value, ast.List)
+        group: {
+            need.name
+            for need in map(Requirement, lines)
+            if need.marker is None or need.marker.evaluate({"extra": ""})
+        }
+        for group, lines in {"CORE": told["install_requires"], **told["extras_require"]}.items()
     }
+
+
+def test_without_the_pipeline_the_doctor_says_whether_it_could_be_installed(monkeypatch) -> None:
+    monkeypatch.setattr(checks, "installed", lambda name: None if name == "tfx" else "1.0")
+    for why_not in ("", "its wheels need glibc 2.39, and this machine has glibc 2.36"):
+        monkeypatch.setattr(checks.stack, "no_pipeline", lambda text=why_not: text)
+        [found] = [f for f in checks.packages(WORKS, {}) if f.seen == "without tfx"]
+        assert found.state == "note"
+        assert found.advice.endswith(why_not or "install 'perceiver-keras[pipeline]'`")

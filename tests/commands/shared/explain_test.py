@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import tensorflow as tf
 
+from perceiver_keras import stack
 from perceiver_keras.commands.shared.explain import explain
 from perceiver_keras.errors import PerceiverError, UsageError
 
@@ -25,7 +26,44 @@ def test_tensorflow_errors(kind, words) -> None:
 
 def test_a_full_disk_is_told_however_tensorflow_says_it() -> None:
     error = tf.errors.InvalidArgumentError(None, None, "write: No space left on device")
-    assert explain(error)[0].startswith("No space left; free some")
+    assert explain(error)[0].startswith(
+        "No space left on the disk for the output folder; free some"
+    )
+    message = (
+        "{{function_node x}} /big/run 1/ckpt-5.tempstate4; No space left on device [Op:SaveV2]"
+    )
+    error = tf.errors.ResourceExhaustedError(None, None, message)
+    assert "disk for /big/run 1/ckpt-5.tempstate4; free some" in explain(error)[0]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        KeyboardInterrupt(),
+        OSError(28, "No space left on device", "x"),
+        tf.errors.DataLossError(None, None, "bad block"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_only_what_keeps_its_work_is_said_to_resume(error) -> None:
+    from perceiver_keras.cli import COMMANDS
+
+    def resumes(command):
+        return "again to resume" in explain(error, command)[0]
+
+    found = {row.name for row in COMMANDS if resumes(row.name)}
+    assert found == {"run", "train", "reproduce"}
+    assert "run the same command again" in explain(error, "export")[0]
+
+
+def test_where_the_pipeline_cant_be_installed_no_command_to_install_it_is_given(
+    monkeypatch,
+) -> None:
+    missing = ModuleNotFoundError("No module named 'tfx'", name="tfx")
+    monkeypatch.setattr(stack, "no_pipeline", lambda: "")
+    assert "pip install 'perceiver-keras[pipeline]'" in explain(missing)[0]
+    monkeypatch.setattr(stack, "no_pipeline", lambda: "its wheels need glibc 2.39")
+    assert explain(missing) == ("The package tfx is not installed: its wheels need glibc 2.39.", 1)
 
 
 def test_our_words_win_however_deep_they_are() -> None:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -46,6 +47,16 @@ def test_files_are_added_before_the_version_is_there(model, tmp_path):
         "new/saved.txt": "é".encode(),
     }
     assert contents(folder) == contents(model) | expected
+
+
+def test_a_file_that_is_added_replaces_one_with_other_capitals(model, tmp_path):
+    """Exports had model_card.md, and now have MODEL_CARD.md: one version must not tell two things."""
+    (Path(model) / "assets.extra").mkdir(exist_ok=True)
+    (Path(model) / "assets.extra" / "card.md").write_text("old")
+    name = "assets.extra/CARD.md"
+    folder = publish(model, str(tmp_path / "pushed"), lambda version: {name: "new"})
+    found = {path.name: path.read_text() for path in (Path(folder) / "assets.extra").iterdir()}
+    assert found == {"CARD.md": "new"}
 
 
 def test_a_failure_while_files_are_added_leaves_nothing(model, tmp_path):

@@ -104,3 +104,20 @@ def test_an_interrupted_stream_continues_exactly(records, balance, tmp_path):
 def test_examples_without_one_class_are_refused(records, name):
     with pytest.raises(UsageError, match="no single class"):
         balanced(batches.serialized(records), FEATURES, name)
+
+
+def test_the_indices_of_a_batch_with_copies_are_those_of_its_examples(records, balance):
+    order = {"batch_size": 9, "seed": 3, "shuffle_buffer": 16, "used": 4, "balance": balance}
+
+    def stored(features, seed):
+        return features["label"], 0
+
+    ((labels, _),) = batches.train_batches(records, stored, FEATURES, **order).take(1)
+    of_all = [int(label) for label in _labels(records)]
+    indices = batches.indices_of_batch(records, **order)
+    assert [of_all[index] for index in indices] == labels.numpy().tolist()
+
+
+def _labels(records):
+    for example in batches.serialized(records):
+        yield tf.io.parse_single_example(example, FEATURES)["label"]

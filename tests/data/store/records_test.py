@@ -7,6 +7,8 @@ import os
 
 import pytest
 import tensorflow as tf
+from hypothesis import given
+from hypothesis import strategies as st
 
 from perceiver_keras.data.store import records, source
 from perceiver_keras.data.store.records import Records, Shard, builder_records
@@ -105,3 +107,15 @@ def test_a_split_without_examples_says_what_there_is(tmp_path):
         PerceiverError, match=r"holds no examples .* 1,349 in train.* data.test_split"
     ):
         builder_records(builder, "train[:0]")
+
+
+@given(st.lists(st.tuples(st.integers(0, 9), st.integers(1, 5)), min_size=1, max_size=5))
+def test_each_index_leads_to_its_file_and_record(parts):
+    shards = tuple(records.Shard(f"{n}", skip, take) for n, (skip, take) in enumerate(parts))
+    of_all = [(shard.path, shard.skip + n) for shard in shards for n in range(shard.take)]
+    found = records.Records(shards, "", len(of_all))
+    got = [found.find(index) for index in range(len(of_all))]
+    assert [(one.file, one.record) for one in got] == of_all
+    assert [one.index for one in got] == list(range(len(of_all)))
+    with pytest.raises(IndexError):
+        found.find(len(of_all))

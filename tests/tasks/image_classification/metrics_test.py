@@ -62,3 +62,19 @@ def test_slices_are_classes_unless_there_are_many_and_sizes_of_photographs():
     assert metrics.slices(TINY) == ("label",)
     imagenet = override(TINY, "model.num_classes=1000", "data.augment=inception")
     assert metrics.slices(imagenet) == ("image/side",)
+
+
+def test_where_pictures_are_mixed_the_class_of_the_larger_share_counts():
+    """Evaluation has classes, training shares of them; both in a graph, as the training step calls them."""
+    config = override(TWELVE, "data.mixing=both")
+    for metric in metrics.metrics(config):
+        plain = {m.name: m for m in metrics.metrics(TWELVE)}[metric.name]
+        plain.update_state(TARGETS, LOGITS)
+        shares = 0.7 * np.eye(12)[TARGETS] + 0.3 * np.eye(12)[(TARGETS + 1) % 12]
+        tf.function(metric.update_state)(tf.constant(shares, tf.float32), tf.constant(LOGITS))
+        assert float(metric.result()) == float(plain.result())
+        metric.reset_state()
+        metric.update_state(tf.constant(TARGETS), tf.constant(LOGITS))
+        assert float(metric.result()) == float(plain.result())
+    found = metrics.loss(config).call(tf.constant(TARGETS), tf.constant(LOGITS))
+    np.testing.assert_allclose(found, metrics.loss(TWELVE).call(TARGETS, LOGITS), rtol=1e-6)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from perceiver_keras.config_tree import override
 from perceiver_keras.data.flow.augment import FlowAugmentation
 from perceiver_keras.data.store.batches import EPOCH, SEEN
 from perceiver_keras.errors import UsageError
@@ -147,3 +148,5 @@ def test_check_names_what_is_wrong():
         assert words in data.check(good | change, CONFIG)
     with pytest.raises(UsageError, match="has classes"):
         data.check_dataset(["cat"], CONFIG)
+    with pytest.raises(UsageError, match="model.channels is 4"):
+        data.check_dataset(None, override(CONFIG, "model.channels=4"))

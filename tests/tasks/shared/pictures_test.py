@@ -75,6 +75,30 @@ def test_grey_of_16_bits_keeps_its_upper_8_and_flow_keeps_all():
     np.testing.assert_array_equal(pixels(Image.fromarray(shares))[..., 0], GREY)
 
 
+def test_a_dark_picture_is_as_deep_as_its_file_says():
+    """PIL opens 16 bits as I;16, and older ones as I, which in memory may also be 8 bits; by the values alone."""
+    dark = GREY.astype(np.uint16) % 200
+    png = encoded(Image.fromarray(dark))
+    assert png[24] == 16, "the bit depth in IHDR"
+    older = Image.open(io.BytesIO(png))
+    older.load()
+    older = Image.Image.convert(older, "I")
+    older.format = "PNG"
+    pgm = b"P5 6 4 1000 " + dark.astype(">u2").tobytes()
+    same = [png, Image.open(io.BytesIO(png)), older, Image.fromarray(dark), dark]
+    same.append(Image.open(io.BytesIO(encoded(Image.fromarray(dark), "TIFF"))))
+    for image in same:
+        found = tf.io.decode_png(pictures.to_bytes(image), dtype=tf.uint16).numpy()
+        np.testing.assert_array_equal(found[..., 0] >> 8, dark >> 8)
+    for image in same[1:]:
+        np.testing.assert_allclose(pictures.to_unit_pixels(image)[..., 0], dark / 65535)
+    of_1000 = pictures.to_unit_pixels(Image.open(io.BytesIO(pgm)))[..., 0]
+    np.testing.assert_allclose(of_1000, dark / 1000, atol=1 / 65535)
+    for image in (Image.fromarray(GREY).convert("I"), Image.fromarray(GREY.astype(np.int32))):
+        np.testing.assert_array_equal(pixels(image)[..., 0], GREY)
+        np.testing.assert_allclose(pictures.to_unit_pixels(image)[..., 0], GREY / 255, rtol=1e-6)
+
+
 def test_grey_and_truth_values():
     for grey in (GREY, GREY[..., None]):
         np.testing.assert_array_equal(pixels(grey), np.repeat(GREY[..., None], 3, -1))

@@ -11,7 +11,7 @@ import tensorflow_datasets as tfds
 from perceiver_keras.data.own.files import Listing
 from perceiver_keras.data.store.files_builder import FilesBuilder, Named
 from perceiver_keras.data.video import builder
-from perceiver_keras.errors import UsageError
+from perceiver_keras.errors import PerceiverError, UsageError
 
 FRAMES, MOST_LABELS = 250, 16
 NAMES = "class_labels_indices.csv"  # index, mid, display_name
@@ -41,12 +41,8 @@ class Builder(FilesBuilder):
 
     def sources(self, listed: Listing) -> Mapping[str, Iterable[Named]]:
         root = listed.root
-        if not (root / NAMES).is_file():
-            raise UsageError(f"{root} lacks {NAMES}; get it from research.google.com/audioset.")
-        with open(root / NAMES, newline="", encoding="utf-8") as file:
-            rows = sorted(csv.DictReader(file), key=lambda row: int(row["index"]))
-        self.info.features["label"].feature.names = [row["display_name"] for row in rows]
-        self._places = {row["mid"]: number for number, row in enumerate(rows)}
+        mids, self.info.features["label"].feature.names = classes(root / NAMES)
+        self._places = {mid: number for number, mid in enumerate(mids)}
         clips = {path.stem: path for path in listed.files if path.parts[:-1] == ("clips",)}
         found = {}
         for split, files in SEGMENTS.items():
@@ -67,14 +63,43 @@ class Builder(FilesBuilder):
         yield path.stem, window | {"label": labels + [-1] * (MOST_LABELS - len(labels))}
 
 
+def classes(path: Path) -> tuple[list[str], list[str]]:
+    """(mids, names) of the classes, in the order of their numbers.
+
+    Raises:
+      UsageError: the file is missing.
+      PerceiverError: it is damaged.
+    """
+    if not path.is_file():
+        raise UsageError(
+            f"{path.parent} lacks {path.name}; get it from research.google.com/audioset."
+        )
+    try:
+        with open(path, newline="", encoding="utf-8-sig") as file:
+            rows = sorted(csv.DictReader(file), key=lambda row: int(row["index"]))
+        return [row["mid"] for row in rows], [row["display_name"] for row in rows]
+    except (ValueError, KeyError, TypeError, csv.Error) as error:
+        raise PerceiverError(
+            f"{path} is damaged ({error!r}); expected the columns index, mid and display_name."
+        ) from None
+
+
 def segments(path: Path) -> Iterator[tuple[str, list[str]]]:
     """(YTID, mids) pairs from a file of segments; nothing if the file is missing.
 
     Lines that begin with `#` are comments; mids are one quoted field, separated by commas.
+
+    Raises:
+      PerceiverError: it is damaged.
     """
     if not path.is_file():
         return
-    with open(path, newline="", encoding="utf-8") as file:
-        lines = (line for line in file if not line.startswith("#"))
-        for row in csv.reader(lines, skipinitialspace=True):
-            yield row[0], row[3].split(",")
+    try:
+        with open(path, newline="", encoding="utf-8-sig") as file:
+            lines = (line for line in file if line.strip() and not line.startswith("#"))
+            for row in csv.reader(lines, skipinitialspace=True):
+                yield row[0], row[3].split(",")
+    except (ValueError, IndexError, csv.Error) as error:
+        raise PerceiverError(
+            f"{path} is damaged ({error!r}); expected lines of YTID, start, end and labels."
+        ) from None

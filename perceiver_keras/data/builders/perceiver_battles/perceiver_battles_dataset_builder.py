@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import tensorflow_datasets as tfds
@@ -26,8 +26,10 @@ class Battle:
     place: np.ndarray
 
     @classmethod
-    def draw(cls, rng: np.random.Generator) -> Battle:
-        counts = rng.integers(2, MOST // 2 + 1, 2)
+    def draw(cls, rng: np.random.Generator, counts: Sequence[int] | None = None) -> Battle:
+        """A battle at its beginning, with `counts` units on each side; by default two to five."""
+        if counts is None:
+            counts = rng.integers(2, MOST // 2 + 1, 2)
         side = np.repeat([0, 1], counts)
         kind = rng.integers(3, size=len(side))
         place = rng.uniform(size=(len(side), 2)) * [0.6, 1] + np.outer(side, [0.4, 0])
@@ -35,12 +37,13 @@ class Battle:
 
     def targets(self, units: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The foes that `units` attack or walk towards, integers [units], and the vectors to them [units, 2]."""
-        way = self.place[None] - self.place[units, None]
+        alive = np.flatnonzero(self.health > 0)
+        way = self.place[alive][None] - self.place[units, None]
         away = np.sqrt((way**2).sum(-1))
-        foes = (self.side[None] != self.side[units, None]) & (self.health > 0)
-        cost = np.where(foes, away + CAUTION * self.health / HEALTH[self.kind], np.inf)
-        chosen = cost.argmin(1)
-        return chosen, way[np.arange(len(units)), chosen]
+        foes = self.side[alive][None] != self.side[units, None]
+        worth = CAUTION * self.health[alive] / HEALTH[self.kind[alive]]
+        chosen = np.where(foes, away + worth, np.inf).argmin(1)
+        return alive[chosen], way[np.arange(len(units)), chosen]
 
     def target(self, unit: int) -> int:
         return int(self.targets(np.array([unit]))[0][0])
@@ -60,10 +63,20 @@ class Battle:
         step = np.where(reached, 0, np.minimum(SPEED[kind], away))
         self.place[units] += way / np.maximum(away, 1e-9)[:, None] * step[:, None]
 
-    def entities(self, rng: np.random.Generator, actor: int) -> tuple[np.ndarray, np.ndarray, int]:
-        """Features float32 [MOST, 9], mask int64 [MOST], and the row of the actor's target."""
+    def copy(self) -> Battle:
+        return dataclasses.replace(self, health=self.health.copy(), place=self.place.copy())
+
+    def won(self, side: int) -> bool:
+        """Whether more health is left on this side."""
+        left = self.health.clip(0)
+        return bool(left[self.side == side].sum() > left[self.side != side].sum())
+
+    def entities(
+        self, rng: np.random.Generator, actor: int, most: int = MOST
+    ) -> tuple[np.ndarray, np.ndarray, int]:
+        """Features float32 [most, 9], mask int64 [most], and the row of the actor's target."""
         alive = rng.permutation(np.flatnonzero(self.health > 0))
-        rows = np.zeros((MOST, 9), np.float32)
+        rows = np.zeros((most, 9), np.float32)
         kind = self.kind[alive]
         rows[np.arange(len(alive)), kind] = 1
         rows[: len(alive), 3] = self.side[alive] != self.side[actor]
@@ -71,7 +84,7 @@ class Battle:
         rows[: len(alive), 5] = self.health[alive] / 100
         rows[: len(alive), 6] = self.health[alive] / HEALTH[kind]
         rows[: len(alive), 7:] = self.place[alive]
-        mask = (np.arange(MOST) < len(alive)).astype(np.int64)
+        mask = (np.arange(most) < len(alive)).astype(np.int64)
         return rows, mask, int(np.flatnonzero(alive == self.target(actor))[0])
 
 
@@ -106,9 +119,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         for key in range(count):
             battle = Battle.draw(rng)
             for _ in range(int(rng.integers(0, 4))):
-                before = dataclasses.replace(
-                    battle, health=battle.health.copy(), place=battle.place.copy()
-                )
+                before = battle.copy()
                 battle.turn()
                 if battle.over():
                     battle = before
@@ -119,9 +130,5 @@ class Builder(tfds.core.GeneratorBasedBuilder):
                 if battle.over():
                     break
                 battle.turn()
-            left = battle.health.clip(0)
-            won = (
-                left[battle.side == battle.side[actor]].sum()
-                > left[battle.side != battle.side[actor]].sum()
-            )
+            won = battle.won(battle.side[actor])
             yield key, {"entities": entities, "mask": mask, "label": [target, int(won)]}

@@ -1,0 +1,1 @@
+"""What Perceiver IO is compared with: `model.backbone=transformer`."""

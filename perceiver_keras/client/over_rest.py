@@ -1,0 +1,221 @@
+"""One model of a server, asked over REST, in column format; strings go as base64."""
+
+from __future__ import annotations
+
+import base64
+import http.client
+import json
+import re
+import socket
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from perceiver_keras.client.address import Address
+from perceiver_keras.client.ends import DTYPES, End, Signature
+from perceiver_keras.client.failures import Failure
+from perceiver_keras.errors import UsageError
+
+METRICS = "/monitoring/prometheus/metrics"
+CODES = {
+    400: "INVALID_ARGUMENT",
+    404: "NOT_FOUND",
+    408: "DEADLINE_EXCEEDED",
+    412: "FAILED_PRECONDITION",
+    413: "RESOURCE_EXHAUSTED",
+    429: "RESOURCE_EXHAUSTED",
+    501: "UNIMPLEMENTED",
+    503: "UNAVAILABLE",
+    504: "DEADLINE_EXCEEDED",
+}
+CHUNK = 1 << 20  # bytes read at a time, between looks at the clock
+
+
+class OverRest:
+    """Calls take the seconds that they may last, and raise `Failure`."""
+
+    def __init__(self, address: Address) -> None:
+        self._address = address
+        kinds = {"http": http.client.HTTPConnection, "https": http.client.HTTPSConnection}
+        self._kind = kinds[address.scheme]
+
+    def metadata(
+        self, model: str, version: int | None, label: str | None, seconds: float
+    ) -> tuple[int, dict[str, Signature], dict[str, Any]]:
+        """(version, signatures, the export's own description or {})."""
+        path = f"{self._address.path(model, version, label)}/metadata"
+        reply = self._json("GET", path, None, seconds)
+        try:
+            told = reply["metadata"]
+            found = told["signature_def"]["signature_def"]
+            signatures = {
+                name: Signature(_ends(one["inputs"]), _ends(one["outputs"]))
+                for name, one in sorted(found.items())
+                if not name.startswith("__")  # TensorFlow's own, to initialize
+            }
+            number = int(reply["model_spec"]["version"])
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise _no_model_server(path) from error
+        return number, signatures, told.get("perceiver_task", {})
+
+    def status(
+        self, model: str, version: int | None, label: str | None, seconds: float
+    ) -> list[dict[str, Any]]:
+        """[{"version", "state", "error"}], of each version that the server knows."""
+        path = self._address.path(model, version, label)
+        reply = self._json("GET", path, None, seconds)
+        try:
+            return [
+                {
+                    "version": int(one["version"]),
+                    "state": one["state"],
+                    "error": one["status"]["error_message"],
+                }
+                for one in reply["model_version_status"]
+            ]
+        except (KeyError, TypeError, ValueError) as error:
+            raise _no_model_server(path) from error
+
+    def models(self, seconds: float) -> list[str] | None:
+        """The names of the models, as far as the metrics have them; None without metrics."""
+        try:
+            text = self._ask("GET", self._address.prefix + METRICS, None, seconds)
+        except Failure as failure:
+            if not failure.reached:
+                raise
+            return None
+        names = set(re.findall(r'model_name="([^"]+)"', text.decode("utf-8", "replace")))
+        return sorted(names) or None
+
+    def predict(
+        self,
+        model: str,
+        version: int | None,
+        label: str | None,
+        signature: str,
+        outputs: Mapping[str, End],
+        arrays: Mapping[str, np.ndarray],
+        seconds: float,
+    ) -> dict[str, np.ndarray]:
+        """The outputs of one signature, of the types and ranks that `outputs` has."""
+        for name, array in arrays.items():
+            if not array.size and array.ndim > 1:
+                raise UsageError(
+                    f"{signature}'s input {name!r}: JSON has no way to say the shape {list(array.shape)}; use gRPC."
+                )
+        body = {"signature_name": signature, "inputs": {n: _plain(a) for n, a in arrays.items()}}
+        path = f"{self._address.path(model, version, label)}:predict"
+        reply = self._json("POST", path, json.dumps(body).encode(), seconds)
+        try:
+            found = reply["outputs"]
+            if len(outputs) == 1:  # then it stands without its name
+                found = {next(iter(outputs)): found}
+            return {name: _array(found[name], end) for name, end in outputs.items()}
+        except (KeyError, TypeError, ValueError) as error:
+            raise _no_model_server(path) from error
+
+    def close(self) -> None:
+        """Nothing stays open between requests."""
+
+    def _json(self, method: str, path: str, body: bytes | None, seconds: float) -> Any:
+        content = self._ask(method, path, body, seconds)
+        try:
+            return json.loads(content)
+        except ValueError as error:
+            raise _no_model_server(path) from error
+
+    def _ask(self, method: str, path: str, body: bytes | None, seconds: float) -> bytes:
+        """The body of one reply."""
+        end = time.monotonic() + seconds
+        connection = self._kind(self._address.place, timeout=seconds)
+        try:
+            headers = {"Content-Type": "application/json"} if body else {}
+            connection.request(method, path, body, headers)
+            response = connection.getresponse()
+            chunks = []
+            while chunk := response.read(CHUNK):
+                chunks.append(chunk)
+                if time.monotonic() > end:
+                    raise TimeoutError
+            content = b"".join(chunks)
+        except TimeoutError as error:
+            raise Failure(
+                "DEADLINE_EXCEEDED", f"no answer in {seconds:.3g} s", reached=False
+            ) from error
+        except http.client.BadStatusLine as error:
+            if isinstance(error, http.client.RemoteDisconnected):
+                raise Failure("UNAVAILABLE", "it closed the connection", reached=False) from error
+            raise Failure(
+                "UNIMPLEMENTED", "something that speaks no HTTP/1; for gRPC leave out the http://"
+            ) from error
+        except (OSError, http.client.HTTPException) as error:
+            raise Failure("UNAVAILABLE", _why(error), reached=False) from error
+        finally:
+            connection.close()
+        if response.status == 200:
+            return content
+        code = CODES.get(response.status, "INTERNAL")
+        raise Failure(code, _message(content) or f"HTTP {response.status} {response.reason}")
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, socket.gaierror):
+        return "the host's name is not known"
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+
+
+def _message(content: bytes) -> str:
+    """Of an error's body, {"error": message}."""
+    try:
+        return str(json.loads(content)["error"])
+    except (ValueError, KeyError, TypeError):
+        return ""
+
+
+def _no_model_server(path: str) -> Failure:
+    return Failure("UNIMPLEMENTED", f"its reply to {path} is not a model server's")
+
+
+def _ends(infos: Mapping[str, Any]) -> dict[str, End]:
+    found = {}
+    for name, info in sorted(infos.items()):
+        shape = info.get("tensor_shape", {})
+        sizes = [int(dim["size"]) for dim in shape.get("dim", [])]
+        sides = tuple(None if size < 0 else size for size in sizes)
+        dtype = DTYPES.get(info["dtype"], np.dtype(np.void))
+        found[name] = End(dtype, None if shape.get("unknown_rank") else sides)
+    return found
+
+
+def _plain(array: np.ndarray) -> Any:
+    if not array.dtype.hasobject:
+        return array.tolist()
+    flat = np.empty(array.size, object)
+    flat[:] = [{"b64": base64.b64encode(item).decode()} for item in array.ravel()]
+    return flat.reshape(array.shape).tolist()
+
+
+def _array(value: Any, end: End) -> np.ndarray:
+    """Nested lists of a reply as an array; where a list is empty, the signature says how many axes follow."""
+    shape, first = [], value
+    while isinstance(first, list):
+        shape.append(len(first))
+        first = first[0] if first else None
+    if shape and shape[-1] == 0 and end.shape is not None:
+        shape += [side or 0 for side in end.shape[len(shape) :]]
+    if not end.dtype.hasobject:
+        return np.array(value, end.dtype).reshape(shape)
+    leaves = [value]
+    for _ in shape:
+        leaves = [item for one in leaves for item in one]
+    array = np.empty(len(leaves), object)
+    array[:] = [_bytes(leaf) for leaf in leaves]
+    return array.reshape(shape)
+
+
+def _bytes(leaf: Any) -> bytes:
+    if isinstance(leaf, dict):
+        return base64.b64decode(leaf["b64"])
+    return leaf.encode("utf-8", "surrogatepass")

@@ -1,0 +1,1 @@
+"""The `perceiver_armies` TFDS data set."""

@@ -1,0 +1,1 @@
+"""The `perceiver_events` TFDS data set."""

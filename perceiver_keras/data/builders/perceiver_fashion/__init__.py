@@ -1,0 +1,1 @@
+"""The `perceiver_fashion` TFDS data set."""

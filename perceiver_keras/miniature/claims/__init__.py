@@ -1,0 +1,1 @@
+"""One module per claim, each with `CLAIM`; `miniature/catalogue.py` lists them."""

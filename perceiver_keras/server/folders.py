@@ -1,0 +1,50 @@
+"""The version folders of a model on disk: which there are, which should be served, and whether one has changed."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import tensorflow as tf
+
+from perceiver_keras.server.settings import ModelSource
+
+Print = tuple[tuple[str, int, int], ...]
+
+
+def versions(base_path: str) -> list[int]:
+    """The numbers of the version folders, ascending; [] if there is no such folder.
+
+    Names with leading zeros are ignored, because the number alone would not lead back to them.
+    """
+    try:
+        names = [name.rstrip("/") for name in tf.io.gfile.listdir(base_path)]
+    except tf.errors.OpError:
+        return []
+    numbers = {
+        int(name)
+        for name in names
+        if name.isascii() and name.isdigit() and len(name) < 19 and name == str(int(name))
+    }
+    return sorted(n for n in numbers if tf.io.gfile.isdir(f"{base_path}/{n}"))
+
+
+def wanted(source: ModelSource, found: Collection[int], broken: Collection[int]) -> list[int]:
+    """The versions that should be served; a broken one never is, and for "latest" an older one takes its place."""
+    good = sorted(set(found) - set(broken))
+    if source.policy == "all":
+        return good
+    if source.policy == "specific":
+        return [version for version in good if version in source.versions]
+    return good[-source.count :]
+
+
+def fingerprint(folder: str) -> Print:
+    """Names, sizes and times of the files that a load reads: another one means that loading is worth a new try."""
+    found = []
+    for pattern in ("saved_model.pb", "variables/variables.index", "variables"):
+        try:
+            stat = tf.io.gfile.stat(f"{folder}/{pattern}")
+            found.append((pattern, stat.length, stat.mtime_nsec))
+        except tf.errors.OpError:
+            found.append((pattern, -1, 0))
+    return tuple(found)

@@ -1,0 +1,88 @@
+"""Bodies of HTTP requests, read with limits on their size as sent, their size when unpacked, and their time."""
+
+from __future__ import annotations
+
+import asyncio
+import zlib
+from collections.abc import AsyncIterator, Mapping
+
+from perceiver_keras.server.settings import Limits
+from perceiver_keras.server.status import Code, ServingError
+
+DRAINED = 8  # times max_request_bytes
+STEP = 1 << 18  # bytes unpacked at a time
+
+
+async def read_body(
+    chunks: AsyncIterator[bytes], headers: Mapping[str, str], limits: Limits
+) -> bytes:
+    """The whole body, unpacked if it came with gzip or deflate.
+
+    Raises:
+      ServingError: HTTP 413 too large, 408 too slow, 415 another encoding, 400 damaged.
+    """
+    encoding = headers.get("content-encoding", "identity").strip().lower()
+    if encoding not in ("identity", "gzip", "x-gzip", "deflate"):
+        raise ServingError(
+            Code.UNIMPLEMENTED, f"Content-Encoding {encoding[:40]!r}: send gzip or no encoding", 415
+        )
+    try:
+        body = await asyncio.wait_for(_collected(chunks, limits), limits.request_timeout_seconds)
+    except asyncio.TimeoutError:
+        raise ServingError(
+            Code.DEADLINE_EXCEEDED,
+            f"the body did not arrive within {limits.request_timeout_seconds:g} seconds",
+            408,
+        ) from None
+    if encoding == "identity":
+        return body
+    if len(body) < STEP:
+        return unpacked(body, limits)
+    return await asyncio.to_thread(unpacked, body, limits)
+
+
+async def _collected(chunks: AsyncIterator[bytes], limits: Limits) -> bytes:
+    """What is beyond the limit is read and thrown away for a while: a client that still sends sees no answer."""
+    parts, size = [], 0
+    async for chunk in chunks:
+        size += len(chunk)
+        if size <= limits.max_request_bytes:
+            parts.append(chunk)
+        elif size <= DRAINED * limits.max_request_bytes:
+            parts.clear()
+        else:
+            break
+    if size > limits.max_request_bytes:
+        raise _too_large(limits)
+    return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def unpacked(body: bytes, limits: Limits) -> bytes:
+    """A gzip or zlib stream, never unpacked further than max_request_bytes."""
+    parts, size, rest = [], 0, body
+    try:
+        while rest:
+            stream = zlib.decompressobj(zlib.MAX_WBITS | 32)  # gzip or zlib, told by the header
+            while not stream.eof:
+                part = stream.decompress(rest, STEP)
+                rest = stream.unconsumed_tail
+                size += len(part)
+                if size > limits.max_request_bytes:
+                    raise _too_large(limits)
+                parts.append(part)
+                if not part and not rest and not stream.eof:
+                    raise zlib.error("the stream is cut")
+            rest = stream.unused_data  # gzip may have several members
+    except zlib.error as error:
+        raise ServingError(
+            Code.INVALID_ARGUMENT, f"the compressed body can't be unpacked: {error}"
+        ) from None
+    return b"".join(parts)
+
+
+def _too_large(limits: Limits) -> ServingError:
+    return ServingError(
+        Code.RESOURCE_EXHAUSTED,
+        f"the request is larger than max_request_bytes, {limits.max_request_bytes}",
+        413,
+    )

@@ -1,0 +1,62 @@
+"""Bodies: unpacked as gzip itself does, and never further than allowed."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import random
+import time
+import zlib
+
+import pytest
+
+from perceiver_keras.server.http_bodies import STEP, read_body, unpacked
+from perceiver_keras.server.settings import Limits
+from perceiver_keras.server.status import ServingError
+
+LIMITS = Limits(max_request_bytes=1 << 20, request_timeout_seconds=0.1)
+
+
+def read(*chunks: bytes, wait: float = 0, **headers: str) -> bytes:
+    async def send():
+        for chunk in chunks:
+            await asyncio.sleep(wait)
+            yield chunk
+
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return asyncio.run(read_body(send(), named, LIMITS))
+
+
+def status(*chunks: bytes, **given) -> int:
+    with pytest.raises(ServingError) as caught:
+        read(*chunks, **given)
+    return caught.value.http_status
+
+
+def test_chunks_are_one_body_and_packed_ones_are_unpacked() -> None:
+    noise = random.Random(0).randbytes(STEP + 5)
+    assert read(b"a", b"", b"b") == b"ab" and read() == b""
+    assert read(gzip.compress(noise), content_encoding="GZIP") == noise
+    assert read(zlib.compress(b"a"), content_encoding="deflate") == b"a"
+    assert read(gzip.compress(b"a") + gzip.compress(b"b"), content_encoding="gzip") == b"ab"
+
+
+def test_each_limit_has_its_status() -> None:
+    mb = b"\0" * (1 << 20)
+    assert read(mb) == mb
+    assert status(mb, b"1") == 413
+    assert status(*[mb] * 20) == 413
+    assert status(b"a", b"b", b"c", wait=0.06) == 408
+    assert status(b"a", content_encoding="br") == 415
+    for damaged in (b"no", gzip.compress(b"abc")[:-9], gzip.compress(mb)[:500]):
+        assert status(damaged, content_encoding="gzip") == 400
+
+
+def test_a_bomb_costs_no_more_than_the_limit() -> None:
+    bomb = gzip.compress(gzip.compress(b"\0" * (64 << 20)) * 1)
+    assert status(gzip.compress(b"\0" * (64 << 20)), content_encoding="gzip") == 413
+    assert unpacked(bomb, LIMITS)[:2] == b"\x1f\x8b"  # once, not twice
+    many = gzip.compress(b"") * 20_000  # members without content
+    start = time.process_time()
+    assert unpacked(many, LIMITS) == b""
+    assert time.process_time() - start < 5

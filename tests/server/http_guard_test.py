@@ -1,0 +1,125 @@
+"""Slow and endless headers, on a real connection."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import time
+
+import pytest
+
+from perceiver_keras.server.http_guard import HEADERS
+from perceiver_keras.server.settings import Limits, ModelSource
+from tests.server.running import running
+
+
+def answer_of(connection: socket.socket) -> bytes:
+    """Headers and body of one answer."""
+    found = b""
+    while b"\r\n\r\n" not in found:
+        found += connection.recv(1 << 16)
+    head, _, body = found.partition(b"\r\n\r\n")
+    length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
+    while len(body) < length:
+        body += connection.recv(1 << 16)
+    return head + body
+
+
+@pytest.fixture
+def connection(server):
+    with socket.create_connection(("127.0.0.1", server.ports["rest"]), timeout=10) as made:
+        yield made
+
+
+def rest_of(connection: socket.socket) -> bytes:
+    found = b""
+    while part := connection.recv(1 << 16):
+        found += part
+    return found
+
+
+def test_headers_that_never_end_are_408_after_their_time(connection) -> None:
+    connection.sendall(b"GET /v1/models/half HTTP/1.1\r\nHost: x\r\n")
+    start = time.monotonic()
+    assert rest_of(connection).startswith(b"HTTP/1.1 408 ")
+    assert 0.2 < time.monotonic() - start < 8
+
+
+def test_a_connection_that_says_nothing_is_closed(connection) -> None:
+    assert rest_of(connection) == b""
+
+
+def test_headers_without_end_are_431(connection) -> None:
+    connection.sendall(b"GET / HTTP/1.1\r\nX: " + b"a" * (17 << 10))
+    answer = rest_of(connection)
+    assert answer.startswith(b"HTTP/1.1 431 ")
+    assert all(headers_of(answer)[name] == [value] for name, value in HEADERS)
+
+
+def test_what_is_no_http_is_400(connection) -> None:
+    connection.sendall(b"\x16\x03\x01\x00 no http\r\n\r\n")
+    answer = rest_of(connection)
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert all(headers_of(answer)[name] == [value] for name, value in HEADERS)
+
+
+def headers_of(answer: bytes) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for line in answer.split(b"\r\n\r\n")[0].decode().split("\r\n")[1:]:
+        name, _, value = line.partition(": ")
+        found.setdefault(name.lower(), []).append(value)
+    return found
+
+
+@pytest.mark.parametrize(
+    "request_line, status",
+    [
+        (b"GET /", 200),
+        (b"GET /page/none", 404),
+        (b"POST /", 404),
+        (b"BREW /", 400),  # no method of HTTP
+        (b"TRACE /", 405),
+        (b"PROPFIND /page/main.js", 405),
+        (b"GET /v1/models/half", 200),
+        (b"GET /v1/models/none", 404),
+        (b"PUT /v1/models/half", 400),
+        (b"TRACE /v1/models/half", 405),
+        (b"GET /../../etc/passwd", 404),
+        (b"GET /x" + b"a" * (17 << 10), 431),
+    ],
+)
+def test_every_answer_tells_a_browser_to_take_it_as_it_is(connection, request_line, status) -> None:
+    connection.sendall(request_line + b" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    answer = rest_of(connection)
+    assert answer.startswith(b"HTTP/1.1 %d " % status), answer[:200]
+    found = headers_of(answer)
+    for name, value in HEADERS:
+        assert found[name] == [value]
+    assert len(found["content-type"]) == 1
+
+
+def test_a_connection_too_many_is_told_so_with_the_same_headers(base) -> None:
+    source = ModelSource(name="half", base_path=str(base))
+    with running([source], limits=Limits(max_connections=2)) as served:
+        address = ("127.0.0.1", served.ports["rest"])
+        with contextlib.ExitStack() as held:
+            made = [held.enter_context(socket.create_connection(address, 10)) for _ in range(3)]
+            made[-1].sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            answer = answer_of(made[-1])
+    assert answer.startswith(b"HTTP/1.1 503 ")
+    assert headers_of(answer)["x-content-type-options"] == ["nosniff"]
+
+
+def test_one_connection_carries_many_requests(connection) -> None:
+    for _ in range(3):
+        connection.sendall(b"GET /v1/models/half HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert answer_of(connection).startswith(b"HTTP/1.1 200 OK")
+        time.sleep(0.2)
+
+
+def test_a_slow_body_has_the_time_of_a_request_not_of_headers(connection) -> None:
+    head = b"POST /v1/models/half:predict HTTP/1.1\r\nHost: x\r\nContent-Length: 15\r\n\r\n"
+    connection.sendall(head)
+    time.sleep(0.7)
+    connection.sendall(b'{"inputs": [2]}')
+    assert b'{"outputs":[3.0]}' in answer_of(connection)
