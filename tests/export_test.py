@@ -18,7 +18,7 @@ from perceiver_keras import export
 from perceiver_keras.components.serving import serving_check
 from perceiver_keras.config_tree import to_dict
 from perceiver_keras.data.store import source
-from perceiver_keras.errors import PerceiverError
+from perceiver_keras.errors import PerceiverError, UsageError
 from perceiver_keras.saved_model import SIGNATURES, disallowed_ops, graph_ops
 from perceiver_keras.serve import Servable
 from perceiver_keras.tasks import registry, warm_up_examples
@@ -327,8 +327,9 @@ def exported(request, tmp_path_factory):
     keras.utils.set_random_seed(5)
     model = task.build(config).build_all()
     folder = str(tmp_path_factory.mktemp("task") / "model")
+    attention = bool(task.serving.attended)
     export.export_saved_model(
-        task, config, model, folder, labels=labels, warmup=examples, preset="tiny"
+        task, config, model, folder, labels=labels, warmup=examples, attention=attention
     )
     return task, config, labels, model, examples, Servable(folder)
 
@@ -341,7 +342,10 @@ def test_a_task_serves_what_its_model_says_and_its_warmup_is_answered_alike(expo
         says_what_its_model_says(servable, task, config, labels, model, stored)
     logs = serving_check.warmup_logs(servable.folder)
     tried = {serving_check.replay(servable._functions, log, 1e-5) for log in logs}
-    assert tried == set(SIGNATURES)
+    more = {export.ATTENTION} if task.serving.attended else set()
+    assert tried == {*SIGNATURES, *more}
+    if more:
+        shows_what_its_model_attends_to(servable, task, config, model, examples)
 
 
 def says_what_its_model_says(servable, task, config, labels, model, examples):
@@ -367,3 +371,24 @@ def says_what_its_model_says(servable, task, config, labels, model, examples):
             )
             tolerance = {} if value.dtype == tf.string else {"rtol": 1e-4, "atol": 1e-5}
             same(got[name], value.numpy(), **tolerance)
+
+
+def shows_what_its_model_attends_to(servable, task, config, model, examples):
+    raw = export.raw_inputs(task, config, tf.constant(examples))
+    answer = servable.predict(export.ATTENTION, **raw)
+    shares = answer[export.ATTENTION].reshape(len(examples), -1)
+    np.testing.assert_allclose(shares.sum(1), 1, atol=1e-5)
+    expected = task.serving.attended(model, raw, config)
+    assert answer.keys() == expected.keys()
+    for name, value in expected.items():
+        np.testing.assert_allclose(answer[name], value, rtol=1e-4, atol=1e-7)
+    card = Path(servable.folder, "assets.extra/MODEL_CARD.md").read_text()
+    assert "- The signature `attention` takes the same and returns attention: float32 [B, " in card
+
+
+def test_a_task_without_maps_has_no_such_signature(model, tmp_path):
+    with pytest.raises(UsageError, match="tiny has no map of what the latents attended to"):
+        export.export_saved_model(
+            tiny.TASK, tiny.CONFIG, model, str(tmp_path / "model"), attention=True
+        )
+    assert list(tmp_path.iterdir()) == []

@@ -28,6 +28,12 @@ def markdown(card: Mapping[str, Any]) -> str:
         lines += [f"- Classes: {len(classes)} ({named})"]
     lines += ["", "## How to call it", ""]
     lines += [f"- Takes: {parts['input_format']}", f"- Returns: {parts['output_format']}"]
+    if attention := parts["signatures"].get("attention"):
+        returned = "; ".join(f"{name}: {spec}" for name, spec in attention["outputs"].items())
+        lines += [
+            f"- The signature `attention` takes the same and returns {returned}: the share of each "
+            "place of the input in what the latents attended to."
+        ]
     for data in parts["data"]:
         lines += ["", "## Data", "", f"{data['name']}: {data['description']}"]
     lines += ["", "## Metrics", "", *_metric_lines(found)]

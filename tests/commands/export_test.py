@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import tensorflow as tf
 
@@ -29,6 +30,28 @@ def test_a_run_folder_is_exported_as_its_model(trained: dict, tmp_path: Path) ->
     run_dir = Path(trained["model"]).parent
     exported = told("export", run_dir, tmp_path / "served", "--warmup", "0", "--device", "cpu")
     assert Servable(exported["saved_model"]).task["preset"] == "tiny"
+
+
+def test_what_the_latents_attend_to_is_a_signature_and_a_line_of_the_card(
+    trained, tmp_path
+) -> None:
+    picture = tf.io.encode_png(np.full([8, 8, 1], 99, np.uint8)).numpy()
+    answer = told("export", trained["model"], tmp_path, "--warmup", "2", "--attention")
+    assert answer["signatures"]["attention"] == {
+        "inputs": ["image_bytes"],
+        "outputs": ["attention", "seen"],
+    }
+    served = Servable(answer["saved_model"])
+    shares = served.predict("attention", image_bytes=[picture])["attention"]
+    assert shares.shape == (1, 8, 8)
+    np.testing.assert_allclose(shares.sum(), 1, atol=1e-5)
+    card = Path(served.folder, "assets.extra", "MODEL_CARD.md").read_text()
+    assert "`attention` takes the same and returns attention: float32 [B, 8, 8]; seen: " in card
+    refused(
+        *("export", trained["model"], tmp_path / "x.onnx", "--to", "onnx", "--attention"),
+        code=2,
+        words="--attention goes with --to savedmodel",
+    )
 
 
 def test_a_run_folder_s_model_brings_the_card_that_its_run_wrote(trained: dict, tmp_path) -> None:

@@ -38,8 +38,16 @@ def test_where_the_preset_comes_from_what_made_it_and_how_it_would_be_judged() -
         assert line in lines, line
 
 
+def test_a_map_of_attention_is_a_line_of_its_own() -> None:
+    signature = {"inputs": {"text": "string [B]"}, "outputs": {"attention": "float32 [B, 64]"}}
+    lines = markdown(card(signatures={"attention": signature})).splitlines()
+    said = "- The signature `attention` takes the same and returns attention: float32 [B, 64]: the share of"
+    assert any(line.startswith(said) for line in lines)
+
+
 def test_what_is_not_known_is_not_made_up() -> None:
     text = markdown(card(preset=None))
+    assert "The signature" not in text
     assert "- Preset: not recorded\n" in text and "Made with" not in text
     assert "thresholds" not in text and "each value" not in text
 
