@@ -41,6 +41,8 @@ CORE = [
         "tensorboard>=2.16,<2.22",
         "importlib-resources>=5",  # data set builders of TFDS import it
     ),
+    # From Python 3.12 on earlier ones can't draw a seed once `keras.utils.set_random_seed` was called.
+    "tf-keras>=2.19; python_version >= '3.12'",
     "tensorflow-datasets>=4.9.4,<5",
     "mlcroissant>=1,<2",  # the `tfds` command always imports it
     "setuptools>=64,<81",  # tensorboard, tfx and kfp import pkg_resources

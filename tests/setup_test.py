@@ -133,6 +133,9 @@ def test_every_python_gets_one_stack_and_no_other(wheel: Path) -> None:
         assert wanted["tensorflow"].contains("2.15.1") == (python == "3.10")
         assert wanted["tensorflow"].contains("2.21.0") == (python != "3.10")
         assert wanted["tfx"].contains("1.15.1" if python == "3.10" else "1.21.0")
+        keras = [need.specifier for need in needs(wheel, python=python) if need.name == "tf-keras"]
+        assert all(one.contains("2.18.0") for one in keras) == (python in ("3.10", "3.11"))
+        assert all(one.contains("2.19.0") for one in keras)
 
 
 def test_every_package_that_is_imported_is_asked_for(wheel: Path) -> None:
