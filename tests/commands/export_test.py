@@ -43,10 +43,10 @@ def test_what_the_latents_attend_to_is_a_signature_and_a_line_of_the_card(
     }
     served = Servable(answer["saved_model"])
     shares = served.predict("attention", image_bytes=[picture])["attention"]
-    assert shares.shape == (1, 8, 8)
+    assert shares.shape == (1, 4, 4)  # the stem makes one element of 2x2 pixels
     np.testing.assert_allclose(shares.sum(), 1, atol=1e-5)
     card = Path(served.folder, "assets.extra", "MODEL_CARD.md").read_text()
-    assert "`attention` takes the same and returns attention: float32 [B, 8, 8]; seen: " in card
+    assert "`attention` takes the same and returns attention: float32 [B, 4, 4]; seen: " in card
     refused(
         *("export", trained["model"], tmp_path / "x.onnx", "--to", "onnx", "--attention"),
         code=2,
