@@ -7,7 +7,7 @@ from pathlib import Path
 
 from click.testing import CliRunner, Result
 
-from perceiver_keras import cli
+from perceiver_keras import cli, stack
 from perceiver_keras.commands.shared import checks
 from perceiver_keras.commands.shared.import_check import Imported
 
@@ -25,15 +25,17 @@ def test_here_nothing_is_missing(tmp_path: Path) -> None:
 
 def test_a_missing_package_is_named_with_what_brings_it(monkeypatch) -> None:
     real = checks.installed
-    gone = {"tensorflow-addons", "tfx"}
-    monkeypatch.setattr(checks, "installed", lambda name: None if name in gone else real(name))
+    *_, needed = stack.packages()
+    monkeypatch.setattr(
+        checks, "installed", lambda name: None if name in (needed, "tfx") else real(name)
+    )
     result = invoke_without_importing(monkeypatch)
     assert result.exit_code == 1
     lines = result.stdout.splitlines()
-    [line] = [i for i, text in enumerate(lines) if text.startswith("MISSING tensorflow-addons")]
-    assert "pip install 'tensorflow-addons" in lines[line + 1]
+    [line] = [i for i, text in enumerate(lines) if text.startswith(f"MISSING {needed}")]
+    assert f"pip install '{needed}" in lines[line + 1]
     assert "perceiver-keras[pipeline]" in result.stdout
-    assert lines[-1] == "Missing: tensorflow-addons."
+    assert lines[-1] == f"Missing: {needed}."
 
 
 def test_a_broken_library_is_named_with_the_command_and_the_exit_code_is_1(monkeypatch) -> None:
