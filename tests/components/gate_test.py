@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import tensorflow_model_analysis as tfma
+from tensorflow_model_analysis.proto import config_pb2
 from tfx.components.pusher.executor import Executor as Pusher
 from tfx.types import standard_artifacts
 
@@ -72,10 +73,10 @@ def evaluation(folder: Path, candidate: np.ndarray, baseline: np.ndarray | None 
                     model_names=[spec.name for spec in specs],
                 )
             ],
-            options=tfma.Options(
+            options=config_pb2.Options(
                 compute_confidence_intervals={"value": True},
-                confidence_intervals=tfma.ConfidenceIntervalOptions(
-                    method=tfma.ConfidenceIntervalOptions.JACKKNIFE
+                confidence_intervals=config_pb2.ConfidenceIntervalOptions(
+                    method=config_pb2.ConfidenceIntervalOptions.JACKKNIFE
                 ),
             ),
         ),

@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_model_analysis as tfma
 from tensorflow import keras
+from tensorflow_model_analysis.proto import config_pb2
 from tfx.dsl.component.experimental.annotations import OutputArtifact, Parameter
 from tfx.dsl.component.experimental.decorators import component
 from tfx.dsl.components.common.resolver import Resolver
@@ -126,10 +127,10 @@ def create(folder: str, *, seed: int, warm: int = 2, rebaseline: bool = False):
             ],
             slicing_specs=[tfma.SlicingSpec()],
             metrics_specs=tfma.metrics.specs_from_metrics([metric]),
-            options=tfma.Options(
+            options=config_pb2.Options(
                 compute_confidence_intervals={"value": True},
-                confidence_intervals=tfma.ConfidenceIntervalOptions(
-                    method=tfma.ConfidenceIntervalOptions.JACKKNIFE
+                confidence_intervals=config_pb2.ConfidenceIntervalOptions(
+                    method=config_pb2.ConfidenceIntervalOptions.JACKKNIFE
                 ),
             ),
         ),
