@@ -306,20 +306,17 @@ def _watched(cluster: Cluster) -> dict[str, str]:
 
 def _wait_at_most(seconds: float, cluster: Cluster) -> None:
     """Sets how long TensorFlow waits for workers that have not started; its own default is an hour."""
-    from tensorflow.core.protobuf import tensorflow_server_pb2  # noqa: F401 - registers the next one
-    from tensorflow.tsl.protobuf import coordination_config_pb2
-
-    jobs = [
-        coordination_config_pb2.CoordinatedJob(name=name, num_tasks=count)
-        for name, count in cluster.jobs
-    ]
+    # Made as a part of what has it, since the module of the message moves from version to version.
+    jobs = tf.compat.v1.ConfigProto().experimental.coordination_config.coordinated_job_list
+    for name, count in cluster.jobs:
+        jobs.add(name=name, num_tasks=count)
     first = cluster.jobs[0][0]
     context.context().configure_coordination_service(
         service_type="standalone",
         service_leader=f"/job:{first}/replica:0/task:0",
         cluster_register_timeout_in_ms=round(1000 * seconds),
         heartbeat_timeout_in_ms=round(1000 * _HEARTBEAT),
-        coordinated_jobs=jobs,
+        coordinated_jobs=list(jobs),
     )
 
 
