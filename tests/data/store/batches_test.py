@@ -61,7 +61,9 @@ def _numbers(dataset, count):
 
 def test_each_example_has_its_place_as_index(records):
     assert records.num_examples == 49
-    found = [int(n) for n, _ in batches.eval_batches(records, _prepare, FEATURES, batch_size=1)]
+    found = [
+        n.numpy().item() for n, _ in batches.eval_batches(records, _prepare, FEATURES, batch_size=1)
+    ]
     assert found == list(range(49))
 
 
