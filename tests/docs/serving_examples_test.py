@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -39,6 +40,7 @@ def test_a_client_of_tensorflow_serving_api_alone(asked, repository: Path) -> No
     assert "perceiver" not in script.read_text()
 
 
+@pytest.mark.skipif(not shutil.which("curl"), reason="no curl on this machine")
 def test_a_client_of_curl_alone(asked, repository: Path) -> None:
     (_, rest), picture, wanted = asked
     script = repository / "examples" / "serving" / "ask_rest.sh"
