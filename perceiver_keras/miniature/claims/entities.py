@@ -59,7 +59,8 @@ def measured(arm: Arm, seed: int, folder: Path, progress: Shows) -> Measured:
     found = trained(arm, seed, folder, progress)
     task, config = configured(arm.settings)
     config = changed(config, found.chosen)
-    step = measure_steps(task, config, TaskData(task, config).training_data(), SECONDS).step
+    seconds = arm.settings.get("seconds", SECONDS)
+    step = measure_steps(task, config, TaskData(task, config).training_data(), seconds).step
     return Measured(
         numbers={**found.numbers, "steps_per_second": 1 / step},
         cost=found.cost,
@@ -117,6 +118,7 @@ CLAIM = Claim(
         "train.steps": 2,
         "tuning_steps": 1,
         "grid": {"train.learning_rate": [1e-3, 4e-3]},
+        "seconds": 0.1,
         "data.dataset": "perceiver_armies/of_64",
         "model.max_entities": 64,
         "data.max_examples": 16,
