@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from ml_metadata.errors import UnimplementedError
 from ml_metadata.proto import metadata_store_pb2 as pb
 
 from perceiver_keras.pipeline import graph as graphs
@@ -27,7 +28,10 @@ def test_the_walk_finds_what_ml_metadata_s_own_query_finds(runs: Runs) -> None:
     query = pb.LineageSubgraphQueryOptions(max_num_hops=100)
     query.starting_artifacts.filter_query = f"id = {first.artifact}"
     query.direction = pb.LineageSubgraphQueryOptions.UPSTREAM
-    whole = runs.store.get_lineage_subgraph(query)
+    try:
+        whole = runs.store.get_lineage_subgraph(query)
+    except UnimplementedError:
+        pytest.skip("this version of ML Metadata is built without filters of queries")
     assert set(found.executions) == {e.id for e in whole.executions}
     assert {a.id for a in whole.artifacts} <= set(found.artifacts)
 

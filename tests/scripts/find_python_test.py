@@ -72,7 +72,7 @@ def test_a_python_of_another_version_is_not_taken(machine: Path) -> None:
         f'case "$2" in *version_info*) exec "{BASE}" "$@";; esac; exit 1',
     )
     assert find(machine).returncode == 0
-    assert find(machine, "2.1").returncode == 1
+    assert find(machine, "2.1", "classic").returncode == 1  # no stack: a newer one may do
 
 
 def test_uv_is_asked_to_find_before_it_is_asked_to_install(machine: Path) -> None:

@@ -36,7 +36,7 @@ def test_weights_are_arguments_of_the_lowered_graph(scripts: Path, kind: str) ->
     model = task.build(config).build_all()
     # A forward pass does not read the seeds of dropout.
     assert weights == len(model.trainable_weights if kind == "forward" else model.weights)
-    assert len(lowered.hlo) < 2_000_000  # 122,630 float32 weights alone are 490 kB
+    assert len(lowered.hlo) < 3_000_000  # 122,630 float32 weights alone are 490 kB
 
 
 def test_the_page_is_made_from_the_results_next_to_it(scripts: Path, tmp_path: Path) -> None:

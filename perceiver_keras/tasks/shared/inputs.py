@@ -92,8 +92,11 @@ def kind_of(value: Any) -> str:
     """What a value is, for errors."""
     if isinstance(value, np.ndarray):
         return f"an array of shape {list(value.shape)} and type {value.dtype}"
-    if value is None or isinstance(value, (bool, int, float, complex, np.generic)):
-        return f"{value!r} ({type(value).__name__})" if value is not None else "None"
+    if value is None:
+        return "None"
+    if isinstance(value, (bool, int, float, complex, np.generic)):
+        number = value.item() if isinstance(value, np.generic) else value  # NumPy 2 shows its type
+        return f"{number!r} ({type(value).__name__})"
     if isinstance(value, (list, tuple)):
         inner = f" of {len(value)}, the first {kind_of(value[0])}" if value else " of nothing"
         return f"a {type(value).__name__}{inner}"
