@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from matplotlib.ticker import PercentFormatter
+
 from perceiver_keras.miniature.claim import Claim, Records, by_seed
 from perceiver_keras.miniature.outcome import interval_of
 from perceiver_keras.show import style
@@ -53,6 +55,8 @@ def _arms(claim: Claim) -> Any:
                               color=colour(records, arm))  # fmt: skip
         axes.set_xticks(range(len(names)), [name.replace("_", " ") for name in names], fontsize=8)
         axes.set_xlim(-0.5, len(names) - 0.3)
+        if claim.percent:
+            axes.yaxis.set_major_formatter(PercentFormatter(xmax=1, symbol=""))
         unit = f" [{claim.unit}]" if claim.unit else ""
         axes.set_title(f"{claim.metric.replace('_', ' ')}{unit}", loc="left", fontweight="bold")
 

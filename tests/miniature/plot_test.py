@@ -5,10 +5,12 @@ from __future__ import annotations
 import io
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from perceiver_keras.miniature import plot
 from perceiver_keras.progress import Progress
+from perceiver_keras.show import style
 from tests.miniature import formula
 
 
@@ -56,3 +58,12 @@ def test_a_claim_draws_its_own_panel(tmp_path):
     given = formula.claim(draw=lambda axes, found: drawn.append(sorted(found)))
     plot.picture(given, records(curves=False))
     assert drawn == [["bad", "good"]]
+
+
+def test_shares_are_shown_in_percent(tmp_path):
+    records.folder = tmp_path
+    axes = style.new_figure(4, 3).add_subplot(1, 1, 1)
+    claim = formula.claim(percent=True, unit="%")
+    plot._arms(claim)(axes, records())
+    value = records()["good"][0]["numbers"][claim.metric]
+    assert float(axes.yaxis.get_major_formatter()(value)) == pytest.approx(100 * value, abs=1)
