@@ -33,6 +33,11 @@ _BROKEN = (
     *(tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError),
     *(tf.errors.DeadlineExceededError, tf.errors.InternalError, tf.errors.UnknownError),
 )
+# Who stopped sending heartbeats, as TensorFlow 2.15 says it, and as 2.21 does.
+_SILENT = re.compile(
+    r"(stopped sending heartbeats\):\s+)?/job:(?P<job>\w+)/replica:0/task:(?P<task>\d+)"
+    r"(?(1)| heartbeat timeout)"
+)
 # Seconds in which all workers must have started.
 _REGISTER = 600.0
 # Seconds in which TensorFlow must have started in all of them after that.
@@ -247,8 +252,8 @@ class Workers:
                 "The workers' TF_CONFIG differ: they name different numbers of workers. Give all the same cluster."
             )
         # The chief hears all heartbeats; who does not hear the chief has no name to tell.
-        if late := re.search(r"/job:(\w+)/replica:0/task:(\d+) heartbeat timeout", text):
-            return PerceiverError(silent(self._cluster.task(late[1], int(late[2]))))
+        if late := _SILENT.search(text):
+            return PerceiverError(silent(self._cluster.task(late["job"], int(late["task"]))))
         gone = self._watch.gone(_WHO) if self._watch else None
         if gone:
             return PerceiverError(gone)

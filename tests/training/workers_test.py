@@ -140,13 +140,15 @@ def test_a_worker_that_is_stopped_but_alive_is_given_up(folder, index):
     wait_for(lambda: checkpoints(folder, name) != [], workers)
     kill(workers[index], signal.SIGSTOP)
     began = time.monotonic()
-    workers[other].join(30)
+    try:
+        workers[other].join(30)
+    finally:
+        workers[index].kill()
+        workers[index].join()
     assert workers[other].exitcode == 1 and time.monotonic() - began < 25
     who = "Worker 0 (the chief) at" if index == 0 else "Worker 1 at"
     text = said(folder, name)
     assert f"Error: {who}" in text and "does not answer: it was stopped" in text, text
-    workers[index].kill()
-    workers[index].join()
 
 
 def test_workers_of_different_settings_are_refused(folder):
