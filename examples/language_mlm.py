@@ -19,7 +19,7 @@ from perceiver_keras.train import fit
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--steps", type=int, default=5500)
+    parser.add_argument("--steps", type=int, default=7500)
     parser.add_argument("--folder", type=Path, default=Path("runs/example_language"))
     args = parser.parse_args()
 

@@ -24,7 +24,7 @@ from perceiver_keras.train import fit
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--steps", type=int, default=1200)
+    parser.add_argument("--steps", type=int, default=5000)
     parser.add_argument("--folder", type=Path, default=Path("runs/example_clips"))
     args = parser.parse_args()
 

@@ -212,4 +212,9 @@ class TrainStep:
 
 def build_model(model: keras.Model, spec: Any) -> None:
     """Creates the weights from the spec of a batch of inputs, without computing outputs."""
-    tf.function(lambda inputs: model(inputs, training=False)).get_concrete_function(spec)
+    # A tf.function would trace the model twice, the second time without making variables.
+    with tf.__internal__.FuncGraph("build").as_default():
+        inputs = tf.nest.map_structure(
+            lambda one: tf.compat.v1.placeholder(one.dtype, one.shape), spec
+        )
+        model(inputs, training=False)

@@ -18,7 +18,7 @@ from perceiver_keras.metrics.columns import ColumnRatio, of_outputs
 from perceiver_keras.tasks.contract.measures import Measures
 from perceiver_keras.tasks.language_mlm import ngrams
 from perceiver_keras.tasks.language_mlm.presets import LanguageMLMConfig
-from perceiver_keras.tasks.shared.tokens import texts
+from perceiver_keras.tasks.shared.tokens import texts, tokenizer_of
 
 
 def loss(config: LanguageMLMConfig) -> keras.losses.Loss:
@@ -61,7 +61,7 @@ def metrics(config: LanguageMLMConfig) -> list[keras.metrics.Metric]:
 def baseline(dataset: tf.data.Dataset, config: LanguageMLMConfig) -> dict[str, float]:
     """Metrics of guessing the commonest token everywhere, with the masked tokens' own frequencies as probabilities.
 
-    For bytes also `ngram_accuracy`, of a table of n-grams on both sides, counted in the training split.
+    Also `ngram_accuracy`, of a table of n-grams on both sides, counted in the training split, if it is at hand.
     """
     batches = [(inputs["ids"].numpy(), targets.numpy()) for inputs, targets in dataset]
     ids, targets = (np.concatenate(part) for part in zip(*batches, strict=True))
@@ -75,19 +75,22 @@ def baseline(dataset: tf.data.Dataset, config: LanguageMLMConfig) -> dict[str, f
         "cross_entropy": entropy,
         "bits_per_token": entropy / math.log(2),
     }
-    if config.data.sentencepiece is None and (seen := _training_texts(config)):
-        guesses = ngrams.ngram_guesses(seen, np.maximum(ids - OFFSET, 0).astype(np.uint8), asked)
+    if seen := _training_tokens(config):
+        own = np.maximum(ids - OFFSET, 0)
+        guesses = ngrams.ngram_guesses(seen, own, asked, config.model.vocabulary - OFFSET)
         found["ngram_accuracy"] = float(np.mean(guesses == truth - OFFSET))
     return found
 
 
-def _training_texts(config: LanguageMLMConfig) -> list[bytes]:
-    """The first 20,000 texts of the training split; none if the data set is unavailable."""
+def _training_tokens(config: LanguageMLMConfig) -> list[np.ndarray]:
+    """The first 20,000 texts of the training split, each as ids without the special ones; none if they can't be had."""
     try:
         builder = source.open_builder(config.data.dataset, config.data.data_dir)
-        return list(itertools.islice(texts(builder, config.data.train_split), 20_000))
+        found = list(itertools.islice(texts(builder, config.data.train_split), 20_000))
+        encode = tokenizer_of(config).encode
     except PerceiverError:
         return []
+    return [encode(tf.constant([text]), specials=False).values.numpy() - OFFSET for text in found]
 
 
 def slices(config: LanguageMLMConfig) -> tuple[str, ...]:

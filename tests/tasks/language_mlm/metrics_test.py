@@ -9,8 +9,10 @@ import pytest
 import tensorflow as tf
 
 from perceiver_keras.config_tree import override
+from perceiver_keras.data.text.byte_tokenizer import MASK
 from perceiver_keras.metrics.results import results_of
 from perceiver_keras.tasks.language_mlm import metrics
+from perceiver_keras.tasks.shared.tokens import tokenizer_of
 from tests.metrics.calibration_by_hand import calibration_error
 from tests.tasks.language_mlm.small import SMALL
 
@@ -60,5 +62,23 @@ def test_the_baseline_is_the_commonest_token_and_what_counting_finds(tmp_path):
     example = tf.data.Dataset.from_tensors((inputs, np.where(hidden, ids, -1)))
     seen = metrics.baseline(example, absent)
     assert (seen["accuracy"], seen["ngram_accuracy"]) == (0.5, 1.0)
-    pieces = override(absent, 'data.sentencepiece="any.model"')
-    assert "ngram_accuracy" not in metrics.baseline(dataset, pieces)
+
+
+def test_pieces_have_a_baseline_of_ngrams_too(tmp_path):
+    """A sentence that was seen often: each hidden piece is known from the pieces next to it."""
+    folder = tmp_path / "manual/text_folder/train"
+    folder.mkdir(parents=True)
+    (folder / "seen.txt").write_text("the cat sat on a mat\n\n" * 40 + "a dog sat on a log\n")
+    pieces = override(
+        SMALL,
+        "data.dataset=text_folder",
+        f"data.data_dir={tmp_path}",
+        "data.sentencepiece=train",
+        "model.vocabulary=27",
+    )
+    ids = tokenizer_of(pieces).encode(tf.constant([b"the cat sat on a mat"])).to_tensor().numpy()
+    hidden = np.arange(ids.shape[1])[None] == 2
+    example = tf.data.Dataset.from_tensors(
+        ({"ids": np.where(hidden, MASK, ids)}, np.where(hidden, ids, -1))
+    )
+    assert metrics.baseline(example, pieces)["ngram_accuracy"] == 1.0
