@@ -67,7 +67,7 @@ class Worker:
             line = b""
         if not line:
             raise SideFailed(self._why())
-        self._signal(signal.SIGSTOP)
+        self._stop()
         answer = json.loads(line)
         if "error" in answer:
             raise SideFailed(answer["error"])
@@ -88,6 +88,11 @@ class Worker:
             if not selector.select(PATIENCE):
                 raise SideFailed(f"no answer in {PATIENCE:.0f} s")
         return self._process.stdout.readline()
+
+    def _stop(self) -> None:
+        self._signal(signal.SIGSTOP)
+        # The signal reaches each thread on its own; this returns when the last of them has stopped.
+        os.waitid(os.P_PID, self._process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
 
     def _signal(self, number: int) -> None:
         with contextlib.suppress(ProcessLookupError):
