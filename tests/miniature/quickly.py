@@ -11,7 +11,10 @@ from perceiver_keras.progress import Progress
 
 
 def measured_quickly(claim: Claim, folder: Path, *arms: str) -> dict:
-    """The records of one seed of each arm, or of some, measured at the claim's tiny size."""
+    """The records of one seed of each arm, or of some, measured at the claim's tiny size.
+
+    One is enough where the others are the same way with another setting of the model.
+    """
     quick = claim.made_quick()
     quick = replace(quick, arms=tuple(arm for arm in quick.arms if not arms or arm.name in arms))
     said: list[str] = []

@@ -25,7 +25,7 @@ def test_mel_has_one_element_per_square_and_raw_one_per_32_samples_and_both_last
 
 
 def test_it_runs_at_a_tiny_size(eager, tmp_path):
-    records = measured_quickly(CLAIM, tmp_path)
+    records = measured_quickly(CLAIM, tmp_path, "mel_video")
     for found in records.values():
         assert 0 <= found[0]["numbers"]["mean_average_precision"] <= 1
 

@@ -29,7 +29,7 @@ def test_a_clip_has_more_numbers_than_its_latents_and_arms_differ_in_one_setting
 
 
 def test_it_runs_at_a_tiny_size(eager, tmp_path):
-    records = measured_quickly(CLAIM, tmp_path)
+    records = measured_quickly(CLAIM, tmp_path, FEW)
     for found in records.values():
         assert {"video_psnr", "audio_psnr", "accuracy"} <= set(found[0]["numbers"])
 

@@ -32,8 +32,7 @@ def test_frames_apart_cost_more():
 
 
 def test_it_runs_at_a_tiny_size(eager, tmp_path):
-    records = measured_quickly(CLAIM, tmp_path)
-    assert list(records) == [arm.name for arm in CLAIM.arms]
+    records = measured_quickly(CLAIM, tmp_path, "3x3_apart")
     for found in records.values():
         assert found[0]["numbers"]["relative_aepe"] > 0
 

@@ -36,7 +36,7 @@ def test_it_runs_at_a_tiny_size(eager, tmp_path, monkeypatch):
     monkeypatch.setenv("PERCEIVER_MANUAL_DIR", str(tmp_path))
     monkeypatch.setenv("PERCEIVER_DATA_DIR", str(tmp_path / "data"))
     write_fashion(tmp_path / "perceiver_fashion", train=36, test=10)
-    records = measured_quickly(CLAIM, tmp_path / "run")
+    records = measured_quickly(CLAIM, tmp_path / "run", "conv")
     for found in records.values():
         assert found[0]["numbers"]["accuracy"] * 10 == pytest.approx(
             round(found[0]["numbers"]["accuracy"] * 10)
