@@ -62,7 +62,7 @@ def test_seconds_are_of_a_whole_result(tmp_path: Path) -> None:
         "import time\ndef build(case):\n    return {'call': lambda: time.sleep(.05), 'repeats': 3}"
     )
     found, _ = measure.measure([adapter(tmp_path, "part", body)], {}, Calls(least=1, most=1))
-    assert 0.15 <= found["part"]["seconds"][0] < 0.25
+    assert 0.15 <= found["part"]["seconds"][0] < 0.45
 
 
 def test_one_side_that_fails_does_not_stop_the_other(tmp_path: Path) -> None:

@@ -111,7 +111,7 @@ def test_sigterm_to_one_worker_saves_and_all_leave(folder):
     kill(workers[1], signal.SIGTERM)
     began = time.monotonic()
     assert finish(workers, 30) == [143, 143], said(folder, "asked")
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 25
     (step,) = checkpoints(folder, "asked")
     assert f"Stopped by SIGTERM at step {step}" in said(folder, "asked")
 
