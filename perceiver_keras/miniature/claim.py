@@ -3,7 +3,7 @@
     CLAIM = Claim(name="latents", arms=(Arm("32x128", {...}), ...), measure=trained, judge=judge, ...)
 
 Settings of an arm are a flat {name: JSON value}. What has a dot is a setting of the task's configuration
-("train.steps"); the others are the claim's own ("task", "preset", "grid"). They decide whether a record that exists is
+("train.steps"); the others are the claim's own ("task", "preset", "rates"). They decide whether a record that exists is
 of the same experiment.
 """
 

@@ -44,7 +44,7 @@ MLM: Mapping[str, Any] = {
     "mlm/train.checkpoint_every": 1500,
     "mlm/tuned_by": "loss",
     "mlm/tuning_steps": 1000,
-    "mlm/grid": {"train.learning_rate": [1e-3, 2e-3, 4e-3]},
+    "mlm/rates": [1e-3, 2e-3, 4e-3],
 }
 GLUE: Mapping[str, Any] = {
     "glue/task": "glue",
@@ -54,20 +54,19 @@ GLUE: Mapping[str, Any] = {
     "glue/train.checkpoint_every": 800,
     "glue/tuned_by": "loss",
     "glue/tuning_steps": 400,
-    "glue/grid": {"train.learning_rate": [5e-4, 1e-3]},
+    "glue/rates": [5e-4, 1e-3],
 }
 QUICK: Mapping[str, Any] = {
     "mlm/train.steps": 2,
     "mlm/tuning_steps": 1,
-    "mlm/grid": {"train.learning_rate": [1e-3]},
+    "mlm/rates": [1e-4, 1e-2, 1.0],
     "mlm/model.process.num_self_attention_layers": 1,
     "mlm/model.transformer.num_layers": 1,
     "mlm/data.max_examples": 32,
     "mlm/data.batch_size": 8,
     "mlm/train.evaluate_every": 2,
     "glue/train.steps": 2,
-    "glue/tuning_steps": 1,
-    "glue/grid": {},
+    "glue/rates": [],
     "glue/data.dataset": "perceiver_glue/standin_cola",
     "glue/model.tasks": ["cola"],
     "glue/data.test_split": "test[:10%]",

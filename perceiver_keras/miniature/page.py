@@ -22,7 +22,8 @@ it was.
 
 Each arm is trained from several seeds. A claim is a statement about a number per seed, mostly the difference of two
 arms that had the same seed. It *holds* if the whole 95 % interval (Student's t) is on the claimed side, *does not hold*
-if it is on the other side, and *can't be told* otherwise. Arms are tuned over the same grid on the validation split and
+if it is on the other side, and *can't be told* otherwise. Each arm's learning rate is searched for on the
+validation split, from the same rates and beyond them while the best is the lowest or the highest tried, and arms are
 judged on the test split. Floating-point operations (a multiplication and an addition are two) and parameters are
 counted from the graph.
 

@@ -1,17 +1,18 @@
 """A trained arm: tuned on the validation split, trained from a seed, judged on the test split.
 
-Each arm tries the same grid, so that none is better for having been tuned: `grid` {setting: values} names it, each
-combination is trained for `tuning_steps` steps from one seed that is not judged, and the best on validation is taken.
-The final trainings of all seeds use it. Everything is resumed after a stop.
+Each arm's learning rate is searched for in the same way, so that none is better for having been tuned: the same rates
+are tried first, and while the lowest or the highest is best, the one below or above it. Each is trained for
+`tuning_steps` steps from one seed that is not judged, and the best on validation is taken. The final trainings of all
+seeds use it. Everything is resumed after a stop.
 """
 
 from __future__ import annotations
 
 import gc
 import hashlib
-import itertools
 import json
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,8 @@ from perceiver_keras.train import fit
 from perceiver_keras.training.cost import estimate
 
 TUNING_SEED = 1000
+RATE = "train.learning_rate"
+NEXT = 2.0  # between a rate that is best at the end of those tried, and the next one
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +49,7 @@ class Tuning:
     """What was tried, and what was chosen of it.
 
     Attributes:
-      chosen: {setting: value}; empty without a grid.
+      chosen: {setting: value}; empty without rates to try.
       curves: Title -> history.
     """
 
@@ -57,8 +60,8 @@ class Tuning:
 def trained(arm: Arm, seed: int, folder: Path, progress: Shows) -> Measured:
     """Tunes, trains and tests one arm; what most claims measure.
 
-    Settings of the arm, besides those of the configuration: "task"; "preset" (default `tiny`); "grid" and
-    "tuning_steps"; "tuned_by", the validation metric (default: the loss).
+    Settings of the arm, besides those of the configuration: "task"; "preset" (default `tiny`); "rates", the learning
+    rates to begin with, and "tuning_steps"; "tuned_by", the validation metric (default: the loss).
     """
     task, config = configured(arm.settings)
     tuning = tune(arm, task, config, folder, progress)
@@ -117,19 +120,19 @@ def tune(
     prefix: str = "",
     keep: Path | None = None,
 ) -> Tuning:
-    """Tries the arm's grid once; kept in the folder for its other seeds.
+    """Searches for the arm's learning rate once; what was tried is kept in the folder for its other seeds.
 
     Args:
       arm: Whose tuning it is.
       task, config: What is trained.
       folder: Of the claim.
       progress: To show it.
-      prefix: As in `configured`: whose "grid", "tuning_steps" and "tuned_by".
+      prefix: As in `configured`: whose "rates", "tuning_steps" and "tuned_by".
       keep: A folder for the models that were tried, as preset folders; `kept` names them.
     """
     settings = own(arm.settings, prefix)
-    grid = settings.get("grid") or {}
-    if not grid:
+    rates = list(settings.get("rates") or ())
+    if not rates:
         return Tuning()
     path = folder / f"{arm.name}-{prefix or 'only'}-tuning.json"
     done = read_json(path) or {}
@@ -139,30 +142,52 @@ def tune(
     lower = metric == "loss" or metric in task.measures.lower_is_better
     steps = settings["tuning_steps"]
     short = {"train.steps": steps, "train.warmup_steps": min(config.train.warmup_steps, steps // 4)}
-    for values in itertools.product(*grid.values()):
-        chosen = dict(zip(grid, values, strict=True))
-        title = ", ".join(f"{name.rpartition('.')[2]} {value}" for name, value in chosen.items())
-        if title in done["tried"]:
-            continue
-        tried = changed(config, {**chosen, **short})
-        place = work(folder, arm, f"{prefix} {title}")
-        found = train(task, tried, TUNING_SEED, place, progress, f"{prefix} tuning {title}".strip())
-        if keep is not None:
-            found.model.save_to_preset(kept(keep, chosen), task_config=tried)
-        done["tried"][title] = {"chosen": chosen, "curve": thinned(found.history)}
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_json(path, done)
 
-    def quality(title: str) -> float:
-        value = done["tried"][title]["curve"][-1][f"val_{metric}"]
-        return -float(value) if lower else float(value)
+    def quality(rate: float) -> float:
+        if str(rate) not in done["tried"]:
+            chosen = {RATE: rate}
+            tried = changed(config, {**chosen, **short})
+            place = work(folder, arm, f"{prefix} {rate}")
+            label = f"{prefix} tuning {_title(rate)}".strip()
+            found = train(task, tried, TUNING_SEED, place, progress, label)
+            if keep is not None:
+                found.model.save_to_preset(kept(keep, chosen), task_config=tried)
+            done["tried"][str(rate)] = thinned(found.history)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_json(path, done)
+        value = float(done["tried"][str(rate)][-1][f"val_{metric}"])
+        if not math.isfinite(value):
+            return -math.inf
+        return -value if lower else value
 
-    best = max(done["tried"], key=quality)
+    best = search(rates, quality)
     name = f"{prefix} tuning".strip()
-    return Tuning(
-        chosen=done["tried"][best]["chosen"],
-        curves={f"{name}: {title}": tried["curve"] for title, tried in done["tried"].items()},
-    )
+    curves = {f"{name}: {_title(float(rate))}": curve for rate, curve in done["tried"].items()}
+    return Tuning(chosen={RATE: best}, curves=curves)
+
+
+def search(rates: Sequence[float], quality: Callable[[float], float]) -> float:
+    """The best of `rates`, and of those beyond their ends for as long as each is better than all before.
+
+    Args:
+      rates: To begin with; a single one is taken as the best of three.
+      quality: Of a rate, higher is better; asked once for each.
+    """
+    tried = {rate: quality(rate) for rate in rates}
+    while True:
+        best = max(tried, key=tried.__getitem__)
+        beyond = [
+            rate
+            for end, rate in ((min(tried), min(tried) / NEXT), (max(tried), max(tried) * NEXT))
+            if end == best
+        ]
+        if not beyond or not math.isfinite(tried[best]):
+            return best
+        tried |= {rate: quality(rate) for rate in beyond}
+
+
+def _title(rate: float) -> str:
+    return f"learning rate {rate:g}"
 
 
 def kept(folder: Path, chosen: Mapping[str, Any]) -> Path:

@@ -41,7 +41,7 @@ def test_records_of_other_settings_do_not_count(tmp_path):
 
 
 def test_a_tuple_is_the_list_that_json_has(tmp_path):
-    made = claim(arms=(Arm("good", {"base": 0.1, "grid": {"a": (1, 2)}}),))
+    made = claim(arms=(Arm("good", {"base": 0.1, "rates": (1, 2)}),))
     write(tmp_path, made, "good", 0)
     assert list(records.read_all(tmp_path, made)["good"]) == [0]
 

@@ -20,7 +20,7 @@ TRAINING = {
     "train.checkpoint_every": 200,
     "tuned_by": "mean_average_precision",
     "tuning_steps": 150,
-    "grid": {"train.learning_rate": [2e-3, 4e-3]},
+    "rates": [2e-3, 4e-3],
 }
 RAW = {"kind": "RawSound", "samples_per_patch": 32, "bands": 8}
 MEL = {"kind": "MelSound", "bins": 32, "window": 256, "hop": 128, "patch": 4, "bands": 8}
@@ -78,8 +78,7 @@ CLAIM = Claim(
     minutes=20,
     quick={
         "train.steps": 2,
-        "tuning_steps": 1,
-        "grid": {"train.learning_rate": [2e-3]},
+        "rates": [],
         "data.dataset": "perceiver_events/few",
         "data.max_examples": 16,
         "data.batch_size": 4,

@@ -15,7 +15,7 @@ TRAINING = {
     "train.label_weight": 0.001,
     "tuned_by": "loss",
     "tuning_steps": 200,
-    "grid": {"train.learning_rate": [2e-3, 4e-3]},
+    "rates": [2e-3, 4e-3],
 }
 NUMBERS = 4 * 16 * 16 * 3 + 1280  # of a clip
 WIDTH = 64  # of a latent
@@ -84,8 +84,7 @@ CLAIM = Claim(
     "tells all in most runs, so there is little that a heavy one could add.",
     quick={
         "train.steps": 2,
-        "tuning_steps": 1,
-        "grid": {"train.learning_rate": [2e-3]},
+        "rates": [],
         "data.max_examples": 16,
         "data.batch_size": 4,
         "train.evaluate_every": 2,

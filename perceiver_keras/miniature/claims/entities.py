@@ -23,7 +23,7 @@ TRAINING = {
     "train.checkpoint_every": 200,
     "tuned_by": "loss",
     "tuning_steps": 150,
-    "grid": {"train.learning_rate": [1e-3, 4e-3]},
+    "rates": [1e-3, 4e-3],
 }
 HEADS, LAYERS, LATENTS, WIDTH, WIDENING = 2, 3, 32, 64, 4
 SAME = 0.02  # of accuracy: what counts as equal, either way
@@ -119,8 +119,7 @@ CLAIM = Claim(
     "So seeds differ far more than the models, and more steps would be needed to tell.",
     quick={
         "train.steps": 2,
-        "tuning_steps": 1,
-        "grid": {"train.learning_rate": [1e-3, 4e-3]},
+        "rates": [],
         "seconds": 0.1,
         "data.dataset": "perceiver_armies/of_64",
         "model.max_entities": 64,

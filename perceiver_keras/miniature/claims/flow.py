@@ -14,7 +14,7 @@ TRAINING = {
     "train.checkpoint_every": 300,
     "tuned_by": "aepe",
     "tuning_steps": 250,
-    "grid": {"train.learning_rate": [1e-3, 2e-3]},
+    "rates": [1e-3, 2e-3],
     # The paper's start of the latents, and changes of colour as RAFT's; `tiny` has others.
     "model.encode.latent_init_scale": 0.02,
     "data.augmentation.saturation": 0.4,
@@ -85,8 +85,7 @@ CLAIM = Claim(
     "far less.",
     quick={
         "train.steps": 2,
-        "tuning_steps": 1,
-        "grid": {"train.learning_rate": [1e-3]},
+        "rates": [],
         "data.max_examples": 16,
         "data.batch_size": 4,
         "train.evaluate_every": 2,

@@ -22,7 +22,7 @@ TRAINING = {
     "train.checkpoint_every": 300,
     "tuned_by": "accuracy",
     "tuning_steps": 200,
-    "grid": {"train.learning_rate": [2e-3, 4e-3, 8e-3]},
+    "rates": [2e-3, 4e-3, 8e-3],
 }
 FOURIER = {"kind": "FourierPosition", "num_bands": 8}
 CHANCE = 0.1  # ten classes, equally common
@@ -83,8 +83,7 @@ CLAIM = Claim(
     minutes=20,
     quick={
         "train.steps": 2,
-        "tuning_steps": 1,
-        "grid": {"train.learning_rate": [2e-3]},
+        "rates": [],
         "data.train_split": "train",
         "data.validation_split": "validation",
         "data.batch_size": 4,

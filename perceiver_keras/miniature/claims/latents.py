@@ -14,7 +14,7 @@ TRAINING = {
     "train.checkpoint_every": 500,
     "tuned_by": "loss",
     "tuning_steps": 1000,
-    "grid": {"train.learning_rate": [1e-3, 2e-3, 4e-3]},
+    "rates": [1e-3, 2e-3, 4e-3],
 }
 
 
@@ -76,8 +76,7 @@ CLAIM = Claim(
     "have 896 channels and 500,000 steps, here 72 and 1,500; which of the two it is was not tried.",
     quick={
         "train.steps": 2,
-        "tuning_steps": 1,
-        "grid": {"train.learning_rate": [1e-3]},
+        "rates": [],
         "model.process.num_self_attention_layers": 1,
         "data.max_examples": 64,
         "data.batch_size": 8,

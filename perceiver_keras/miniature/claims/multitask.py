@@ -55,8 +55,8 @@ CLAIM = Claim(
     statement="on GLUE, multi-task queries reach 81.8, task-specific input tokens 81.8, a shared input token 81.5, and "
     "a model per task 81.0.",
     miniature="the eight stand-in tasks, fine-tuned from one byte-level masked language model per seed, the same for "
-    "all rows. A model per task gets that task's part of the steps, so all rows see each example as often; its grid "
-    f"is tried on the largest task. At least as good means above -{100 * MARGIN:g} point.",
+    "all rows. A model per task gets that task's part of the steps, so all rows see each example as often; its "
+    f"rate is searched for on the largest task. At least as good means above -{100 * MARGIN:g} point.",
     arms=ARMS,
     measure=measure,
     judge=judge,

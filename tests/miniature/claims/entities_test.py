@@ -24,8 +24,8 @@ def test_arms_have_about_the_same_parameters_and_the_perceiver_a_third_of_the_fl
     assert ours["flops"] < theirs["flops"] / 3
 
 
-def test_both_arms_are_tuned_over_the_same_grid_for_as_many_steps():
-    names = ("grid", "tuning_steps", "tuned_by", "train.steps", "data.batch_size")
+def test_both_arms_are_tuned_from_the_same_rates_for_as_many_steps():
+    names = ("rates", "tuning_steps", "tuned_by", "train.steps", "data.batch_size")
     ours, theirs = (arm.settings for arm in CLAIM.arms)
     assert [ours[name] for name in names] == [theirs[name] for name in names]
 
@@ -34,7 +34,6 @@ def test_it_runs_at_a_tiny_size(eager, tmp_path):
     records = measured_quickly(CLAIM, tmp_path)
     for found in records.values():
         assert found[0]["numbers"]["steps_per_second"] > 0
-        assert len(found[0]["curves"]) == 3  # two of tuning
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ def test_it_runs_at_a_tiny_size(tmp_path):
     assert {name: sorted(found) for name, found in records.items()} == {arm: [0]}
     for found in records.values():
         assert 0 <= found[0]["numbers"]["accuracy"] <= 1
-        assert found[0]["chosen"] == {"train.learning_rate": 1e-3}
+        assert found[0]["curves"].keys() == {"final"}
 
 
 @pytest.mark.parametrize(("few", "expected"), [(0.3, HOLDS), (0.7, FAILS)])
