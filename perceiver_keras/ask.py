@@ -37,12 +37,7 @@ class Pipeline:
         self.task, self.model, self.name = task.name, model, name
         self._asking = task.asking
         if isinstance(model, TaskModel):
-            self._run: Callable[[dict], Mapping[str, Any]] = lambda raw: {
-                key: value.numpy()
-                for key, value in task.serving.serve(
-                    model, raw, model.task_config, model.labels
-                ).items()
-            }
+            self._run: Callable[[dict], Mapping[str, Any]] = model.served
             self._labels = model.labels
         else:
             spare = set(task.asking.spare) - set(model.signature("serving_default").inputs)

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 import click
 
-from perceiver_keras import __version__
+from perceiver_keras import __version__, stack
 from perceiver_keras.errors import UsageError, nearest
 
 
@@ -54,6 +54,9 @@ COMMANDS = (
     Row("benchmark", "Measure speed and memory, next to Hugging Face and other peers."),
     Row("doctor", "Check versions and devices: what is missing, and how to get it."),
 )
+
+# Weights stay what they are as long as one of these runs.
+PREDICT_ONLY = ("predict", "evaluate")
 
 EXAMPLES = """\b
 Examples:
@@ -100,6 +103,8 @@ class Commands(click.Group):
         debug, as_json = "--debug" in options, "--json" in options
         kwargs.update(standalone_mode=False, prog_name="perceiver")
         quiet_imports(debug)
+        if args is None and arguments[:1] and arguments[0] in PREDICT_ONLY:  # the process is for it
+            stack.only_predicts()
         with output.answers_only(as_json) as answer:
             code = self._run(arguments, kwargs, answer, debug)
         sys.exit(code)

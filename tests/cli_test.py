@@ -211,3 +211,32 @@ def test_what_was_left_out_of_the_user_s_files_is_said_on_stderr(repository: Pat
         [sys.executable, "-c", script], cwd=repository, capture_output=True, text=True
     )
     assert done.stderr == "  passed over 3\n  left out\n" and done.stdout == ""
+
+
+SWITCH = "TF_ONEDNN_ASSUME_FROZEN_WEIGHTS"
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"), [(["predict", "--help"], "1"), (["train", "--help"], None)]
+)
+def test_the_commands_that_only_predict_say_so(words: list[str], expected: str | None) -> None:
+    """Not where a program calls them, which may go on to train."""
+    program = (
+        "import os, sys\n"
+        "from perceiver_keras.cli import main\n"
+        "try:\n"
+        "    main({})\n"
+        "except SystemExit:\n"
+        f"    print(os.environ.get('{SWITCH}'))\n"
+    )
+    environment = {k: v for k, v in os.environ.items() if k != SWITCH}
+
+    def said(arguments: str, *own: str) -> str:
+        done = subprocess.run(
+            [sys.executable, "-c", program.format(arguments), *own],
+            env=environment, capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        return done.stdout.splitlines()[-1]
+
+    assert said("", *words) == str(expected)
+    assert said(repr(words)) == "None"

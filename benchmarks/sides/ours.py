@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from perceiver_keras import stack
 from perceiver_keras.config import TaskConfig
 from perceiver_keras.config_tree import to_dict
 from perceiver_keras.policy import precision
@@ -91,6 +92,7 @@ def _configured(case: dict[str, Any]) -> tuple[Task, TaskConfig]:
 
 
 def _forward(case: dict[str, Any]) -> dict[str, Any]:
+    stack.only_predicts()  # as `perceiver predict` and the embedded server do
     task, config = _configured(case)
     with precision(POLICIES["forward"][case["precision"]]):
         model = task.build(config)

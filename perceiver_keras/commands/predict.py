@@ -222,13 +222,8 @@ def _from_weights(task_name: str, weights: str, preset: str | None) -> Predictor
     from perceiver_keras.config_tree import to_dict
 
     task, model, config = options.load_weights(weights, task_name, preset)
-
-    def run(raw: dict[str, Any]) -> Any:
-        outputs = task.serving.serve(model, raw, config, model.labels)
-        return {name: value.numpy() for name, value in outputs.items()}
-
     return Predictor(
-        *(task, weights, run, model.labels),
+        *(task, weights, model.served, model.labels),
         lambda: digest([to_dict(config), model.labels, *model.get_weights()]),
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -26,6 +26,7 @@ from perceiver_keras.perceiver_io_checks import in_one_line
 from perceiver_keras.process import Process
 from perceiver_keras.remote import as_path
 from perceiver_keras.tasks import official, preset_folder, registry, run_folder
+from perceiver_keras.tasks.served import Served, key_of
 
 
 class JointModel(Perceiver):
@@ -96,6 +97,7 @@ class TaskModel(JointModel):
         False  # whether `model.backbone=transformer` is for its inputs
     )
     head_settings: ClassVar[tuple[str, ...]] = ()
+    _served: Served | None = None
 
     def __init__(
         self,
@@ -203,9 +205,15 @@ class TaskModel(JointModel):
                 "Only a model from `from_preset` or `load` can answer: it knows how to prepare its inputs."
             )
         task = registry.get(self.task_name)
-        raw = task.asking.pack(_listed(contents))
-        outputs = task.serving.serve(self, raw, self.task_config, self.labels)
-        return {name: value.numpy() for name, value in outputs.items()}
+        return self.served(task.asking.pack(_listed(contents)))
+
+    def served(self, raw: Mapping[str, Any]) -> dict[str, np.ndarray]:
+        """What `serving_default` returns for raw inputs, one row per request; of a model with a `task_config`."""
+        if self._served is None or key_of(self, self.task_config, self.labels) != self._served.key:
+            task = registry.get(self.task_name)
+            made = Served(task, self, self.task_config, self.labels)
+            object.__setattr__(self, "_served", made)  # Keras's own setter would save it
+        return self._served(raw)
 
     @classmethod
     def from_preset(
