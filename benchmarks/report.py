@@ -230,7 +230,7 @@ def _cells(row: dict[str, Any], sides: Sequence[str]) -> list[str]:
 
 def _versions(cases: Rows) -> str:
     found = {
-        (TITLES.get(name, name), ", ".join(f"{k} {v}" for k, v in side["versions"].items()))
+        (TITLES.get(name, name), ", ".join(f"{k} {v}" for k, v in sorted(side["versions"].items())))
         for row in cases.values()
         for name, side in row["sides"].items()
         if side.get("versions")

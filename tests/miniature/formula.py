@@ -16,7 +16,7 @@ def measure(arm, seed, folder, progress):
     return Measured(
         numbers={"accuracy": value},
         cost={"flops": 2_000_000, "parameters": 1234},
-        curves={"final": rows, "tuning: learning_rate 0.1": rows},
+        curves={"final": rows, **{f"tuning: learning rate {r}": rows for r in (0.05, 0.1, 0.2)}},
         chosen={"train.learning_rate": 0.1},
     )
 
