@@ -58,8 +58,7 @@ GLUE: Mapping[str, Any] = {
 }
 QUICK: Mapping[str, Any] = {
     "mlm/train.steps": 2,
-    "mlm/tuning_steps": 1,
-    "mlm/rates": [1e-4, 1e-2, 1.0],
+    "mlm/rates": [],
     "mlm/model.process.num_self_attention_layers": 1,
     "mlm/model.transformer.num_layers": 1,
     "mlm/data.max_examples": 32,

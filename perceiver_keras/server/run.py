@@ -17,9 +17,9 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from perceiver_keras import stack
 from perceiver_keras.server import parameter_files
 from perceiver_keras.server.settings import LOOPBACK, Batching, Limits, ModelSource
+from perceiver_keras.stack import only_predicts
 
 OVERTIME = 3.0  # seconds after the grace until the process ends in any case
 
@@ -65,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     limits = Limits(**{limit.name: getattr(flags, limit.name) for limit in fields(Limits)})
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
-    stack.only_predicts()
+    only_predicts()
     import uvloop
 
     uvloop.install()  # half again as many gRPC requests per second as asyncio's own loop

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from perceiver_keras.miniature import trial
 from perceiver_keras.miniature.claims.bytes import ARMS
-from perceiver_keras.miniature.language import _alone, _like
+from perceiver_keras.miniature.language import QUICK, _alone, _like, pretrained
+from perceiver_keras.miniature.records import read_json
 from perceiver_keras.miniature.trial import changed, configured
+from perceiver_keras.progress import Progress
+from perceiver_keras.tasks.model import load
 from perceiver_keras.tasks.transfer import Start, plan
 
 
@@ -26,3 +32,19 @@ def test_a_task_alone_has_its_part_of_the_steps():
     assert alone.train.steps == config.train.steps // 4 == alone.train.evaluate_every
     assert alone.train.warmup_steps <= alone.train.steps // 4
     assert alone.data.dataset == "perceiver_glue/standin_rte" and alone.model.tasks == ("rte",)
+
+
+def test_rates_are_tried_once_and_the_best_one_s_model_is_kept(eager, tmp_path, monkeypatch):
+    """How far the search goes is tested where it is; here it tries the two that it is given."""
+    monkeypatch.setattr(trial, "search", lambda rates, quality: max(rates, key=quality))
+    tuned = {"mlm/rates": [1e-3, 1e-2], "mlm/tuning_steps": 1}
+    arm = replace(ARMS[0], settings={**ARMS[0].settings, **QUICK, **tuned})
+    quiet = lambda total, label: Progress(total, label, quiet=True)  # noqa: E731
+    found = pretrained(arm, 0, tmp_path, quiet)
+    tried = read_json(tmp_path / "perceiver-mlm-tuning.json")["tried"]
+    losses = {rate: curve[-1]["val_loss"] for rate, curve in tried.items()}
+    assert float(min(losses, key=losses.get)) == found.tuning.chosen[trial.RATE]
+    assert found.config.train.learning_rate == found.tuning.chosen[trial.RATE]
+    assert load(found.tried).config == load(found.folder).config == found.config.model
+    again = pretrained(arm, 1, tmp_path, quiet)
+    assert again.tuning == found.tuning and again.folder != found.folder

@@ -18,7 +18,7 @@ def test_it_runs_at_a_tiny_size(eager, tmp_path):
     for found in records.values():
         numbers = found[0]["numbers"]
         assert 0 <= numbers["mlm_accuracy"] <= 1 and 0 <= numbers["glue_average"] <= 1
-        assert {"mlm", "glue", "mlm tuning: learning rate 0.01"} <= found[0]["curves"].keys()
+        assert {"mlm", "glue"} == found[0]["curves"].keys()
 
 
 def test_its_judge():
