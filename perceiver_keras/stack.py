@@ -132,7 +132,7 @@ def only_predicts() -> None:
 
     On a CPU, oneDNN then keeps each weight of a graph in the order that its products read fastest, next to the weight
     itself: more speed for more memory (docs/serving.md). A process that trains would go on with its first weights. The
-    variable is TensorFlow's own; who sets it to 0 is heard. TensorFlow 2.21 has it, and keeps nothing.
+    variable is TensorFlow's own; who sets it to 0 is heard.
     """
     os.environ.setdefault("TF_ONEDNN_ASSUME_FROZEN_WEIGHTS", "1")
 

@@ -102,6 +102,20 @@ def test_a_graph_says_what_is_wrong_as_plain_words_do(model) -> None:
     assert error() == first and "Graph execution" not in first
 
 
+def test_a_model_that_can_not_be_a_graph_goes_on_as_it_is(model, monkeypatch) -> None:
+    call = type(model).call
+
+    @tf.autograph.experimental.do_not_convert
+    def eager_only(self, inputs, *args, **kwargs):
+        inputs.numpy()
+        return call(self, inputs, *args, **kwargs)
+
+    monkeypatch.setattr(type(model), "call", eager_only)
+    first, *others = [ask(model, png(20))["probabilities"] for _ in range(AS_IT_IS + 2)]
+    for other in others:
+        np.testing.assert_array_equal(first, other)
+
+
 def test_nothing_of_it_is_saved_with_the_model(model, tmp_path) -> None:
     for _ in range(AS_IT_IS + 1):
         ask(model, png(20))
