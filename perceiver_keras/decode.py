@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 from tensorflow import keras
@@ -13,9 +13,18 @@ from perceiver_keras.config_tree import from_dict, to_dict
 from perceiver_keras.layers.attention import Memory
 from perceiver_keras.layers.blocks import CrossAttentionBlock
 from perceiver_keras.layers.chunked import map_chunks
+from perceiver_keras.layers.folded import Folded, folded
 from perceiver_keras.layers.linear import Linear, build_part, register
 from perceiver_keras.layers.recompute import keeping_inputs, recomputes
 from perceiver_keras.layers.xla import for_xla, fused
+
+
+class DecodeMemory(NamedTuple):
+    """Latents, prepared once for any number of queries."""
+
+    attention: Memory
+    then: Linear | None  # what follows the stage
+    folded: Folded | None  # the stage's Linear and that one, where they are folded into the MLP
 
 
 @register
@@ -95,7 +104,11 @@ class Decode(keras.layers.Layer):
         chunk = self.chunk(queries.shape, latents.shape[1])
         if return_attention:
             outputs, weights = self.cross_attention.query_memory(
-                queries, memory, query_mask=query_mask, training=training, return_attention=True
+                queries,
+                memory.attention,
+                query_mask=query_mask,
+                training=training,
+                return_attention=True,
             )
             outputs = outputs if self.out is None else self.out(outputs)
         elif chunk is not None and (training is None or training is False):
@@ -107,30 +120,58 @@ class Decode(keras.layers.Layer):
         return (outputs, weights) if return_attention else outputs
 
     def memory_of(
-        self, latents: tf.Tensor, num_queries: int | None, training: bool | None = None
-    ) -> Memory:
-        """Prepares the latents once for any number of `query_memory` calls."""
-        return self.cross_attention.memory_of(latents, num_queries, training=training)
+        self,
+        latents: tf.Tensor,
+        num_queries: int | None,
+        training: bool | None = None,
+        *,
+        then: Linear | None = None,
+        padding: tf.Tensor | None = None,
+    ) -> DecodeMemory:
+        """Prepares the latents once for any number of `query_memory` calls.
 
-    def query_memory(self, queries: tf.Tensor, memory: Memory, **kwargs: Any) -> tf.Tensor:
+        Args:
+            latents: [B, N, D].
+            num_queries: of all calls; None: many.
+            training: as in `call`.
+            then: a Linear, built, that follows the stage in each call.
+            padding: [1, k], that ends all queries, which are then given without it.
+        """
+        attention = self.cross_attention.memory_of(
+            latents, num_queries, training=training, padding=padding
+        )
+        maps = None
+        if training is None or training is False:
+            mlp = self.cross_attention.mlp
+            maps = folded(mlp, [m for m in (self.out, then) if m is not None], num_queries)
+        return DecodeMemory(attention=attention, then=then, folded=maps)
+
+    def query_memory(self, queries: tf.Tensor, memory: DecodeMemory, **kwargs: Any) -> tf.Tensor:
         """Some or all of the queries that `memory_of` prepared for: [B, O, Q] -> [B, O, E]."""
-        x = self.cross_attention.query_memory(queries, memory, **kwargs)
-        return x if self.out is None else self.out(x)
+        x = self.cross_attention.query_memory(
+            queries, memory.attention, folded=memory.folded, **kwargs
+        )
+        if memory.folded is not None:
+            return x
+        x = x if self.out is None else self.out(x)
+        return x if memory.then is None else memory.then(x)
 
     def _drops(self) -> bool:
         return bool(self.config.dropout or self.config.attention_dropout)
 
-    def _again(self, memory: Memory) -> Callable[..., tf.Tensor]:
+    def _again(self, memory: DecodeMemory) -> Callable[..., tf.Tensor]:
         """Queries and their mask -> outputs, of which training keeps nothing but the queries."""
 
         def decode(queries: tf.Tensor, mask: tf.Tensor | None = None) -> tf.Tensor:
             def call(
                 stage: Decode, queries: tf.Tensor, key: tf.Tensor, value: tf.Tensor
             ) -> tf.Tensor:
-                same = memory._replace(key=key, value=value)
-                return stage.query_memory(queries, same, query_mask=mask, training=True)
+                same = memory.attention._replace(key=key, value=value)
+                return stage.query_memory(
+                    queries, memory._replace(attention=same), query_mask=mask, training=True
+                )
 
-            return keeping_inputs(call, self, queries, memory.key, memory.value)
+            return keeping_inputs(call, self, queries, memory.attention.key, memory.attention.value)
 
         return decode
 

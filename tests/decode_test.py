@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from perceiver_keras.config import DecodeConfig
 from perceiver_keras.decode import Decode
+from perceiver_keras.layers.linear import Linear
 from perceiver_keras.layers.recompute import recomputing
 from tests.checks import assert_close
 
@@ -109,3 +110,68 @@ def test_without_a_final_linear():
 def test_the_head_of_flow_starts_at_zero():
     outputs = Decode(DecodeConfig(output_dim=2, zero_init=True))((QUERIES, LATENTS))
     assert not outputs.numpy().any()
+
+
+PADDING = random(1, 4)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "mixed_bfloat16"])
+@pytest.mark.parametrize("residual", [False, True])
+@pytest.mark.parametrize("heads", [1, 2])
+def test_a_padding_and_a_linear_after_it_are_folded_in(heads, residual, dtype):
+    """As padded queries, the whole stage, and the Linear, one after the other; eagerly, in a graph and under XLA."""
+    config = DecodeConfig(
+        output_dim=5, num_cross_attention_heads=heads, use_query_residual=residual, qk_dim=8
+    )
+    stage, after = Decode(config, dtype=dtype), Linear(2, dtype=dtype)
+    padded = tf.concat([QUERIES, tf.broadcast_to(PADDING, [2, 3000, 4])], -1)
+    after(stage((padded, LATENTS)))
+    for layer in (stage, after):
+        layer.set_weights([random(*w.shape) * 0.3 for w in layer.weights])
+    expected = after(stage((padded, LATENTS)))
+    latents, queries, padding = (
+        tf.cast(array, stage.compute_dtype) for array in (LATENTS, QUERIES, PADDING)
+    )
+
+    def run(queries, latents):
+        memory = stage.memory_of(latents, queries.shape[1], then=after, padding=padding)
+        folded.append(memory)
+        return stage.query_memory(queries, memory)
+
+    for form in (run, tf.function(run), tf.function(run, jit_compile=True)):
+        folded = []
+        found = form(queries, latents)
+        assert found.shape == (2, 3000, 2)
+        assert_close(
+            *(tf.cast(a, tf.float32) for a in (found, expected)),
+            1e-4 if dtype == "float32" else 0.1,
+        )
+    assert folded[0].folded is not None
+
+
+def test_pads_in_few_channels_only_where_that_is_exact():
+    """One head, no residual, float32 products: otherwise the queries are padded."""
+
+    def absorbed(dtype="float32", **kwargs):
+        stage = Decode(DecodeConfig(output_dim=5, qk_dim=8, **kwargs), dtype=dtype)
+        stage((tf.zeros([1, 3000, 10]), tf.zeros([1, 5, 8])))
+        return lambda: (
+            stage.memory_of(
+                tf.zeros([1, 5, 8], stage.compute_dtype), 3000, padding=tf.constant(PADDING)
+            ).attention.absorbed
+        )
+
+    assert absorbed()() == "padded queries"
+    assert absorbed(use_query_residual=True)() == "queries"
+    assert absorbed(num_cross_attention_heads=2)() == ""
+    assert absorbed(dtype="mixed_bfloat16")() == "queries"
+    seen = []
+    under_xla = absorbed()
+    tf.function(lambda: seen.append(under_xla()), jit_compile=True, autograph=False)()
+    assert seen == ["queries"]
+
+
+def test_training_folds_nothing():
+    stage = decoders()[0]
+    assert stage.memory_of(tf.constant(LATENTS), 3000).folded is not None
+    assert stage.memory_of(tf.constant(LATENTS), 3000, training=True).folded is None

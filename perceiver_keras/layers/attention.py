@@ -118,12 +118,16 @@ def _bias_of_masks(
 class Memory(NamedTuple):
     """Keys and values, prepared once for any number of queries.
 
-    With absorbed queries, d is their input's channels and one more, which is 1 in the queries.
+    With absorbed queries, d is their input's channels and one more, which is 1 in the queries. With padded ones, the
+    query input is what `padded_norm.coefficients` returns, which has that channel.
     """
 
     key: tf.Tensor  # [B, H, M, d]
     value: tf.Tensor  # [B, H, M, e]
-    absorbed: str  # "" | "keys" | "queries": whose linear maps are folded into the other side
+    absorbed: str  # "" | "keys" | "queries" | "padded queries": whose linear maps are folded into the other side
+    padding: tf.Tensor | None = (
+        None  # [1, k], that ends all queries, which are then given without it
+    )
 
 
 @register
@@ -252,7 +256,9 @@ class Attention(keras.layers.Layer):
         return_attention: bool = False,
     ) -> tf.Tensor | tuple[tf.Tensor, tf.Tensor]:
         """Attention of [B, O, Q] to what `memory_of` returned; see `call`."""
-        if memory.absorbed == "queries":
+        if memory.absorbed == "padded queries":
+            query = query_input[:, None]
+        elif memory.absorbed == "queries":
             query = tf.concat([query_input, tf.ones_like(query_input[:, :, :1])], -1)[:, None]
         else:
             query = self.query(query_input) * (self.query.units // self.num_heads) ** -0.5
@@ -287,7 +293,7 @@ class Attention(keras.layers.Layer):
             output = tf.where(seen[:, :, None], output, tf.zeros_like(output))
             if weights is not None:
                 weights = tf.where(seen[:, None, :, None], weights, 0.0)
-        out_is_absorbed = memory.absorbed == "queries"
+        out_is_absorbed = memory.absorbed in ("queries", "padded queries")
         output = output + self._cast(self.out.bias) if out_is_absorbed else self.out(output)
         return (output, weights) if return_attention else output
 

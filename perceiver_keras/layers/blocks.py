@@ -7,11 +7,15 @@ from typing import Any
 import tensorflow as tf
 from tensorflow import keras
 
+from perceiver_keras.layers import padded_norm
 from perceiver_keras.layers.attention import Attention, Memory
 from perceiver_keras.layers.dropout import Dropout
 from perceiver_keras.layers.feed_forward import FeedForward
+from perceiver_keras.layers.folded import Folded
 from perceiver_keras.layers.linear import build_part, register
+from perceiver_keras.layers.modalities import pad_channels
 from perceiver_keras.layers.normalization import LayerNorm
+from perceiver_keras.layers.xla import for_xla
 
 
 class _Block(keras.layers.Layer):
@@ -66,8 +70,11 @@ class _Block(keras.layers.Layer):
         build_part(self.mlp_norm, shape)
         build_part(self.mlp, shape)
 
-    def _mlp(self, x: tf.Tensor, training: bool | None) -> tf.Tensor:
-        return x + self.mlp(self.mlp_norm(x), training=training)
+    def _mlp(self, x: tf.Tensor, training: bool | None, folded: Folded | None = None) -> tf.Tensor:
+        normed = self.mlp_norm(x)
+        if folded is not None:
+            return folded(x, self.mlp.hidden(normed, training))
+        return x + self.mlp(normed, training=training)
 
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | {
@@ -189,11 +196,26 @@ class CrossAttentionBlock(_Block):
         )
 
     def memory_of(
-        self, key_value: tf.Tensor, num_queries: int | None, training: bool | None = None
+        self,
+        key_value: tf.Tensor,
+        num_queries: int | None,
+        training: bool | None = None,
+        padding: tf.Tensor | None = None,
     ) -> Memory:
-        """Prepares the key/value input once for any number of `query_memory` calls."""
+        """Prepares the key/value input once for any number of `query_memory` calls.
+
+        With `padding` [1, k], that is what all queries end with, and they are given without it.
+        """
         normed = self.key_value_norm(key_value)
-        return self.attention.memory_of(normed, num_queries, training=training)
+        memory = self.attention.memory_of(normed, num_queries, training=training)
+        if padding is None:
+            return memory
+        # The few channels that stand for the padding are multiplied with sums, which need float32.
+        exact = self.compute_dtype == "float32" and not for_xla()
+        if not exact or memory.absorbed != "queries" or self.use_query_residual:
+            return memory._replace(padding=padding)
+        key = padded_norm.keys(self.query_norm, memory.key, padding)
+        return memory._replace(key=key, absorbed="padded queries", padding=padding)
 
     def query_memory(
         self,
@@ -202,11 +224,21 @@ class CrossAttentionBlock(_Block):
         *,
         training: bool | None = None,
         return_attention: bool = False,
+        folded: Folded | None = None,
         **masks: tf.Tensor | None,
     ) -> tf.Tensor | tuple[tf.Tensor, tf.Tensor]:
-        """The block, applied to some or all of the queries that `memory_of` prepared for: [B, O, Q]."""
+        """The block, applied to some or all of the queries that `memory_of` prepared for: [B, O, Q].
+
+        With `folded`, followed by its linear maps: [B, O, E].
+        """
+        if memory.absorbed == "padded queries":
+            normed = padded_norm.coefficients(self.query_norm, query, memory.padding)
+        else:
+            if memory.padding is not None:
+                query = pad_channels(query, tf.cast(memory.padding, query.dtype))
+            normed = self.query_norm(query)
         attended = self.attention.query_memory(
-            self.query_norm(query),
+            normed,
             memory,
             training=training,
             return_attention=return_attention,
@@ -217,7 +249,7 @@ class CrossAttentionBlock(_Block):
             attended, weights = attended
         attended = self.dropout(attended, training=training)
         x = query + attended if self.use_query_residual else attended
-        x = self._mlp(x, training)
+        x = self._mlp(x, training, folded)
         return (x, weights) if return_attention else x
 
     def get_config(self) -> dict[str, Any]:

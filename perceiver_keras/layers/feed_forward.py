@@ -53,12 +53,15 @@ class FeedForward(keras.layers.Layer):
         super().build(input_shape)
 
     def call(self, inputs: tf.Tensor, training: bool | None = None) -> tf.Tensor:
-        # Flat rows: a reshape between product, bias and activation would keep oneDNN from fusing the three.
-        rows = tf.reshape(inputs, [-1, inputs.shape[-1]])
-        hidden = ACTIVATIONS[self.activation](self.expand(rows), training=training)
-        outputs = tf.reshape(self.contract(hidden), tf.shape(inputs))
+        outputs = tf.reshape(self.contract(self.hidden(inputs, training)), tf.shape(inputs))
         outputs.set_shape(inputs.shape)
         return self.dropout(outputs, training=training)
+
+    def hidden(self, inputs: tf.Tensor, training: bool | None = None) -> tf.Tensor:
+        """What lies between the two Linears, in flat rows: [..., C] -> [R, widening_factor·C]."""
+        # Flat, as a reshape between product, bias and activation would keep oneDNN from fusing the three.
+        rows = tf.reshape(inputs, [-1, inputs.shape[-1]])
+        return ACTIVATIONS[self.activation](self.expand(rows), training=training)
 
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | {

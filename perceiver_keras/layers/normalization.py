@@ -77,11 +77,16 @@ class LayerNorm(keras.layers.Layer):
         filled when the graph runs, and by a scale and an offset that nothing else waits for. Placeholders keep both
         so: the number of rows is not known before, and variables are not read by the pattern itself.
 
+        It is recognized only where the optimizer knows the input's channels, and the reshape's input is the layer's:
+        in a loop's body the shapes of variables are not known, and a reshape before it would be joined with this one.
+        The check of the shape, which copies nothing, gives it both.
+
         Where an optimizer does not recognize it all the same, the batch norm runs as it is. oneDNN's kernel for that
         keeps the number of channels, here of rows, in a member (TensorFlow 2.15): two calls at once with other batch
         sizes write outside their memory. That kernel takes four axes; for five, TensorFlow's own runs, which is safe.
         """
         hidden = tf.compat.v1.placeholder_with_default
+        x = tf.ensure_shape(x, x.shape)
         rows = hidden(tf.size(x) // x.shape[-1], [])
         normed, _, _ = tf.compat.v1.nn.fused_batch_norm(
             tf.reshape(x, [1, -1, x.shape[-1], 1, 1]),

@@ -2,7 +2,8 @@
 
 A statement is about one number per seed, such as the difference of two models that were trained from the same seed on
 the same data. It holds if the whole 95 % interval of the mean is on the claimed side of the limit, does not hold if it
-is on the other side, and can't be told if the limit is inside.
+is on the other side, and can't be told if the limit is inside or at an end: where two arms are right every time, neither
+is better.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ class Statement:
             return UNKNOWN
         low = -math.inf if self.above is None else self.above
         high = math.inf if self.below is None else self.below
-        if low <= self.interval.low and self.interval.high <= high:
+        if low < self.interval.low and self.interval.high < high:
             return HOLDS if math.isfinite(self.interval.mean) else UNKNOWN
         return FAILS if self.interval.high < low or self.interval.low > high else UNKNOWN
 

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import collections
+import os
+import re
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -56,6 +62,52 @@ def test_one_kernel_also_where_the_graph_has_a_loop(policy):
 
     kinds = ops_that_run(run, x)
     assert kinds["_MklLayerNorm"] == 1 and not kinds["FusedBatchNormV3"]
+
+
+@with_onednn
+def test_one_kernel_after_a_reshape():
+    """Two reshapes in a row would become one, whose input has no channels."""
+    layer, kernel = LayerNorm(), tf.Variable(np.eye(8), dtype=tf.float32)
+    x = tf.constant(np.random.default_rng(0).normal(size=(2, 4, 8)), tf.float32)
+    layer(x)
+    run = lambda x: layer(tf.reshape(tf.reshape(x, [-1, 8]) @ kernel, [2, 4, 8]))  # noqa: E731
+    kinds = ops_that_run(run, x)
+    assert kinds["_MklLayerNorm"] == 1 and not kinds["FusedBatchNormV3"]
+
+
+@with_onednn
+def test_one_kernel_in_a_loop_s_body_after_a_product():
+    """There the optimizer does not know the shapes of variables, nor so those of products with them."""
+    told = subprocess.run(
+        [sys.executable, "-c", LOOP],
+        env={**os.environ, "ONEDNN_VERBOSE": "1"},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    kinds = collections.Counter(re.findall(r"exec(?:ute)?,cpu,(\w+),", told))
+    assert kinds["layer_normalization"] == 3, kinds
+    assert not kinds["batch_normalization"]
+
+
+LOOP = """
+from perceiver_keras.stack import use_keras_2
+use_keras_2()
+import tensorflow as tf
+from perceiver_keras.layers.linear import Linear
+from perceiver_keras.layers.normalization import LayerNorm
+from perceiver_keras.layers.xla import fused
+linear, norm = Linear(8), LayerNorm()
+body = lambda x: norm(linear(x))
+x = tf.random.stateless_normal([2, 64, 8], [0, 1])
+body(x)
+
+@tf.function
+def run(x):
+    return tf.while_loop(lambda i, _: i < 3, lambda i, x: (i + 1, fused(body)(x)), (0, x))
+
+run(x)
+"""
 
 
 @pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])

@@ -67,6 +67,8 @@ def test_a_verdict_is_the_side_of_the_limit():
         at_least("", better, same).verdict == UNKNOWN
     )  # the interval of 0.00 to 0.02 has 0 inside
     assert at_least("", better, same, margin=-0.1).verdict == HOLDS
+    assert at_least("", same, same).verdict == UNKNOWN  # none is better than the other
+    assert at_most("", same, same).verdict == UNKNOWN
     assert at_most("", worse, better).verdict == HOLDS
     assert at_most("", better, worse).verdict == FAILS
     between = Statement(text="", interval=interval_of([1.0, 1.01, 0.99]), above=0.9, below=1.1)

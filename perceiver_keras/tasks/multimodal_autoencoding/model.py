@@ -141,11 +141,13 @@ class MultimodalAutoencoder(TaskModel):
         if chunk is None:
             return post(self.decode((self.query.of(name, array), latents)))
         build_part(self.decode, (queries, latents.shape))
-        memory = self.decode.memory_of(latents, query.num_queries)
+        memory = self.decode.memory_of(
+            latents, query.num_queries, then=post.linear, padding=self.query.paddings[name]
+        )
 
         def decode(points: tf.Tensor) -> tf.Tensor:
-            queries = self.query.of(name, array, points[0])
-            return post.project(self.decode.query_memory(queries, memory))
+            outputs = self.decode.query_memory(query(array, points=points[0]), memory)
+            return tf.cast(outputs, tf.float32)
 
         places = tf.range(query.num_queries)[None]
         return post.assemble(map_chunks(fused(decode), [places], chunk))
