@@ -15,7 +15,7 @@ from perceiver_keras.layers.folded import Folded
 from perceiver_keras.layers.linear import build_part, register
 from perceiver_keras.layers.modalities import pad_channels
 from perceiver_keras.layers.normalization import LayerNorm
-from perceiver_keras.layers.xla import for_xla
+from perceiver_keras.layers.xla import for_xla, on_gpu
 
 
 class _Block(keras.layers.Layer):
@@ -210,8 +210,9 @@ class CrossAttentionBlock(_Block):
         memory = self.attention.memory_of(normed, num_queries, training=training)
         if padding is None:
             return memory
-        # The few channels that stand for the padding are multiplied with sums, which need float32.
-        exact = self.compute_dtype == "float32" and not for_xla()
+        # The few channels that stand for the padding are multiplied with sums, which need float32; TPUs and GPUs may
+        # round what they multiply.
+        exact = self.compute_dtype == "float32" and not for_xla() and not on_gpu()
         if not exact or memory.absorbed != "queries" or self.use_query_residual:
             return memory._replace(padding=padding)
         key = padded_norm.keys(self.query_norm, memory.key, padding)

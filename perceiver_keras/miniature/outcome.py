@@ -2,8 +2,8 @@
 
 A statement is about one number per seed, such as the difference of two models that were trained from the same seed on
 the same data. It holds if the whole 95 % interval of the mean is on the claimed side of the limit, does not hold if it
-is on the other side, and can't be told if the limit is inside or at an end: where two arms are right every time, neither
-is better.
+is on the other side, and can't be told if the limit is inside or at an end: where two arms are right every time,
+neither is better.
 """
 
 from __future__ import annotations
