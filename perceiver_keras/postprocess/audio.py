@@ -21,12 +21,9 @@ class AudioPostprocess(ProjectionPostprocess):
     def __init__(self, *, samples_per_patch: int = 16, **kwargs: Any) -> None:
         super().__init__(output_dim=samples_per_patch, **kwargs)
 
-    def call(self, outputs: tf.Tensor, inputs: Any = None, points: Any = None) -> tf.Tensor:
-        return self.assemble(self.project(outputs))
-
-    def assemble(self, patches: tf.Tensor) -> tf.Tensor:
+    def finish(self, outputs: tf.Tensor, points: Any = None) -> tf.Tensor:
         """Patches [B, O, n] joined along time: [B, O·n]."""
-        return tf.reshape(patches, [-1, axis_size(patches, 1) * self.output_dim])
+        return tf.reshape(outputs, [-1, axis_size(outputs, 1) * self.output_dim])
 
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()

@@ -28,11 +28,11 @@ class ProjectionPostprocess(keras.layers.Layer):
         super().build(input_shape)
 
     def call(self, outputs: tf.Tensor, inputs: Any = None, points: Any = None) -> tf.Tensor:
-        return self.project(outputs)
+        return self.finish(tf.cast(self.linear(outputs), tf.float32), points)
 
-    def project(self, outputs: tf.Tensor) -> tf.Tensor:
-        """The Linear alone, for some of the outputs."""
-        return tf.cast(self.linear(outputs), tf.float32)
+    def finish(self, outputs: tf.Tensor, points: Any = None) -> tf.Tensor:
+        """What follows the Linear, for all outputs or for those at the points: [B, O, output_dim]."""
+        return outputs
 
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | {"output_dim": self.output_dim}

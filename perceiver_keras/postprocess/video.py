@@ -26,13 +26,13 @@ class VideoPostprocess(ProjectionPostprocess):
         super().__init__(output_dim=output_dim, **kwargs)
         self.grid = tuple(grid)
 
-    def call(self, outputs: tf.Tensor, inputs: Any = None, points: Any = None) -> tf.Tensor:
-        pixels = self.project(outputs)
-        return pixels if points is not None else self.assemble(pixels)
-
-    def assemble(self, pixels: tf.Tensor) -> tf.Tensor:
-        """All pixels in row-major order [B, T·H·W, c] as frames [B, T, H, W, c]."""
-        return tf.reshape(pixels, [-1, *self.grid, self.output_dim])
+    def finish(self, outputs: tf.Tensor, points: Any = None) -> tf.Tensor:
+        """All pixels in row-major order [B, T·H·W, c] as frames [B, T, H, W, c]; those at points as they are."""
+        return (
+            outputs
+            if points is not None
+            else tf.reshape(outputs, [-1, *self.grid, self.output_dim])
+        )
 
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | {"grid": list(self.grid)}

@@ -15,7 +15,7 @@ POSITION = FourierPosition(num_bands=3, max_resolution=(24,))
 def test_samples_come_back():
     """Postprocess undoes the patches of preprocess."""
     patches = AudioPreprocess(samples_per_patch=4, position=POSITION)(SAMPLES)[:, :, :4]
-    samples = AudioPostprocess(samples_per_patch=4).assemble(patches)
+    samples = AudioPostprocess(samples_per_patch=4).finish(patches)
     np.testing.assert_array_equal(samples, SAMPLES[:, :, 0])
 
 

@@ -13,7 +13,7 @@ CLIP = np.random.default_rng(0).uniform(size=(2, 4, 6, 8, 3)).astype(np.float32)
 def test_postprocess_restores_the_order_of_pixels():
     pixels = CLIP.reshape(2, -1, 3)
     layer = VideoPostprocess(grid=(4, 6, 8))
-    np.testing.assert_array_equal(layer.assemble(tf.constant(pixels)), CLIP)
+    np.testing.assert_array_equal(layer.finish(tf.constant(pixels)), CLIP)
     outputs = np.random.default_rng(1).normal(size=(2, 192, 5)).astype(np.float32)
     frames = layer(outputs)
     assert frames.shape == CLIP.shape

@@ -116,8 +116,8 @@ class MultimodalAutoencoder(TaskModel):
         return_attention: bool = False,
     ) -> Any:
         points = inputs.get("points") if points is None else points
-        whole = not points and query_mask is None and not return_attention
-        if not whole or not (training is None or training is False):
+        trains = training is not None and training is not False
+        if trains or query_mask is not None or return_attention:
             return super().call(
                 inputs,
                 mask=mask,
@@ -130,27 +130,37 @@ class MultimodalAutoencoder(TaskModel):
         # Below, only their parts are called, so the wholes would never build themselves.
         build_part(self.query, array.shape)
         build_part(self.postprocess, (None, None, self.config.decode.output_dim))
-        return {name: self._decode_all(name, array, latents) for name in self.query.modalities}
+        return {
+            name: self._decode(name, array, latents, (points or {}).get(name))
+            for name in self.query.modalities
+        }
 
-    def _decode_all(self, name: str, array: tf.Tensor, latents: tf.Tensor) -> tf.Tensor:
-        """All outputs of one modality, in chunks if the queries exceed the memory budget."""
+    def _decode(
+        self, name: str, array: tf.Tensor, latents: tf.Tensor, points: tf.Tensor | None
+    ) -> tf.Tensor:
+        """The outputs of one modality, in chunks if the queries exceed the memory budget."""
         query, post = self.query.modalities[name], self.postprocess.modalities[name]
+        points = None if points is None else tf.convert_to_tensor(points)
+        count = query.num_queries if points is None else points.shape[-1]
         shape = self.query.compute_output_shape(array.shape)
-        queries = tf.TensorShape([array.shape[0], query.num_queries, shape[-1]])
+        queries = tf.TensorShape([array.shape[0], count, shape[-1]])
         chunk = self.decode.chunk(queries, latents.shape[1])
         if chunk is None:
-            return post(self.decode((self.query.of(name, array), latents)))
+            asked = self.query.of(name, array, points)
+            return post(self.decode((asked, latents)), points=points)
         build_part(self.decode, (queries, latents.shape))
         memory = self.decode.memory_of(
-            latents, query.num_queries, then=post.linear, padding=self.query.paddings[name]
+            latents, count, then=post.linear, padding=self.query.paddings[name]
         )
+        places = tf.range(count) if points is None else points
+        own = places.shape.rank == 2
 
-        def decode(points: tf.Tensor) -> tf.Tensor:
-            outputs = self.decode.query_memory(query(array, points=points[0]), memory)
-            return tf.cast(outputs, tf.float32)
+        def decode(some: tf.Tensor) -> tf.Tensor:
+            asked = query(array, points=some if own else some[0])
+            return tf.cast(self.decode.query_memory(asked, memory), tf.float32)
 
-        places = tf.range(query.num_queries)[None]
-        return post.assemble(map_chunks(fused(decode), [places], chunk))
+        outputs = map_chunks(fused(decode), [places if own else places[None]], chunk)
+        return post.finish(outputs, points)
 
     def symbolic_inputs(self) -> Any:
         c = self.config

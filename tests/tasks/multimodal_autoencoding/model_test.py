@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -35,6 +37,38 @@ def test_points_of_each_example_give_the_whole_s_numbers(model):
     )
     np.testing.assert_allclose(tf.reshape(some["audio"], expected.shape), expected, atol=1e-5)
     assert np.isfinite(metrics.loss(TINY)(targets, some))
+
+
+def test_chunks_give_the_same_outputs_whole_or_at_points(model):
+    """Points that are the same for all examples, or each example's own; eagerly, and in a graph for any number."""
+    config = dataclasses.replace(model.config, attention_memory_mb=1)
+    chunked = MultimodalAutoencoder(config)
+    inputs, _ = tf.nest.map_structure(
+        lambda *parts: tf.stack(parts),
+        *[data.prepare(features(), TINY, False, SEED + i) for i in range(2)],
+    )
+    inputs = {name: inputs[name] for name in ("image", "audio", "label")}
+    chunked(inputs)
+    chunked.set_weights(model.get_weights())
+    queries = chunked.query.compute_output_shape((2, 1, 1))
+    assert chunked.decode.chunk(tf.TensorShape([2, 700, queries[-1]]), 32) < 700
+
+    rng = np.random.default_rng(0)
+    shared, own = rng.integers(0, 1024, 700), rng.integers(0, 1024, (2, 700))
+    for points in (None, {"image": shared, "audio": [3, 1]}, {"image": own}):
+        expected = model(inputs, points=points, training=False)
+        found = chunked(inputs, points=points, training=False)
+        for name, one in expected.items():
+            assert found[name].shape == one.shape
+            np.testing.assert_allclose(found[name], one, atol=1e-5, err_msg=name)
+    run = tf.function(
+        lambda inputs, points: chunked(inputs, points={"image": points}, training=False)["image"],
+        input_signature=[
+            tf.nest.map_structure(tf.TensorSpec.from_tensor, inputs),
+            tf.TensorSpec([None, None], tf.int64),
+        ],
+    )
+    np.testing.assert_allclose(run(inputs, own), expected["image"], atol=1e-5)
 
 
 def test_a_video_s_reconstruction_is_as_long_as_the_video(model, tmp_path):
