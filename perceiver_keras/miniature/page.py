@@ -23,9 +23,10 @@ it was.
 Each arm is trained from several seeds. A claim is a statement about a number per seed, mostly the difference of two
 arms that had the same seed. It *holds* if the whole 95 % interval (Student's t) is on the claimed side, *does not hold*
 if it is on the other side, and *can't be told* otherwise. Each arm's learning rate is searched for on the validation
-split, from the same rates and beyond them while the best is the lowest or the highest tried (some records are older
-than the last rule: there the table says "lowest" or "highest tried"), and arms are judged on the test split.
-Floating-point operations (a multiplication and an addition are two) and parameters are counted from the graph.
+split, from the same rates and beyond them while the best is the lowest or the highest tried, and arms are judged on the
+test split. Where three seeds could not tell which of two arms is better, some pairs were trained from three more, once:
+each statement has its number of seeds. Floating-point operations (a multiplication and an addition are two) and
+parameters are counted from the graph.
 
 This page is made from the records in `benchmarks/results/miniature/` by
 `perceiver reproduce miniature --markdown --run-dir benchmarks/results/miniature --pictures docs/pictures/miniature`.
@@ -120,25 +121,12 @@ def _arms(claim: Claim, found: Records) -> list[str]:
             shown += f" ± {number(measured.high - measured.mean, claim.percent)}"
         record = next(iter(of_arm.values()))
         chosen = ", ".join(
-            f"{name.rpartition('.')[2].replace('_', ' ')} {value}{_end(record, name)}"
+            f"{name.rpartition('.')[2].replace('_', ' ')} {value}"
             for name, value in record["chosen"].items()
         )
         costs = [large(record["cost"].get(name)) for name in ("flops", "parameters")]
         lines.append(f"| {arm.says or arm.name} | {shown} | {' | '.join(costs)} | {chosen} |")
     return lines
-
-
-def _end(record: dict[str, Any], name: str) -> str:
-    """Whether nothing beyond a chosen rate was tried, as in records from before the search went on."""
-    of_glue, value = name.startswith("glue."), record["chosen"][name]
-    tried = [
-        float(title.rpartition(" ")[2])
-        for title in record["curves"]
-        if "tuning: " in title and title.startswith("glue ") == of_glue
-    ]
-    if not tried or min(tried) < value < max(tried):
-        return ""
-    return " (the lowest tried)" if value == min(tried) else " (the highest tried)"
 
 
 def _circumstances(found: Records) -> str:

@@ -29,20 +29,6 @@ def test_the_page_has_the_outcome_the_interval_and_the_command(made):
     assert "6 records" in text and "](pictures/miniature/made_up.png)" in text
 
 
-@pytest.mark.parametrize(
-    ("name", "value", "said"),
-    [
-        ("train.learning_rate", 0.2, ""),
-        ("train.learning_rate", 0.1, " (the lowest tried)"),
-        ("glue.train.learning_rate", 0.2, " (the highest tried)"),
-    ],
-)
-def test_a_rate_at_the_end_of_those_that_were_tried_is_told(name, value, said):
-    curves = ["mlm", *(f"mlm tuning: learning rate {rate}" for rate in (0.1, 0.2, 0.4))]
-    curves += [f"glue tuning: learning rate {rate:g}" for rate in (1e-5, 0.2)]
-    assert page._end({"curves": dict.fromkeys(curves), "chosen": {name: value}}, name) == said
-
-
 def test_a_claim_without_records_was_not_run(made):
     section = page.document(made).split("## other")[1]
     assert "**Not run** yet: `perceiver reproduce miniature other`." in section

@@ -22,6 +22,7 @@ TASKS = {
     "image_classification": ["model.image_size=[16,16]", f"model.stem={json.dumps(CONV)}"],
     "language_mlm": [],
     "optical_flow": [],
+    "multimodal_autoencoding": ["model.attention_memory_mb=1"],  # decoded in chunks
 }
 # Two models of each task, asked in turn, with two batch sizes and two inputs each.
 PROGRAM = """
