@@ -125,9 +125,8 @@ class Memory(NamedTuple):
     key: tf.Tensor  # [B, H, M, d]
     value: tf.Tensor  # [B, H, M, e]
     absorbed: str  # "" | "keys" | "queries" | "padded queries": whose linear maps are folded into the other side
-    padding: tf.Tensor | None = (
-        None  # [1, k], that ends all queries, which are then given without it
-    )
+    # [1, k], that ends all queries, which are then given without it
+    padding: tf.Tensor | None = None
 
 
 @register

@@ -6,6 +6,7 @@ that is linear in x and in the hidden channels h, so two narrow products replace
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -62,8 +63,8 @@ def _saves(mlp: FeedForward, maps: Sequence[Linear], rows: int | None) -> bool:
     rows = math.inf if rows is None else rows
     hidden, channels = mlp.contract.kernel.shape
     sizes = [channels, *(linear.units for linear in maps)]
-    apart = hidden * channels + sum(a * b for a, b in zip(sizes, sizes[1:], strict=False))
-    once = sum(channels * a * b for a, b in zip(sizes[1:], sizes[2:], strict=False))
+    apart = hidden * channels + sum(a * b for a, b in itertools.pairwise(sizes))
+    once = sum(channels * a * b for a, b in itertools.pairwise(sizes[1:]))
     once += hidden * channels * sizes[-1]
     return once < rows * (apart - (channels + hidden) * sizes[-1])
 
