@@ -24,7 +24,7 @@ Each arm is trained from several seeds. A claim is a statement about a number pe
 arms that had the same seed. It *holds* if the whole 95 % interval (Student's t) is on the claimed side, *does not hold*
 if it is on the other side, and *can't be told* otherwise. Each arm's learning rate is searched for on the validation
 split, from the same rates and beyond them while the best is the lowest or the highest tried, and arms are judged on the
-test split. Where three seeds could not tell which of two arms is better, some pairs were trained from three more, once:
+test split. Where three seeds could not tell which of two arms is better, some pairs were trained from up to three more:
 each statement has its number of seeds. Floating-point operations (a multiplication and an addition are two) and
 parameters are counted from the graph.
 
