@@ -76,8 +76,8 @@ CLAIM = Claim(
     unit="%",
     percent=True,
     minutes=20,
-    reading="Video helps by far, and mel is ahead of raw without it. With video mel is ahead by as much on average, "
-    "but the seeds lie further apart than that.",
+    reading="Video helps by far, and mel is ahead of raw without it. With video mel is ahead on average, too, by less, "
+    "and the seeds lie further apart than that.",
     quick={
         "train.steps": 2,
         "rates": [],

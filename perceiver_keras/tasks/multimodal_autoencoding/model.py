@@ -145,7 +145,7 @@ class MultimodalAutoencoder(TaskModel):
         shape = self.query.compute_output_shape(array.shape)
         queries = tf.TensorShape([array.shape[0], count, shape[-1]])
         chunk = self.decode.chunk(queries, latents.shape[1])
-        if chunk is None:
+        if chunk is None or count == 1:  # as the label is
             asked = self.query.of(name, array, points)
             return post(self.decode((asked, latents)), points=points)
         build_part(self.decode, (queries, latents.shape))
