@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -22,6 +22,7 @@ Examples:
   perceiver reproduce miniature
   perceiver reproduce miniature latents bytes --seeds 5
   perceiver reproduce miniature latents --arm 32x128 --seed 1
+  perceiver reproduce miniature --jobs 1
   perceiver reproduce miniature --markdown > miniature.md
 
 \b
@@ -35,6 +36,11 @@ leaves a record in RUN_DIR, so the same command goes on after a stop.
 @click.option("--arm", metavar="ARM", help="Only this side of the comparison.")
 @click.option("--seed", type=click.IntRange(min=0), help="Only this seed.")
 @click.option("--seeds", type=click.IntRange(min=1), help="How many seeds.  [default: the claim's]")
+@click.option(
+    "--jobs",
+    type=click.IntRange(min=1),
+    help="Arms measured at once, in processes that share the cores.  [default: one per core; 1 with a GPU]",
+)
 @click.option(
     "--run-dir",
     type=options.LocalPath(),
@@ -55,6 +61,7 @@ def command(
     arm: str | None,
     seed: int | None,
     seeds: int | None,
+    jobs: int | None,
     run_dir: Path | None,
     only_list: bool,
     markdown: bool,
@@ -71,7 +78,7 @@ def command(
         raise UsageError("--seed is one seed and --seeds how many: name one of them.")
     if pictures is not None and not markdown:
         raise UsageError("--pictures belongs to --markdown.")
-    if markdown and (claims or arm is not None or seed is not None or seeds is not None):
+    if markdown and (claims or any(x is not None for x in (arm, seed, seeds, jobs))):
         raise UsageError(
             "--markdown prints the page of all claims; it takes only --run-dir and --pictures."
         )
@@ -89,16 +96,24 @@ def command(
             page.write_pictures(run_dir, pictures)
         click.echo(page.document(run_dir), nl=False)
     else:
-        _measure(chosen, run_dir, arm, seed, seeds)
+        _measure(chosen, run_dir, jobs or _jobs(), arm=arm, seed=seed, seeds=seeds)
 
 
-def _measure(
-    chosen: Sequence[Claim], run_dir: Path, arm: str | None, seed: int | None, seeds: int | None
-) -> None:
+def _jobs() -> int:
+    from perceiver_keras.child_processes import cores
+    from perceiver_keras.training.supervisor import count_gpus
+
+    return 1 if count_gpus() else len(cores())
+
+
+def _measure(chosen: Sequence[Claim], run_dir: Path, jobs: int, **which: Any) -> None:
     from perceiver_keras.miniature import page, records
+    from perceiver_keras.miniature.parallel import Lines
     from perceiver_keras.miniature.run import measure
+    from perceiver_keras.progress import Progress
 
-    outcomes = measure(chosen, run_dir, arm=arm, seed=seed, seeds=seeds, say=say)
+    shows = Progress if jobs == 1 else Lines
+    outcomes = measure(chosen, run_dir, jobs=jobs, say=say, shows=shows, **which)
     rows = [
         (name, one.text, "" if one.interval is None else page.number(one.interval.mean, one.percent),
          "" if one.interval is None else page.span(one.interval, one.percent), one.verdict)

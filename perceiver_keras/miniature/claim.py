@@ -81,6 +81,8 @@ class Claim:
       seeds: Which.
       minutes: What the whole claim takes on two quiet cores.
       quick: Settings that make every arm a matter of seconds, for tests.
+      alone: It times passes, so nothing else is measured beside it.
+      together: Its arms share a model, so one process measures them all.
       draw: (Matplotlib axes, records) -> None, the claim's own picture; by default, `metric` of each arm.
       reading: How the outcome is read, once there are records; empty until then.
     """
@@ -99,6 +101,8 @@ class Claim:
     seeds: tuple[int, ...] = (0, 1, 2)
     minutes: int = 20
     quick: Mapping[str, Any] = field(default_factory=dict)
+    alone: bool = False
+    together: bool = False
     draw: Callable[[Any, Records], None] | None = None
     reading: str = ""
 

@@ -7,7 +7,6 @@ so themselves), and all of them, started again, go on from the last checkpoint.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 import signal
 import socket
@@ -20,6 +19,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import IO
 
+from perceiver_keras.child_processes import leave_with_parent
 from perceiver_keras.training.cluster import VARIABLE, to_text
 from perceiver_keras.training.sigterm import TERMINATED
 
@@ -27,7 +27,6 @@ _LOOK = 0.05  # seconds between two looks at the workers
 # Seconds in which the others leave by themselves once one is gone; one that is still starting may not notice.
 _LEAVE = 10.0
 _ASKS = (signal.SIGTERM, signal.SIGINT)  # these ask to leave, and nothing starts again
-_PARENT_DIED = 1  # PR_SET_PDEATHSIG of Linux's prctl
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,7 +150,7 @@ class _Attempt:
             stderr=pipe,
             # Ctrl-C reaches only this process, which asks the workers to save and leave.
             start_new_session=True,
-            preexec_fn=_leave_with_parent,
+            preexec_fn=leave_with_parent,
         )
 
 
@@ -200,12 +199,6 @@ def _told_to_leave() -> Iterator[list[int]]:
 def _scratch() -> tempfile.TemporaryDirectory[str]:
     """For what workers write and a kill would leave behind."""
     return tempfile.TemporaryDirectory(prefix="perceiver_workers_", ignore_cleanup_errors=True)
-
-
-def _leave_with_parent() -> None:
-    """In a new worker: when the supervisor is killed, the worker is asked to save and leave. Linux only."""
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(_PARENT_DIED, signal.SIGTERM)
 
 
 def _signal_name(number: int) -> str:

@@ -36,6 +36,25 @@ def test_all_arms_and_seeds_are_measured_once(tmp_path):
     assert len(list(folder.glob("*.json"))) == 6
 
 
+def test_processes_measure_the_same(tmp_path, capfd):
+    alone, _ = measure(formula.claim(), tmp_path / "alone")
+    claims = [
+        formula.claim(),
+        formula.claim(name="timed", alone=True),
+        formula.claim(name="shared", together=True),
+    ]
+    found = run.measure(claims, tmp_path / "at_once", jobs=2, say=print, shows=quiet)
+    assert {name: outcome.verdict for name, outcome in found.items()} == dict.fromkeys(
+        ("made_up", "timed", "shared"), alone
+    )
+    told = capfd.readouterr().out.splitlines()
+    assert len(told) == 18 and all("timed" in line for line in told[:6])
+    for path in (tmp_path / "alone" / "made_up").glob("*.json"):
+        numbers = json.loads(path.read_text())["numbers"]
+        same = tmp_path / "at_once" / "made_up" / path.name
+        assert json.loads(same.read_text())["numbers"] == numbers
+
+
 def test_other_settings_are_measured_again_and_it_is_said(tmp_path):
     measure(formula.claim(bad=0.5), tmp_path)
     verdict, said = measure(formula.claim(bad=0.9), tmp_path)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from perceiver_keras import stack
+from perceiver_keras.child_processes import cores
 from perceiver_keras.commands.shared.import_check import Imported, import_all
 from perceiver_keras.commands.shared.requirements import (
     PROJECT,
@@ -236,12 +237,12 @@ def read_lock(text: str) -> Iterator[tuple[str, str]]:
 
 
 def memory() -> Finding:
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    found = len(cores())
     try:
         size = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, OSError, ValueError):
-        return Finding("machine", "note", f"{cores} cores, memory unknown")
-    seen = f"{cores} cores, {size / GIB:.1f} GiB memory"
+        return Finding("machine", "note", f"{found} cores, memory unknown")
+    seen = f"{found} cores, {size / GIB:.1f} GiB memory"
     if size < LEAST_MEMORY:
         return Finding("machine", "note", seen, "the pipeline needs 3 GiB; lower data.batch_size")
     return Finding("machine", "ok", seen)

@@ -114,6 +114,7 @@ CLAIM = Claim(
     unit="%",
     percent=True,
     minutes=25,
+    alone=True,
     reading="FLOPs are as the paper says, and training is faster (timed alone, after the trainings). Accuracy hangs on "
     "when training leaves a plateau at 0.4 of the targets, which takes both models 150 to 400 of the 600 steps, "
     "or longer. The search sees 150 steps, which end before that, and prefers rates at which it comes late: at "

@@ -64,6 +64,7 @@ CLAIM = Claim(
     unit="%",
     percent=True,
     minutes=18,
+    together=True,
     reading="The four rows lie within two points of each other, which agrees with the paper, but one row's seeds lie "
     "up to eight points apart: the paper's differences, 0.3 to 0.8 points, are far below what three seeds and stand-in "
     "tasks with 400 test sentences each can show.",

@@ -121,6 +121,7 @@ CLAIM = Claim(
     judge=judge,
     metric="time_slope",
     minutes=4,
+    alone=True,
     draw=draw,
     reading="With few inputs most of a pass is the latents' own cost, which does not grow; so the slope over all sizes "
     "is below 1.",
