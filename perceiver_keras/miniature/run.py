@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -99,6 +100,8 @@ def _chosen(claim: Claim, seed: int | None, seeds: int | None) -> Sequence[int]:
 
 def measure_part(part: Part, folder: Path, say: Callable[[str], None], shows: Shows) -> None:
     """Measures what has no record yet."""
+    # Many models in one process are many graphs of the same functions, which TensorFlow warns of for every one.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
     claim = part.claim
     todo = [(arm, seed) for seed in part.seeds for arm in part.arms]
     for number, (arm, seed) in enumerate(todo, 1):
