@@ -40,6 +40,7 @@ def run(calls: Mapping[str, tuple[Callable[..., None], Any]], jobs: int) -> None
     """
     new = multiprocessing.get_context("spawn")  # TensorFlow's threads do not survive a fork
     waiting, failed = list(calls.items()), []
+    jobs = min(jobs, len(waiting))  # so that no share of the cores is left over
     running: dict[int, tuple[str, multiprocessing.process.BaseProcess]] = {}
     try:
         while waiting or running:

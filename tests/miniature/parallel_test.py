@@ -52,6 +52,8 @@ def test_each_has_its_share_of_the_cores_and_this_process_keeps_all(tmp_path):
     calls = {str(n): (note, (tmp_path / str(n),)) for n in range(4)}
     parallel.run(calls, jobs=len(before))
     assert all(len((tmp_path / name).read_text().split(",")) == 1 for name in calls)
+    parallel.run({"alone": (note, (tmp_path / "alone",))}, jobs=64)
+    assert (tmp_path / "alone").read_text() == f"done {','.join(map(str, before))}"
     assert cores() == before
 
 
