@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from perceiver_keras.data.described.decode import decode_example
 from perceiver_keras.data.described.kinds import Kind
+from perceiver_keras.data.untuned import untuned
 from perceiver_keras.show import stored
 
 SECONDS = 20.0  # for looking for examples; of a large split, those at its end may stay unseen
@@ -36,7 +37,7 @@ def examples_at(
     found: dict[int, bytes] = {}
     begun, last = time.monotonic(), max(wanted)
     stream = tf.data.TFRecordDataset(paths, compression_type="GZIP", buffer_size=1 << 20)
-    for place, record in enumerate(stream.as_numpy_iterator()):
+    for place, record in enumerate(untuned(stream).as_numpy_iterator()):
         if place in wanted:
             found[place] = record
         if place >= last or time.monotonic() - begun > seconds:

@@ -151,4 +151,6 @@ def read(path: str) -> Iterator[bytes]:
     """A file's records, in order."""
     import tensorflow as tf
 
-    yield from tf.data.TFRecordDataset(path, compression(path)).as_numpy_iterator()
+    from perceiver_keras.data.untuned import untuned
+
+    yield from untuned(tf.data.TFRecordDataset(path, compression(path))).as_numpy_iterator()

@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from perceiver_keras.components.data.split_statistics import INDEX
+from perceiver_keras.data.untuned import untuned
 
 BATCH = 4096
 MOST_VALUES = 64  # a measure with more different values than this is not one of a few sizes
@@ -27,7 +28,7 @@ def rows(
     # Not by glob, which takes brackets in the names of folders for a pattern.
     files = [os.path.join(folder, name) for name in sorted(tf.io.gfile.listdir(folder))]
     kind = "GZIP" if files and files[0].endswith(".gz") else ""
-    for batch in tf.data.TFRecordDataset(files, kind).batch(BATCH):
+    for batch in untuned(tf.data.TFRecordDataset(files, kind).batch(BATCH)):
         yield tf.io.parse_example(batch, spec)
 
 

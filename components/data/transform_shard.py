@@ -55,7 +55,9 @@ class TransformShard(beam.DoFn):
     def _transformed(self, path: str) -> Iterator[bytes]:
         import tensorflow as tf
 
-        for batch in tf.data.TFRecordDataset(path, compression(path)).batch(_BATCH):
+        from perceiver_keras.data.untuned import untuned
+
+        for batch in untuned(tf.data.TFRecordDataset(path, compression(path)).batch(_BATCH)):
             outputs = self._layer(tf.io.parse_example(batch, self._spec))
             for record in self._encoder.encode(self._to_arrow.convert(outputs)):
                 # The encoder gives the features of an example in any order.

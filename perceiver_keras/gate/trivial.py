@@ -12,6 +12,7 @@ import tensorflow as tf
 from perceiver_keras.config import TaskConfig, learns_vocabulary
 from perceiver_keras.data.store import source
 from perceiver_keras.data.store.records import builder_records
+from perceiver_keras.data.untuned import untuned
 from perceiver_keras.gate.guess import check_thresholds
 from perceiver_keras.tasks.batches import eval_batches
 from perceiver_keras.tasks.task import Task
@@ -110,8 +111,8 @@ class _Until:
 
     def __init__(self, batches: tf.data.Dataset, until: float):
         self._batches, self._until, self.was_cut = batches, until, False
-        self.dataset = tf.data.Dataset.from_generator(
-            self._read, output_signature=batches.element_spec
+        self.dataset = untuned(
+            tf.data.Dataset.from_generator(self._read, output_signature=batches.element_spec)
         )
 
     def _read(self) -> Iterator[Any]:

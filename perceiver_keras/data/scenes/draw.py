@@ -20,6 +20,7 @@ import tensorflow as tf
 
 from perceiver_keras.data.scenes.config import Range, SceneConfig
 from perceiver_keras.data.scenes.render import Atlas, make_atlas, renderer, round_frames
+from perceiver_keras.data.untuned import threads, untuned
 from perceiver_keras.errors import UsageError
 
 BLOCK = 64  # scenes drawn from one seed, whatever the batch size
@@ -32,7 +33,7 @@ def render_pairs(
     seed: int,
     *,
     batch: int = 64,
-    num_parallel_calls: int = tf.data.AUTOTUNE,
+    num_parallel_calls: int | None = None,
 ) -> tf.data.Dataset:
     """Endless pairs; pair i depends on (photographs, config, size, seed, i) and nothing else.
 
@@ -67,10 +68,11 @@ def render_pairs(
             pair, tf.stack([tf.cast(seed, tf.int64), index]), noise=config.noise > 0
         )
 
-    scenes = tf.data.Dataset.range(1 << 40).map(draw, num_parallel_calls=num_parallel_calls)
+    calls = num_parallel_calls or threads()
+    scenes = tf.data.Dataset.range(1 << 40).map(draw, num_parallel_calls=calls)
     scenes = scenes.unbatch().batch(batch, drop_remainder=True)
-    pairs = scenes.map(lambda scene: render(atlas, scene), num_parallel_calls=num_parallel_calls)
-    return pairs.unbatch().enumerate().map(finish, num_parallel_calls=num_parallel_calls)
+    pairs = scenes.map(lambda scene: render(atlas, scene), num_parallel_calls=calls)
+    return untuned(pairs.unbatch().enumerate().map(finish, num_parallel_calls=calls))
 
 
 def draw_scenes(

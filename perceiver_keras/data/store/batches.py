@@ -17,6 +17,7 @@ import tensorflow as tf
 from perceiver_keras.data.seeds import example_seed, fold_in, seed_pair
 from perceiver_keras.data.store.balance import Balance
 from perceiver_keras.data.store.records import Records
+from perceiver_keras.data.untuned import threads, untuned
 from perceiver_keras.errors import UsageError
 
 Prepare = Callable[[dict[str, tf.Tensor], tf.Tensor], tuple[Any, Any]]
@@ -28,7 +29,6 @@ SEEN, EPOCH, PLACE = "examples_seen", "epoch", "place_in_batch"
 # so they are fixed and not tuned automatically.
 _CYCLE, _BLOCK = 16, 16
 _EPOCHS = 1 << 40
-_RAM_BUDGET = 2 << 30  # bytes that tf.data's buffers may use; its own default is half the RAM
 
 
 def train_batches(
@@ -39,7 +39,7 @@ def train_batches(
     batch_size: int,
     seed: int,
     shuffle_buffer: int,
-    num_parallel_calls: int = tf.data.AUTOTUNE,
+    num_parallel_calls: int | None = None,
     num_shards: int = 1,
     shard_index: int = 0,
     joined: int = 1,
@@ -63,7 +63,7 @@ def train_batches(
       seed: Of the run.
       shuffle_buffer: How many encoded examples the next one is drawn from. With `num_examples` or more, the shuffle is
         perfect. A saved iterator contains the buffer.
-      num_parallel_calls: Threads for `prepare`; they do not affect the batches.
+      num_parallel_calls: Threads for `prepare`, by default one per core; they do not affect the batches.
       num_shards: How many workers share an epoch.
       shard_index: The number of this worker, from 0.
       joined: How many stored examples make one. If more than 1, `prepare` gets each feature of that many neighbours in
@@ -99,11 +99,11 @@ def train_batches(
         dataset = dataset.enumerate()
     dataset = dataset.map(
         ready_of_several if joined > 1 else ready,
-        num_parallel_calls=num_parallel_calls,
+        num_parallel_calls=num_parallel_calls or threads(),
         deterministic=True,
     )
     dataset = dataset.batch(batch_size, drop_remainder=True)
-    return dataset.prefetch(2).with_options(_options())
+    return untuned(dataset.prefetch(2).with_options(_options()))
 
 
 def indices_of_batch(
@@ -184,7 +184,7 @@ def eval_batches(
     feature_spec: Mapping[str, Any],
     *,
     batch_size: int,
-    num_parallel_calls: int = tf.data.AUTOTUNE,
+    num_parallel_calls: int | None = None,
 ) -> tf.data.Dataset:
     """Each example once, in the order of the records; the last batch may be smaller.
 
@@ -197,9 +197,11 @@ def eval_batches(
         return prepare(features, example_seed(root, tf.constant(0, tf.int64), index))
 
     dataset = _interleave(_shard_tensors(records), records.compression)
-    dataset = dataset.map(ready, num_parallel_calls=num_parallel_calls, deterministic=True)
+    dataset = dataset.map(
+        ready, num_parallel_calls=num_parallel_calls or threads(), deterministic=True
+    )
     batches = -(-records.num_examples // batch_size)
-    dataset = dataset.batch(batch_size).prefetch(2).with_options(_options())
+    dataset = untuned(dataset.batch(batch_size).prefetch(2).with_options(_options()))
     return dataset.apply(tf.data.experimental.assert_cardinality(batches))
 
 
@@ -242,7 +244,7 @@ def _interleave(shards: dict[str, tf.Tensor], compression: str, cycle: int = 1) 
         read,
         cycle_length=cycle,
         block_length=_BLOCK,
-        num_parallel_calls=tf.data.AUTOTUNE if cycle > 1 else None,
+        num_parallel_calls=cycle if cycle > 1 else None,  # they wait for files, not for a core
         deterministic=True,
     )
 
@@ -262,7 +264,7 @@ def _repeat(
 def serialized(records: Records) -> tf.data.Dataset:
     """Each record once, as it is stored, string [], in the order of the records."""
     dataset = _interleave(_shard_tensors(records), records.compression)
-    return dataset.map(lambda index, example: example)
+    return untuned(dataset.map(lambda index, example: example))
 
 
 def _shuffle(dataset: tf.data.Dataset, buffer: int, seed: tf.Tensor) -> tf.data.Dataset:
@@ -289,7 +291,6 @@ def _shuffle(dataset: tf.data.Dataset, buffer: int, seed: tf.Tensor) -> tf.data.
 def _options() -> tf.data.Options:
     options = tf.data.Options()
     options.deterministic = True
-    options.autotune.ram_budget = _RAM_BUDGET
     # SentencePiece's operations are declared stateful but are not; the tasks' contract test shows that
     # `prepare` depends only on its seed.
     options.experimental_external_state_policy = tf.data.experimental.ExternalStatePolicy.IGNORE

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from perceiver_keras.data.untuned import untuned
 from perceiver_keras.errors import PerceiverError, UsageError, first_line, nearest
 
 # Words in TensorFlow's messages about examples that cannot be parsed and bytes that are not a picture.
@@ -157,7 +158,7 @@ def read_serialized(shard: Shard, compression: str = "") -> Iterator[bytes]:
     dataset = tf.data.TFRecordDataset(shard.path, compression_type=compression)
     found = 0
     try:
-        for record in dataset.skip(shard.skip).take(shard.take).as_numpy_iterator():
+        for record in untuned(dataset.skip(shard.skip).take(shard.take)).as_numpy_iterator():
             yield record
             found += 1
     except (tf.errors.DataLossError, tf.errors.OutOfRangeError) as error:

@@ -54,12 +54,13 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         from perceiver_keras.data.scenes import config as scenes
         from perceiver_keras.data.scenes.draw import render_pairs
         from perceiver_keras.data.scenes.photographs import photographs
+        from perceiver_keras.data.untuned import threads, untuned
 
         def encode(pair: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
             return pair | {name: tf.io.encode_png(pair[name]) for name in _PICTURES}
 
         config = getattr(scenes, self.builder_config.name.upper())
         pairs = render_pairs(photographs(split), config, SIZE, SEEDS[split])
-        pairs = pairs.take(PAIRS[split]).map(encode, num_parallel_calls=tf.data.AUTOTUNE)
+        pairs = untuned(pairs.take(PAIRS[split]).map(encode, num_parallel_calls=threads()))
         for row, pair in enumerate(pairs.as_numpy_iterator()):
             yield row, pair | {name: io.BytesIO(pair[name]) for name in _PICTURES}
