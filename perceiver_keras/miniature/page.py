@@ -67,14 +67,6 @@ def summary(
         verdict = outcomes[claim.name].verdict if found[claim.name] else NOT_RUN
         seeds = _seeds(claim, found[claim.name])
         lines.append(f"| [{claim.title}](#{claim.name}) | {claim.paper} | {seeds} | {verdict} |")
-    every = [
-        r for of_claim in found.values() for of_arm in of_claim.values() for r in of_arm.values()
-    ]
-    if every:
-        lines += [
-            "",
-            f"All {len(every)} records were measured in {records.minutes(every):.0f} minutes.",
-        ]
     return "\n".join(lines) + "\n"
 
 
@@ -97,10 +89,7 @@ def _section(claim: Claim, found: Records, outcome: Outcome, pictures: str) -> s
         lines += [claim.reading, ""]
     lines += [f"![{claim.title}]({pictures}/{claim.name}.png)", "", _circumstances(found), ""]
     first = next(iter(found))
-    lines += [
-        f"A single run: `{claim.command(first, 0)}`; all of it, {claim.minutes} minutes: `{_run(claim)}`.",
-        "",
-    ]
+    lines += [f"A single run: `{claim.command(first, 0)}`; all of it: `{_run(claim)}`.", ""]
     return "\n".join(lines)
 
 
@@ -143,13 +132,14 @@ def _arms(claim: Claim, found: Records) -> list[str]:
 def _circumstances(found: Records) -> str:
     """What was measured, for how long, and how busy the machine was, from the records themselves."""
     every = [record for of_arm in found.values() for record in of_arm.values()]
+    minutes = sum(record["seconds"] for record in every) / 60
     used = sum(record["cpu_seconds"] for record in every) / 60
     loads = [load for record in every for load in record["load"]]
     cores = "/".join(sorted({str(record["cores"]) for record in every}))
     tensorflow = "/".join(sorted({record["versions"].get("tensorflow", "?") for record in every}))
     return (
-        f"{len(every)} records, measured in {records.minutes(every):.0f} minutes ({used:.0f} of processor time) on "
-        f"{cores} cores whose load was {min(loads):.1f} to {max(loads):.1f}, TensorFlow {tensorflow}."
+        f"{len(every)} records, {minutes:.0f} minutes in all ({used:.0f} of processor time) on {cores} cores whose "
+        f"load was {min(loads):.1f} to {max(loads):.1f}, TensorFlow {tensorflow}."
     )
 
 

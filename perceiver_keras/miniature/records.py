@@ -9,7 +9,7 @@ import json
 import math
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +17,7 @@ from perceiver_keras.errors import PerceiverError
 from perceiver_keras.files import write_json
 from perceiver_keras.miniature.claim import Arm, Claim, Measured
 
-KEYS = (
-    *("settings", "numbers", "cost", "curves", "chosen"),
-    *("started", "seconds", "cpu_seconds", "load"),
-)
+KEYS = ("settings", "numbers", "cost", "curves", "chosen", "seconds", "cpu_seconds", "load")
 WORK = "work"  # in a claim's folder: checkpoints, until all is measured
 CURVE_ROWS = 40  # kept of a curve; a plot shows no more
 
@@ -89,30 +86,18 @@ def plain(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 class Stopwatch:
-    """When, seconds on the clock and of the processor, this process and its children, and the machine's load."""
+    """Seconds on the clock and of the processor, this process and its children, and the machine's load."""
 
     def __init__(self) -> None:
-        self._when = round(time.time())
         self._started, self._used, self._load = time.monotonic(), _cpu(), _load()
 
     def read(self) -> dict[str, Any]:
-        """{"started": since 1970, "seconds", "cpu_seconds", "load": at the start and now, of the last minute}."""
+        """{"seconds", "cpu_seconds", "load": at the start and now, of the last minute}."""
         return {
-            "started": self._when,
             "seconds": round(time.monotonic() - self._started, 1),
             "cpu_seconds": round(_cpu() - self._used, 1),
             "load": [self._load, _load()],
         }
-
-
-def minutes(records: Iterable[Mapping[str, Any]]) -> float:
-    """The time in which at least one of the records was being measured."""
-    spans = sorted((r["started"], r["started"] + r["seconds"]) for r in records)
-    total, until = 0.0, -math.inf
-    for start, end in spans:
-        total += max(0.0, end - max(start, until))
-        until = max(until, end)
-    return total / 60
 
 
 def write(

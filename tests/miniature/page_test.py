@@ -26,11 +26,7 @@ def test_the_page_has_the_outcome_the_interval_and_the_command(made):
     # 0.80, 0.81, 0.82: t of 2 degrees of freedom is 4.303, and 4.303 * 0.01 / sqrt(3) is 0.025
     assert "| the good one | 81.0 ± 2.5 | 2 M | 1.23 k | learning rate 0.1 |" in text
     assert "`perceiver reproduce miniature made_up --arm good --seed 0`" in text
-    assert "All 6 records were measured in 0 minutes." in text
-    assert "all of it, 20 minutes: `perceiver reproduce miniature made_up`." in text
-    assert (
-        "6 records, measured in 0 minutes" in text and "](pictures/miniature/made_up.png)" in text
-    )
+    assert "6 records" in text and "](pictures/miniature/made_up.png)" in text
 
 
 def test_a_claim_without_records_was_not_run(made):

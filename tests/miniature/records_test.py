@@ -63,16 +63,6 @@ def test_what_is_no_record_is_said(tmp_path):
             records.read(path)
 
 
-def test_records_that_were_measured_at_once_take_the_time_of_the_longest():
-    def spans(*pairs):
-        return [{"started": start, "seconds": seconds} for start, seconds in pairs]
-
-    assert records.minutes([]) == 0
-    assert records.minutes(spans((1000, 120))) == 2
-    assert records.minutes(spans((1060, 120), (1000, 120), (1030, 30))) == 3
-    assert records.minutes(spans((1000, 60), (9000, 60))) == 2  # a night lies between them
-
-
 def test_curves_are_thinned_and_keep_evaluations():
     rows = [
         {"step": s, "loss": 1.0} | ({"val_loss": 2.0} if s % 100 == 7 else {}) for s in range(1000)
