@@ -94,8 +94,10 @@ def prediction_logs(path: str, name: str) -> Iterator[Any]:
     from google.protobuf.message import DecodeError
     from tensorflow_serving.apis import prediction_log_pb2
 
+    from perceiver_keras.data.untuned import untuned
+
     try:
-        for index, record in enumerate(tf.data.TFRecordDataset(path).as_numpy_iterator()):
+        for index, record in enumerate(untuned(tf.data.TFRecordDataset(path)).as_numpy_iterator()):
             if index == MAX_RECORDS:
                 raise Refused(f"{name} has more than {MAX_RECORDS} records")
             log = prediction_log_pb2.PredictionLog.FromString(record)

@@ -54,7 +54,11 @@ def largest_request(loaded: LoadedModel, folder: str, max_bytes: int) -> dict[st
 
 def _logs(path: str) -> Iterator[prediction_log_pb2.PredictionLog]:
     """The records, parsed."""
-    for count, record in enumerate(tf.data.TFRecordDataset(path).as_numpy_iterator(), 1):
+    # TensorFlow 2.15 tunes in a thread, for whose end an iterator waits: as long again as the warm-up, up to a minute.
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    records = tf.data.TFRecordDataset(path).with_options(options)
+    for count, record in enumerate(records.as_numpy_iterator(), 1):
         if count > MAX_RECORDS:
             raise invalid(f"Number of warmup records exceeds the maximum ({MAX_RECORDS}) at {path}")
         log = prediction_log_pb2.PredictionLog()

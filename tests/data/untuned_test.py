@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from perceiver_keras.data.untuned import untuned
 
+ROOT = Path(__file__).parents[2]
 THREADS = Path("/proc/self/task")
 
 
@@ -32,3 +33,16 @@ def test_other_options_stay():
     options.deterministic = True
     kept = untuned(tf.data.Dataset.range(3).with_options(options)).options()
     assert kept.deterministic is True and kept.autotune.enabled is False
+
+
+def test_no_dataset_of_the_project_is_tuned():
+    """Reading is where an iterator is made, and waits at its end."""
+    reads = ("tf.data.TFRecordDataset(", ".as_numpy_iterator(", "tfds.as_numpy(")
+    forgotten = []
+    for folder in ("perceiver_keras", "components", "benchmarks", "pipeline"):
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            text = path.read_text()
+            tuned = "untuned(" not in text and "autotune.enabled = False" not in text
+            if "tf.data.AUTOTUNE" in text or (tuned and any(word in text for word in reads)):
+                forgotten.append(str(path.relative_to(ROOT)))
+    assert forgotten == []

@@ -11,6 +11,7 @@ import tensorflow_datasets as tfds
 
 from perceiver_keras.data.store import source
 from perceiver_keras.data.text.glue import TASKS, GlueTask
+from perceiver_keras.data.untuned import untuned
 from perceiver_keras.errors import PerceiverError, UsageError
 from perceiver_keras.files import write_whole
 from perceiver_keras.tasks.glue.model import GlueModel
@@ -81,7 +82,7 @@ def read_examples(row: GlueTask, split: str, data_dir: str | None) -> list[dict[
     except ValueError:
         raise PerceiverError(f"glue/{name} has no split {split!r}.") from None
     found = []
-    for example in tfds.as_numpy(dataset):
+    for example in tfds.as_numpy(untuned(dataset)):
         first, *second = (example[feature] for feature in row.sentences)
         found.append(
             {

@@ -13,6 +13,7 @@ from tensorflow import keras
 
 from perceiver_keras.data import image, imagenet
 from perceiver_keras.data.store import source
+from perceiver_keras.data.untuned import untuned
 from perceiver_keras.errors import PerceiverError, UsageError, first_line
 from perceiver_keras.metrics.columns import ColumnMetric, ColumnRatio
 from perceiver_keras.tasks.image_classification.presets import ImageClassificationConfig
@@ -143,4 +144,4 @@ class StoredPictures:
             decoders={"image": tfds.decode.SkipDecoding()},
             read_config=tfds.ReadConfig(interleave_cycle_length=1),
         )
-        return iter(tfds.as_numpy(dataset))
+        return iter(tfds.as_numpy(untuned(dataset)))

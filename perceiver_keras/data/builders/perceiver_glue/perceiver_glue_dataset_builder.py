@@ -16,6 +16,7 @@ import tensorflow_datasets as tfds
 from perceiver_keras.data.builders.perceiver_docs import perceiver_docs_dataset_builder as docs
 from perceiver_keras.data.builders.perceiver_glue import standin
 from perceiver_keras.data.text.glue import EIGHT, GlueTask, task_named
+from perceiver_keras.data.untuned import untuned
 from perceiver_keras.errors import PerceiverError
 
 SPLITS = ("train", "validation", "test")
@@ -127,7 +128,7 @@ def _unified(sources: dict[str, Any], split: str) -> Iterator[tuple[str, dict]]:
 
 
 def _renamed(row: GlueTask, builder: Any, split: str) -> Iterator[tuple[str, dict]]:
-    for example in tfds.as_numpy(builder.as_dataset(split=split)):
+    for example in tfds.as_numpy(untuned(builder.as_dataset(split=split))):
         first, *second = (example[name] for name in row.sentences)
         place = int(example["idx"])
         yield (
