@@ -14,9 +14,14 @@ from perceiver_keras.child_processes import cores
 
 def untuned(dataset: tf.data.Dataset) -> tf.data.Dataset:
     """The same elements; to be applied last."""
+    return dataset.with_options(untuned_options())
+
+
+def untuned_options() -> tf.data.Options:
+    """For a dataset that has other options, too."""
     options = tf.data.Options()
     options.autotune.enabled = False
-    return dataset.with_options(options)
+    return options
 
 
 def threads() -> int:

@@ -17,7 +17,7 @@ import tensorflow as tf
 from perceiver_keras.data.seeds import example_seed, fold_in, seed_pair
 from perceiver_keras.data.store.balance import Balance
 from perceiver_keras.data.store.records import Records
-from perceiver_keras.data.untuned import threads, untuned
+from perceiver_keras.data.untuned import threads, untuned, untuned_options
 from perceiver_keras.errors import UsageError
 
 Prepare = Callable[[dict[str, tf.Tensor], tf.Tensor], tuple[Any, Any]]
@@ -103,7 +103,7 @@ def train_batches(
         deterministic=True,
     )
     dataset = dataset.batch(batch_size, drop_remainder=True)
-    return untuned(dataset.prefetch(2).with_options(_options()))
+    return dataset.prefetch(2).with_options(_options())
 
 
 def indices_of_batch(
@@ -201,7 +201,7 @@ def eval_batches(
         ready, num_parallel_calls=num_parallel_calls or threads(), deterministic=True
     )
     batches = -(-records.num_examples // batch_size)
-    dataset = untuned(dataset.batch(batch_size).prefetch(2).with_options(_options()))
+    dataset = dataset.batch(batch_size).prefetch(2).with_options(_options())
     return dataset.apply(tf.data.experimental.assert_cardinality(batches))
 
 
@@ -289,7 +289,7 @@ def _shuffle(dataset: tf.data.Dataset, buffer: int, seed: tf.Tensor) -> tf.data.
 
 
 def _options() -> tf.data.Options:
-    options = tf.data.Options()
+    options = untuned_options()
     options.deterministic = True
     # SentencePiece's operations are declared stateful but are not; the tasks' contract test shows that
     # `prepare` depends only on its seed.
