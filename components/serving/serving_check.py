@@ -94,10 +94,12 @@ def prediction_logs(path: str, name: str) -> Iterator[Any]:
     from google.protobuf.message import DecodeError
     from tensorflow_serving.apis import prediction_log_pb2
 
-    from perceiver_keras.data.untuned import untuned
-
+    # TensorFlow 2.15 tunes in a thread, for whose end an iterator waits: up to a minute, also if a record is refused.
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    records = tf.data.TFRecordDataset(path).with_options(options)
     try:
-        for index, record in enumerate(untuned(tf.data.TFRecordDataset(path)).as_numpy_iterator()):
+        for index, record in enumerate(records.as_numpy_iterator()):
             if index == MAX_RECORDS:
                 raise Refused(f"{name} has more than {MAX_RECORDS} records")
             log = prediction_log_pb2.PredictionLog.FromString(record)
