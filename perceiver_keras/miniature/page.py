@@ -44,6 +44,8 @@ def document(folder: Path, pictures: str = "pictures/miniature") -> str:
     found = {claim.name: records.read_all(folder, claim) for claim in claims}
     outcomes = {claim.name: claim.judge(found[claim.name]) for claim in claims}
     parts = [HEAD, summary(claims, found, outcomes)]
+    if time := _whole(claims, found):
+        parts.append(time)
     parts += [
         _section(claim, found[claim.name], outcomes[claim.name], pictures) for claim in claims
     ]
@@ -68,6 +70,20 @@ def summary(
         seeds = _seeds(claim, found[claim.name])
         lines.append(f"| [{claim.title}](#{claim.name}) | {claim.paper} | {seeds} | {verdict} |")
     return "\n".join(lines) + "\n"
+
+
+def _whole(claims: Sequence[Claim], found: dict[str, Records]) -> str:
+    """How long the command without options took; empty unless all its records are there and say when."""
+    own = [
+        found[claim.name].get(arm.name, {}).get(seed, {})
+        for claim in claims
+        for arm in claim.arms
+        for seed in claim.seeds
+    ]
+    if not all("started" in record for record in own):
+        return ""
+    minutes = records.passed(own) / 60
+    return f"The command's own {len(own)} records, three seeds of each arm, took {minutes:.0f} minutes.\n"
 
 
 def _section(claim: Claim, found: Records, outcome: Outcome, pictures: str) -> str:
@@ -138,8 +154,8 @@ def _circumstances(found: Records) -> str:
     cores = "/".join(sorted({str(record["cores"]) for record in every}))
     tensorflow = "/".join(sorted({record["versions"].get("tensorflow", "?") for record in every}))
     return (
-        f"{len(every)} records, {minutes:.0f} minutes in all ({used:.0f} of processor time) on {cores} cores whose "
-        f"load was {min(loads):.1f} to {max(loads):.1f}, TensorFlow {tensorflow}."
+        f"{len(every)} records, {minutes:.0f} minutes one after the other ({used:.0f} of processor time) on {cores} "
+        f"cores whose load was {min(loads):.1f} to {max(loads):.1f}, TensorFlow {tensorflow}."
     )
 
 

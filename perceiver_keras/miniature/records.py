@@ -9,7 +9,7 @@ import json
 import math
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -89,15 +89,26 @@ class Stopwatch:
     """Seconds on the clock and of the processor, this process and its children, and the machine's load."""
 
     def __init__(self) -> None:
+        self._date = time.time()
         self._started, self._used, self._load = time.monotonic(), _cpu(), _load()
 
     def read(self) -> dict[str, Any]:
-        """{"seconds", "cpu_seconds", "load": at the start and now, of the last minute}."""
+        """{"started": since 1970, "seconds", "cpu_seconds", "load": of the minute before the start and before now}."""
         return {
+            "started": round(self._date, 1),
             "seconds": round(time.monotonic() - self._started, 1),
             "cpu_seconds": round(_cpu() - self._used, 1),
             "load": [self._load, _load()],
         }
+
+
+def passed(found: Iterable[Mapping[str, Any]]) -> float:
+    """Seconds on the clock in which at least one of the records, which say when they started, was being measured."""
+    total, until = 0.0, -math.inf
+    for start, seconds in sorted((record["started"], record["seconds"]) for record in found):
+        total += max(0.0, start + seconds - max(start, until))
+        until = max(until, start + seconds)
+    return total
 
 
 def write(

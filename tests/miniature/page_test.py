@@ -29,6 +29,12 @@ def test_the_page_has_the_outcome_the_interval_and_the_command(made):
     assert "6 records" in text and "](pictures/miniature/made_up.png)" in text
 
 
+def test_the_time_of_the_whole_is_told_once_all_of_it_was_measured(made, monkeypatch):
+    assert "The command's own" not in page.document(made)
+    monkeypatch.setattr(catalogue, "claims", lambda names=(): [formula.claim()])
+    assert "own 6 records, three seeds of each arm, took 0 minutes." in page.document(made)
+
+
 def test_a_claim_without_records_was_not_run(made):
     section = page.document(made).split("## other")[1]
     assert "**Not run** yet: `perceiver reproduce miniature other`." in section

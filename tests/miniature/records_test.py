@@ -79,3 +79,9 @@ def test_numbers_that_are_not_finite_are_text(tmp_path):
         "accuracy": "nan",
         "loss": "inf",
     }
+
+
+def test_what_was_measured_at_once_is_counted_once():
+    spans = [(10, 5), (0, 4), (12, 1), (14, 3), (4, 1)]
+    assert records.passed({"started": a, "seconds": n} for a, n in spans) == 5 + 7
+    assert records.passed([]) == 0
