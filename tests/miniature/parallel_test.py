@@ -46,6 +46,17 @@ def test_calls_run_at_the_same_time(tmp_path):
     parallel.run({"first": (meet, (a, b)), "second": (meet, (b, a))}, jobs=2)
 
 
+def test_functions_of_the_tests_are_found_before_a_library_s_folder_of_that_name(
+    tmp_path, monkeypatch
+):
+    other = tmp_path / "library" / "tests"  # IPython puts one like it on the path
+    other.mkdir(parents=True)
+    (other / "__init__.py").touch()
+    monkeypatch.setattr(sys, "path", [*sys.path, str(other.parent)])
+    parallel.run({"one": (note, (tmp_path / "one",))}, jobs=1)
+    assert (tmp_path / "one").exists()
+
+
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="the system can't bind processes")
 def test_each_has_its_share_of_the_cores_and_this_process_keeps_all(tmp_path):
     before = cores()

@@ -108,5 +108,6 @@ def test_test_files_are_named_so_that_they_run() -> None:
     assert wrong == []
 
 
-def test_tests_are_no_package() -> None:
-    assert [str(path) for path in python_files("tests") if path.name == "__init__.py"] == []
+def test_only_the_folder_of_all_tests_is_a_package() -> None:
+    packages = [str(path) for path in python_files("tests") if path.name == "__init__.py"]
+    assert packages == ["tests/__init__.py"]
