@@ -92,7 +92,8 @@ def _train(
     from perceiver_keras.progress import Progress
     from perceiver_keras.tasks.batches import TaskData
     from perceiver_keras.train import fit
-    from perceiver_keras.training import fit_memory, warm_start
+    from perceiver_keras.training import checkpoint, fit_memory, warm_start
+    from perceiver_keras.training.run_settings import run_settings
 
     config, chief = chosen.config, workers is None or workers.is_chief
     warm_start.check(task, config, chosen.start)
@@ -101,6 +102,9 @@ def _train(
         dry_run.show(known, config)
         answer(known)
         return
+    if chief and not fit_memory.is_auto(config):
+        settings = run_settings(task, config, workers.count if workers else 1)
+        checkpoint.check_settings(run_dir / "training", settings)
     choose.prepare(chosen)
     examples = TaskData(task, config)
     if fit_memory.is_auto(config):

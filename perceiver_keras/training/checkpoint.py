@@ -92,8 +92,7 @@ class Checkpoints:
 
     def steps(self) -> list[int]:
         """The steps that have an index file, ascending; the folder is listed at every call."""
-        names = tf.io.gfile.listdir(self.folder) if tf.io.gfile.isdir(self.folder) else []
-        return sorted(int(m[1]) for name in names if (m := _INDEX.match(name)))
+        return _steps(self.folder)
 
     def save(self, step: int) -> str:
         """Writes a checkpoint, removes the oldest beyond `keep`, and returns the new one's path.
@@ -124,7 +123,7 @@ class Checkpoints:
         for step in tried:
             path = self._path(step)
             try:
-                settings = _read_whole(self._path(step, self._plain))
+                settings = _read(self._path(step, self._plain))
             except _FORBIDDEN as error:
                 raise PerceiverError(
                     f"{path}: no permission to read it ({first_line(error)})."
@@ -133,7 +132,7 @@ class Checkpoints:
                 self._say(f"Checkpoint {path} is damaged ({first_line(error)}); set aside.")
                 self._set_aside(step)
                 continue
-            self._compare(settings, path)
+            _compare(settings, self._settings, path)
             self._fill(step)
             if step != tried[0]:
                 self._say(f"Went back to the checkpoint of step {step}.")
@@ -155,14 +154,6 @@ class Checkpoints:
             ) from error
         # Settings that may change, such as the number of steps, are the present ones.
         self._record.values = {"settings": self._settings}
-
-    def _compare(self, old: Mapping[str, Any], path: str) -> None:
-        for key in sorted(old.keys() | self._settings.keys()):
-            if old.get(key) != self._settings.get(key):
-                raise PerceiverError(
-                    f"{path}: was made with {key}={old.get(key)!r}, but now it is "
-                    f"{self._settings.get(key)!r}. Name another folder (--run-dir), or set it back."
-                )
 
     def _path(self, step: int, folder: str | None = None) -> str:
         return os.path.join(folder or self.folder, f"{_PREFIX}-{step}")
@@ -218,16 +209,49 @@ class Checkpoints:
             tf.io.gfile.remove(state)
 
 
-def _read_whole(path: str) -> Mapping[str, Any]:
-    """Reads every tensor, which checks its CRC, and returns the settings; changes no variable."""
+def check_settings(folder: str | os.PathLike[str], settings: Mapping[str, Any]) -> None:
+    """Finds in a moment what `Checkpoints.restore` would refuse once the data is read and the model made.
+
+    Raises:
+      PerceiverError: the newest checkpoint that can be read was made with other settings.
+    """
+    folder = os.fspath(folder)
+    with contextlib.suppress(*_FORBIDDEN, *_DAMAGE, OSError):  # which `restore` tells
+        for step in _steps(folder)[::-1]:
+            name = f"{_PREFIX}-{step}"
+            with contextlib.suppress(*_DAMAGE):
+                old = _read(os.path.join(literal(folder), name), only_settings=True)
+                _compare(old, json.loads(json.dumps(settings)), os.path.join(folder, name))
+                return
+
+
+def _steps(folder: str) -> list[int]:
+    names = tf.io.gfile.listdir(folder) if tf.io.gfile.isdir(folder) else []
+    return sorted(int(m[1]) for name in names if (m := _INDEX.match(name)))
+
+
+def _compare(old: Mapping[str, Any], new: Mapping[str, Any], path: str) -> None:
+    for key in sorted(old.keys() | new.keys()):
+        if old.get(key) != new.get(key):
+            raise PerceiverError(
+                f"{path}: was made with {key}={old.get(key)!r}, but now it is {new.get(key)!r}. "
+                "Name another folder (--run-dir), or set it back."
+            )
+
+
+def _read(path: str, only_settings: bool = False) -> Mapping[str, Any]:
+    """The settings. Reads every tensor, which checks its CRC, unless only they are wanted; changes no variable."""
     # `tf.train.load_checkpoint` asks first whether the path is a folder; to some file systems each prefix is one.
     reader = tf.compat.v1.train.NewCheckpointReader(path)
     settings = None
     for key, dtype in reader.get_variable_to_dtype_map().items():
+        is_record = key.startswith("record/")
+        if only_settings and not is_record:
+            continue
         value = tf.raw_ops.RestoreV2(
             prefix=path, tensor_names=[key], shape_and_slices=[""], dtypes=[dtype]
         )[0]
-        if key.startswith("record/"):
+        if is_record:
             settings = json.loads(value.numpy())["settings"]
     if settings is None:
         raise ValueError("it was not written by this library")

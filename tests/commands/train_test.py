@@ -75,6 +75,17 @@ def test_a_wrong_start_is_refused_before_any_data_is_read(command, trained, tmp_
     assert not (tmp_path / "run").exists()
 
 
+def test_a_folder_of_other_settings_is_refused_before_its_data_is_read(trained, monkeypatch):
+    from perceiver_keras.data.store import source
+
+    def read(*args, **kwargs):
+        raise AssertionError("the data set was opened")
+
+    monkeypatch.setattr(source, "open_builder", read)
+    command = ("train", TASK, *settings(*SMALL), "--run-dir", Path(trained["model"]).parent)
+    refused(*command, "--seed", "6", code=1, words="was made with train.seed=5, but now it is 6")
+
+
 def test_numbers_that_train_nothing_are_refused(tmp_path):
     for setting, words in (("train.steps=-1", "1 or more"), ("data.batch_size=0", "1 or more")):
         refused(

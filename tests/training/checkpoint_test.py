@@ -192,6 +192,22 @@ def test_other_settings_are_refused_by_name(tmp_path):
         Run(tmp_path, settings={"model.depth": 4}).checkpoints.restore()
 
 
+def test_other_settings_are_found_before_there_is_a_model(tmp_path):
+    checkpoint.check_settings(tmp_path / "nothing", {"model.depth": 4})
+    run = Run(tmp_path)
+    run.train(10)
+    checkpoint.check_settings(tmp_path, {"model.depth": 3})
+    with pytest.raises(
+        PerceiverError, match="ckpt-10: was made with model.depth=3, but now it is 4"
+    ):
+        checkpoint.check_settings(tmp_path, {"model.depth": 4})
+    (tmp_path / "ckpt-20.index").write_bytes(b"half")  # `restore` sets it aside
+    with pytest.raises(PerceiverError, match="ckpt-10: was made with model.depth=3"):
+        checkpoint.check_settings(tmp_path, {"model.depth": 4})
+    (tmp_path / "ckpt-10.index").write_bytes(b"half")
+    checkpoint.check_settings(tmp_path, {"model.depth": 4})
+
+
 def test_another_model_with_the_same_settings_is_refused(tmp_path):
     Run(tmp_path).train(10)
     with pytest.raises(PerceiverError, match="not of this model"):
