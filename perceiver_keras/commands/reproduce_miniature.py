@@ -86,7 +86,7 @@ def command(
         rows = [
             (c.name, c.title, ", ".join(a.name for a in c.arms), f"{c.minutes} min") for c in chosen
         ]
-        say(table(("CLAIM", "WHAT", "ARMS", "TIME"), rows))
+        say(table(("CLAIM", "WHAT", "ARMS", "ABOUT"), rows))
         answer({"claims": {c.name: {"arms": [a.name for a in c.arms], "paper": c.paper,
                                     "statement": c.statement} for c in chosen}})  # fmt: skip
     elif markdown:

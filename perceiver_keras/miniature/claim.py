@@ -79,7 +79,7 @@ class Claim:
       unit: Of it, for people.
       percent: Whether it is a share.
       seeds: Which.
-      minutes: What the whole claim takes on two quiet cores.
+      minutes: About what the whole claim takes on two quiet cores.
       quick: Settings that make every arm a matter of seconds, for tests.
       alone: It times passes, so nothing else is measured beside it.
       together: Its arms share a model, so one process measures them all.

@@ -78,7 +78,7 @@ CLAIM = Claim(
     judge=judge,
     metric="video_psnr",
     unit="dB",
-    minutes=25,
+    minutes=18,
     reading="Each step of compression costs quality, the second more than the first, as in the paper. 900 steps are "
     "too few for 32 latents to show what they can hold: after the 5,000 of the preset `tiny` they are at 23.1 dB. "
     "The heavy label costs 2 dB, and buys nothing: of four classes the light one already tells all.",

@@ -115,7 +115,7 @@ CLAIM = Claim(
     metric="target_accuracy",
     unit="%",
     percent=True,
-    minutes=26,
+    minutes=32,
     alone=True,
     reading="FLOPs are as the paper says, training is 3.7 times as fast, and winners are known as well. Which unit is "
     "attacked hangs on when training leaves a plateau at 0.4 of the targets. With AdamW two of three Perceivers do "

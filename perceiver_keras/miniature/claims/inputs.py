@@ -80,7 +80,7 @@ CLAIM = Claim(
     metric="accuracy",
     unit="%",
     percent=True,
-    minutes=20,
+    minutes=16,
     quick={
         "train.steps": 2,
         "rates": [],
