@@ -15,7 +15,9 @@ from click.testing import CliRunner
 from perceiver_keras import cli, reproduce_all
 from perceiver_keras.benchmarks import size_plan
 from perceiver_keras.config_tree import to_dict
+from perceiver_keras.miniature import catalogue, records
 from perceiver_keras.miniature import page as miniature_page
+from perceiver_keras.miniature.claim import Claim
 from perceiver_keras.show import claims
 from perceiver_keras.tasks import registry
 
@@ -53,6 +55,33 @@ def test_the_page_of_the_miniature_is_what_its_records_say(repository: Path) -> 
         "run: perceiver reproduce miniature --markdown --run-dir benchmarks/results/miniature "
         "--pictures docs/pictures/miniature > docs/miniature.md"
     )
+
+
+def own_records(repository: Path, claim: Claim) -> dict[str, list[dict]]:
+    """{arm: records of the seeds that the command measures by itself}."""
+    found = records.read_all(repository / "benchmarks" / "results" / "miniature", claim)
+    return {arm.name: [found[arm.name][seed] for seed in claim.seeds] for arm in claim.arms}
+
+
+@pytest.mark.parametrize("name", catalogue.NAMES)
+def test_a_claim_alone_takes_at_most_half_an_hour_and_what_the_list_says(
+    repository: Path, name: str
+) -> None:
+    """Worked out from the whole run, on two cores: its arms, one core each, begin in order when a core is free."""
+    claim = catalogue.get(name)
+    of_arms = own_records(repository, claim).values()
+    cores = [0.0] if claim.alone or claim.together else [0.0, 0.0]
+    for arm in of_arms:
+        cores[cores.index(min(cores))] += sum(record["seconds"] for record in arm) / 60
+    assert {record["cores"] for arm in of_arms for record in arm} == {2}
+    assert max(cores) <= 30
+    assert claim.minutes == pytest.approx(max(cores), abs=1.0)
+
+
+def test_the_whole_miniature_takes_at_most_three_hours(repository: Path) -> None:
+    of_claims = [own_records(repository, claim) for claim in catalogue.claims()]
+    every = [one for arms in of_claims for found in arms.values() for one in found]
+    assert records.passed(every) <= 180 * 60
 
 
 def test_the_paper_s_figures_are_those_of_the_claims_and_the_records(repository: Path) -> None:

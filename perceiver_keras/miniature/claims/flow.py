@@ -77,7 +77,7 @@ CLAIM = Claim(
     measure=trained,
     judge=judge,
     metric="relative_aepe",
-    minutes=18,
+    minutes=19,
     reading="Patches: at the rate 0.002, 3x3 was ahead of 1x1 in all three seeds, by 0.018. The search, which sees "
     "250 of 900 steps, prefers 0.004 for it, and there the seeds lie too far apart to tell. With frames apart nothing "
     "was learned at all, at any rate tried: the error stayed that of zero flow for all 900 steps. Elements of one "

@@ -80,7 +80,7 @@ CLAIM = Claim(
     metric="accuracy",
     unit="%",
     percent=True,
-    minutes=16,
+    minutes=17,
     quick={
         "train.steps": 2,
         "rates": [],
