@@ -11,7 +11,7 @@ from perceiver_keras.miniature import sizes
 from perceiver_keras.miniature.claim import Arm, Claim, Measured, Records, Shows, by_seed
 from perceiver_keras.miniature.outcome import Outcome, Statement, interval_of
 
-LARGE = {"sizes": [2048, 8192, 32768, 131072, 524288], "layers": 2, "deep": 8, "seconds": 0.5}
+LARGE = {"sizes": [2048, 8192, 32768, 131072, 524288], "layers": 2, "deep": 8, "seconds": 3.0}
 ARMS = (
     Arm("inputs", {"kind": "inputs", **LARGE}, "Perceiver IO, inputs grow"),
     Arm("outputs", {"kind": "outputs", **LARGE}, "Perceiver IO, outputs grow"),
@@ -120,7 +120,7 @@ CLAIM = Claim(
     measure=measure,
     judge=judge,
     metric="time_slope",
-    minutes=2,
+    minutes=4,
     alone=True,
     draw=draw,
     reading="With few inputs most of a pass is the latents' own cost, which does not grow; so the slope over all sizes "
