@@ -22,6 +22,7 @@ from perceiver_keras.config import TaskConfig
 from perceiver_keras.config_tree import to_dict
 from perceiver_keras.errors import PerceiverError, UsageError, nearest
 from perceiver_keras.files import whole_folder
+from perceiver_keras.layers.xla import within_control_flow
 from perceiver_keras.remote import as_path
 from perceiver_keras.saved_model import MAX_WARMUP_RECORDS, TASK_FILE, WARMUP_FILE, is_saved_model
 from perceiver_keras.show import model_card
@@ -161,6 +162,7 @@ class _Served:
         transform: Transform | None,
     ) -> None:
         self.task, self.config, self.model, self.labels = task, config, model, labels
+        self._function = tf.function(lambda *args, **kwargs: model(*args, **kwargs))
         self.transform = transform or (lambda features: task.examples.transform(features, config))
         self.labelled_spec = dict(task.examples.spec(config))
         self.plain_spec = plain_spec(task, config)
@@ -180,8 +182,16 @@ class _Served:
             "evaluate": _concrete(self._evaluate, examples),
         } | more
 
+    def called(self, *args: Any, **kwargs: Any) -> Any:
+        """The model by the one function that all signatures call: it is traced once, and its graph is stored once.
+
+        Not in loops, where TensorFlow's optimizers fuse other operations, so that layers trace otherwise.
+        """
+        return (self.model if within_control_flow() else self._function)(*args, **kwargs)
+
     def _serve(self, **raw: tf.Tensor) -> dict[str, tf.Tensor]:
-        return self.task.serving.serve(_Marking(self.model), raw, self.config, self.labels)
+        model = _Marking(self.model, self.called)
+        return self.task.serving.serve(model, raw, self.config, self.labels)
 
     def _attend(self, **raw: tf.Tensor) -> dict[str, tf.Tensor]:
         return self.task.serving.attended(self.model, raw, self.config)
@@ -198,10 +208,10 @@ class _Served:
         inputs, targets = self._map(features, self.labelled_element, True)
         inputs = _marked(inputs)
         measures = self.task.measures
-        return {measures.key: measures.columns(targets, self.model(inputs, training=False))}
+        return {measures.key: measures.columns(targets, self.called(inputs, training=False))}
 
     def _respond(self, inputs: Any) -> dict[str, tf.Tensor]:
-        outputs = self.model(inputs, training=False)
+        outputs = self.called(inputs, training=False)
         return self.task.serving.respond(inputs, outputs, self.config, self.labels)
 
     def prepare(self, examples: tf.Tensor) -> Any:
@@ -234,16 +244,16 @@ class _Served:
 
 
 class _Marking:
-    """A model for `serve` whose inputs get names in the graph."""
+    """A model for `serve`: its calls are `called`, and their inputs get names in the graph."""
 
-    def __init__(self, model: keras.Model) -> None:
-        self._model = model
+    def __init__(self, model: keras.Model, called: Callable[..., Any]) -> None:
+        self._model, self._called = model, called
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._model, name)
 
     def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
-        return self._model(_marked(inputs), *args, **kwargs)
+        return self._called(_marked(inputs), *args, **kwargs)
 
 
 def marked_names(inputs: Any) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from perceiver_keras.components.serving import serving_check
 from perceiver_keras.config_tree import to_dict
 from perceiver_keras.data.store import source
 from perceiver_keras.errors import PerceiverError, UsageError
+from perceiver_keras.layers.xla import within_control_flow
 from perceiver_keras.saved_model import SIGNATURES, disallowed_ops, graph_ops
 from perceiver_keras.serve import Servable
 from perceiver_keras.tasks import registry, warm_up_examples
@@ -74,6 +75,38 @@ def test_the_signatures_answer_as_the_weights_say(folder, model):
     columns = loaded["evaluate"](examples=tf.constant(tiny.examples(5, seed=3)))
     assert columns.keys() == {"logits"}
     np.testing.assert_allclose(columns["logits"], logits, rtol=2e-5, atol=1e-6)
+
+
+def test_the_model_is_traced_once_for_all_signatures_and_apart_in_a_loop(tmp_path):
+    """In a loop layers may trace otherwise, since TensorFlow fuses other operations there."""
+    in_loops = []
+
+    class Counted(tiny.TinyModel):
+        def call(self, inputs, training=False):
+            in_loops.append(within_control_flow())
+            return super().call(inputs, training=training)
+
+    def in_a_loop(model, raw, config, labels):
+        one = lambda png: model({"pixels": tiny._pixels(png)[None]}, training=False)[0]  # noqa: E731
+        return {
+            "logits": tf.map_fn(one, raw["image_bytes"], fn_output_signature=tf.TensorSpec([3]))
+        }
+
+    model = Counted()
+    model({"pixels": tf.zeros([1, 4, 4, 3])})
+    in_loops.clear()
+    export.export_saved_model(tiny.TASK, tiny.CONFIG, model, str(tmp_path / "once"))
+    assert in_loops == [False]
+
+    task = tiny.with_fields("serving", serve=in_a_loop)
+    in_loops.clear()
+    folder = export.export_saved_model(task, tiny.CONFIG, model, str(tmp_path / "loop"))
+    assert in_loops == [True, False]
+    signatures = tf.saved_model.load(folder).signatures
+    pngs = tiny.pngs(3)
+    answer = signatures["serving_default"](image_bytes=tf.constant(pngs))
+    pixels = np.stack([tf.io.decode_png(png).numpy() / 255 for png in pngs]).astype(np.float32)
+    np.testing.assert_allclose(answer["logits"], model({"pixels": pixels}), rtol=1e-5)
 
 
 @pytest.mark.parametrize("batch", [0, 1, 3])
