@@ -91,7 +91,7 @@ def command(
     from perceiver_keras.gate import trivial
     from perceiver_keras.pipeline import many_workers
     from perceiver_keras.tasks import registry
-    from perceiver_keras.training import warm_start
+    from perceiver_keras.training import strategy, warm_start
 
     run_dir = run_dir or Path("runs") / task
     beam = beam_arguments(beam_runner, beam_args)
@@ -101,6 +101,8 @@ def command(
     # Find mistakes in the request before importing TFX, which takes half a minute.
     chosen = choose.choose(registry.get(task), preset, config_files, overrides, seed, data, init)
     many_workers.check(chosen.config.train)
+    if not only_say:  # a dry run may be made elsewhere
+        strategy.check(chosen.config.train)
     warm_start.check(registry.get(task), chosen.config, chosen.start)
     known = None
     if only_say:

@@ -35,20 +35,30 @@ class SharedData(Protocol):
 Source = SharedData | tf.data.Dataset | Callable[[tf.distribute.Strategy], tf.data.Dataset]
 
 
-def make_strategy(train: TrainConfig) -> tf.distribute.Strategy:
-    """The strategy that `train.strategy` names; "auto" mirrors the model if there are several GPUs.
-
-    "multi_worker" reads TF_CONFIG and must precede all other TensorFlow operations of the process.
+def check(train: TrainConfig) -> None:
+    """To be called before anything that takes time.
 
     Raises:
       UsageError: `train.tpu` names a TPU that another strategy would not use.
       PerceiverError: "tpu" was requested, but there is none.
     """
-    kind = train.strategy
-    if train.tpu is not None and kind != "tpu":
+    if train.tpu is not None and train.strategy != "tpu":
         raise UsageError(
-            f"train.tpu={train.tpu}, but train.strategy={kind} uses no TPU; set train.strategy=tpu too."
+            f"train.tpu={train.tpu}, but train.strategy={train.strategy} uses no TPU; set train.strategy=tpu too."
         )
+    if train.strategy == "tpu":
+        tpu.find(train.tpu)
+
+
+def make_strategy(train: TrainConfig) -> tf.distribute.Strategy:
+    """The strategy that `train.strategy` names; "auto" mirrors the model if there are several GPUs.
+
+    "multi_worker" reads TF_CONFIG and must precede all other TensorFlow operations of the process.
+
+    Raises what `check` does.
+    """
+    check(train)
+    kind = train.strategy
     if kind == "auto":
         kind = "mirrored" if len(tf.config.list_logical_devices("GPU")) > 1 else "none"
     if kind == "mirrored":

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
+from collections.abc import Iterator
 from typing import Any
 
 import tensorflow as tf
 from tensorflow import keras
+from tensorflow.python.framework import kernels
 
 from perceiver_keras.config import TaskConfig
 from perceiver_keras.errors import PerceiverError, UsageError, first_line
@@ -16,8 +19,8 @@ from perceiver_keras.tasks.task import Task
 _PATIENCE = 10.0
 
 
-def connect(name: str | None) -> tf.distribute.TPUStrategy:
-    """The strategy of all cores of a TPU, which it initializes; what the TPU held before is lost.
+def find(name: str | None) -> Any:
+    """The resolver of a TPU, which is not touched; an address is asked whether somebody listens there.
 
     Args:
       name: Of a Cloud TPU, or grpc://HOST:PORT, or "local": of this machine. None: what the environment says
@@ -26,24 +29,38 @@ def connect(name: str | None) -> tf.distribute.TPUStrategy:
     Raises:
       PerceiverError: there is none, or this TensorFlow has no support for one of this machine.
     """
-    try:
+    with _refusals(name):
         resolver = _resolver(name)
         _ask(resolver.master())
+        return resolver
+
+
+def connect(name: str | None) -> tf.distribute.TPUStrategy:
+    """The strategy of all cores of a TPU, which it initializes; what the TPU held before is lost.
+
+    Takes and raises what `find` does.
+    """
+    resolver = find(name)
+    with _refusals(name):
         # Not `TPUClusterResolver.connect`: in TensorFlow 2.15 it calls the next function without an argument it needs.
         if resolver.master():
             tf.config.experimental_connect_to_cluster(resolver)
         tf.tpu.experimental.initialize_tpu_system(resolver)
+    return tf.distribute.TPUStrategy(resolver)
+
+
+@contextlib.contextmanager
+def _refusals(name: str | None) -> Iterator[None]:
+    """Whatever is raised inside says that there is no TPU, and what to do."""
+    try:
+        yield
     except (ValueError, RuntimeError, OSError, tf.errors.OpError) as error:
         wanted = "" if name is None else f", train.tpu={name}"
-        # PyPI's TensorFlow 2.15 can talk to TPUs elsewhere, but has no kernel that starts one here.
-        without = "No OpKernel was registered" in str(error)
-        why = "this TensorFlow is built without TPUs" if without else first_line(error)
         raise PerceiverError(
-            f"train.strategy=tpu{wanted}: no TPU was found ({why}). On a TPU VM use its own TensorFlow "
+            f"train.strategy=tpu{wanted}: no TPU was found ({first_line(error)}). On a TPU VM use its own TensorFlow "
             "and train.tpu=local; elsewhere give the TPU's name or grpc://HOST:PORT. Without a TPU: "
             "train.strategy=auto."
         ) from error
-    return tf.distribute.TPUStrategy(resolver)
 
 
 def _resolver(name: str | None) -> Any:
@@ -57,7 +74,12 @@ def _resolver(name: str | None) -> Any:
 
 
 def _ask(master: str) -> None:
-    """Raises `OSError` if nobody listens at the address of a TPU."""
+    """Raises `OSError` if nobody listens at the address of a TPU, `RuntimeError` if none can be started here."""
+    if not master:
+        # PyPI's TensorFlow can talk to TPUs elsewhere, but has no kernel that starts one here.
+        if not kernels.get_registered_kernels_for_op("_ConfigureDistributedTPU").kernel:
+            raise RuntimeError("this TensorFlow is built without TPUs")
+        return
     if not master.startswith("grpc://"):
         return
     host, _, port = master.removeprefix("grpc://").partition("/")[0].rpartition(":")

@@ -31,6 +31,16 @@ def test_a_wrong_request_is_refused_before_anything_is_made(arguments, words, tm
     assert not folder.exists()
 
 
+def test_without_a_tpu_nothing_is_read_or_made(tmp_path) -> None:
+    """The Trainer would find it out only after the data was read, checked and transformed."""
+    folder = tmp_path / "run"
+    wanted = ("--set", "train.strategy=tpu", "--set", "train.tpu=local")
+    result = CliRunner().invoke(cli.main, ["run", TASK, *wanted, "--run-dir", str(folder)])
+    assert result.exit_code == 1
+    assert "no TPU was found (this TensorFlow is built without TPUs)" in result.stderr
+    assert result.stderr.count("\n") == 1 and not folder.exists()
+
+
 def test_a_pushed_run_says_where_everything_is_and_what_to_do_next(capsys) -> None:
     run.summary(record(), Path("r"), {"answer": [{"label": "7"}]})
     said = capsys.readouterr().out
