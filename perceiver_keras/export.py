@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from importlib import metadata
 from typing import Any
 
@@ -22,16 +22,19 @@ from perceiver_keras.config import TaskConfig
 from perceiver_keras.config_tree import to_dict
 from perceiver_keras.errors import PerceiverError, UsageError, nearest
 from perceiver_keras.files import whole_folder
-from perceiver_keras.layers.xla import within_control_flow
 from perceiver_keras.remote import as_path
 from perceiver_keras.saved_model import MAX_WARMUP_RECORDS, TASK_FILE, WARMUP_FILE, is_saved_model
 from perceiver_keras.show import model_card
+from perceiver_keras.signatures import (
+    ATTENTION,
+    Signatures,
+    Tensors,
+    Transform,
+    names_of,
+    plain_spec,
+)
 from perceiver_keras.tasks.task import Task
 
-Tensors = Mapping[str, tf.Tensor]
-Transform = Callable[[Tensors], Tensors]
-ATTENTION = "attention"  # a signature, and its output
-MODEL_INPUT = "model_input_"  # of the model's inputs, in graphs of signatures that make them
 WARMUP_BATCH = 8  # warm-up requests have two batch sizes, 1 and this one
 
 
@@ -83,7 +86,7 @@ def export_saved_model(
         raise PerceiverError(f"{folder} holds something other than a SavedModel; name another.")
     if attention and task.serving.attended is None:
         raise UsageError(f"{task.name} has no map of what the latents attended to.")
-    served = _Served(task, config, model, labels, transform)
+    served = Signatures(task, config, model, labels, transform)
     functions = served.functions(attention)
     logs = _warmup_logs(served, functions, warmup, requests) if warmup else []
 
@@ -109,7 +112,7 @@ def export_saved_model(
     return folder
 
 
-def _card(served: _Served, functions: Mapping[str, Any], preset: str | None) -> model_card.Card:
+def _card(served: Signatures, functions: Mapping[str, Any], preset: str | None) -> model_card.Card:
     """What is known about a model without its run."""
     task, config = served.task, served.config
     return model_card.exported(
@@ -150,150 +153,6 @@ def _ends(specs: Mapping[str, Any]) -> dict[str, str]:
     return {name: f"{spec.dtype.name} {shape(spec.shape)}" for name, spec in specs.items()}
 
 
-class _Served:
-    """The four signatures of one model, traced for any batch size."""
-
-    def __init__(
-        self,
-        task: Task,
-        config: TaskConfig,
-        model: keras.Model,
-        labels: Sequence[str] | None,
-        transform: Transform | None,
-    ) -> None:
-        self.task, self.config, self.model, self.labels = task, config, model, labels
-        self._function = tf.function(lambda *args, **kwargs: model(*args, **kwargs))
-        self.transform = transform or (lambda features: task.examples.transform(features, config))
-        self.labelled_spec = dict(task.examples.spec(config))
-        self.plain_spec = plain_spec(task, config)
-        self.element = self._element_spec(self.plain_spec, with_targets=False)
-        self.labelled_element = self._element_spec(self.labelled_spec, with_targets=True)
-
-    def functions(self, attention: bool) -> dict[str, Any]:
-        examples = {"examples": tf.TensorSpec([None], tf.string)}
-        named = zip(names_of(self.element), tf.nest.flatten(self.element), strict=True)
-        inputs = {name: tf.TensorSpec([None, *spec.shape], spec.dtype) for name, spec in named}
-        raw = self.task.serving.spec(self.config)
-        more = {ATTENTION: _concrete(self._attend, raw)} if attention else {}
-        return {
-            "serving_default": _concrete(self._serve, raw),
-            "serving_examples": _concrete(self._serve_examples, examples),
-            "serving_tensors": _concrete(self._serve_tensors, inputs),
-            "evaluate": _concrete(self._evaluate, examples),
-        } | more
-
-    def called(self, *args: Any, **kwargs: Any) -> Any:
-        """The model by the one function that all signatures call: it is traced once, and its graph is stored once.
-
-        Not in loops, where TensorFlow's optimizers fuse other operations, so that layers trace otherwise.
-        """
-        return (self.model if within_control_flow() else self._function)(*args, **kwargs)
-
-    def _serve(self, **raw: tf.Tensor) -> dict[str, tf.Tensor]:
-        model = _Marking(self.model, self.called)
-        return self.task.serving.serve(model, raw, self.config, self.labels)
-
-    def _attend(self, **raw: tf.Tensor) -> dict[str, tf.Tensor]:
-        return self.task.serving.attended(self.model, raw, self.config)
-
-    def _serve_examples(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
-        return self._respond(_marked(self.prepare(examples)))
-
-    def _serve_tensors(self, **named: tf.Tensor) -> dict[str, tf.Tensor]:
-        flat = [named[name] for name in names_of(self.element)]
-        return self._respond(tf.nest.pack_sequence_as(self.element, flat))
-
-    def _evaluate(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
-        features = self._features(examples, self.labelled_spec)
-        inputs, targets = self._map(features, self.labelled_element, True)
-        inputs = _marked(inputs)
-        measures = self.task.measures
-        return {measures.key: measures.columns(targets, self.called(inputs, training=False))}
-
-    def _respond(self, inputs: Any) -> dict[str, tf.Tensor]:
-        outputs = self.called(inputs, training=False)
-        return self.task.serving.respond(inputs, outputs, self.config, self.labels)
-
-    def prepare(self, examples: tf.Tensor) -> Any:
-        """Serialized examples [B], labels not needed, to the model's inputs [B, ...]."""
-        return self._map(self._features(examples, self.plain_spec), self.element, False)
-
-    def _features(self, examples: tf.Tensor, spec: Mapping[str, Any]) -> Tensors:
-        return self.transform(tf.io.parse_example(examples, dict(spec)))
-
-    def _one(self, features: Tensors, with_targets: bool) -> Any:
-        prepared = self.task.examples.prepare(features, self.config, False, tf.zeros([2], tf.int32))
-        return prepared if with_targets else prepared[0]
-
-    def _map(self, features: Tensors, spec: Any, with_targets: bool) -> Any:
-        one = lambda example: self._one(example, with_targets)  # noqa: E731
-        return tf.map_fn(one, dict(features), fn_output_signature=spec)
-
-    def _element_spec(self, feature_spec: Mapping[str, Any], with_targets: bool) -> Any:
-        """The spec of what `prepare` returns for one example, found by tracing it in a temporary graph."""
-        found: list[Any] = []
-
-        @tf.function
-        def trace(examples: tf.Tensor) -> None:
-            features = self._features(examples, feature_spec)
-            data = tf.data.Dataset.from_tensor_slices(dict(features))
-            found.append(data.map(lambda f: self._one(f, with_targets)).element_spec)
-
-        trace.get_concrete_function(tf.TensorSpec([None], tf.string))
-        return found[-1]
-
-
-class _Marking:
-    """A model for `serve`: its calls are `called`, and their inputs get names in the graph."""
-
-    def __init__(self, model: keras.Model, called: Callable[..., Any]) -> None:
-        self._model, self._called = model, called
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._model, name)
-
-    def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
-        return self._called(_marked(inputs), *args, **kwargs)
-
-
-def marked_names(inputs: Any) -> dict[str, Any]:
-    """The model's inputs by the names that they have in the graphs of signatures that make them."""
-    pairs = zip(names_of(inputs), tf.nest.flatten(inputs), strict=True)
-    return {f"{MODEL_INPUT}{name}": value for name, value in pairs}
-
-
-def _marked(inputs: Any) -> Any:
-    """The same tensors, by names under which `components/serving/serving_answers.py` finds them in the export."""
-    flat = [tf.identity(value, name=name) for name, value in marked_names(inputs).items()]
-    return tf.nest.pack_sequence_as(inputs, flat)
-
-
-def names_of(structure: Any, prefix: str = "") -> list[str]:
-    """A name for each tensor of a nested structure, in `tf.nest`'s order, such as `rgb`, `audio_left`, `inputs_0`."""
-    if isinstance(structure, Mapping):
-        parts = [(str(key), structure[key]) for key in sorted(structure)]
-    elif isinstance(structure, (list, tuple)):
-        parts = [(f"{'' if prefix else 'inputs_'}{i}", part) for i, part in enumerate(structure)]
-    else:
-        return [prefix or "inputs"]
-    return [
-        name for key, part in parts for name in names_of(part, f"{prefix}_{key}" if prefix else key)
-    ]
-
-
-def _concrete(function: Callable[..., Tensors], specs: Mapping[str, tf.TensorSpec]) -> Any:
-    """`function` traced for the named inputs; half-precision outputs become float32, which JSON can carry."""
-
-    def signature(**inputs: tf.Tensor) -> dict[str, tf.Tensor]:
-        return {
-            name: tf.cast(value, tf.float32) if value.dtype in (tf.bfloat16, tf.float16) else value
-            for name, value in function(**inputs).items()
-        }
-
-    named = {name: tf.TensorSpec(s.shape, s.dtype, name=name) for name, s in specs.items()}
-    return tf.function(signature).get_concrete_function(**named)
-
-
 def _module(functions: Mapping[str, Any], roots: Sequence[Any]) -> tf.Module:
     """A plain module that tracks what the signatures read: variables, tables, tokenizers, Transform's files."""
     captured = {
@@ -328,7 +187,7 @@ def _module(functions: Mapping[str, Any], roots: Sequence[Any]) -> tf.Module:
 
 
 def _warmup_logs(
-    served: _Served,
+    served: Signatures,
     functions: Mapping[str, Any],
     warmup: Sequence[bytes],
     requests: Mapping[str, Any] | None,
@@ -385,12 +244,6 @@ def raw_inputs(task: Task, config: TaskConfig, examples: tf.Tensor) -> Tensors:
             )
         raw[name] = features[feature]
     return task.serving.warmup(raw)
-
-
-def plain_spec(task: Task, config: TaskConfig) -> dict[str, Any]:
-    """How an example is parsed in serving: without its label."""
-    label = task.examples.label_of(config)
-    return {name: kind for name, kind in task.examples.spec(config).items() if name != label}
 
 
 def prediction_log(model: str, signature: str, request: Tensors, answer: Tensors) -> Any:

@@ -19,9 +19,9 @@ from perceiver_keras.components.serving import serving_check
 from perceiver_keras.config_tree import to_dict
 from perceiver_keras.data.store import source
 from perceiver_keras.errors import PerceiverError, UsageError
-from perceiver_keras.layers.xla import within_control_flow
 from perceiver_keras.saved_model import SIGNATURES, disallowed_ops, graph_ops
 from perceiver_keras.serve import Servable
+from perceiver_keras.signatures import ATTENTION, names_of
 from perceiver_keras.tasks import registry, warm_up_examples
 from tests import tiny_task as tiny
 
@@ -75,38 +75,6 @@ def test_the_signatures_answer_as_the_weights_say(folder, model):
     columns = loaded["evaluate"](examples=tf.constant(tiny.examples(5, seed=3)))
     assert columns.keys() == {"logits"}
     np.testing.assert_allclose(columns["logits"], logits, rtol=2e-5, atol=1e-6)
-
-
-def test_the_model_is_traced_once_for_all_signatures_and_apart_in_a_loop(tmp_path):
-    """In a loop layers may trace otherwise, since TensorFlow fuses other operations there."""
-    in_loops = []
-
-    class Counted(tiny.TinyModel):
-        def call(self, inputs, training=False):
-            in_loops.append(within_control_flow())
-            return super().call(inputs, training=training)
-
-    def in_a_loop(model, raw, config, labels):
-        one = lambda png: model({"pixels": tiny._pixels(png)[None]}, training=False)[0]  # noqa: E731
-        return {
-            "logits": tf.map_fn(one, raw["image_bytes"], fn_output_signature=tf.TensorSpec([3]))
-        }
-
-    model = Counted()
-    model({"pixels": tf.zeros([1, 4, 4, 3])})
-    in_loops.clear()
-    export.export_saved_model(tiny.TASK, tiny.CONFIG, model, str(tmp_path / "once"))
-    assert in_loops == [False]
-
-    task = tiny.with_fields("serving", serve=in_a_loop)
-    in_loops.clear()
-    folder = export.export_saved_model(task, tiny.CONFIG, model, str(tmp_path / "loop"))
-    assert in_loops == [True, False]
-    signatures = tf.saved_model.load(folder).signatures
-    pngs = tiny.pngs(3)
-    answer = signatures["serving_default"](image_bytes=tf.constant(pngs))
-    pixels = np.stack([tf.io.decode_png(png).numpy() / 255 for png in pngs]).astype(np.float32)
-    np.testing.assert_allclose(answer["logits"], model({"pixels": pixels}), rtol=1e-5)
 
 
 @pytest.mark.parametrize("batch", [0, 1, 3])
@@ -181,22 +149,6 @@ def test_exporting_twice_gives_the_same_answers(folder, model, tmp_path):
     for name in (export.WARMUP_FILE, "variables/variables.data-00000-of-00001"):
         with open(f"{folder}/{name}", "rb") as one, open(f"{again}/{name}", "rb") as two:
             assert one.read() == two.read(), name
-
-
-@pytest.mark.parametrize("dtype", ["bfloat16", "mixed_bfloat16"])
-def test_half_precision_leaves_as_float32(dtype, tmp_path):
-    dtype = dtype if dtype == "bfloat16" else keras.mixed_precision.Policy(dtype)
-    folder = export.export_saved_model(
-        tiny.TASK, tiny.CONFIG, tiny.model(dtype), str(tmp_path / "m"), warmup=tiny.examples(2)
-    )
-    loaded = tf.saved_model.load(folder).signatures
-    for function in loaded.values():
-        assert all(
-            s.dtype in (tf.float32, tf.string, tf.int64)
-            for s in function.structured_outputs.values()
-        )
-    shares = loaded["serving_default"](image_bytes=tf.constant(tiny.pngs(4)))["probabilities"]
-    np.testing.assert_allclose(tf.reduce_sum(shares, -1), np.ones(4), atol=0.02)
 
 
 def test_transform_and_its_vocabulary_go_along(tmp_path):
@@ -328,14 +280,6 @@ def test_warmup_that_does_not_fit_is_a_readable_error(model, tmp_path):
         make(tiny.examples(2), task)
 
 
-def test_names_of_nested_inputs_follow_the_nest():
-    structure = {"b": {"y": 1, "x": 2}, "a": (3, 4)}
-    assert export.names_of(structure) == ["a_0", "a_1", "b_x", "b_y"]
-    assert tf.nest.flatten(structure) == [3, 4, 2, 1]
-    assert export.names_of(tf.TensorSpec([2])) == ["inputs"]
-    assert export.names_of((1, [2])) == ["inputs_0", "inputs_1_0"]
-
-
 def test_saved_model_cli_runs_it_without_our_code(folder, tmp_path):
     np.save(tmp_path / "pixels.npy", np.full([2, 4, 4, 3], 0.5, np.float32))
     cli = os.path.join(os.path.dirname(sys.executable), "saved_model_cli")
@@ -375,7 +319,7 @@ def test_a_task_serves_what_its_model_says_and_its_warmup_is_answered_alike(expo
         says_what_its_model_says(servable, task, config, labels, model, stored)
     logs = serving_check.warmup_logs(servable.folder)
     tried = {serving_check.replay(servable._functions, log, 1e-5) for log in logs}
-    more = {export.ATTENTION} if task.serving.attended else set()
+    more = {ATTENTION} if task.serving.attended else set()
     assert tried == {*SIGNATURES, *more}
     if more:
         shows_what_its_model_attends_to(servable, task, config, model, examples)
@@ -387,7 +331,7 @@ def says_what_its_model_says(servable, task, config, labels, model, examples):
     prepared = [task.examples.prepare(features, config, False, seed) for features in parsed]
     inputs, targets = tf.nest.map_structure(lambda *parts: tf.stack(parts), *prepared)
     outputs = model(inputs, training=False)
-    named = dict(zip(export.names_of(inputs), tf.nest.flatten(inputs), strict=True))
+    named = dict(zip(names_of(inputs), tf.nest.flatten(inputs), strict=True))
     response = task.serving.respond(inputs, outputs, config, labels)
     columns = {task.measures.key: task.measures.columns(targets, outputs)}
     for wanted, got in (
@@ -408,8 +352,8 @@ def says_what_its_model_says(servable, task, config, labels, model, examples):
 
 def shows_what_its_model_attends_to(servable, task, config, model, examples):
     raw = export.raw_inputs(task, config, tf.constant(examples))
-    answer = servable.predict(export.ATTENTION, **raw)
-    shares = answer[export.ATTENTION].reshape(len(examples), -1)
+    answer = servable.predict(ATTENTION, **raw)
+    shares = answer[ATTENTION].reshape(len(examples), -1)
     np.testing.assert_allclose(shares.sum(1), 1, atol=1e-5)
     expected = task.serving.attended(model, raw, config)
     assert answer.keys() == expected.keys()

@@ -20,7 +20,8 @@ from tensorflow import keras
 from perceiver_keras.config import TaskConfig
 from perceiver_keras.data.store.batches import serialized
 from perceiver_keras.data.store.records import Records
-from perceiver_keras.export import marked_names, names_of, plain_spec, prediction_log, raw_inputs
+from perceiver_keras.export import prediction_log, raw_inputs
+from perceiver_keras.signatures import marked_names, names_of, plain_spec
 from perceiver_keras.tasks.batches import Transform
 from perceiver_keras.tasks.task import Task
 

@@ -11,8 +11,8 @@ from tensorflow import keras
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from perceiver_keras.config import TaskConfig
-from perceiver_keras.export import names_of
 from perceiver_keras.layers.xla import for_converters
+from perceiver_keras.signatures import names_of
 from perceiver_keras.tasks.task import Task
 
 OWN = "model_output"  # what the model itself returns, if the signature does not return it as it is

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from perceiver_keras.config import TaskConfig
 from perceiver_keras.errors import PerceiverError
-from perceiver_keras.export import names_of
+from perceiver_keras.signatures import names_of
 from perceiver_keras.tasks.batches import TaskData
 from perceiver_keras.tasks.task import Task
 

@@ -49,6 +49,7 @@ def test_a_change_in_a_tasks_folder_reaches_that_task_alone(changed, task, modul
         ("perceiver_keras/tasks/batches.py", ALL),
         ("perceiver_keras/metrics/columns.py", ALL),
         ("perceiver_keras/export.py", ALL),
+        ("perceiver_keras/signatures.py", ALL),
         ("pipeline/user_module.py", ALL),
         ("components/model/transform_graph.py", ALL),
         # What only shows, says or measures a model that is trained.

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from perceiver_keras import export
+from perceiver_keras import signatures
 from perceiver_keras.components.serving import serving_answers as answers
 
 finite = hnp.arrays(np.float32, (2, 3), elements=st.floats(-1e3, 1e3, width=32))
@@ -54,7 +54,7 @@ def test_the_relative_difference_is_the_tolerance_that_is_needed(wanted, noise) 
 
 
 def test_it_knows_by_itself_what_the_export_calls_the_models_inputs() -> None:
-    assert answers.MODEL_INPUT == export.MODEL_INPUT
+    assert answers.MODEL_INPUT == signatures.MODEL_INPUT
 
 
 # === Names that rounding changes ===

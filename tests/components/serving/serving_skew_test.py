@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from perceiver_keras import export
+from perceiver_keras import export, signatures
 from perceiver_keras.components.serving import serving_answers, serving_check, serving_skew
 from perceiver_keras.data.store.records import file_records, write_records
 from tests import tiny_task as tiny
@@ -162,7 +162,7 @@ def test_evaluate_is_compared_too(compared):
 
 def test_an_export_without_names_in_its_graph(compared, monkeypatch):
     """Those of earlier versions; the stage follows from which signatures agree."""
-    monkeypatch.setattr(export, "_marked", lambda inputs: inputs)
+    monkeypatch.setattr(signatures, "_marked", lambda inputs: inputs)
     assert compared(task_of())["stage"] is None
     assert compared(task_of(serve=pixels("nearest")))["stage"] == RAW
     assert compared(task_of(prepare=pixels("nearest")))["stage"] == RECORD
