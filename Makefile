@@ -34,7 +34,7 @@ test: setup  ## all tests
 	@$(PYTHON) $(PYTEST) $(ARGS)
 
 MODERN_TESTS := $(addprefix tests/,layers parity runtimes saved stacks tasks/contract_test.py \
-    $(addsuffix _test.py,conformance decode encode export perceiver process query stack) \
+    $(addsuffix _test.py,conformance decode encode export perceiver process query signatures stack) \
     client $(addprefix server/,$(addsuffix _test.py,conformance parameter_files rest_api)) \
     $(addprefix training/,$(addsuffix _test.py,adamw lamb optimizer workers)) \
     train_test.py::test_killed_at_any_moment_ends_as_if_never_killed \
