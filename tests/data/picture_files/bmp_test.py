@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from perceiver_keras.data import image
-from tests.data.picture_samples import COLOUR, SIZE, encoded, smooth
+from tests.data.picture_samples import COLOUR, SIZE, decoded, encoded, smooth
 
 ROWS, COLUMNS = SIZE
 PALETTE = np.random.default_rng(0).integers(0, 256, (256, 3), np.uint8)
@@ -77,7 +77,7 @@ def test_palettes(bits, kind):
         )
     for longer in (content, content + bytes(2)):
         assert image.check_image(longer) is None and image.image_size(longer) == SIZE
-        np.testing.assert_array_equal(image.decode_image(longer, 3), colours[indices])
+        np.testing.assert_array_equal(decoded(longer), colours[indices])
     if kind != "OS/2 version 2":  # PIL wants its palette elsewhere
         by_pil = Image.open(io.BytesIO(content)).convert("RGB")
         np.testing.assert_array_equal(by_pil, colours[indices])
@@ -102,7 +102,7 @@ def test_colours_at_given_bits(bits, compression, masks):
     content = bmp([row.tobytes() for row in pixels], bits, compression=compression, extra=extra)
     expected = [(pixels.astype(np.int64) & mask) * 255 // mask for mask in masks]
     assert image.check_image(content) is None
-    found = image.decode_image(content, 3).numpy()
+    found = decoded(content)
     np.testing.assert_array_equal(found, np.stack(expected, -1))
     if masks[0] != 0x3FF00000:  # PIL does not know it
         by_pil = np.asarray(Image.open(io.BytesIO(content)).convert("RGB"), int)
@@ -119,7 +119,7 @@ def test_what_pil_writes(mode, more):
     picture.save(buffer, "BMP")
     content = buffer.getvalue() + bytes(more)
     expected = Image.open(io.BytesIO(content)).convert("RGB")
-    np.testing.assert_array_equal(image.decode_image(content, 3), np.asarray(expected))
+    np.testing.assert_array_equal(decoded(content), np.asarray(expected))
     assert image.check_image(content) is None
 
 

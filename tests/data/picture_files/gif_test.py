@@ -11,7 +11,7 @@ from PIL import Image
 
 from perceiver_keras.data import image
 from perceiver_keras.data.picture_files import gif
-from tests.data.picture_samples import COLOUR, FILES, SIZE
+from tests.data.picture_samples import COLOUR, FILES, SIZE, decoded
 
 PLAIN = FILES["gif"][0]
 
@@ -29,7 +29,7 @@ def test_the_first_picture_whatever_becomes_of_the_others():
     content = _animation()
     expected = Image.open(io.BytesIO(content)).convert("RGB")
     for cut in (0, 1, 2, 50, 150):
-        found = image.decode_image(content[: len(content) - cut], 3)
+        found = decoded(content[: len(content) - cut])
         np.testing.assert_array_equal(found, np.asarray(expected))
     assert "truncated GIF" in image.check_image(content[: len(content) // 2 - 100])
 
@@ -38,7 +38,7 @@ def test_later_pictures_that_declare_gigabytes_cost_nothing():
     huge = b"\x2c" + struct.pack("<4HB", 0, 0, 65535, 65535, 0) + b"\x02\x02\x4c\x01\x00"
     content = PLAIN[:-1] + huge * 50 + b";"
     assert image.check_image(content) is None
-    np.testing.assert_array_equal(image.decode_image(content, 3), image.decode_image(PLAIN, 3))
+    np.testing.assert_array_equal(decoded(content), decoded(PLAIN))
 
 
 def test_a_picture_smaller_than_the_canvas_lies_where_it_belongs():
@@ -46,10 +46,10 @@ def test_a_picture_smaller_than_the_canvas_lies_where_it_belongs():
     at = int(gif._first_picture(PLAIN))
     content[6:10] = struct.pack("<2H", 40, 50)
     content[at + 1 : at + 5] = struct.pack("<2H", 3, 5)
-    found = image.decode_image(bytes(content), 3).numpy()
+    found = decoded(bytes(content))
     assert found.shape == (50, 40, 3) and image.image_size(bytes(content)) == (50, 40)
     inside = found[5 : 5 + SIZE[0], 3 : 3 + SIZE[1]]
-    np.testing.assert_array_equal(inside, image.decode_image(PLAIN, 3))
+    np.testing.assert_array_equal(inside, decoded(PLAIN))
     assert found.sum() == inside.sum()
 
 

@@ -13,7 +13,7 @@ from PIL import Image, ImageOps
 
 from perceiver_keras.data import image
 from perceiver_keras.data.picture_files import jpeg
-from tests.data.picture_samples import FILES, exif, segment, with_segments
+from tests.data.picture_samples import FILES, decoded, exif, segment, with_segments
 
 PLAIN = FILES["jpeg colour"][0]
 read = tf.function(jpeg.orientation, input_signature=[tf.TensorSpec([], tf.string)])
@@ -24,7 +24,7 @@ read = tf.function(jpeg.orientation, input_signature=[tf.TensorSpec([], tf.strin
 def test_turned_as_pil_turns_it(orientation, order):
     content = with_segments(PLAIN, segment(exif(orientation, order)))
     expected = np.asarray(ImageOps.exif_transpose(Image.open(io.BytesIO(content))))
-    found = image.decode_image(content, 3)
+    found = decoded(content)
     assert image.image_size(content) == expected.shape[:2]
     np.testing.assert_allclose(found, expected.astype(np.int32), atol=10)  # of two JPEG decoders
 
@@ -42,8 +42,8 @@ def test_found_behind_other_segments_fill_bytes_and_stray_bytes():
         content = with_segments(PLAIN, content, mine)
         assert read(content) == 6, name
         assert image.check_image(content) is None, name
-        found = image.decode_image(content, 3)
-        np.testing.assert_array_equal(found, image.decode_image(with_segments(PLAIN, mine), 3))
+        found = decoded(content)
+        np.testing.assert_array_equal(found, decoded(with_segments(PLAIN, mine)))
 
 
 @pytest.mark.parametrize(
