@@ -99,7 +99,7 @@ def check_image(encoded: bytes, max_pixels: int = MAX_PIXELS) -> str | None:
         height, width = image_size(encoded) or (0, 0)
         if height * width > max_pixels:
             return f"declares {height} x {width} pixels, more than the {max_pixels} allowed"
-        _run(_pixels, encoded)
+        _run(_decoded, encoded)
     except tf.errors.OpError as error:
         return f"damaged {_name(encoded)}, cannot be decoded: {_decoder_words(error)}"
     return None
@@ -181,5 +181,6 @@ def _traced(function: Callable[[tf.Tensor], tf.Tensor]) -> Callable[[tf.Tensor],
 
 
 _pixels = _ByKind([_decoder(kind) for kind in _KINDS.values()])
+_decoded = _ByKind([kind.decode for kind in _KINDS.values()])  # of what has no problem
 _problem = _ByKind([kind.problem for kind in _KINDS.values()])
 _size = _ByKind([kind.size for kind in _KINDS.values()])
