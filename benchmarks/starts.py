@@ -104,6 +104,8 @@ def measure(name: str, calls: int) -> dict[str, Any]:
 def time_command(command: list[str], until: str | None, folder: str) -> tuple[float, float, int]:
     """(wall seconds, CPU seconds, largest resident bytes) until the command ends or prints `until`; see `measure`."""
     said = Path(folder, "stderr")
+    # As Python is by default: what it compiles in the first call is there for the others.
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     started = time.perf_counter()
     with said.open("wb") as errors:
         process = subprocess.Popen(
@@ -111,6 +113,7 @@ def time_command(command: list[str], until: str | None, folder: str) -> tuple[fl
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=errors,
+            env=environment,
             start_new_session=True,
         )
     stopped = False

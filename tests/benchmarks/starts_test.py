@@ -31,6 +31,12 @@ def test_a_command_is_ended_at_the_line_that_is_waited_for(tmp_path: Path) -> No
     assert 0.2 <= seconds < 20 and cpu < 5 and peak > 1_000_000
 
 
+def test_bytecode_is_kept_whatever_the_environment_says(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    program = "import sys; sys.exit(sys.dont_write_bytecode)"
+    starts.time_command([sys.executable, "-c", program], None, str(tmp_path))
+
+
 @pytest.mark.parametrize(
     ("program", "until"), [("raise SystemExit('no model')", None), ("print('other')", "[ 1/")]
 )
