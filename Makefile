@@ -36,7 +36,7 @@ test: setup  ## all tests
 MODERN_TESTS := $(addprefix tests/,layers parity runtimes saved stacks tasks/contract_test.py \
     $(addsuffix _test.py,conformance decode encode export perceiver process query signatures stack) \
     client $(addprefix server/,$(addsuffix _test.py,conformance parameter_files rest_api)) \
-    $(addprefix training/,$(addsuffix _test.py,adamw lamb optimizer workers)) \
+    $(addprefix training/,$(addsuffix _test.py,adamw lamb optimizer per_shape workers)) \
     train_test.py::test_killed_at_any_moment_ends_as_if_never_killed \
     fresh_install_test.py::test_a_notebook_s_first_cells_install_the_wheel_that_is_uploaded)
 test-modern:  ## the model, weights and what both stacks share, on TensorFlow 2.21, in .venv-modern

@@ -47,32 +47,47 @@ class LAMB(keras.optimizers.legacy.Optimizer):
             for variable in var_list:
                 self.add_slot(variable, moment)
 
+    def _prepare_local(self, var_device: str, var_dtype: tf.DType, apply_state: Any) -> None:
+        super()._prepare_local(var_device, var_dtype, apply_state)  # lr_t
+        beta_1, beta_2, decay = (
+            tf.identity(self._get_hyper(name, var_dtype))
+            for name in ("beta_1", "beta_2", "weight_decay")
+        )
+        step = tf.cast(self.iterations + 1, var_dtype)
+        apply_state[var_device, var_dtype].update(
+            beta_1=beta_1,
+            beta_2=beta_2,
+            weight_decay=decay,
+            epsilon=tf.convert_to_tensor(self.epsilon, var_dtype),
+            unbias_1=1 - tf.pow(beta_1, step),
+            unbias_2=1 - tf.pow(beta_2, step),
+        )
+
     def _resource_apply_dense(
         self, grad: tf.Tensor, var: tf.Variable, apply_state: Any = None
     ) -> tf.Operation:
-        dtype = var.dtype.base_dtype
-        beta_1, beta_2 = self._get_hyper("beta_1", dtype), self._get_hyper("beta_2", dtype)
-        step = tf.cast(self.iterations + 1, dtype)
+        kind = (var.device, var.dtype.base_dtype)
+        given = (apply_state or {}).get(kind) or self._fallback_apply_state(*kind)
         m, v = self.get_slot(var, "m"), self.get_slot(var, "v")
         locked = {"use_locking": self._use_locking}
-        first = m.assign(beta_1 * m + (1 - beta_1) * grad, **locked) / (1 - tf.pow(beta_1, step))
+        beta_1, beta_2 = given["beta_1"], given["beta_2"]
+        first = m.assign(beta_1 * m + (1 - beta_1) * grad, **locked) / given["unbias_1"]
         squared = beta_2 * v + (1 - beta_2) * tf.square(grad)
-        second = v.assign(squared, **locked) / (1 - tf.pow(beta_2, step))
-        update = first / (tf.sqrt(second) + tf.cast(self.epsilon, dtype))
-        if self._is_decayed(var):
-            update += self._get_hyper("weight_decay", dtype) * var
-        rate = self._decayed_lr(dtype) * _trust(var, update)
-        return var.assign_sub(rate * update, **locked)
+        second = v.assign(squared, **locked) / given["unbias_2"]
+        update = first / (tf.sqrt(second) + given["epsilon"])
+        if self._do_use_weight_decay(var):
+            update += given["weight_decay"] * var
+        return var.assign_sub(given["lr_t"] * _trust(var, update) * update, **locked)
 
     def _resource_apply_sparse(
         self, grad: tf.Tensor, var: tf.Variable, indices: tf.Tensor, apply_state: Any = None
     ) -> tf.Operation:
         """Rows without a gradient move too: by their moments and their decay."""
         dense = tf.scatter_nd(indices[:, None], grad, tf.cast(tf.shape(var), indices.dtype))
-        return self._resource_apply_dense(dense, var)
+        return self._resource_apply_dense(dense, var, apply_state)
 
-    def _is_decayed(self, variable: tf.Variable) -> bool:
-        return not any(re.search(rule, variable.name) for rule in self.exclude_from_weight_decay)
+    def _do_use_weight_decay(self, param: tf.Variable) -> bool:
+        return not any(re.search(rule, param.name) for rule in self.exclude_from_weight_decay)
 
     def get_config(self) -> dict[str, Any]:
         hyper = ("learning_rate", "weight_decay", "decay", "beta_1", "beta_2")

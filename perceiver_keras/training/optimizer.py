@@ -17,6 +17,7 @@ from perceiver_keras import stack
 from perceiver_keras.config import TrainConfig
 from perceiver_keras.training.adamw import AdamW
 from perceiver_keras.training.lamb import LAMB
+from perceiver_keras.training.per_shape import traced_per_shape
 
 # As in the official training code, biases and norms are not decayed; position embeddings and latents are.
 NOT_DECAYED = (r"(^|/)(bias|scale|offset|gamma|beta)(_\d+)?(/replica_\d+)?:\d+$",)
@@ -109,8 +110,9 @@ def make_optimizer(train: TrainConfig, first: int = 0) -> Any:
         return optimizer
     common["exclude_from_weight_decay"] = list(NOT_DECAYED)
     if addons := stack.addons():
-        return addons.optimizers.LAMB(**common, exclude_from_layer_adaptation=list(_NOTHING))
-    return LAMB(**common)
+        common["exclude_from_layer_adaptation"] = list(_NOTHING)
+        return traced_per_shape(addons.optimizers.LAMB(**common))
+    return traced_per_shape(LAMB(**common))
 
 
 def build_optimizer(optimizer: Any, variables: Sequence[tf.Variable]) -> None:
