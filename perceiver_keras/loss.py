@@ -7,6 +7,8 @@ from typing import Any
 import tensorflow as tf
 from tensorflow import keras
 
+from perceiver_keras.autograph import unconverted
+
 
 @keras.saving.register_keras_serializable(package="perceiver_keras")
 class SparseCrossEntropy(keras.losses.Loss):
@@ -27,6 +29,7 @@ class SparseCrossEntropy(keras.losses.Loss):
             raise ValueError(f"label_smoothing must be in [0, 1), got {label_smoothing}.")
         self.label_smoothing = label_smoothing
 
+    @unconverted
     def call(self, y_true: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
         logits = tf.cast(y_pred, tf.float32)
         labels = tf.cast(y_true, tf.int64)
@@ -58,6 +61,7 @@ class SharedCrossEntropy(SparseCrossEntropy):
     ):
         super().__init__(label_smoothing, name=name, **kwargs)
 
+    @unconverted
     def call(self, y_true: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
         if not (y_true.dtype.is_floating and y_true.shape[-1] == y_pred.shape[-1]):
             return super().call(y_true, y_pred)
@@ -80,6 +84,7 @@ class MaskedCrossEntropy(SparseCrossEntropy):
     ):
         super().__init__(label_smoothing, name=name, **kwargs)
 
+    @unconverted
     def call(self, y_true: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
         asked = tf.cast(y_true >= 0, tf.float32)
         losses = super().call(tf.maximum(y_true, 0), y_pred)

@@ -7,8 +7,8 @@ from typing import Any
 import tensorflow as tf
 from tensorflow import keras
 
+from perceiver_keras.autograph import unconverted
 from perceiver_keras.layers.linear import register
-from perceiver_keras.perceiver_io_checks import unconverted
 
 STAGES = ("preprocess", "encode", "process", "query", "decode", "postprocess")
 

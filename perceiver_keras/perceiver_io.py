@@ -9,6 +9,7 @@ from typing import Any
 import tensorflow as tf
 from tensorflow import keras
 
+from perceiver_keras.autograph import unconverted
 from perceiver_keras.config import DecodeConfig, EncodeConfig, ProcessConfig
 from perceiver_keras.config_tree import tagged
 from perceiver_keras.decode import Decode
@@ -22,7 +23,6 @@ from perceiver_keras.perceiver_io_checks import (
     flat_mask,
     in_one_line,
     mask_of,
-    unconverted,
 )
 from perceiver_keras.postprocess.array import ArrayPostprocess
 from perceiver_keras.preprocess.array import ArrayPreprocess, position_of

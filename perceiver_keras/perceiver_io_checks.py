@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -28,13 +27,6 @@ def in_one_line() -> Iterator[None]:
         error._keras_call_info_injected = True
         error.ag_pass_through = True
         raise
-
-
-def unconverted(call: Callable[..., Any]) -> Callable[..., Any]:
-    """A `call` that AutoGraph leaves as it is, and its errors; with the arguments that Keras looks at."""
-    wrapped = tf.autograph.experimental.do_not_convert(call)
-    wrapped.__signature__ = inspect.signature(call)
-    return wrapped
 
 
 def whole(name: str, value: Any) -> None:

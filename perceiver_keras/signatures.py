@@ -8,6 +8,7 @@ from typing import Any
 import tensorflow as tf
 from tensorflow import keras
 
+from perceiver_keras.autograph import unconverted
 from perceiver_keras.config import TaskConfig
 from perceiver_keras.layers.xla import within_control_flow
 from perceiver_keras.tasks.task import Task
@@ -99,16 +100,11 @@ class Signatures:
 
     def _element_spec(self, feature_spec: Mapping[str, Any], with_targets: bool) -> Any:
         """The spec of what `prepare` returns for one example, found by tracing it in a temporary graph."""
-        found: list[Any] = []
-
-        @tf.function
-        def trace(examples: tf.Tensor) -> None:
+        with tf.__internal__.FuncGraph("element").as_default():
+            examples = tf.compat.v1.placeholder(tf.string, [None])
             features = self._features(examples, feature_spec)
             data = tf.data.Dataset.from_tensor_slices(dict(features))
-            found.append(data.map(lambda f: self._one(f, with_targets)).element_spec)
-
-        trace.get_concrete_function(tf.TensorSpec([None], tf.string))
-        return found[-1]
+            return data.map(lambda f: self._one(f, with_targets)).element_spec
 
 
 class _Marking:
@@ -130,6 +126,7 @@ def marked_names(inputs: Any) -> dict[str, Any]:
     return {f"{MODEL_INPUT}{name}": value for name, value in pairs}
 
 
+@unconverted
 def _marked(inputs: Any) -> Any:
     """The same tensors, by names under which `components/serving/serving_answers.py` finds them in the export."""
     flat = [tf.identity(value, name=name) for name, value in marked_names(inputs).items()]

@@ -15,6 +15,7 @@ from perceiver_keras.layers.folded import Folded
 from perceiver_keras.layers.linear import build_part, register
 from perceiver_keras.layers.modalities import pad_channels
 from perceiver_keras.layers.normalization import LayerNorm
+from perceiver_keras.layers.weights_only import blocks_are_left_out
 from perceiver_keras.layers.xla import for_xla, on_gpu
 
 
@@ -52,6 +53,11 @@ class _Block(keras.layers.Layer):
             name="mlp",
             dtype=self.dtype_policy,
         )
+
+    def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        if self.built and blocks_are_left_out():
+            return tf.nest.flatten(inputs)[0]
+        return super().__call__(inputs, *args, **kwargs)
 
     def _attention(self, qk_dim: int | None, output_dim: int) -> Attention:
         return Attention(

@@ -20,6 +20,7 @@ import tensorflow as tf
 from tensorflow import keras
 
 from perceiver_keras.layers.product import product
+from perceiver_keras.layers.weights_only import values_are_left_out
 
 PACKAGE = "perceiver_keras"
 
@@ -55,7 +56,7 @@ def weights_by_path(layer: keras.layers.Layer) -> dict[str, tf.Variable]:
 
 def kernel_initializer(zero: bool = False) -> keras.initializers.Initializer:
     """A truncated normal of variance 1/fan-in, as Haiku's `VarianceScaling(1.0)`; or zeros."""
-    if zero:
+    if zero or values_are_left_out():
         return keras.initializers.Zeros()
     return keras.initializers.VarianceScaling(1.0, mode="fan_in", distribution="truncated_normal")
 

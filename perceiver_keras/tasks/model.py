@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow import keras
 
+from perceiver_keras.autograph import unconverted
 from perceiver_keras.baselines import transformer
 from perceiver_keras.config import DecodeConfig, PerceiverConfig, TaskConfig
 from perceiver_keras.config_tree import from_dict, override, to_dict
@@ -19,6 +20,7 @@ from perceiver_keras.convert.hub import preset_of
 from perceiver_keras.decode import Decode
 from perceiver_keras.encode import Encode
 from perceiver_keras.errors import UsageError, nearest
+from perceiver_keras.layers.weights_only import without_blocks
 from perceiver_keras.loss import mean_loss
 from perceiver_keras.metrics.columns import ColumnMetric
 from perceiver_keras.perceiver import Perceiver
@@ -139,6 +141,7 @@ class TaskModel(JointModel):
         self.labels: list[str] | None = None
         self.task_config: TaskConfig | None = None
 
+    @unconverted
     def call(
         self,
         inputs: Any,
@@ -172,9 +175,10 @@ class TaskModel(JointModel):
         return {}
 
     def build_all(self) -> TaskModel:
-        """Creates all weights with one symbolic call on the task's inputs; returns the model itself."""
+        """Creates all weights, by a symbolic call on the task's inputs; returns the model itself."""
         if not self.built:
-            self(self.symbolic_inputs())
+            with without_blocks():
+                self(self.symbolic_inputs())
         return self
 
     def symbolic_inputs(self) -> Any:

@@ -20,6 +20,7 @@ from perceiver_keras.convert.huggingface import WEIGHTS, read_huggingface, write
 from perceiver_keras.convert.variables import Origin, assign, from_model
 from perceiver_keras.data.imagenet import class_names
 from perceiver_keras.errors import UsageError
+from perceiver_keras.layers.weights_only import without_values
 from perceiver_keras.remote import as_path, local_copy
 from perceiver_keras.tasks import registry, transfer
 
@@ -155,7 +156,8 @@ def _home(model: str) -> Task:
 def _with_weights(
     model_class: type[TaskModel], config: TaskConfig, checkpoint: Checkpoint
 ) -> TaskModel:
-    model = model_class(config.model).build_all()
+    with without_values():
+        model = model_class(config.model).build_all()
     model.task_config, model.labels = config, _labels(checkpoint, config)
     assign(model, _fit_positions(checkpoint, model))
     return model

@@ -15,6 +15,7 @@ from perceiver_keras.config import TaskConfig
 from perceiver_keras.config_tree import from_json, override, to_json
 from perceiver_keras.errors import PerceiverError, UsageError
 from perceiver_keras.files import whole_folder, write_json, write_whole
+from perceiver_keras.layers.weights_only import without_values
 from perceiver_keras.remote import as_path, local_copy
 from perceiver_keras.tasks import official, registry, transfer
 
@@ -85,7 +86,9 @@ def load_weights(model: TaskModel, weights: str | os.PathLike) -> None:
     if not path.is_file():
         raise PerceiverError(f"No weights at {path}; name a preset folder or a .weights.h5 file.")
     try:
-        model.build_all().load_weights(str(path))
+        with without_values():
+            model.build_all()
+        model.load_weights(str(path))
     except (ValueError, OSError, KeyError) as error:
         last = str(error).strip().splitlines()[-1]
         raise PerceiverError(f"The weights in {path} don't fit {model.name}: {last}") from error
@@ -125,13 +128,14 @@ def model_from(
         there = override(config, *official.assignments(kept))
         start, their_labels = there.model, labels
     config = official.configured(model_class, config, start, **overrides)
-    model = model_class(config.model).build_all()
+    model = model_class(config.model)
     classes = getattr(config.model, "num_classes", None)
     model.labels = labels if labels and classes in (None, len(labels)) else None
     model.task_config = config
     if config.model == start:
         load_weights(model, path)
         return model
+    model.build_all()
     source = model_class(start)
     load_weights(source, path)
     source.labels, source.task_config = their_labels, there

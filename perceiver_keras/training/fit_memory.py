@@ -26,7 +26,7 @@ from perceiver_keras.training.graph_usage import graph_usage
 AUTO = "auto"
 FILE = "batch_sizes.json"
 
-# The share of free memory to use: estimates are off by up to a fifth (docs/scaling.md), and others use memory too.
+# The share of free memory to use: a step can take a fifth more than estimated (docs/scaling.md), and others use some.
 MARGIN = 0.8
 # What a process needs besides tensors, on the host: graphs, threads, what the allocator keeps.
 OVERHEAD = 256 * MIB

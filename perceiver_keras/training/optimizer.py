@@ -14,6 +14,7 @@ import tensorflow as tf
 from tensorflow import keras
 
 from perceiver_keras import stack
+from perceiver_keras.autograph import unconverted
 from perceiver_keras.config import TrainConfig
 from perceiver_keras.training.adamw import AdamW
 from perceiver_keras.training.lamb import LAMB
@@ -149,6 +150,7 @@ class MovingAverage:
         for average, variable in zip(self.averages, self._model_variables, strict=True):
             average.assign(variable)
 
+    @unconverted
     def update(self, step: tf.Tensor) -> None:
         """To be called after the update that completed `step` steps, in replica context."""
         if not self.averages:

@@ -8,8 +8,10 @@ from typing import Any
 import tensorflow as tf
 from tensorflow import keras
 
+from perceiver_keras.autograph import unconverted
 from perceiver_keras.config import TaskConfig
 from perceiver_keras.layers.recompute import recomputing
+from perceiver_keras.layers.weights_only import without_blocks
 from perceiver_keras.loss import mean_loss, mean_weight
 from perceiver_keras.tasks.task import Task
 from perceiver_keras.training.freeze import Freeze, clipped
@@ -195,6 +197,7 @@ class TrainStep:
         ]
         return total, outputs, gradients
 
+    @unconverted
     def _update(self, gradients: list[tf.Tensor | None], frozen: bool) -> None:
         # With one replica there is nothing to sum, and the operation that says so would wait for all gradients: each
         # is applied when it is there, and no longer held.
@@ -217,4 +220,5 @@ def build_model(model: keras.Model, spec: Any) -> None:
         inputs = tf.nest.map_structure(
             lambda one: tf.compat.v1.placeholder(one.dtype, one.shape), spec
         )
-        model(inputs, training=False)
+        with without_blocks():
+            model(inputs, training=False)

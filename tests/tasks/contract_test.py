@@ -76,6 +76,15 @@ def test_a_model_says_what_it_takes_as_its_data_is_prepared(subject):
         assert (tuple(one.shape[1:]), one.dtype) == (tuple(other.shape[1:]), other.dtype)
 
 
+def test_its_weights_are_those_that_a_call_would_make(subject):
+    keras.utils.set_random_seed(3)
+    called = subject.task.build(subject.config)
+    called(called.symbolic_inputs())
+    for one, other in zip(subject.model.weights, called.weights, strict=True):
+        assert one.name.split("/")[1:] == other.name.split("/")[1:]
+        np.testing.assert_array_equal(one, other)
+
+
 # === What is measured of the data ===
 
 

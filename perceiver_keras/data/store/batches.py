@@ -14,6 +14,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from perceiver_keras.autograph import unconverted
 from perceiver_keras.data.seeds import example_seed, fold_in, seed_pair
 from perceiver_keras.data.store.balance import Balance
 from perceiver_keras.data.store.records import Records
@@ -156,6 +157,7 @@ def _in_order(
     last = records.num_examples * (shard_index + 1) // num_shards
     begun, skipped = (0, skipped) if balance else divmod(skipped, last - first)
 
+    @unconverted
     def epoch_of(epoch: tf.Tensor) -> tf.data.Dataset:
         key = fold_in(root, epoch)
         order = tf.random.experimental.stateless_shuffle(

@@ -10,6 +10,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from perceiver_keras.autograph import unconverted
 from perceiver_keras.data import audio, image
 from perceiver_keras.data.described.kinds import Kind
 from perceiver_keras.data.video.clips import FRAMES_PER_SECOND, decode_frames
@@ -52,6 +53,7 @@ def check(features: Mapping[str, Any], config: AudioClassificationConfig) -> str
     return reason and f"audio: {reason}"
 
 
+@unconverted
 def prepare(
     features: Mapping[str, tf.Tensor],
     config: AudioClassificationConfig,

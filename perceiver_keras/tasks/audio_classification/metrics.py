@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow import keras
 
+from perceiver_keras.autograph import unconverted
 from perceiver_keras.data.described.buckets import by_class
 from perceiver_keras.metrics.average_precision import BinnedAveragePrecision
 from perceiver_keras.metrics.calibration import LabelwiseCalibrationError
@@ -19,6 +20,7 @@ def loss(config: AudioClassificationConfig) -> keras.losses.Loss:
     return keras.losses.BinaryCrossentropy(from_logits=True, label_smoothing=smoothing)
 
 
+@unconverted
 def columns(targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
     """float32 [B, 2 classes]: logits, then truths."""
     return tf.concat([logits, targets], axis=-1)

@@ -8,6 +8,7 @@ from typing import Any
 import tensorflow as tf
 from tensorflow import keras
 
+from perceiver_keras.autograph import unconverted
 from perceiver_keras.data import audio
 from perceiver_keras.tasks.audio_classification.data import samples_per_frame, to_input
 from perceiver_keras.tasks.audio_classification.model import input_spec
@@ -23,6 +24,7 @@ def spec(config: AudioClassificationConfig) -> dict[str, tf.TensorSpec]:
     return spec
 
 
+@unconverted
 def serve(
     model: keras.Model,
     raw: Mapping[str, Any],
@@ -77,6 +79,7 @@ def _windows(
     return windows
 
 
+@unconverted
 def respond(
     inputs: Mapping[str, tf.Tensor],
     logits: tf.Tensor,

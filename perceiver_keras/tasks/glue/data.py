@@ -7,6 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from perceiver_keras.autograph import unconverted
 from perceiver_keras.data.described.kinds import Kind
 from perceiver_keras.data.text.glue import TASKS, task_named
 from perceiver_keras.errors import UsageError
@@ -67,6 +68,7 @@ def check_dataset(labels: Labels | None, config: GlueTaskConfig) -> None:
         task_named(name)
 
 
+@unconverted
 def prepare(
     features: Mapping[str, tf.Tensor], config: GlueTaskConfig, training: bool, seed: tf.Tensor
 ) -> tuple[dict[str, tf.Tensor], tf.Tensor | None]:

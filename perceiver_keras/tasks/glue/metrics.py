@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow import keras
 
+from perceiver_keras.autograph import unconverted
 from perceiver_keras.data.text.glue import TASKS, GlueTask, task_named
 from perceiver_keras.metrics import calibration
 from perceiver_keras.metrics.agreement import GROUP, LABEL, PLACE, PREDICTION, Agreement, Statistic
@@ -40,6 +41,7 @@ class GlueLoss(keras.losses.Loss):
         super().__init__(name=name, **kwargs)
         self.task_weights, self.label_smoothing = dict(task_weights or {}), label_smoothing
 
+    @unconverted
     def call(self, y_true: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
         task, label, outputs = tf.cast(y_true[:, 0], tf.int32), y_true[:, 1], y_pred[:, 1:]
         valid = outputs_of(task, outputs.shape[-1])
@@ -66,6 +68,7 @@ def loss(config: GlueTaskConfig) -> keras.losses.Loss:
     return GlueLoss(config.data.task_weights, config.train.label_smoothing)
 
 
+@unconverted
 def columns(targets: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
     """[B, 49]: the row of `_answers`, and how sure the model was, where the answer is a class."""
     task = tf.cast(targets[:, 0], tf.int32)

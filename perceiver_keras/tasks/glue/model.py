@@ -8,6 +8,7 @@ from typing import Any
 import tensorflow as tf
 from tensorflow import keras
 
+from perceiver_keras.autograph import unconverted
 from perceiver_keras.data.text.glue import TASKS, task_named
 from perceiver_keras.errors import UsageError, nearest
 from perceiver_keras.postprocess.task_heads import TaskHeads
@@ -66,6 +67,7 @@ class GlueModel(TaskModel):
             **kwargs,
         )
 
+    @unconverted
     def call(self, inputs: Mapping[str, tf.Tensor], **kwargs: Any) -> Any:
         # Keras builds a loaded model on floats.
         task, mask = tf.cast(inputs["task"], tf.int32), tf.cast(inputs["mask"], tf.bool)

@@ -8,6 +8,7 @@ from typing import Any
 import tensorflow as tf
 from tensorflow import keras
 
+from perceiver_keras.autograph import unconverted
 from perceiver_keras.data.text.glue import TASKS
 from perceiver_keras.tasks.contract.examples import Labels
 from perceiver_keras.tasks.contract.serving import Serving
@@ -21,6 +22,7 @@ def spec(config: GlueTaskConfig) -> dict[str, tf.TensorSpec]:
     return {name: tf.TensorSpec([None], tf.string) for name in names}
 
 
+@unconverted
 def serve(
     model: keras.Model,
     raw: Mapping[str, Any],
@@ -36,6 +38,7 @@ def serve(
     return respond(inputs, model(inputs, training=False), config, labels) | {"cut": cut}
 
 
+@unconverted
 def respond(
     inputs: Mapping[str, tf.Tensor],
     outputs: tf.Tensor,

@@ -7,6 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from perceiver_keras.autograph import unconverted
 from perceiver_keras.data import image, mixing
 from perceiver_keras.data.described.kinds import Kind
 from perceiver_keras.data.randaugment import randaugment
@@ -50,6 +51,7 @@ def check_dataset(labels: Labels | None, config: ImageClassificationConfig) -> N
             )
 
 
+@unconverted
 def prepare(
     features: Mapping[str, tf.Tensor],
     config: ImageClassificationConfig,

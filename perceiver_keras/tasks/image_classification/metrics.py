@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow import keras
 
+from perceiver_keras.autograph import unconverted
 from perceiver_keras.data.described.buckets import by_class
 from perceiver_keras.loss import SharedCrossEntropy, SparseCrossEntropy
 from perceiver_keras.metrics.calibration import CalibrationError
@@ -52,6 +53,7 @@ def _take_shares(metric: keras.metrics.Metric) -> None:
     metric.update_state = of_largest
 
 
+@unconverted
 def columns(targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
     """The probabilities of all classes, float32 [B, classes]; Keras's own metrics compare them with the label."""
     return tf.nn.softmax(logits)

@@ -8,6 +8,7 @@ from typing import Any
 import tensorflow as tf
 from tensorflow import keras
 
+from perceiver_keras.autograph import unconverted
 from perceiver_keras.data import image
 from perceiver_keras.tasks.contract.examples import Labels
 from perceiver_keras.tasks.contract.serving import Serving
@@ -21,6 +22,7 @@ def spec(config: ImageClassificationConfig) -> dict[str, tf.TensorSpec]:
     return {"image_bytes": tf.TensorSpec([None], tf.string)}
 
 
+@unconverted
 def serve(
     model: keras.Model,
     raw: Mapping[str, Any],
@@ -43,6 +45,7 @@ def decoded(raw: Mapping[str, Any], config: ImageClassificationConfig) -> tf.Ten
     )
 
 
+@unconverted
 def respond(
     pictures: tf.Tensor,
     logits: tf.Tensor,

@@ -7,6 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from perceiver_keras.autograph import unconverted
 from perceiver_keras.data.described.kinds import Kind
 from perceiver_keras.data.text import masking
 from perceiver_keras.tasks.contract.examples import Examples, Labels
@@ -28,6 +29,7 @@ def check_dataset(labels: Labels | None, config: LanguageMLMConfig) -> None:
     check_tokens(config)
 
 
+@unconverted
 def prepare(
     features: Mapping[str, tf.Tensor], config: LanguageMLMConfig, training: bool, seed: tf.Tensor
 ) -> tuple[dict[str, tf.Tensor], tf.Tensor]:

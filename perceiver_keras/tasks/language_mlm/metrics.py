@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow import keras
 
+from perceiver_keras.autograph import unconverted
 from perceiver_keras.data.store import source
 from perceiver_keras.data.text.byte_tokenizer import OFFSET
 from perceiver_keras.errors import PerceiverError
@@ -25,6 +26,7 @@ def loss(config: LanguageMLMConfig) -> keras.losses.Loss:
     return MaskedCrossEntropy(label_smoothing=config.train.label_smoothing)
 
 
+@unconverted
 def columns(targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
     """[B, 49]: masked tokens, correct ones, their cross-entropies; and how sure the model was of each."""
     sure = calibration.of_logits(logits, targets, targets >= 0)

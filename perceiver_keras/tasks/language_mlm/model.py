@@ -7,6 +7,7 @@ from typing import Any
 import tensorflow as tf
 from tensorflow import keras
 
+from perceiver_keras.autograph import unconverted
 from perceiver_keras.data.text.byte_tokenizer import ByteTokenizer
 from perceiver_keras.postprocess.text import TextPostprocess
 from perceiver_keras.preprocess.text import TextPreprocess
@@ -49,6 +50,7 @@ class MaskedLanguageModel(TaskModel):
             **kwargs,
         )
 
+    @unconverted
     def call(self, inputs: Any, mask: tf.Tensor | None = None, **kwargs: Any) -> Any:
         if isinstance(inputs, dict):
             inputs, mask = inputs["ids"], inputs["mask"]

@@ -8,6 +8,7 @@ from typing import Any
 import tensorflow as tf
 from tensorflow import keras
 
+from perceiver_keras.autograph import unconverted
 from perceiver_keras.data.text.byte_tokenizer import MASK_TEXT
 from perceiver_keras.tasks.contract.examples import Labels
 from perceiver_keras.tasks.contract.serving import Serving
@@ -21,6 +22,7 @@ def spec(config: LanguageMLMConfig) -> dict[str, tf.TensorSpec]:
     return {"text": tf.TensorSpec([None], tf.string)}
 
 
+@unconverted
 def serve(
     model: keras.Model,
     raw: Mapping[str, Any],
@@ -39,6 +41,7 @@ def warmup(raw: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
     return {"text": tf.strings.join([MASK_TEXT, raw["text"]])}
 
 
+@unconverted
 def respond(
     inputs: Mapping[str, tf.Tensor],
     logits: tf.Tensor,

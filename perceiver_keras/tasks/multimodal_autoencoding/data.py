@@ -10,6 +10,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from perceiver_keras.autograph import unconverted
 from perceiver_keras.data import audio, image
 from perceiver_keras.data.described.kinds import Kind
 from perceiver_keras.data.seeds import fold_in
@@ -50,6 +51,7 @@ def sample_rate(config: MultimodalAutoencodingConfig) -> int:
     return config.model.audio_samples * FRAMES_PER_SECOND // config.model.num_frames
 
 
+@unconverted
 def prepare(
     features: Mapping[str, tf.Tensor],
     config: MultimodalAutoencodingConfig,

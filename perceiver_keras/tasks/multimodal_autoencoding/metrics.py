@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow import keras
 
+from perceiver_keras.autograph import unconverted
 from perceiver_keras.data.described.buckets import by_class
 from perceiver_keras.metrics import calibration
 from perceiver_keras.metrics.columns import ColumnRatio, of_outputs
@@ -37,6 +38,7 @@ class ClipLoss(keras.losses.Loss):
         super().__init__(name=name, **kwargs)
         self.weights = {"image": image_weight, "audio": audio_weight, "label": label_weight}
 
+    @unconverted
     def call(self, y_true: Mapping[str, tf.Tensor], y_pred: Mapping[str, tf.Tensor]) -> tf.Tensor:
         labels = tf.nn.sparse_softmax_cross_entropy_with_logits(
             labels=tf.cast(y_true["label"], tf.int64), logits=y_pred["label"]
@@ -59,6 +61,7 @@ def loss(config: MultimodalAutoencodingConfig) -> keras.losses.Loss:
 METRICS = ("video_psnr", "audio_psnr", "accuracy")
 
 
+@unconverted
 def columns(targets: Mapping[str, tf.Tensor], outputs: Mapping[str, tf.Tensor]) -> tf.Tensor:
     """float32 [B, 49]: the numbers of `_parts`, and how sure the model was of the label."""
     sure = calibration.of_logits(outputs["label"], targets["label"])

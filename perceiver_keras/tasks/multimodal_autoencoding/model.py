@@ -12,6 +12,7 @@ from typing import Any
 import tensorflow as tf
 from tensorflow import keras
 
+from perceiver_keras.autograph import unconverted
 from perceiver_keras.config import FourierPosition
 from perceiver_keras.layers.chunked import map_chunks
 from perceiver_keras.layers.linear import build_part
@@ -106,6 +107,7 @@ class MultimodalAutoencoder(TaskModel):
         channels = widest(start) + start.input_padding
         return {"input_padding": channels - widest(config)} if channels > widest(config) else {}
 
+    @unconverted
     def call(
         self,
         inputs: Mapping[str, tf.Tensor],

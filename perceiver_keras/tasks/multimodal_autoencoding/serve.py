@@ -8,6 +8,7 @@ from typing import Any
 import tensorflow as tf
 from tensorflow import keras
 
+from perceiver_keras.autograph import unconverted
 from perceiver_keras.data import audio
 from perceiver_keras.data.video.clips import decode_frames
 from perceiver_keras.tasks.contract.examples import Labels
@@ -23,6 +24,7 @@ def spec(config: MultimodalAutoencodingConfig) -> dict[str, tf.TensorSpec]:
     }
 
 
+@unconverted
 def serve(
     model: keras.Model,
     raw: Mapping[str, Any],
@@ -84,6 +86,7 @@ def _input_spec(config: MultimodalAutoencodingConfig) -> dict[str, tf.TensorSpec
     }
 
 
+@unconverted
 def respond(
     inputs: Mapping[str, tf.Tensor],
     outputs: Mapping[str, tf.Tensor],

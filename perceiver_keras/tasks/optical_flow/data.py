@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from perceiver_keras.autograph import unconverted
 from perceiver_keras.data import image
 from perceiver_keras.data.described.kinds import Kind
 from perceiver_keras.data.flow import augment
@@ -66,6 +67,7 @@ def check_dataset(labels: Labels | None, config: OpticalFlowConfig) -> None:
     check_channels(config)
 
 
+@unconverted
 def prepare(
     features: Mapping[str, tf.Tensor], config: OpticalFlowConfig, training: bool, seed: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor | None]:

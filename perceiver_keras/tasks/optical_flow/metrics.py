@@ -11,6 +11,7 @@ from typing import Any
 import tensorflow as tf
 from tensorflow import keras
 
+from perceiver_keras.autograph import unconverted
 from perceiver_keras.metrics.columns import ColumnRatio, of_outputs
 from perceiver_keras.metrics.results import results_of
 from perceiver_keras.tasks.contract.measures import Measures
@@ -47,6 +48,7 @@ METRICS = {
 IN_TRAINING = ("relative_aepe", "aepe", "fl_all")
 
 
+@unconverted
 def columns(targets: tf.Tensor, flow: tf.Tensor) -> tf.Tensor:
     """The sums of `COLUMNS` over each pair, float32 [B, 20]; shares are from 0 to 1."""
     targets, flow = tf.cast(targets, tf.float32), tf.cast(flow, tf.float32)
@@ -101,6 +103,7 @@ class EndPointError(keras.losses.Loss):
         super().__init__(name=name, **kwargs)
         self.scale = scale
 
+    @unconverted
     def call(self, y_true: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
         valid = y_true[..., 2:3] > 0
         difference = tf.where(valid, tf.cast(y_pred, tf.float32) - y_true[..., :2], 0.0)

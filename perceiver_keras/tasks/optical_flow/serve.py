@@ -11,6 +11,7 @@ from typing import Any
 import tensorflow as tf
 from tensorflow import keras
 
+from perceiver_keras.autograph import unconverted
 from perceiver_keras.config import TaskConfig
 from perceiver_keras.data import image
 from perceiver_keras.postprocess import tiles
@@ -25,6 +26,7 @@ def spec(config: TaskConfig) -> dict[str, tf.TensorSpec]:
     return {name: tf.TensorSpec([None], tf.string) for name in ("frame1_bytes", "frame2_bytes")}
 
 
+@unconverted
 def serve(
     model: keras.Model, raw: Mapping[str, Any], config: TaskConfig, labels: Labels | None
 ) -> dict[str, tf.Tensor]:
@@ -65,6 +67,7 @@ def decode_pairs(frame1: Any, frame2: Any, channels: int) -> tf.Tensor:
     return tf.reshape(frames, [-1, 2, size[0], size[1], channels])
 
 
+@unconverted
 def respond(
     frames: tf.Tensor, flow: tf.Tensor, config: TaskConfig, labels: Labels | None
 ) -> dict[str, tf.Tensor]:

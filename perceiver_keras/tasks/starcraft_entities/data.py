@@ -8,6 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from perceiver_keras.autograph import unconverted
 from perceiver_keras.data.described.kinds import Kind
 from perceiver_keras.tasks.contract.examples import Examples, Labels
 from perceiver_keras.tasks.starcraft_entities.own_data import OWN_DATA
@@ -42,6 +43,7 @@ def check_dataset(labels: Labels | None, config: StarcraftEntitiesConfig) -> Non
     """Nothing to check: targets and outcomes have no names."""
 
 
+@unconverted
 def prepare(
     features: Mapping[str, tf.Tensor],
     config: StarcraftEntitiesConfig,

@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow import keras
 
+from perceiver_keras.autograph import unconverted
 from perceiver_keras.metrics import calibration
 from perceiver_keras.metrics.columns import ColumnRatio, of_outputs
 from perceiver_keras.tasks.contract.measures import Measures
@@ -26,6 +27,7 @@ class BattleLoss(keras.losses.Loss):
         super().__init__(name=name, **kwargs)
         self.winner_weight = winner_weight
 
+    @unconverted
     def call(self, y_true: Mapping[str, tf.Tensor], y_pred: Mapping[str, tf.Tensor]) -> tf.Tensor:
         chosen = tf.gather(y_pred["pointer"], y_true["target"], batch_dims=1)
         outcome = tf.nn.sigmoid_cross_entropy_with_logits(
@@ -45,6 +47,7 @@ METRICS = ("target_accuracy", "winner_accuracy")
 CALIBRATION = ("target_calibration_error", "winner_calibration_error")
 
 
+@unconverted
 def columns(targets: Mapping[str, tf.Tensor], outputs: Mapping[str, tf.Tensor]) -> tf.Tensor:
     """float32 [B, 93]: what is right, as `_right` has it, and how sure the model was of target and winner."""
     won = tf.sigmoid(tf.cast(outputs["winning"], tf.float32))

@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow import keras
 
+from perceiver_keras.autograph import unconverted
 from perceiver_keras.errors import PerceiverError, UsageError
 from perceiver_keras.perceiver_io_checks import in_one_line
 from perceiver_keras.postprocess.entities import EntitiesPostprocess
@@ -42,6 +43,7 @@ class EntityEncoder(TaskModel):
             **kwargs,
         )
 
+    @unconverted
     def call(self, inputs: Any, mask: tf.Tensor | None = None, **kwargs: Any) -> Any:
         if isinstance(inputs, Mapping):
             mask = inputs["mask"]

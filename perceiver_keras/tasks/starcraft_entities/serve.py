@@ -8,6 +8,7 @@ from typing import Any
 import tensorflow as tf
 from tensorflow import keras
 
+from perceiver_keras.autograph import unconverted
 from perceiver_keras.tasks.contract.examples import Labels
 from perceiver_keras.tasks.contract.serving import Serving
 from perceiver_keras.tasks.starcraft_entities.presets import StarcraftEntitiesConfig
@@ -20,6 +21,7 @@ def spec(config: StarcraftEntitiesConfig) -> dict[str, tf.TensorSpec]:
     }
 
 
+@unconverted
 def serve(
     model: keras.Model,
     raw: Mapping[str, Any],
@@ -34,6 +36,7 @@ def serve(
     return respond(inputs, model(inputs, training=False), config, labels)
 
 
+@unconverted
 def respond(
     inputs: Mapping[str, tf.Tensor],
     outputs: Mapping[str, tf.Tensor],

@@ -8,6 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from perceiver_keras.autograph import unconverted
 from perceiver_keras.data.described.kinds import Kind
 from perceiver_keras.data.seeds import fold_in
 from perceiver_keras.data.text.byte_tokenizer import MASK, SEP, Encoded, fit
@@ -63,6 +64,7 @@ def check_dataset(labels: Labels | None, config: TextClassificationConfig) -> No
     check_num_classes(labels, config)
 
 
+@unconverted
 def prepare(
     features: Mapping[str, tf.Tensor],
     config: TextClassificationConfig,

@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow import keras
 
+from perceiver_keras.autograph import unconverted
 from perceiver_keras.data.described.buckets import by_class
 from perceiver_keras.loss import SparseCrossEntropy
 from perceiver_keras.metrics.agreement import Agreement, Statistic
@@ -35,6 +36,7 @@ class ScaledSquaredError(keras.losses.Loss):
         super().__init__(name=name, **kwargs)
         self.scale = scale
 
+    @unconverted
     def call(self, y_true: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
         label = tf.reshape(tf.cast(y_true, tf.float32), [-1])
         return tf.square((tf.cast(y_pred, tf.float32)[:, 0] - label) / self.scale)
@@ -49,6 +51,7 @@ def loss(config: TextClassificationConfig) -> keras.losses.Loss:
     return SparseCrossEntropy(label_smoothing=config.train.label_smoothing)
 
 
+@unconverted
 def columns(targets: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
     """For classes their probabilities, [B, classes], which Keras's own metrics compare with the label.
 

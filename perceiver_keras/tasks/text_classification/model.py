@@ -8,6 +8,7 @@ from typing import Any
 import tensorflow as tf
 from tensorflow import keras
 
+from perceiver_keras.autograph import unconverted
 from perceiver_keras.postprocess.classification import ClassificationPostprocess
 from perceiver_keras.preprocess.text import TextPreprocess
 from perceiver_keras.query import LearnedQuery
@@ -47,6 +48,7 @@ class TextClassifier(TaskModel):
             **kwargs,
         )
 
+    @unconverted
     def call(self, inputs: Mapping[str, tf.Tensor], **kwargs: Any) -> Any:
         mask = tf.cast(inputs["mask"], tf.bool)  # Keras builds a loaded model on floats
         outputs = super().call(inputs["ids"], mask=mask, **kwargs)

@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow import keras
 
+from perceiver_keras.autograph import unconverted
 from perceiver_keras.errors import UsageError
 from perceiver_keras.tasks.contract.examples import Labels
 from perceiver_keras.tasks.contract.serving import Serving
@@ -23,6 +24,7 @@ def spec(config: TextClassificationConfig) -> dict[str, tf.TensorSpec]:
     return {name: tf.TensorSpec([None], tf.string) for name in names}
 
 
+@unconverted
 def serve(
     model: keras.Model,
     raw: Mapping[str, Any],
@@ -59,6 +61,7 @@ def encoded(raw: Mapping[str, Any], config: TextClassificationConfig) -> tuple[t
     )
 
 
+@unconverted
 def respond(
     inputs: Mapping[str, tf.Tensor],
     outputs: tf.Tensor,

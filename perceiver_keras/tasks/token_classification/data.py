@@ -10,6 +10,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from perceiver_keras.autograph import unconverted
 from perceiver_keras.data.described.kinds import Kind
 from perceiver_keras.data.own.tagged import FIRST, MOST_TAGS
 from perceiver_keras.data.text import byte_tokenizer
@@ -48,6 +49,7 @@ def check_dataset(labels: Labels | None, config: TokenClassificationConfig) -> N
         raise UsageError(f"model.vocabulary: bytes have {byte_tokenizer.VOCABULARY} ids.")
 
 
+@unconverted
 def prepare(
     features: Mapping[str, tf.Tensor],
     config: TokenClassificationConfig,

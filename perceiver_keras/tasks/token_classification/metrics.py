@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow import keras
 
+from perceiver_keras.autograph import unconverted
 from perceiver_keras.loss import MaskedCrossEntropy
 from perceiver_keras.metrics import calibration
 from perceiver_keras.metrics.columns import ColumnRatio, of_outputs
@@ -18,6 +19,7 @@ def loss(config: TokenClassificationConfig) -> keras.losses.Loss:
     return MaskedCrossEntropy(label_smoothing=config.train.label_smoothing)
 
 
+@unconverted
 def columns(targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
     """[B, 50]: the sums of `_columns`, and how sure the model was of each byte's tag."""
     sure = calibration.of_logits(logits, targets, targets >= 0)

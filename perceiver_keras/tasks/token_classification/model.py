@@ -8,6 +8,7 @@ from typing import Any
 import tensorflow as tf
 from tensorflow import keras
 
+from perceiver_keras.autograph import unconverted
 from perceiver_keras.postprocess.projection import ProjectionPostprocess
 from perceiver_keras.preprocess.text import TextPreprocess
 from perceiver_keras.query import LearnedQuery
@@ -43,6 +44,7 @@ class TokenClassifier(TaskModel):
             **kwargs,
         )
 
+    @unconverted
     def call(self, inputs: Mapping[str, tf.Tensor], **kwargs: Any) -> Any:
         mask = tf.cast(inputs["mask"], tf.bool)  # Keras builds a loaded model on floats
         return super().call(inputs["ids"], mask=mask, query_mask=mask, **kwargs)

@@ -8,6 +8,7 @@ from typing import Any
 import tensorflow as tf
 from tensorflow import keras
 
+from perceiver_keras.autograph import unconverted
 from perceiver_keras.data.text import byte_tokenizer
 from perceiver_keras.tasks.contract.examples import Labels
 from perceiver_keras.tasks.contract.serving import Serving
@@ -19,6 +20,7 @@ def spec(config: TokenClassificationConfig) -> dict[str, tf.TensorSpec]:
     return {"text": tf.TensorSpec([None], tf.string)}
 
 
+@unconverted
 def serve(
     model: keras.Model,
     raw: Mapping[str, Any],
@@ -42,6 +44,7 @@ def serve(
     return respond({"ids": dense, "mask": mask}, logits, config, labels)
 
 
+@unconverted
 def respond(
     inputs: Mapping[str, tf.Tensor],
     logits: tf.Tensor,
