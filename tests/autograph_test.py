@@ -12,6 +12,7 @@ from perceiver_keras import export
 from perceiver_keras.autograph import unconverted
 from perceiver_keras.config_tree import override
 from perceiver_keras.data.store import source
+from perceiver_keras.errors import UsageError
 from perceiver_keras.tasks import registry
 from perceiver_keras.tasks.batches import train_batches
 from perceiver_keras.training.step import TrainStep
@@ -50,6 +51,16 @@ def test_it_stays_what_it_was_for_keras_and_for_eager_calls():
     assert int(tf.function(_sign)(tf.constant(-3))) == -1
     with pytest.raises(tf.errors.OperatorNotAllowedInGraphError):
         tf.function(unconverted(_sign))(tf.constant(-3))
+
+
+def test_errors_pass_through_a_graph_as_they_are():
+    def call(self, inputs, training=None):
+        raise UsageError("one line")
+
+    layer = type("Failing", (tf.keras.layers.Layer,), {"call": unconverted(call)})()
+    assert layer._call_spec.arg_names == ["inputs", "training"]
+    with pytest.raises(UsageError, match=r"^one line"):
+        layer.call(tf.keras.Input([3]))
 
 
 @pytest.mark.parametrize(

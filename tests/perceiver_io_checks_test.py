@@ -12,20 +12,8 @@ from perceiver_keras.perceiver_io_checks import (
     flat_mask,
     in_one_line,
     mask_of,
-    unconverted,
     whole,
 )
-
-
-def test_errors_pass_through_a_graph_as_they_are():
-    def call(self, inputs, training=None):
-        raise UsageError("one line")
-
-    layer = type("Failing", (tf.keras.layers.Layer,), {"call": unconverted(call)})()
-    assert layer._call_spec.arg_names == ["inputs", "training"]
-    with pytest.raises(UsageError, match=r"^one line"):
-        layer.call(tf.keras.Input([3]))
-    assert unconverted(call).__name__ == "call"
 
 
 @pytest.mark.parametrize("value", [1, 7, np.int64(3)])
