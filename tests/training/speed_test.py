@@ -37,7 +37,9 @@ def _with_pause(inputs: tf.Tensor, targets: tf.Tensor):
 def test_accumulated_batches_are_one_step() -> None:
     config = override(CONFIG, "train.gradient_accumulation=4")
     waits = tiny_training.train_batches(config).map(_with_pause)
-    assert measure_steps(tiny_training.TASK, config, waits, 0.5).step > 0.36
+    speed = measure_steps(tiny_training.TASK, config, waits, 0.5)
+    # tf.data reads one batch ahead of the clock.
+    assert speed.step * speed.steps > 0.095 * (4 * speed.steps - 1)
 
 
 def test_the_precision_of_the_process_is_left_alone() -> None:
