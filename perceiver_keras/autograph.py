@@ -12,9 +12,9 @@ import tensorflow as tf
 def unconverted(function: Callable[..., Any]) -> Callable[..., Any]:
     """A function that AutoGraph leaves as it is, with all that it calls, and with the arguments that Keras looks at.
 
-    AutoGraph rewrites whatever a graph is traced from, so that `if` and `for` may go by tensors. Ours never do, and to
-    rewrite it took a sixth of the time before a first step, and a quarter of an export's. What calls functions of the
-    user's own, which may need it, stays converted.
+    AutoGraph rewrites whatever a graph is traced from, so that `if` and `for` may go by tensors. Ours never do, and
+    rewriting them was a tenth to a quarter of the time before a first step, and of an export's. What calls functions of
+    the user's own, which may need it, stays converted.
     """
     wrapped = tf.autograph.experimental.do_not_convert(function)
     wrapped.__signature__ = inspect.signature(function)

@@ -42,7 +42,7 @@ class Perceiver(keras.Model):
         self.decode = decode
         self.postprocess = postprocess
 
-    @unconverted  # the six stages need none of AutoGraph, which a tenth of the time of tracing them goes to
+    @unconverted
     def call(
         self,
         inputs: Any,
