@@ -128,7 +128,6 @@ DEV = [
     "build>=1",
     "check-jsonschema>=0.29",  # the published schema of compose files
     "hypothesis>=6",
-    "kubernetes-validate>=1.33",  # the published schemas
     "prometheus-client>=0.20",  # its parser reads the server's metrics
     "pytest>=7.4",
     "pytest-xdist>=3.5",

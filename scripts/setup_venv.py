@@ -25,9 +25,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-# Of what this names, tests read files and import nothing: its needs do not fit the other packages.
-READ_ONLY = "requirements-schemas.lock"
-INPUTS = ("setup.py", "pyproject.toml", READ_ONLY)  # and the lock
+# What only tests read, in a folder of its own. KServe's needs do not fit the other packages, and with
+# kubernetes-validate at hand TFX's import takes two seconds more.
+SCHEMAS = "requirements-schemas.lock"
+INPUTS = ("setup.py", "pyproject.toml", SCHEMAS)  # and the lock
 LOCKS = {
     "classic": "requirements.lock",
     "modern": "requirements-modern.lock",
@@ -48,6 +49,11 @@ def say(text: str) -> None:
 def venv_of(root: Path) -> Path:
     """The environment that is made; one that was asked for by name does not replace the default one."""
     return root / (".venv-modern" if os.environ.get("PERCEIVER_STACK") == "modern" else ".venv")
+
+
+def schemas_of(root: Path) -> Path:
+    """Where the packages are of which tests read the schemas; no process finds them by itself."""
+    return venv_of(root) / "schemas"
 
 
 def lock_of(root: Path) -> Path:
@@ -209,14 +215,15 @@ def install(root: Path) -> None:
     say(f"installing {count} packages ({size} GB on disk; one to five minutes the first time)")
     if why := no_pipeline(root):
         say(f"without the pipeline (`perceiver run`): {why}")
-    named = ["-r", lock, "-r", root / READ_ONLY]
-    fast = [uv, "pip", "install", *quiet, "--python", python, "--no-deps", *named]
-    slow = [python, "-m", "pip", "install", "-qq", "--no-deps", *named]
-    if not (uv and run(*fast, env=env)):
-        if uv:
-            say("uv failed (see its output above): trying pip")
-        if not run(*slow):
-            raise SetupError("the packages could not be installed; see pip's output above")
+    apart = ["--target", schemas_of(root), "--upgrade"]
+    for named in (["-r", lock], ["-r", root / SCHEMAS, *apart]):
+        fast = [uv, "pip", "install", *quiet, "--python", python, "--no-deps", *named]
+        slow = [python, "-m", "pip", "install", "-qq", "--no-deps", *named]
+        if not (uv and run(*fast, env=env)):
+            if uv:
+                say("uv failed (see its output above): trying pip")
+            if not run(*slow):
+                raise SetupError("the packages could not be installed; see pip's output above")
     say("installing perceiver-keras itself (editable: changes here take effect at once)")
     here = ["--no-deps", "--no-build-isolation", "--editable", root]
     fast = [uv, "pip", "install", *quiet, "--python", python, *here]
@@ -229,22 +236,21 @@ def install(root: Path) -> None:
 def pins(root: Path) -> list[str]:
     """All that is installed, each as name==version."""
     return [
-        line
-        for path in (lock_of(root), root / READ_ONLY)
-        for line in path.read_text("utf-8").split()
+        line for path in (lock_of(root), root / SCHEMAS) for line in path.read_text("utf-8").split()
     ]
 
 
 def check_installed(root: Path) -> None:
     """Check that the environment has every line of the lock, and the project."""
     program = (
-        "import importlib.metadata as m, json, re\n"
+        "import importlib.metadata as m, json, re, sys\n"
+        "sys.path.append(sys.argv[1])\n"
         "norm = lambda s: re.sub(r'[-_.]+', '-', s).lower()\n"
         "print(json.dumps({norm(d.metadata['Name']): d.version for d in m.distributions()}))"
     )
     python = venv_of(root) / "bin" / "python"
     done = subprocess.run(
-        [python, "-c", program],
+        [python, "-c", program, schemas_of(root)],
         env=clean_environment(os.environ),
         capture_output=True,
         text=True,

@@ -9,11 +9,9 @@ from __future__ import annotations
 
 import ast
 import re
-from importlib import metadata
-from pathlib import Path
 from typing import Any
 
-from kubernetes_validate.utils import schema_contents
+from tests.published_schemas import FOLDER, kubernetes_validate
 
 Schema = dict[str, Any]
 PLAIN = {
@@ -48,7 +46,7 @@ def of_kind(kind: str, group: str, version: str, kubernetes: str) -> Schema:
         LookupError: a type that neither of them defines.
     """
     strict = f"kubernetes-json-schema/v{kubernetes}-local-strict/_definitions.json"
-    found: Schema = dict(schema_contents(strict, kubernetes)["$defs"])
+    found: Schema = dict(kubernetes_validate.utils.schema_contents(strict, kubernetes)["$defs"])
     models = _models()
     root = version[0].upper() + version[1:] + kind
     _define(root, models, found)
@@ -60,10 +58,9 @@ def of_kind(kind: str, group: str, version: str, kubernetes: str) -> Schema:
 
 
 def _models() -> dict[str, ast.ClassDef]:
-    folder = Path(str(metadata.distribution("kserve").locate_file("kserve/models")))
     return {
         node.name: node
-        for path in folder.glob("*.py")
+        for path in (FOLDER / "kserve" / "models").glob("*.py")
         for node in ast.parse(path.read_text("utf-8")).body
         if isinstance(node, ast.ClassDef)
     }

@@ -7,20 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import click
-import kubernetes_validate
 import pytest
 import yaml
 
 from perceiver_keras import cli
 from perceiver_keras.training import cluster
+from tests.published_schemas import KUBERNETES_VERSIONS, kubernetes_validate
 
 FOLDER = Path(__file__).parents[2] / "deploy" / "kubernetes"
-# All versions of which the package has the schemas, from the oldest on in which everything here is stable.
-VERSIONS = [
-    version
-    for version in kubernetes_validate.utils.all_versions()
-    if tuple(map(int, version.split(".")[:2])) >= (1, 31)
-]
 
 
 def objects(name: str) -> dict[str, dict[str, Any]]:
@@ -44,7 +38,7 @@ def container_of(found: dict[str, dict[str, Any]]) -> dict[str, Any]:
     return container
 
 
-@pytest.mark.parametrize("version", [VERSIONS[0], VERSIONS[-1]])
+@pytest.mark.parametrize("version", [KUBERNETES_VERSIONS[0], KUBERNETES_VERSIONS[-1]])
 @pytest.mark.parametrize("name", MANIFESTS)
 def test_every_object_follows_the_strict_schema(name, version):
     for found in objects(name).values():
@@ -61,7 +55,7 @@ def test_a_misspelled_key_is_refused(where):
     place = {"job": job, "pod": pod, "container": pod["containers"][0], "rule": rule}[where]
     place["misspelled"] = 1
     with pytest.raises(kubernetes_validate.ValidationError, match="misspelled"):
-        kubernetes_validate.validate(found["Job"], VERSIONS[-1], strict=True)
+        kubernetes_validate.validate(found["Job"], KUBERNETES_VERSIONS[-1], strict=True)
 
 
 @pytest.mark.parametrize("name", MANIFESTS)

@@ -13,19 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
-import kubernetes_validate
 import pytest
 import yaml
 
 from perceiver_keras.server import parameter_files
 from tests import kserve_schema
+from tests.published_schemas import KUBERNETES_VERSIONS, kubernetes_validate
 
 FOLDER = Path(__file__).parents[2] / "deploy" / "serving"
-VERSIONS = [
-    version
-    for version in kubernetes_validate.utils.all_versions()
-    if tuple(map(int, version.split(".")[:2])) >= (1, 31)
-]
 MODEL = "digits"
 
 
@@ -60,7 +55,7 @@ def test_the_compose_file_follows_its_schema():
     assert "misspelled" in compose_errors(found)[0]
 
 
-@pytest.mark.parametrize("version", [VERSIONS[0], VERSIONS[-1]])
+@pytest.mark.parametrize("version", [KUBERNETES_VERSIONS[0], KUBERNETES_VERSIONS[-1]])
 def test_every_object_of_kubernetes_follows_the_strict_schema(version):
     for found in objects().values():
         assert kubernetes_validate.validate(found, version, strict=True) in version
@@ -72,7 +67,9 @@ def test_every_object_of_kubernetes_follows_the_strict_schema(version):
 
 @pytest.fixture(scope="module")
 def kserve() -> jsonschema.Draft202012Validator:
-    schema = kserve_schema.of_kind("InferenceService", "serving.kserve.io", "v1beta1", VERSIONS[-1])
+    schema = kserve_schema.of_kind(
+        "InferenceService", "serving.kserve.io", "v1beta1", KUBERNETES_VERSIONS[-1]
+    )
     return jsonschema.Draft202012Validator(schema)
 
 

@@ -185,6 +185,15 @@ def test_a_missing_package_is_noticed(project: Path, setup_venv: ModuleType, nam
         setup_venv.check_installed(project)
 
 
+def test_no_process_finds_what_only_tests_read(repository: Path) -> None:
+    """`kubernetes` imports kubernetes_validate where it can, and TFX imports `kubernetes`: two seconds of each run."""
+    pins = (repository / "requirements-schemas.lock").read_text(encoding="utf-8").split()
+    modules = [pin.partition("==")[0].replace("-", "_") for pin in pins]
+    program = "import importlib.util as u, sys; print([n for n in sys.argv[1:] if u.find_spec(n)])"
+    asked = subprocess.run([sys.executable, "-c", program, *modules, "os"], capture_output=True)
+    assert asked.stdout.split() == [b"['os']"], "an older environment: remove .venv, `make setup`"
+
+
 @pytest.mark.parametrize(
     "version, why_not, lock",
     [
