@@ -15,8 +15,7 @@ from perceiver_keras.data.picture_files.header import (
     length_of,
     numbers,
     part,
-    reason,
-    size_reason,
+    size_reasons,
 )
 
 MAGIC = b"BM"
@@ -53,7 +52,8 @@ class _Header(NamedTuple):
 
 def _header(encoded: tf.Tensor) -> _Header:
     # All fields of four bytes lie at 2 + 4 n.
-    long, short = numbers(encoded, 2, 16, tf.int32), numbers(encoded, 18, 6, tf.uint16)
+    long = tf.unstack(numbers(encoded, 2, 16, tf.int32))
+    short = tf.unstack(numbers(encoded, 18, 6, tf.uint16))
     kind = long[3]
     core = kind == _CORE
     columns, rows = tf.where(core, short[0], long[4]), tf.where(core, short[1], long[5])
@@ -71,7 +71,7 @@ def _header(encoded: tf.Tensor) -> _Header:
         bits=bits,
         compression=compression,
         colours=tf.where(kind >= _INFO, long[11], 0),
-        masks=tf.where(compression == _PLAIN, usual, long[13:16] & 0xFFFFFFFF),
+        masks=tf.where(compression == _PLAIN, usual, tf.stack(long[13:16]) & 0xFFFFFFFF),
     )
 
 
@@ -93,17 +93,17 @@ def problem(encoded: tf.Tensor) -> tf.Tensor:
     depth = tf.strings.join(["a BMP with ", bits, " bits per pixel; save it as PNG"])
     other = tf.strings.join(["a BMP with compression ", other, "; save it as PNG"])
     return first(
-        reason(end < 26, "truncated BMP: its header is missing"),
-        reason(
+        (end < 26, "truncated BMP: its header is missing"),
+        (
             (header.kind != _CORE) & (header.kind < 16),
             "damaged BMP: its header has an unknown size",
         ),
-        *(reason(packed == method, words) for method, words in _PACKED.items()),
-        reason(tf.logical_not(known), depth),
-        reason(tf.logical_not((packed == _PLAIN) | fields), other),
-        size_reason(tf.stack([header.rows, header.columns])),
-        reason(begin < 14 + header.kind, "damaged BMP: its pixels begin within its header"),
-        reason(needed > end, "truncated BMP: pixels are missing"),
+        *((packed == method, words) for method, words in _PACKED.items()),
+        (tf.logical_not(known), depth),
+        (tf.logical_not((packed == _PLAIN) | fields), other),
+        *size_reasons(tf.stack([header.rows, header.columns])),
+        (begin < 14 + header.kind, "damaged BMP: its pixels begin within its header"),
+        (needed > end, "truncated BMP: pixels are missing"),
     )
 
 

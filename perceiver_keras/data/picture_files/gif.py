@@ -14,8 +14,7 @@ from perceiver_keras.data.picture_files.header import (
     number,
     numbers,
     part,
-    reason,
-    size_reason,
+    size_reasons,
 )
 
 MAGIC = b"GIF8"
@@ -33,13 +32,13 @@ def problem(encoded: tf.Tensor) -> tf.Tensor:
     canvas, _, picture = _sizes(encoded, at)
     end = length_of(encoded)
     return first(
-        reason(
+        (
             tf.maximum(at, _picture_end(encoded, at)) >= end,
             "truncated GIF: the end of its first picture is missing",
         ),
-        reason(number(encoded, at, tf.uint8) != _PICTURE, "damaged GIF: it has no picture"),
-        size_reason(canvas),
-        size_reason(picture),
+        (number(encoded, at, tf.uint8) != _PICTURE, "damaged GIF: it has no picture"),
+        *size_reasons(canvas),
+        *size_reasons(picture),
     )
 
 

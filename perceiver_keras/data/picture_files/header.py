@@ -1,6 +1,9 @@
 """Numbers out of a file's bytes, and why a file can't be decoded, in a graph.
 
-Reads beyond the end give zeros, never an error. A reason is a string [], empty where there is none.
+Reads beyond the end give zeros, never an error. A reason is whether something is so, bool [], and the words for it.
+
+Nodes are spared here: of a small model's SavedModel most are those of picture files, and TensorFlow goes through all of
+them whenever it makes an iterator or loads a model.
 """
 
 from __future__ import annotations
@@ -51,8 +54,17 @@ def length_of(encoded: tf.Tensor) -> tf.Tensor:
 
 def part(encoded: tf.Tensor, at: tf.Tensor | int, length: tf.Tensor | int) -> tf.Tensor:
     """At most `length` bytes of a file from byte `at` on, string []."""
-    at = tf.clip_by_value(tf.cast(at, tf.int64), 0, length_of(encoded))
-    return tf.strings.substr(encoded, at, tf.maximum(tf.cast(length, tf.int64), 0))
+    begin = _positive(at)
+    if not isinstance(at, int) or at > 0:
+        begin = tf.minimum(begin, length_of(encoded))
+    return tf.strings.substr(encoded, begin, _positive(length))
+
+
+def _positive(number: tf.Tensor | int) -> tf.Tensor:
+    """int64, with 0 for what is below."""
+    if isinstance(number, int):
+        return tf.constant(max(number, 0), tf.int64)
+    return tf.maximum(tf.cast(number, tf.int64), 0)
 
 
 def numbers(
@@ -73,32 +85,30 @@ def number(
     encoded: tf.Tensor, at: tf.Tensor | int, dtype: tf.DType, little_endian: bool = True
 ) -> tf.Tensor:
     """One integer of a file, int64 []."""
-    return numbers(encoded, at, 1, dtype, little_endian)[0]
+    return tf.squeeze(numbers(encoded, at, 1, dtype, little_endian), 0)
 
 
 # === Reasons ===
 
 
-def reason(holds: tf.Tensor, words: tf.Tensor | str) -> tf.Tensor:
-    """`words` where `holds`, else "" """
-    return tf.where(holds, words, "")
+Reason = tuple[tf.Tensor, tf.Tensor | str]
 
 
-def first(*reasons: tf.Tensor) -> tf.Tensor:
-    """The first reason that is not empty."""
-    result = tf.constant("")
-    for words in reversed(reasons):
-        result = tf.where(words == "", result, words)
+def first(*reasons: Reason, otherwise: str = "") -> tf.Tensor:
+    """The words of the first reason that holds, string []."""
+    result = tf.constant(otherwise)
+    for holds, words in reversed(reasons):
+        result = tf.where(holds, words, result)
     return result
 
 
-def size_reason(size: tf.Tensor) -> tf.Tensor:
+def size_reasons(size: tf.Tensor) -> tuple[Reason, Reason]:
     """Why pictures of that size, int64 [2], are refused."""
     rows, columns = tf.unstack(tf.strings.as_string(size))
     declared = tf.strings.join(["declares ", rows, " x ", columns, " pixels"])
     # Each side is compared too: their product may overflow.
     many = tf.reduce_any(size > MAX_PIXELS) | (tf.reduce_prod(size) > MAX_PIXELS)
-    return first(
-        reason(tf.reduce_any(size < 1), declared),
-        reason(many, tf.strings.join([declared, f", more than the {MAX_PIXELS} allowed"])),
+    return (
+        (tf.reduce_any(size < 1), declared),
+        (many, tf.strings.join([declared, f", more than the {MAX_PIXELS} allowed"])),
     )

@@ -18,8 +18,7 @@ from perceiver_keras.data.picture_files.header import (
     number,
     numbers,
     part,
-    reason,
-    size_reason,
+    size_reasons,
 )
 
 MAGIC = b"\xff\xd8\xff"
@@ -43,13 +42,14 @@ def problem(encoded: tf.Tensor) -> tf.Tensor:
     has_end = choose(
         tf.cast(last, tf.int32), [_has_end, lambda encoded: tf.constant(True)], encoded
     )
+    # An error where libjpeg finds no header.
+    declared = tf.cond(
+        has_end,
+        lambda: tf.cast(tf.io.extract_jpeg_shape(encoded)[:2], tf.int64),
+        lambda: tf.ones([2], tf.int64),
+    )
     return first(
-        reason(tf.logical_not(has_end), "truncated JPEG: its end is missing"),
-        tf.cond(
-            has_end,
-            lambda: size_reason(tf.cast(tf.io.extract_jpeg_shape(encoded)[:2], tf.int64)),
-            lambda: tf.constant(""),
-        ),
+        (tf.logical_not(has_end), "truncated JPEG: its end is missing"), *size_reasons(declared)
     )
 
 
@@ -129,8 +129,8 @@ def _segments(encoded: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
 
     def following(at: tf.Tensor, exif: tf.Tensor, _: tf.Tensor) -> tuple[tf.Tensor, ...]:
         words = numbers(encoded, at, 5, tf.uint16, little_endian=False)
-        marker, length = words[0], words[1]
-        is_exif = (exif == 0) & tf.reduce_all(tf.gather(words, [0, 2, 3, 4]) == _EXIF)
+        marker, length, *name = tf.unstack(words)
+        is_exif = (exif == 0) & tf.reduce_all(tf.stack([marker, *name]) == _EXIF)
         # Bytes before a marker are skipped one by one, as libjpeg does.
         step = tf.where((marker < 0xFF02) | (marker == 0xFFFF), one, 2 + length)
         step = tf.where((marker >= 0xFFD0) & (marker <= 0xFFD8), 2 * one, step)

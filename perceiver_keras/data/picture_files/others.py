@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
-from perceiver_keras.data.picture_files.header import first, length_of, numbers, part, reason
+from perceiver_keras.data.picture_files.header import first, length_of, numbers, part
 
 UNKNOWN = "not a PNG, JPEG, GIF or BMP"
 
@@ -47,11 +47,11 @@ def problem(encoded: tf.Tensor) -> tf.Tensor:
     svg = tf.strings.regex_full_match(head, _BEGIN + r"<svg[\s>]\C*")
     page = tf.strings.regex_full_match(head, r"(?is)\s*<(!DOCTYPE html|html)[\s>]\C*")
     return first(
-        reason(length_of(encoded) == 0, "empty"),
-        reason(tf.reduce_any(fits), advice),
-        reason(svg, "an SVG drawing; convert it to PNG or JPEG"),
-        reason(page, "a web page, not a picture"),
-        tf.constant(UNKNOWN),
+        (length_of(encoded) == 0, "empty"),
+        (tf.reduce_any(fits), advice),
+        (svg, "an SVG drawing; convert it to PNG or JPEG"),
+        (page, "a web page, not a picture"),
+        otherwise=UNKNOWN,
     )
 
 

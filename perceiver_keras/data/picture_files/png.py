@@ -11,8 +11,7 @@ from perceiver_keras.data.picture_files.header import (
     number,
     numbers,
     part,
-    reason,
-    size_reason,
+    size_reasons,
 )
 
 MAGIC = b"\x89PNG\r\n\x1a\n"
@@ -32,9 +31,9 @@ def problem(encoded: tf.Tensor) -> tf.Tensor:
     channels = tf.gather(tf.constant(_CHANNELS, tf.int64), tf.minimum(colour, 6))
     unpacked = tf.reduce_prod(declared) * bits * channels // 8
     return first(
-        reason(tf.logical_not(_has_end(encoded)), "truncated PNG: its end is missing"),
-        size_reason(declared),
-        reason(
+        (tf.logical_not(_has_end(encoded)), "truncated PNG: its end is missing"),
+        *size_reasons(declared),
+        (
             unpacked > _MOST_PACKED * length_of(encoded),
             "damaged PNG: it declares more pixels than its bytes can hold",
         ),

@@ -25,14 +25,15 @@ def test_numbers_are_struct_s_and_zeros_beyond_the_end():
 
 
 def test_the_first_reason_that_holds():
-    none = header.reason(tf.constant(False), "a")
-    assert header.first(none, header.reason(tf.constant(True), "b"), tf.constant("c")) == b"b"
+    none, holds = (tf.constant(False), "a"), tf.constant(True)
+    assert header.first(none, (holds, "b"), (holds, tf.constant("c"))) == b"b"
     assert header.first(none, none) == b""
+    assert header.first(none, otherwise="d") == b"d"
 
 
 def test_sizes():
     def said(*size):
-        return header.size_reason(tf.constant(size, tf.int64)).numpy().decode()
+        return header.first(*header.size_reasons(tf.constant(size, tf.int64))).numpy().decode()
 
     assert said(1, 1) == said(8192, 8192) == ""
     assert said(0, 3) == "declares 0 x 3 pixels"
