@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import threading
 import time
 import warnings
 from collections.abc import Awaitable, Callable
@@ -20,6 +22,7 @@ from tensorflow_serving.apis import (
     regression_pb2,
 )
 
+from perceiver_keras.server.aside import HUGE, LARGE, aside, give_back_memory
 from perceiver_keras.server.loaded import Signature
 from perceiver_keras.server.operations import Answer, Arrays, Asked, Operations
 from perceiver_keras.server.settings import Limits
@@ -28,6 +31,7 @@ from perceiver_keras.server.tensors import fill_proto, to_array
 
 SERVICES = ("", "tensorflow.serving.PredictionService", "tensorflow.serving.ModelService")
 MODELS_KEY = "perceiver-models-bin"  # in the trailing metadata; names need not be ASCII
+_WARNINGS = threading.Lock()  # what is done with warnings is the same for all threads
 _STATUS = {code.value[0]: code for code in grpc.StatusCode}
 
 
@@ -62,15 +66,22 @@ class Prediction:
                 for name, proto in request.inputs.items()
             }
 
-        async def run() -> Any:
-            answer = await self._operations.predict(
-                asked_of(request, context), read, tuple(request.output_filter)
-            )
+        def response_of(answer: Answer) -> Any:
             response = predict_pb2.PredictResponse()
             _fill_spec(response, request, answer)
             for name, array in answer.outputs.items():
                 fill_proto(response.outputs[name], array)
             return response
+
+        async def run() -> Any:
+            answer = await self._operations.predict(
+                asked_of(request, context),
+                read,
+                tuple(request.output_filter),
+                large=_declared(request) > LARGE,
+            )
+            many = sum(array.size for array in answer.outputs.values()) > LARGE
+            return await aside(many, response_of, answer)
 
         return await self._answered("Predict", request, context, run)
 
@@ -155,19 +166,35 @@ class ModelManagement:
         return await _told(context, run, self._operations, request)
 
 
+def _parsed(kind: type[Message], data: bytes) -> Message:
+    with _WARNINGS, warnings.catch_warnings():
+        # Python's parser stops at some errors with a warning, and would answer half of a request.
+        warnings.simplefilter("error", RuntimeWarning)
+        return kind.FromString(data)
+
+
+def _declared(request: Any) -> int:
+    """How many values the tensors of a request say that they have."""
+    return sum(
+        math.prod(max(axis.size, 0) for axis in tensor.tensor_shape.dim)
+        for tensor in request.inputs.values()
+    )
+
+
 def _handler(kind: type[Message], answer: Callable[[Any, Any], Awaitable[Any]]) -> Any:
     """Bytes that are no such message are INTERNAL, as gRPC in C++ has it; left to grpcio they are UNKNOWN."""
 
     async def parsed(data: bytes, context: Any) -> Any:
         try:
-            with warnings.catch_warnings():
-                # Python's parser stops at some errors with a warning, and would answer half of a request.
-                warnings.simplefilter("error", RuntimeWarning)
-                request = kind.FromString(data)
+            request = await aside(len(data) > LARGE, _parsed, kind, data)
         except (DecodeError, RuntimeWarning, SystemError):
             error = ServingError(Code.INTERNAL, f"the bytes are no {kind.DESCRIPTOR.name}")
             return await _refuse(context, error)
-        return await answer(request, context)
+        try:
+            return await answer(request, context)
+        finally:
+            if len(data) > HUGE:
+                await aside(True, give_back_memory)
 
     return grpc.unary_unary_rpc_method_handler(
         parsed, response_serializer=lambda answered: answered.SerializeToString()

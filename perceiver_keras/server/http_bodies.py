@@ -6,10 +6,15 @@ import asyncio
 import zlib
 from collections.abc import AsyncIterator, Mapping
 
+from perceiver_keras.server.aside import aside
 from perceiver_keras.server.settings import Limits
 from perceiver_keras.server.status import Code, ServingError
 
 DRAINED = 8  # times max_request_bytes
+# Of max_request_bytes, for each value in JSON and for each string or object, and how many may be there in any case:
+# parsed they take many times their bytes, and while a parser runs nobody else's request is looked at.
+VALUE, VALUES = 8, 1 << 20
+STRING, STRINGS = 64, 1 << 17
 STEP = 1 << 18  # bytes unpacked at a time
 
 
@@ -38,7 +43,7 @@ async def read_body(
         return body
     if len(body) < STEP:
         return unpacked(body, limits)
-    return await asyncio.to_thread(unpacked, body, limits)
+    return await aside(True, unpacked, body, limits)
 
 
 async def _collected(chunks: AsyncIterator[bytes], limits: Limits) -> bytes:
@@ -78,6 +83,27 @@ def unpacked(body: bytes, limits: Limits) -> bytes:
             Code.INVALID_ARGUMENT, f"the compressed body can't be unpacked: {error}"
         ) from None
     return b"".join(parts)
+
+
+def check_values(body: bytes, limits: Limits) -> None:
+    """Counts the values in a JSON body, at least about, without parsing it.
+
+    Raises:
+      ServingError: HTTP 413.
+    """
+    strings = max(body.count(b'"') - body.count(b'\\"'), 0) // 2
+    found = (
+        ("values", body.count(b",") + body.count(b"["), VALUE, VALUES),
+        ("strings and objects", strings + body.count(b"{"), STRING, STRINGS),
+    )
+    for what, count, size, least in found:
+        if count > (most := max(limits.max_request_bytes // size, least)):
+            raise ServingError(
+                Code.RESOURCE_EXHAUSTED,
+                f"the request has more than {most} {what}, which max_request_bytes allows; send fewer examples at "
+                "once, or ask over gRPC",
+                413,
+            )
 
 
 def _too_large(limits: Limits) -> ServingError:

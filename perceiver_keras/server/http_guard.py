@@ -70,6 +70,13 @@ def guarded(limits: Limits) -> type[HttpToolsProtocol]:
             self._in_body = False
             super().on_message_complete()
 
+        def on_response_complete(self) -> None:
+            # Answered before the body's end: what still comes would keep the connection open, a byte at a time.
+            unread = self._in_body and not self.pipeline
+            super().on_response_complete()
+            if unread:
+                self.transport.close()
+
         def _wait_for_headers(self) -> None:
             self._alarm = self.loop.call_later(limits.header_timeout_seconds, self._too_slow)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import gc
 import json
 import threading
@@ -16,7 +15,8 @@ import orjson
 import tensorflow as tf
 from tensorflow.core.framework import types_pb2
 
-from perceiver_keras.server.status import invalid
+from perceiver_keras.server.aside import give_back_memory
+from perceiver_keras.server.status import invalid, telling
 
 DEFAULT_SIGNATURE = "serving_default"
 INIT = "__saved_model_init_op"
@@ -137,8 +137,12 @@ class LoadedModel:
         feeds = [np.asarray(arrays[name]) for name in signature.inputs]
         # One at a time: oneDNN's batch norm in training, which older exports run for layer norms, corrupts the memory
         # of the process when two calls have other batch sizes (TensorFlow 2.15). Closing waits here, too.
-        with self._one:
-            values = signature.call(*feeds, options=self._options, run_metadata=None)
+        try:
+            with self._one:
+                values = signature.call(*feeds, options=self._options, run_metadata=None)
+        except UnicodeDecodeError as error:
+            # Of TensorFlow's message, which quotes the client's bytes.
+            raise invalid(telling(error.object.decode("utf-8", "replace"))) from None
         return {
             name: value if isinstance(value, np.ndarray) else _scalar(value, end)
             for (name, end), value in zip(signature.outputs.items(), values, strict=True)
@@ -156,8 +160,7 @@ class LoadedModel:
 def free_memory() -> None:
     """Frees graphs, which are circles that Python's collector knows too small to hurry, and gives the pages back."""
     gc.collect()
-    with contextlib.suppress(OSError, AttributeError):  # another C library than glibc
-        ctypes.CDLL(None).malloc_trim(0)
+    give_back_memory()
 
 
 def _about(folder: str) -> tuple[dict[str, Any], dict[str, Any]]:

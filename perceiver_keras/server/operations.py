@@ -12,6 +12,7 @@ from google.protobuf.wrappers_pb2 import StringValue
 from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2
 
 from perceiver_keras.server import classify, parameter_files
+from perceiver_keras.server.aside import LARGE, aside
 from perceiver_keras.server.loaded import DEFAULT_SIGNATURE, Signature
 from perceiver_keras.server.metrics import Metrics
 from perceiver_keras.server.models import Models, Version
@@ -59,6 +60,7 @@ class Operations:
         read: Callable[[Signature], Arrays],
         output_filter: tuple[str, ...] = (),
         unknown_signature: Code = Code.FAILED_PRECONDITION,
+        large: bool = False,
     ) -> Answer:
         """Runs one signature.
 
@@ -67,6 +69,7 @@ class Operations:
           read: Takes the signature, and returns the request's arrays, of its types.
           output_filter: The outputs to return; all, if empty.
           unknown_signature: How an unknown name is told: the two protocols of TensorFlow Serving differ.
+          large: Whether to read outside of the event loop.
         """
         with self.models.using(asked.name, asked.version, asked.label) as version:
             name = asked.signature or DEFAULT_SIGNATURE
@@ -77,7 +80,7 @@ class Operations:
                 else:
                     words = f'Serving signature name: "{name}" not found in signature def'
                 raise ServingError(unknown_signature, words)
-            arrays = read(signature)
+            arrays = await aside(large, read, signature)
             signature.check(arrays)
             _check_filter(signature, output_filter)
             outputs = await self._scheduler.run(
@@ -107,7 +110,8 @@ class Operations:
             if signature is None:
                 raise invalid(f"No signature was found with the name: {name}")
             check(signature)
-            arrays = {classify.INPUTS: classify.examples_of(examples)}
+            large = examples.ByteSize() > LARGE
+            arrays = {classify.INPUTS: await aside(large, classify.examples_of, examples)}
             signature.check(arrays)
             outputs = await self._scheduler.run(
                 asked.name, version.loaded, signature, arrays, asked.seconds

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import json
 import re
 import time
@@ -19,9 +20,10 @@ from starlette.routing import Route
 from tensorflow_serving.apis import get_model_metadata_pb2
 
 from perceiver_keras.server import examples, http_bodies, rows
+from perceiver_keras.server.aside import HUGE, LARGE, aside, give_back_memory
 from perceiver_keras.server.operations import SIGNATURE_DEF, TASK_FIELD, Asked, Operations
 from perceiver_keras.server.settings import Limits
-from perceiver_keras.server.status import Code, ServingError, from_exception, invalid
+from perceiver_keras.server.status import Code, ServingError, from_exception, invalid, late
 from perceiver_keras.stack import with_defaults
 
 _VERSION = r"(?:/versions/(?P<version>\d+)|/labels/(?P<label>[^/:]+))?"
@@ -32,7 +34,6 @@ POST = re.compile(
 GET = re.compile(
     r"(?i:/v1/models)(?:/(?P<name>[^/:]+))?" + _VERSION + r"(?:/(?P<what>(?i:metadata)))?", re.A
 )
-LARGE = 1 << 16  # bytes of a body that are not read in the event loop: others wait for it
 
 
 class RestApi:
@@ -61,11 +62,14 @@ class RestApi:
         if not path.lower().startswith("/v1/"):
             return _json({"error": "Not Found"}, 404)
         start, status, asked, method = time.monotonic(), "CANCELLED", None, ""
+        unread = _has_body(request)
         try:
             if request.method == "POST" and (found := POST.fullmatch(path)):
                 asked, method = _asked(found.groupdict()), found["method"].lower()
                 body = await http_bodies.read_body(request.stream(), request.headers, self._limits)
-                content = await self._answer(method, asked, body)
+                unread = False
+                until = start + self._limits.request_timeout_seconds
+                content = await self._answer(method, asked, body, until)
             elif request.method in ("GET", "HEAD") and (found := GET.fullmatch(path)):
                 content = self._describe(_asked(found.groupdict()), found["what"])
             else:
@@ -78,7 +82,7 @@ class RestApi:
             told = from_exception(error)
             status = told.code.name
             # What is left of the body is not read: the connection can't carry another request.
-            close = {"connection": "close"} if told.http_status in (408, 413, 415) else {}
+            close = {"connection": "close"} if unread else {}
             return _json({"error": told.message}, told.http_status, close)
         finally:
             if asked is not None:
@@ -91,13 +95,29 @@ class RestApi:
         if status == "OK":
             metrics.latency.observe((time.monotonic() - start) * 1e6, name, api, "REST")
 
-    async def _answer(self, method: str, asked: Asked, body: bytes) -> bytes:
+    async def _answer(self, method: str, asked: Asked, body: bytes, until: float) -> bytes:
+        """To a body, by a time of `time.monotonic`."""
+        if len(body) <= LARGE:  # only computing takes long, and the scheduler watches that
+            return await self._read(method, asked, body, until)
+        http_bodies.check_values(body, self._limits)
+        try:
+            left = until - time.monotonic()
+            return await asyncio.wait_for(self._read(method, asked, body, until), left)
+        except asyncio.TimeoutError:
+            raise late() from None
+        finally:
+            if len(body) > HUGE:
+                await aside(True, give_back_memory)
+
+    async def _read(self, method: str, asked: Asked, body: bytes, until: float) -> bytes:
         large = len(body) > LARGE
-        document = await _off_loop(large, rows.parse, body)
-        asked = Asked(asked.name, asked.version, asked.label, rows.signature_name(document))
+        document = await aside(large, rows.parse, body)
+        asked = dataclasses.replace(
+            asked, signature=rows.signature_name(document), seconds=until - time.monotonic()
+        )
         if method == "predict":
             return await self._predict(asked, document, large)
-        given = await _off_loop(large, examples.input_of, document)
+        given = await aside(large, examples.input_of, document)
         if method == "classify":
             _, classes = await self._operations.classify(asked, given)
             pairs = [[[label.decode("utf-8", "replace"), s] for label, s in row] for row in classes]
@@ -110,9 +130,10 @@ class RestApi:
             asked,
             lambda signature: rows.arrays_of(document, signature.inputs),
             unknown_signature=Code.INVALID_ARGUMENT,
+            large=large,
         )
         many = sum(array.size for array in answer.outputs.values()) > LARGE
-        return await _off_loop(many, rows.predictions, answer.outputs, rows.is_rows(document))
+        return await aside(many, rows.predictions, answer.outputs, rows.is_rows(document))
 
     def _describe(self, asked: Asked, what: str | None) -> bytes:
         if not asked.name:
@@ -126,8 +147,9 @@ class RestApi:
         return text.encode()
 
 
-async def _off_loop(off: bool, function: Any, *arguments: Any) -> Any:
-    return await asyncio.to_thread(function, *arguments) if off else function(*arguments)
+def _has_body(request: Request) -> bool:
+    headers = request.headers
+    return "transfer-encoding" in headers or headers.get("content-length", "0") != "0"
 
 
 def metadata_json(response: get_model_metadata_pb2.GetModelMetadataResponse) -> bytes:
@@ -147,11 +169,12 @@ def metadata_json(response: get_model_metadata_pb2.GetModelMetadataResponse) -> 
 
 def _asked(parts: Mapping[str, str | None]) -> Asked:
     version = parts["version"]
-    if version is not None and int(version[:20]) >= 2**63:
+    digits = (version or "").lstrip("0")  # Python reads no number of thousands of digits
+    if len(digits) > 19 or int(digits or 0) >= 2**63:
         raise invalid(f"Failed to convert version: {version} to numeric.")
     return Asked(
         name=_decoded(parts["name"] or ""),
-        version=None if version is None else int(version),
+        version=None if version is None else int(digits or 0),
         label=None if parts["label"] is None else _decoded(parts["label"]),
     )
 

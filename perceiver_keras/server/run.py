@@ -12,6 +12,8 @@ import json
 import os
 import signal
 import sys
+import threading
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
@@ -107,15 +109,19 @@ async def serve(
         if ready.done():
             _write_ports(flags.ready_file, ports)
     await stopped
+    threading.Thread(
+        target=_end, args=(flags.shutdown_grace_seconds + OVERTIME,), daemon=True
+    ).start()
     say(f"Stopping; accepted requests have {flags.shutdown_grace_seconds:g} seconds.")
-    try:
-        await asyncio.wait_for(
-            server.stop(flags.shutdown_grace_seconds), flags.shutdown_grace_seconds + OVERTIME
-        )
-    except asyncio.TimeoutError:
-        say("Something is still being computed or loaded; it is left.")
-        return 1
+    await server.stop(flags.shutdown_grace_seconds)
     return 0
+
+
+def _end(seconds: float) -> None:
+    """Ends the process, whatever the event loop and its threads do by then."""
+    time.sleep(seconds)
+    say("Something is still being computed or loaded; it is left.")
+    os._exit(1)
 
 
 def say(text: str) -> None:

@@ -17,10 +17,11 @@ from typing import Any
 import numpy as np
 
 from perceiver_keras.server import merge
+from perceiver_keras.server.aside import LARGE, aside
 from perceiver_keras.server.loaded import LoadedModel, Signature
 from perceiver_keras.server.metrics import Metrics
 from perceiver_keras.server.settings import Batching, Limits
-from perceiver_keras.server.status import Code, ServingError
+from perceiver_keras.server.status import Code, ServingError, late
 
 Arrays = Mapping[str, np.ndarray]
 
@@ -73,10 +74,11 @@ class Scheduler:
         patience = self._limits.request_timeout_seconds
         patience = patience if seconds is None else min(patience, seconds)
         if patience <= 0:
-            raise _late()
+            raise late()
         rows = merge.rows_of(arrays)
         # Strings are counted with what they hold: the pointers alone would let gigabytes wait.
-        size = sum(map(_bytes_of, arrays.values()))
+        large = sum(array.size for array in arrays.values()) > LARGE
+        size = await aside(large, _bytes_of, arrays)
         most = self._batching.max_enqueued_batches * self._batching.max_batch_size
         waiting = self._rows.get(loaded, 0)
         if waiting and waiting + self._load(rows or 1) > most:
@@ -237,12 +239,11 @@ class Scheduler:
 
 def _expire(answer: asyncio.Future) -> None:
     if not answer.done():
-        answer.set_exception(_late())
+        answer.set_exception(late())
 
 
-def _late() -> ServingError:
-    return ServingError(Code.DEADLINE_EXCEEDED, "The request was not answered in time")
-
-
-def _bytes_of(array: np.ndarray) -> int:
-    return array.nbytes + (sum(map(len, array.flat)) if array.dtype.hasobject else 0)
+def _bytes_of(arrays: Arrays) -> int:
+    return sum(
+        array.nbytes + (sum(map(len, array.flat)) if array.dtype.hasobject else 0)
+        for array in arrays.values()
+    )

@@ -67,6 +67,11 @@ def invalid(message: str) -> ServingError:
     return ServingError(Code.INVALID_ARGUMENT, message)
 
 
+def late() -> ServingError:
+    """DEADLINE_EXCEEDED, HTTP 504."""
+    return ServingError(Code.DEADLINE_EXCEEDED, "The request was not answered in time")
+
+
 def from_exception(error: BaseException) -> ServingError:
     """What TensorFlow raised keeps its code; anything else is INTERNAL, without a trace."""
     if isinstance(error, ServingError):

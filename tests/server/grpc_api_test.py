@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 
 import grpc
@@ -18,6 +19,8 @@ from tensorflow_serving.apis import (
     regression_pb2,
 )
 
+from perceiver_keras.server import grpc_api
+from perceiver_keras.server.aside import LARGE
 from perceiver_keras.server.operations import Asked
 from perceiver_keras.server.status import Code, ServingError
 from tests.server.running import request
@@ -223,3 +226,22 @@ def test_health(server) -> None:
         assert answer.status == answer.SERVING
     unknown = health_pb2.HealthCheckRequest(service="x")
     refused(grpc.StatusCode.NOT_FOUND, "", lambda: stub.Check(unknown))
+
+
+@pytest.mark.parametrize("step", ["to_array", "fill_proto", "_parsed"])
+def test_others_are_answered_while_a_large_request_is_read_and_written(
+    server, monkeypatch, step
+) -> None:
+    others, real = threading.Event(), getattr(grpc_api, step)
+
+    def slow(*arguments):
+        if threading.current_thread().name.startswith("large"):
+            assert others.wait(30)
+        return real(*arguments)
+
+    monkeypatch.setattr(grpc_api, step, slow)
+    large = server.prediction.Predict.future(request(x=np.ones(2 * LARGE, np.float32)), timeout=60)
+    for _ in range(20):
+        assert server.predict(x=np.float32([2])).outputs["y"].float_val[0] == 3.0
+    others.set()
+    assert tf.make_ndarray(large.result().outputs["y"]).tolist() == [2.5] * (2 * LARGE)

@@ -10,7 +10,14 @@ import zlib
 
 import pytest
 
-from perceiver_keras.server.http_bodies import STEP, read_body, unpacked
+from perceiver_keras.server.http_bodies import (
+    STEP,
+    STRINGS,
+    VALUES,
+    check_values,
+    read_body,
+    unpacked,
+)
 from perceiver_keras.server.settings import Limits
 from perceiver_keras.server.status import ServingError
 
@@ -60,3 +67,27 @@ def test_a_bomb_costs_no_more_than_the_limit() -> None:
     start = time.process_time()
     assert unpacked(many, LIMITS) == b""
     assert time.process_time() - start < 5
+
+
+@pytest.mark.parametrize(
+    ("body", "what"),
+    [
+        (b"[" + b"0," * VALUES + b"0]", "values"),
+        (b"[" + b"[],[]," * VALUES + b"0]", "values"),
+        (b"[" + b'"",' * STRINGS + b'""]', "strings"),
+        (b"[" + b"{}," * STRINGS + b"{}]", "objects"),
+        (b'[{"b64":"YQ=="}' + b',{"b64":"YQ=="}' * STRINGS + b"]", "strings and objects"),
+    ],
+)
+def test_values_are_counted_before_they_are_parsed(body: bytes, what: str) -> None:
+    with pytest.raises(ServingError, match=what) as caught:
+        check_values(body, LIMITS)
+    assert caught.value.http_status == 413
+    check_values(body, Limits(max_request_bytes=1 << 30))
+
+
+def test_what_is_in_a_string_is_hardly_counted() -> None:
+    pixels = b'{"instances": [' + b"0.123," * (VALUES - 2) + b"0]}"
+    text = b'{"instances": ["' + rb"\"" * STRINGS * 4 + b'"]}'
+    for body in (pixels, text):
+        check_values(body, LIMITS)

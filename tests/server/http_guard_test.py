@@ -110,6 +110,19 @@ def test_a_connection_too_many_is_told_so_with_the_same_headers(base) -> None:
     assert headers_of(answer)["x-content-type-options"] == ["nosniff"]
 
 
+@pytest.mark.parametrize("path", [b"/v1/x", b"/nowhere", b"/v1/models/half/metadata"])
+def test_who_is_answered_before_the_end_of_a_body_does_not_keep_the_connection(
+    connection, path
+) -> None:
+    connection.sendall(b"POST " + path + b" HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n")
+    assert answer_of(connection).startswith(b"HTTP/1.1 4")
+    with contextlib.suppress(ConnectionError):  # closed while something was still sent
+        for _ in range(20):
+            connection.sendall(b"x")
+            time.sleep(0.02)
+        assert connection.recv(1) == b""
+
+
 def test_one_connection_carries_many_requests(connection) -> None:
     for _ in range(3):
         connection.sendall(b"GET /v1/models/half HTTP/1.1\r\nHost: x\r\n\r\n")

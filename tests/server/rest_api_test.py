@@ -5,11 +5,16 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import threading
+import time
 
 import numpy as np
 import pytest
 
-from perceiver_keras.server.settings import METRICS_PATH
+from perceiver_keras.server import rows
+from perceiver_keras.server.aside import LARGE
+from perceiver_keras.server.settings import METRICS_PATH, Limits, ModelSource
+from tests.server.running import running
 
 HALF = "/v1/models/half"
 
@@ -151,7 +156,7 @@ def test_a_body_that_is_too_large_packed_or_not_is_413(server) -> None:
 def test_nesting_without_end_is_400(server) -> None:
     for body in (
         b'{"inputs":' + b"[" * 100_000,
-        b'{"a":' * 100_000,
+        b'{"a":' * 10_000,
         b'{"a": NaN, "b":' + b"[" * 10**5,
     ):
         status, text = server.http("POST", f"{HALF}:predict", body)
@@ -183,3 +188,59 @@ def test_float32_is_written_in_its_own_digits(server) -> None:
     back = np.float32(json.loads(text)["outputs"])
     np.testing.assert_array_equal(back, values * np.float32(0.5) + 2)
     assert b"2.05," in text
+
+
+# === Large requests ===
+
+LARGE_BODY = json.dumps({"instances": [1.0] * LARGE}).encode()
+
+
+@pytest.mark.parametrize("step", ["parse", "arrays_of", "predictions"])
+def test_others_are_answered_while_a_large_request_is_read_and_written(
+    server, monkeypatch, step
+) -> None:
+    others, found, real = threading.Event(), [], getattr(rows, step)
+
+    def slow(*arguments):
+        if threading.current_thread().name.startswith("large"):
+            assert others.wait(30)
+        return real(*arguments)
+
+    monkeypatch.setattr(rows, step, slow)
+    large = threading.Thread(
+        target=lambda: found.append(server.http("POST", f"{HALF}:predict", LARGE_BODY))
+    )
+    large.start()
+    for _ in range(20):
+        assert server.ask(f"{HALF}:predict", {"instances": [1.0]})[0] == 200
+    others.set()
+    large.join(30)
+    [(status, text)] = found
+    assert status == 200 and json.loads(text)["predictions"] == [2.5] * LARGE
+
+
+def test_the_time_of_a_request_is_that_of_reading_it_too(base, monkeypatch) -> None:
+    source = ModelSource(name="half", base_path=str(base))
+    real = rows.parse
+
+    def slow(body):
+        time.sleep(1.0 if len(body) > LARGE else 0)
+        return real(body)
+
+    monkeypatch.setattr(rows, "parse", slow)
+    with running([source], limits=Limits(request_timeout_seconds=0.3)) as served:
+        start = time.monotonic()
+        status, text = served.http("POST", f"{HALF}:predict", LARGE_BODY)
+        assert status == 504 and b"in time" in text and time.monotonic() - start < 0.9
+        assert served.ask(f"{HALF}:predict", {"instances": [1.0]})[0] == 200
+
+
+def test_a_version_of_any_length_is_read_or_refused(server) -> None:
+    assert server.ask(f"{HALF}/versions/{'0' * 5000}7")[0] == 200
+    for number in ("0" * 20 + "9" * 5000, str(2**63)):
+        assert "Failed to convert version" in error(server, f"{HALF}/versions/{number}")
+
+
+def test_a_message_that_quotes_bytes_is_the_client_s_error(server) -> None:
+    body = {"signature_name": "classify", "inputs": [{"b64": "/w=="}]}
+    assert "Could not parse example" in error(server, f"{HALF}:predict", body)
