@@ -264,11 +264,16 @@ def number(cell: Cell) -> float | None:
 
 
 def class_name(cell: Cell) -> str | None:
-    """The cell as the name of a class: 3.0 as "3", True as "true", text on one line; None if empty or "NaN"."""
+    """The cell as the name of a class: 3.0 as "3", True as "true", text on one line; None if empty or "NaN".
+
+    Numbers keep all their digits: they may be ids, or what is to be predicted.
+    """
     if isinstance(cell, bool):
         return str(cell).lower()
     if isinstance(cell, float):
-        return None if math.isnan(cell) else f"{cell:g}"
+        if math.isnan(cell):
+            return None
+        return str(int(cell)) if cell.is_integer() else repr(cell)
     if isinstance(cell, bytes):
         cell = cell.decode("utf-8", "replace")
     name = " ".join(str(cell).split()) if isinstance(cell, (str, int)) else ""

@@ -111,6 +111,11 @@ def test_cells_as_numbers_and_names() -> None:
     assert tables.class_name(True) == "true"
 
 
+def test_numbers_keep_their_digits_in_names() -> None:
+    names = {1234567.0: "1234567", 0.1234586: "0.1234586", 2.5: "2.5", 16777217.25: "16777217.25"}
+    assert {cell: tables.class_name(cell) for cell in names} == names
+
+
 def _cells(path: Path, text: str | bytes) -> list[tuple]:
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
     table = tables.read(path)

@@ -96,6 +96,16 @@ def test_fractions_and_many_numbers_are_predicted_as_numbers(tmp_path: Path) -> 
     assert _look(_csv(tmp_path / "prices.csv", prices)).labels is None
 
 
+def test_numbers_of_json_are_predicted_with_all_their_digits(tmp_path: Path) -> None:
+    prices = [1234567.89 + n for n in range(40)]
+    path = tmp_path / "a.jsonl"
+    path.write_text(
+        "\n".join(json.dumps({"text": f"text {n}", "label": p}) for n, p in enumerate(prices))
+    )
+    found = _look(path)
+    assert found.labels is None and [item.label for item in found.items] == prices
+
+
 def test_tables_named_by_splits_and_a_column_of_splits(tmp_path: Path) -> None:
     rows = _rows(split=lambda n, rng: ["train", "dev", "test"][n % 3])
     by_column = _look(_csv(tmp_path / "one.csv", rows))
