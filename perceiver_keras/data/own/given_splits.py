@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from perceiver_keras.data.own import tables
@@ -12,7 +12,7 @@ from perceiver_keras.data.own.splits import SPLITS, split_named
 from perceiver_keras.data.text.encodings import decode_text
 from perceiver_keras.errors import PerceiverError, UsageError
 
-COLUMNS = ("split", "set", "subset", "partition", "fold")
+COLUMNS = ("split", "partition", "subset", "set", "fold")  # the likeliest first
 _NUMBERED = ("split", "partition", "fold")
 _MOST_FOLDS = 20
 _LIST = re.compile(r"_?list(_?0*1)?$")
@@ -21,37 +21,44 @@ _LIST = re.compile(r"_?list(_?0*1)?$")
 def of_rows(table: tables.Table) -> tuple[list[str | None], str]:
     """The split of each row as a column says, and what to tell people about it ("" if there is nothing to tell).
 
-    Numbered folds, of which there are three or more, are kept apart: the last one tests, the one before validates.
+    Of several columns with usual names, one with names of splits goes before one of numbered folds, then the likelier
+    name before the other. Folds, of which there are three or more, are kept apart: the last one tests, the one before
+    validates.
 
     Raises:
       UsageError: some cells name splits, and others do not.
     """
-    nothing = [None] * len(table.rows), ""
-    column = next((name for name in table.columns if name.lower() in COLUMNS), None)
-    if column is None:
-        return nothing
-    cells = [tables.class_name(cell) for cell in table.column(column)]
-    values = set(cells) - {None}
-    named = {value: split_named(value) for value in values}
-    unknown = sorted(value for value in values if named[value] is None)
-    if not unknown:
-        return [named.get(cell) for cell in cells], ""
-    if len(unknown) < len(values):
+    usual = [name for name in table.columns if name.lower() in COLUMNS]
+    usual.sort(key=lambda name: COLUMNS.index(name.lower()))
+    cells_of = {name: [tables.class_name(cell) for cell in table.column(name)] for name in usual}
+    for column, cells in cells_of.items():
+        if any(split_named(cell) for cell in set(cells) - {None}):
+            return _named_splits(table, column, cells), ""
+    for column, cells in cells_of.items():
+        values = set(cells) - {None}
+        numbers = {value: tables.number(value) for value in values}
+        if (
+            column.lower() in _NUMBERED
+            and 3 <= len(values) <= _MOST_FOLDS
+            and None not in numbers.values()
+        ):
+            *_, validation, test = sorted(values, key=lambda value: numbers[value])
+            splits = {validation: "validation", test: "test"}
+            told = f"of the column {column!r}, {test} tests and {validation} validates"
+            return [splits.get(cell, "train") if cell else None for cell in cells], told
+    return [None] * len(table.rows), ""
+
+
+def _named_splits(
+    table: tables.Table, column: str, cells: Sequence[str | None]
+) -> list[str | None]:
+    named = {cell: split_named(cell) for cell in cells if cell}
+    if unknown := sorted(cell for cell, split in named.items() if split is None):
         raise UsageError(
             f"{table.path}: the column {column!r} has {unknown[0]!r} next to names of splits; expected "
             f"{', '.join(SPLITS)}, or nothing."
         )
-    numbers = {value: tables.number(value) for value in values}
-    if (
-        column.lower() in _NUMBERED
-        and 3 <= len(values) <= _MOST_FOLDS
-        and None not in numbers.values()
-    ):
-        *_, validation, test = sorted(values, key=lambda value: numbers[value])
-        splits = {validation: "validation", test: "test"}
-        told = f"of the column {column!r}, {test} tests and {validation} validates"
-        return [splits.get(cell, "train") if cell else None for cell in cells], told
-    return nothing
+    return [named.get(cell) for cell in cells]
 
 
 def of_lists(found: Listing, find: Callable[[Path, str], Path | None]) -> dict[Path, str] | None:

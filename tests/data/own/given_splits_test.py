@@ -45,6 +45,23 @@ def test_an_unknown_name_next_to_splits_is_refused(tmp_path: Path) -> None:
         _of(tmp_path, "split", ["train", "test_matched"])
 
 
+@pytest.mark.parametrize(
+    ("columns", "rows"),
+    [
+        ("subset,split", ["small,train", "large,test"]),
+        ("fold,split", ["1,train", "2,test", "3,test"]),
+        ("set,split", ["train,train", "train,test"]),
+        ("split,subset", ["clean,train", "noisy,test"]),
+        ("split,fold,set", [",1,train", ",2,test", ",3,test"]),
+    ],
+)
+def test_no_column_hides_a_likelier_one(tmp_path: Path, columns: str, rows: list[str]) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("\n".join([f"text,{columns}", *(f"a,{row}" for row in rows)]))
+    want = ["train", "test", "test"][: len(rows)]
+    assert given_splits.of_rows(tables.read(path)) == (want, "")
+
+
 def _lists(root: Path, **texts: str) -> dict[str, str] | None:
     for name in ("yes/1.wav", "yes/2.wav", "no/1.wav", "no/2 b.wav"):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
