@@ -76,12 +76,16 @@ def look(
     else:
         found = listing(place.root)
     named = NamedFiles(found.root, suffixes)
-    if place.root.is_dir() and (chosen := _tables_of(found, named)):
+    chosen, refused = _tables_of(found, named, several) if place.root.is_dir() else ([], None)
+    if chosen:
         return _from_tables(place, chosen, kind, named, several, found.passed)
     files = found.keep(lambda path: _has(path, suffixes), f"not {kind}")
     if not files:
         raise UsageError(f"{place.given} holds no {kind} ({', '.join(suffixes)}).{_hint(found)}")
-    return _from_folders(place, found, files, named, kind, several, unlabelled)
+    try:
+        return _from_folders(place, found, files, named, kind, several, unlabelled)
+    except UsageError as error:
+        raise refused or error from None
 
 
 def _has(path: Path | PurePosixPath, suffixes: Sequence[str]) -> bool:
@@ -176,13 +180,17 @@ def _common_folders(files: Sequence[PurePosixPath]) -> int:
 # === Tables ===
 
 
-def _tables_of(found: Listing, files: NamedFiles) -> list[tuple[Path, str | None]]:
+def _tables_of(
+    found: Listing, files: NamedFiles, several: bool
+) -> tuple[list[tuple[Path, str | None]], UsageError | None]:
     """The tables that describe a folder, with the splits that their names mean; empty if folders describe it.
 
-    Tables stand at the top, in the folders of splits, as Hugging Face's metadata.csv does, or in a folder that has none
-    of the files, such as meta/ or annotations/.
+    With them comes why the last of those that name files has no labels, if there is one. Tables stand at the top, in
+    the folders of splits, as Hugging Face's metadata.csv does, or in a folder that has none of the files, such as meta/
+    or annotations/.
     """
     chosen: list[tuple[Path, str | None]] = []
+    refused = None
     of_classes = {path.parts[0] for path in files.files if len(path.parts) > 1}
     for path in found.files:
         if not tables.is_table(path) or len(path.parts) > 2 or tables.kind(path) == ".json":
@@ -194,11 +202,14 @@ def _tables_of(found: Listing, files: NamedFiles) -> list[tuple[Path, str | None
             continue
         table = _read(found.root / path)
         column = _path_column(table, files, split)
-        if column and _label_column(table, column):
-            chosen.append((found.root / path, split))
+        try:
+            if column and _label_column(table, column, several):
+                chosen.append((found.root / path, split))
+        except UsageError as error:
+            refused = error
     if any(split == "train" for _, split in chosen):
         chosen = [(path, split) for path, split in chosen if split]
-    return chosen
+    return chosen, refused
 
 
 def _read(path: Path) -> tables.Table:
@@ -238,17 +249,17 @@ def _path_column(table: tables.Table, files: NamedFiles, split: str | None) -> s
     return found
 
 
-def _label_column(table: tables.Table, path_column: str | None) -> str | None:
+def _label_column(table: tables.Table, path_column: str | None, several: bool) -> str | None:
     def fits(cells: list[tables.Cell]) -> bool:
-        names = {json.dumps(cell, default=str) for cell in cells if cell not in (None, "")}
-        return len(names) > 1 and (len(names) < len(cells) or len(cells) < 10)
+        names = [name for cell in cells for name in _names(cell, several)]
+        return len(set(names)) > 1 and (len(set(names)) < len(names) or len(cells) < 10)
 
     taken = [
         name
         for name in table.columns
         if name.lower() in given_splits.COLUMNS or name == path_column
     ]
-    return tables.find_column(table, "data.label", None, LABELS, fits, taken)
+    return tables.find_labels(table, None, LABELS, fits, taken, f"call that {LABELS[0]}")
 
 
 def _from_tables(
@@ -296,7 +307,7 @@ def _rows(
             f"{table.path}: no column names {kind} that exist; its columns are {', '.join(table.columns)}. "
             "Paths are relative to the table."
         )
-    label_column = _label_column(table, path_column)
+    label_column = _label_column(table, path_column, several)
     if label_column is None:
         raise UsageError(
             f"{table.path}: no column looks like the label; name it one of {', '.join(LABELS[:4])}. "
@@ -309,7 +320,7 @@ def _rows(
             passed["rows that fit several files" if len(paths) > 1 else _GONE] += 1
             continue
         path = paths[0]
-        label = _several(row[label_column]) if several else name_of(row[label_column])
+        label = _names(row[label_column], True) if several else name_of(row[label_column])
         if not label:
             passed["rows without a label"] += 1
             continue
@@ -322,11 +333,14 @@ def _text(cell: tables.Cell) -> str:
     return "" if cell is None else str(cell)
 
 
-def _several(cell: tables.Cell) -> tuple[str, ...]:
-    if isinstance(cell, list):
+def _names(cell: tables.Cell, several: bool) -> tuple[str, ...]:
+    """The classes that a cell names: at most one, unless there may be `several`."""
+    if several and isinstance(cell, list):
         parts: Sequence[Any] = cell
-    else:
+    elif several:
         text = tables.class_name(cell) or ""
         mark = next((mark for mark in ";|," if mark in text), ";")
         parts = text.split(mark)
+    else:
+        parts = [cell]
     return tuple(dict.fromkeys(name for part in parts if (name := tables.class_name(part))))

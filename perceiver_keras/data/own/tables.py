@@ -252,6 +252,42 @@ def find_column(
     return fitting[0] if len(fitting) == 1 else None
 
 
+def find_labels(
+    table: Table,
+    wanted: str | None,
+    usual: Sequence[str],
+    fits: Callable[[list[Cell]], bool],
+    taken: Sequence[str],
+    otherwise: str,
+) -> str | None:
+    """The column of labels, as `find_column` finds it; but none stands in for one that is named so and does not fit.
+
+    Args:
+      otherwise: What to do if another column holds the labels, for error messages; the others are `find_column`'s.
+
+    Raises:
+      UsageError: there is no column `wanted`, or the column with the likeliest of the usual names does not fit.
+    """
+    free = {name.lower(): name for name in reversed(table.columns) if name not in taken}
+    named = next((free[name] for name in usual if name in free), None)
+    if wanted is not None or named is None or fits(table.column(named)):
+        return find_column(table, "data.label", wanted, usual, fits, taken)
+    cells = [cell for cell in table.column(named) if _filled(cell)]
+    different = len({str(cell) for cell in cells})
+    if different < 2:
+        why = f"all rows have the label {str(cells[0])!r}" if cells else "it is empty"
+    elif different == len(cells):
+        why = "every row has another label"
+    elif all(isinstance(cell, list) for cell in cells):
+        why = "its cells are lists"
+    else:
+        why = f"{len(cells):,} rows have {different:,} different labels"
+    raise UsageError(
+        f"{table.path}: there is nothing to learn from the column {named!r}: {why}. If another column holds the "
+        f"labels, {otherwise}. Its columns are {', '.join(table.columns)}."
+    )
+
+
 def number(cell: Cell) -> float | None:
     """The cell as a finite number, or None."""
     if isinstance(cell, bool) or cell is None:

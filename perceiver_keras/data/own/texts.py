@@ -222,7 +222,8 @@ def _label_column(place: Place, table: tables.Table) -> str | None:
     wanted = place.options.get("label")
     taken = [name for name in table.columns if name.lower() in given_splits.COLUMNS]
     taken += [name for name in table.columns if name.lower() in ("id", "idx", "index", "")]
-    named = tables.find_column(table, "data.label", wanted, LABELS, _is_label, taken)
+    otherwise = "add --set data.label=NAME"
+    named = tables.find_labels(table, wanted, LABELS, _is_label, taken, otherwise)
     free = [name for name in table.columns if name not in taken]
     if named is None and len(free) == 2:  # the shorter of two columns
         shorter = min(free, key=lambda name: _mean_length(table.column(name)))

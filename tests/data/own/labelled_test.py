@@ -133,6 +133,47 @@ def test_several_labels_per_file(tmp_path: Path) -> None:
     assert labels == {"1.png": ("dog", "rain"), "2.png": ("rain",), "3.png": ("dog", "cat")}
 
 
+def test_several_labels_may_be_combined_differently_in_each_row(tmp_path: Path) -> None:
+    root = tmp_path / "mine"
+    pairs = [(a, b) for a in "abcd" for b in "wxyz"]
+    _files(root, *(f"{n}.png" for n in range(len(pairs))))
+    want = {f"{n}.png": pair for n, pair in enumerate(pairs)}
+    (root / "labels.csv").write_text(
+        "path,labels\n" + "".join(f"{name},{'|'.join(pair)}\n" for name, pair in want.items())
+    )
+    assert {d.name: d.label for d in _look(root, several=True).drafts} == want
+    (root / "labels.csv").unlink()
+    (root / "labels.jsonl").write_text(
+        "\n".join(json.dumps({"path": name, "labels": pair}) for name, pair in want.items())
+    )
+    assert {d.name: d.label for d in _look(root, several=True).drafts} == want
+
+
+@pytest.mark.parametrize(
+    ("label", "why"),
+    [
+        ("cat", "all rows have the label 'cat'"),
+        ("person{n}", "every row has another label"),
+        ("", "it is empty"),
+    ],
+)
+def test_no_column_stands_in_for_one_named_label(tmp_path: Path, label: str, why: str) -> None:
+    root = tmp_path / "mine"
+    _files(root, *(f"{n}.png" for n in range(12)))
+    rows = [f"{n}.png,{label.format(n=n)},camera{n % 2}" for n in range(12)]
+    (root / "list.csv").write_text("\n".join(["path,label,camera", *rows]))
+    for path in (root, root / "list.csv"):
+        with pytest.raises(UsageError) as raised:
+            _look(path)
+        assert f"list.csv: there is nothing to learn from the column 'label': {why}." in str(
+            raised.value
+        )
+        assert "If another column holds the labels, call that label." in str(raised.value)
+    # Folders of classes are what such a table tells about.
+    _files(root, "a/1.png", "b/2.png")
+    assert {draft.label for draft in _look(root).drafts} == {"a", "b"}
+
+
 def test_a_table_without_labels_does_not_hide_the_folders(tmp_path: Path) -> None:
     root = tmp_path / "mine"
     _files(root, "cat/1.png", "dog/2.png")

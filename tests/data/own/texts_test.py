@@ -156,7 +156,14 @@ def test_json_lines_without_text_or_label_are_counted(tmp_path: Path) -> None:
             "which column is the text",
         ),
         ([{"I like it": f"yes {n}", "1": n % 2} for n in range(9)], "line 1 must name the columns"),
-        ([{"text": f"x{n}", "label": "same"} for n in range(9)], "label"),
+        (
+            [{"text": f"x{n}", "label": "same", "camera": n % 2} for n in range(9)],
+            "the column 'label': all rows have the label 'same'. If another column holds the labels, add --set ",
+        ),
+        (
+            [{"text": f"x{n}", "label": f"y{n % 8}", "camera": n % 2} for n in range(9)],
+            "the column 'label': 9 rows have 8 different labels",
+        ),
         ([{"text": "one", "label": "a"}, {"text": "two", "label": "b"}], "too few"),
     ],
 )
