@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -14,7 +14,7 @@ from perceiver_keras.data.own import given_splits, tables
 from perceiver_keras.data.own.files import Listing, left_over, listing
 from perceiver_keras.data.own.found import Draft, Place, shown
 from perceiver_keras.data.own.named_files import NamedFiles
-from perceiver_keras.data.own.splits import split_named, split_of_file
+from perceiver_keras.data.own.splits import splits_named, splits_of_files
 from perceiver_keras.errors import UsageError
 
 PATHS = ("path", "file", "filename", "file_name", "filepath", "file_path", "image", "img", "audio", "sound",
@@ -115,15 +115,16 @@ def _from_folders(
 ) -> Labelled:
     above = _common_folders(files)
     inside = {path: path.parts[above:] for path in files}
-    split_folders = {p[0]: s for p in inside.values() if len(p) > 1 and (s := split_named(p[0]))}
+    split_folders = splits_named({p[0] for p in inside.values() if len(p) > 1}, classes=True)
     # A class may be named like a split, but no data has classes only for training.
     by_split = "train" in split_folders.values()
+    doubled = {folder for folder in split_folders if _is_doubled(folder, inside.values())}
     listed = None if by_split else given_splits.of_lists(found, named.only)
     drafts, loose = [], 0
     for path in files:
         parts, split = inside[path], None
         if by_split and len(parts) > 1 and (split := split_folders.get(parts[0])):
-            parts = parts[1:]
+            parts = parts[2:] if parts[0] in doubled else parts[1:]
         label: Any = parts[0] if len(parts) > 1 else None
         if (by_split and split is None) or (label is None and not unlabelled):
             loose += 1
@@ -166,6 +167,11 @@ def _from_folders(
     )
 
 
+def _is_doubled(folder: str, paths: Iterable[Sequence[str]]) -> bool:
+    """Whether all in the folder of a split is in a second one of its name, as in seg_train/seg_train/CLASS/FILE."""
+    return all(len(path) > 3 and path[1] == folder for path in paths if path[0] == folder)
+
+
 def _common_folders(files: Sequence[PurePosixPath]) -> int:
     """How many folders lie above all folders of classes or splits, such as images/ next to meta/."""
     folders = [path.parts[:-1] for path in files]
@@ -192,10 +198,14 @@ def _tables_of(
     chosen: list[tuple[Path, str | None]] = []
     refused = None
     of_classes = {path.parts[0] for path in files.files if len(path.parts) > 1}
-    for path in found.files:
-        if not tables.is_table(path) or len(path.parts) > 2 or tables.kind(path) == ".json":
-            continue
-        split = split_of_file(path)
+    splits = splits_of_files(
+        [
+            path
+            for path in found.files
+            if tables.is_table(path) and len(path.parts) <= 2 and tables.kind(path) != ".json"
+        ]
+    )
+    for path, split in splits.items():
         if len(path.parts) == 2 and split is None and path.parts[0] in of_classes:
             continue
         if "submission" in path.stem.lower():  # a sample of what a competition wants

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Hashable, Sequence
+from collections.abc import Collection, Hashable, Sequence
 from pathlib import PurePath
+from typing import TypeVar
 
 SPLITS = ("train", "validation", "test")
 # The shares of the splits that are made, in the order of the hash's range; the rest trains.
@@ -20,18 +21,63 @@ _NAMES = {
 # train-00000-of-00003, as Hugging Face names the parts of a split.
 _PART = re.compile(r"_\d{5}_of_\d{5}$")
 _MORE_WORDS = re.compile(r"_?(set|data|dataset|split|images|imgs)$")
+_Path = TypeVar("_Path", bound=PurePath)
 
 
 def split_named(name: str) -> str | None:
     """The split that a folder, file stem or cell of this name means; None if it is not a usual name of one."""
-    plain = _PART.sub("", re.sub(r"[-\s.]", "_", name.strip().lower()))
+    plain = _plain(name)
     return _NAMES.get(plain) or _NAMES.get(_MORE_WORDS.sub("", plain))
+
+
+def _plain(name: str) -> str:
+    return _PART.sub("", re.sub(r"[-\s.]", "_", name.strip().lower()))
+
+
+def splits_named(names: Collection[str], classes: bool = False) -> dict[str, str]:
+    """The splits of those siblings whose names mean one: by usual names, or by ends such as `seg_train`, `seg_test`.
+
+    Ends count where none of the usual names is to train, and one beginning has the ends of several splits.
+
+    Args:
+      names: Of folders or files at one place.
+      classes: Whether they may be names of classes, as `bullet_train` is: ends count only if all names begin alike.
+    """
+    usual = {name: split for name in names if (split := split_named(name))}
+    if "train" in usual.values():
+        return usual
+    others = {name: _plain(name) for name in names if name not in usual}
+    ends: dict[str, dict[str, str]] = defaultdict(dict)
+    for name, plain in others.items():
+        beginning, _, end = plain.rpartition("_")
+        if beginning and end in _NAMES:
+            ends[f"{beginning}_"][name] = _NAMES[end]
+    for beginning, found in ends.items():
+        several = "train" in found.values() and len(set(found.values())) > 1
+        if several and not (classes and any(not n.startswith(beginning) for n in others.values())):
+            usual |= found
+    return usual
+
+
+def splits_of_files(paths: Sequence[_Path]) -> dict[_Path, str | None]:
+    """The split of each of some files of examples, as `split_of_file` says it, but among their siblings."""
+    folders = splits_named({path.parts[0] for path in paths if len(path.parts) > 1})
+    stems = splits_named({_stem(path) for path in paths})
+    return {
+        path: (folders.get(path.parts[0]) if len(path.parts) > 1 else None)
+        or stems.get(_stem(path))
+        for path in paths
+    }
+
+
+def _stem(path: PurePath) -> str:
+    return path.name.partition(".")[0]
 
 
 def split_of_file(path: PurePath) -> str | None:
     """The split of a file of examples, relative to the data: as its first folder's name says, else its own."""
     folder = split_named(path.parts[0]) if len(path.parts) > 1 else None
-    return folder or split_named(path.name.partition(".")[0])
+    return folder or split_named(_stem(path))
 
 
 def place_of(digest: str) -> float:

@@ -25,7 +25,7 @@ from perceiver_keras.data.own.found import (
     shown,
     to_items,
 )
-from perceiver_keras.data.own.splits import split_of_file
+from perceiver_keras.data.own.splits import splits_of_files
 from perceiver_keras.data.text.encodings import decode_text
 from perceiver_keras.errors import PerceiverError, UsageError
 
@@ -151,7 +151,7 @@ def _tables(place: Place, passed: Counter[str]) -> list[tuple[tables.Table, str 
     paths = [path for path in found.files if tables.is_table(path) and len(path.parts) <= 2]
     if not paths:
         return []
-    named = {path: split_of_file(path) for path in paths}
+    named = splits_of_files(paths)
     if "train" in named.values():  # others are notes and the like
         paths = [path for path in paths if named[path]]
     paths = [p for p in paths if "submission" not in p.stem.lower()] or paths

@@ -61,6 +61,27 @@ def test_folders_of_splits(tmp_path: Path, val: str) -> None:
     assert found.passed == {"in no folder of a split": 1}
 
 
+def test_folders_that_end_in_splits_perhaps_doubled(tmp_path: Path) -> None:
+    """As Intel's scenes are unpacked."""
+    root = tmp_path / "mine"
+    splits = ("train", "test")
+    _files(root, *(f"seg_{s}/seg_{s}/{c}/1.png" for s in splits for c in ("sea", "ice")))
+    _files(root, "seg_pred/seg_pred/1.png")
+    found = _look(root)
+    assert {(draft.label, draft.split) for draft in found.drafts} == {
+        *(("sea", "train"), ("ice", "train"), ("sea", "test"), ("ice", "test"))
+    }
+    assert found.passed == {"in no folder of a split": 1}
+
+
+def test_a_class_of_trains_in_the_folder_train(tmp_path: Path) -> None:
+    root = tmp_path / "mine"
+    _files(root, "train/train/1.png", "train/bus/1.png", "test/train/2.png", "test/bus/2.png")
+    assert {(draft.label, draft.split) for draft in _look(root).drafts} == {
+        *(("train", "train"), ("bus", "train"), ("train", "test"), ("bus", "test"))
+    }
+
+
 def test_a_class_may_be_named_like_a_split(tmp_path: Path) -> None:
     root = tmp_path / "mine"
     _files(root, "test/1.png", "control/2.png")

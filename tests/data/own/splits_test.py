@@ -17,6 +17,8 @@ from perceiver_keras.data.own.splits import (
     place_of,
     split_named,
     split_of_file,
+    splits_named,
+    splits_of_files,
 )
 
 
@@ -118,3 +120,36 @@ def test_usual_names_of_splits() -> None:
 )
 def test_files_say_their_split_by_a_folder_or_their_name(path: str, split: str | None) -> None:
     assert split_of_file(PurePosixPath(path)) == split
+
+
+@pytest.mark.parametrize(
+    ("names", "splits"),
+    [
+        ("seg_train seg_test", "train test"),
+        ("seg_train seg_test seg_pred", "train test -"),
+        ("Images-Train images-val test", "train validation test"),
+        ("train a_train a_test", "train - -"),
+        ("bullet_train eye_test car", "- - -"),
+        ("bullet_train bullet_test car", "- - -"),
+        ("a_train b_test", "- -"),
+        ("a_val a_test", "- -"),
+        ("_train _test", "- -"),
+    ],
+)
+def test_ends_of_names_are_splits_only_among_their_like(names: str, splits: str) -> None:
+    found = splits_named(names.split(), classes=True)
+    assert [found.get(name, "-") for name in names.split()] == splits.split()
+
+
+def test_files_may_end_in_splits_among_any_others() -> None:
+    files = [
+        "a_train.csv",
+        "a_test.csv.gz",
+        "b_dev.csv",
+        "notes.csv",
+        "x_train/1.csv",
+        "x_val/1.csv",
+    ]
+    splits = ["train", "test", None, None, "train", "validation"]
+    assert list(splits_of_files([PurePosixPath(name) for name in files]).values()) == splits
+    assert splits_of_files([PurePosixPath("a_train.csv")]) == {PurePosixPath("a_train.csv"): None}

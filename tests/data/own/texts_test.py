@@ -121,6 +121,15 @@ def test_tables_named_by_splits_and_a_column_of_splits(tmp_path: Path) -> None:
     assert found.passed == {"not tables of texts": 1, "tables without a label": 1}
 
 
+def test_tables_that_end_in_splits(tmp_path: Path) -> None:
+    folder, rows = tmp_path / "mine", _rows()
+    _csv(folder / "reviews_test.csv", rows[:20])
+    _csv(folder / "reviews_train.csv", rows[20:])
+    found = _look(folder)
+    of_tests = {item.split for item in found.items if item.name.startswith("reviews_test")}
+    assert of_tests == {"test"} and len(found.in_split("test")) == 20
+
+
 def test_one_folder_per_class(tmp_path: Path) -> None:
     root = tmp_path / "mine"
     for number in range(12):
