@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -125,7 +126,7 @@ def _from_folders(
         parts, split = inside[path], None
         if by_split and len(parts) > 1 and (split := split_folders.get(parts[0])):
             parts = parts[2:] if parts[0] in doubled else parts[1:]
-        label: Any = parts[0] if len(parts) > 1 else None
+        label: Any = (_class_of(parts[0]) or None) if len(parts) > 1 else None
         if (by_split and split is None) or (label is None and not unlabelled):
             loose += 1
             continue
@@ -135,7 +136,6 @@ def _from_folders(
         if listed is not None and (split := listed.get(found.root / path)) is None:
             found.passed["in no list of a split"] += 1
             continue
-        label = label and tables.class_name(label)  # TFDS keeps names of classes as lines
         label = (label,) if several and label is not None else label
         drafts.append(Draft(name=shown(path), source=found.root / path, label=label, split=split))
     if loose:
@@ -165,6 +165,11 @@ def _from_folders(
         + (", in folders of splits" if by_split else ", with lists of splits" if listed else ""),
         passed=found.passed,
     )
+
+
+def _class_of(folder: str) -> str:
+    """The folder's name as TFDS keeps classes, a line of UTF-8 each; NaN is a bread, not a gap as in tables."""
+    return " ".join(os.fsencode(folder).decode("utf-8", "backslashreplace").split())
 
 
 def _is_doubled(folder: str, paths: Iterable[Sequence[str]]) -> bool:

@@ -16,7 +16,7 @@ from perceiver_keras.errors import UsageError
 def _files(root: Path, *names: str) -> None:
     for name in names:
         (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_bytes(name.encode())
+        (root / name).write_bytes(os.fsencode(name))
 
 
 def _look(root: Path, **kwargs) -> labelled.Labelled:
@@ -59,6 +59,17 @@ def test_folders_of_splits(tmp_path: Path, val: str) -> None:
         ("test/dog/4.png", "dog", "test"),
     }
     assert found.passed == {"in no folder of a split": 1}
+
+
+def test_names_of_folders_are_classes_as_they_are(tmp_path: Path) -> None:
+    root = tmp_path / "mine"
+    latin = [os.fsdecode(name) for name in (b"caf\xe9", b"caf\xe8")]
+    _files(root, *(f"{name}/1.png" for name in ("nan", "NaN", "1.0", "two  words", " ", *latin)))
+    found = _look(root)
+    labels = {"nan", "NaN", "1.0", "two words", r"caf\xe9", r"caf\xe8"}
+    assert {draft.label for draft in found.drafts} == labels
+    assert found.passed == {"in no folder of a class": 1}
+    assert {draft.label for draft in _look(root, several=True).drafts} == {(x,) for x in labels}
 
 
 def test_folders_that_end_in_splits_perhaps_doubled(tmp_path: Path) -> None:
