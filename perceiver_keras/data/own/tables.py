@@ -19,6 +19,8 @@ from perceiver_keras.errors import PerceiverError, UsageError, first_line, neare
 
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet")
 _SAMPLE = 64 << 10  # characters from which the delimiter is guessed
+# As tables write it: Python also takes 1_000, which is a name like 1_1, and the digits of other scripts.
+_NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)(e[+-]?[0-9]+)?", re.IGNORECASE)
 Cell = str | float | int | bool | list | dict | bytes | None
 
 
@@ -290,11 +292,13 @@ def find_labels(
 
 def number(cell: Cell) -> float | None:
     """The cell as a finite number, or None."""
-    if isinstance(cell, bool) or cell is None:
+    if isinstance(cell, bool) or not isinstance(cell, (str, int, float)):
+        return None
+    if isinstance(cell, str) and not _NUMBER.fullmatch(cell.strip()):
         return None
     try:
-        value = float(cell) if isinstance(cell, (str, int, float)) else math.nan
-    except ValueError:
+        value = float(cell)
+    except OverflowError:  # an integer beyond the largest float
         return None
     return value if math.isfinite(value) else None
 

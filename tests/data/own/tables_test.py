@@ -111,6 +111,26 @@ def test_cells_as_numbers_and_names() -> None:
     assert tables.class_name(True) == "true"
 
 
+def test_numbers_are_what_tables_write_not_all_that_python_takes() -> None:
+    assert [tables.number(cell) for cell in (" -1.5e3 ", "+.5", "7.", 10**300)] == [
+        *(-1500.0, 0.5, 7.0, 1e300)
+    ]
+    for cell in (
+        "1_1",
+        "12_0",
+        "infinity",
+        "-inf",
+        "1e999",
+        "٣",
+        "0x10",
+        "",
+        ".",
+        10**400,
+        -(10**400),
+    ):
+        assert tables.number(cell) is None, cell
+
+
 def test_numbers_keep_their_digits_in_names() -> None:
     names = {1234567.0: "1234567", 0.1234586: "0.1234586", 2.5: "2.5", 16777217.25: "16777217.25"}
     assert {cell: tables.class_name(cell) for cell in names} == names

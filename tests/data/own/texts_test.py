@@ -106,6 +106,12 @@ def test_numbers_of_json_are_predicted_with_all_their_digits(tmp_path: Path) -> 
     assert found.labels is None and [item.label for item in found.items] == prices
 
 
+def test_names_with_underscores_between_digits_are_classes(tmp_path: Path) -> None:
+    rows = [{"text": f"text {n}", "label": f"{n // 2 % 20 + 1}_{n % 2}"} for n in range(160)]
+    labels = _look(_csv(tmp_path / "a.csv", rows)).labels
+    assert labels is not None and set(labels) == {row["label"] for row in rows}
+
+
 def test_tables_named_by_splits_and_a_column_of_splits(tmp_path: Path) -> None:
     rows = _rows(split=lambda n, rng: ["train", "dev", "test"][n % 3])
     by_column = _look(_csv(tmp_path / "one.csv", rows))
