@@ -91,7 +91,7 @@ def _sizes(items: tuple[Item, ...]) -> tuple[int, int]:
 def _rows(item: Item) -> np.ndarray | None:
     try:
         rows = np.asarray(item.source["entities"], np.float32)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):  # no numbers, or an integer beyond all floats
         return None
     return rows if rows.ndim == 2 and rows.size else None
 

@@ -117,7 +117,7 @@ def as_set(one: Any) -> np.ndarray:
         if not np.isfinite(rows[mask]).all():
             raise ValueError("a value is infinite or not a number")
         return rows[mask]
-    except (ValueError, TypeError, KeyError, IndexError) as error:
+    except (ValueError, TypeError, KeyError, IndexError, OverflowError) as error:
         raise PerceiverError(
             f"A set of entities is a list of rows of numbers, or an object with it as entities: {error}."
         ) from None

@@ -85,6 +85,8 @@ def test_splits_that_files_or_folders_name_are_kept(tmp_path: Path) -> None:
         ({"entities": [[1] * 9] * 2}, "entities .2, 9.; expected at most 3 rows of 4 numbers"),
         ({"entities": []}, "not rows"),
         ({"entities": "units"}, "not rows"),
+        ({"entities": [[10**400, 2, 3, 4]] * 3}, "not rows of equally many finite numbers"),
+        ({"target": 10**400}, "target 1000"),
         ({"target": 3}, "target 3 is not one of 3 rows"),
         ({"target": -1}, "target -1"),
         ({"target": None}, "target None"),

@@ -43,6 +43,7 @@ def test_a_set_is_rows_or_an_object_with_rows():
         {"rows": rows},
         "text",
         [[1], [2, 3]],
+        [[10**400, 2]],
     ):
         with pytest.raises(PerceiverError, match="list of rows"):
             as_set(wrong)

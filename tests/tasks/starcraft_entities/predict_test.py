@@ -27,14 +27,16 @@ def test_files_of_one_set_or_several(tmp_path, model):
     one, several, bad = (tmp_path / f"{name}.json" for name in ("one", "several", "bad"))
     one.write_text(json.dumps(SETS[0].tolist()))
     sets = [{"entities": SETS[0].tolist()}, {"entities": SETS[1].tolist(), "mask": [1] * 6 + [0]}]
-    several.write_text(json.dumps([*sets, {"entities": []}]))
+    sets += [{"entities": []}, {"entities": [[10**400] * 9]}]  # JSON has integers beyond all floats
+    several.write_text(json.dumps(sets))
     bad.write_text("{")
     found = list(predict.requests([str(one), str(several), str(bad)]))
     assert [request.name.split("/")[-1] for request in found] == [
-        *("one.json", "several.json#0", "several.json#1", "several.json#2", "bad.json")
+        *("one.json", *(f"several.json#{n}" for n in range(4)), "bad.json")
     ]
     assert [len(r.content) for r in found[:3]] == [4, 4, 6]
-    assert "list of rows" in found[3].error and "not JSON" in found[4].error
+    assert all("list of rows" in request.error for request in found[3:5])
+    assert "not JSON" in found[5].error
     answers = model.answer([r.content for r in found[:3]], top=2)
     assert [set(a) for a in answers[0]] == [{"label", "score"}] * 2
     outputs = {k: v[0] for k, v in model.serve_contents([SETS[0]]).items()}
