@@ -105,6 +105,8 @@ def _csv(path: Path) -> Iterator[tuple[int, dict[str, Cell]]]:
     delimiter = "\t" if kind(path) == ".tsv" else _delimiter(text)
     rows = (_plain_rows(text) if delimiter == "\t" else None) or _quoted_rows(path, text, delimiter)
     _, head = next(rows, (0, []))
+    if not head:
+        raise PerceiverError(f"{path} is empty; line 1 must name the columns.")
     names = [name.strip() for name in head]
     used = [name for name in names if name]  # pandas writes its index under no name
     if len(set(used)) < len(used) or not used:
@@ -130,16 +132,25 @@ def _quoted_rows(path: Path, text: str, delimiter: str) -> Iterator[tuple[int, l
                 yield begin, row
             begin = rows.line_num + 1
     except csv.Error as error:
-        raise PerceiverError(f"{path}, line {rows.line_num}: {error}.") from error
+        # Where the row begins: its quote that is open holds all lines up to the one where the reader stops.
+        raise PerceiverError(
+            f"{path}, line {begin}: a double quote is not closed, or closed too early; write those in a cell as two "
+            f"({error})."
+        ) from error
 
 
 def _plain_rows(text: str) -> Iterator[tuple[int, list[str]]] | None:
     """The same of a table with tabs in which quotes mean nothing, as GLUE's; None if quotes hold tabs or line ends."""
-    lines = text.replace("\r\n", "\n").split("\n")
-    rows = [(n, line.split("\t")) for n, line in enumerate(lines, 1) if line.strip()]
+    rows = [(n, line.split("\t")) for n, line in enumerate(_lines(text), 1) if line.strip()]
     if len({len(row) for _, row in rows}) != 1 or len(rows[0][1]) < 2:
         return None
     return iter([(number, [_unquoted(cell) for cell in row]) for number, row in rows])
+
+
+def _lines(text: str) -> list[str]:
+    """The lines between the ends of Unix and Windows; between those of old Macs if there are no others."""
+    text = text.replace("\r\n", "\n")
+    return text.split("\n" if "\n" in text else "\r")
 
 
 def _unquoted(cell: str) -> str:
@@ -155,7 +166,7 @@ def _delimiter(text: str) -> str:
 
 
 def _json_lines(path: Path) -> Iterator[tuple[int, dict[str, Cell]]]:
-    for number, line in enumerate(_text(path).split("\n"), 1):
+    for number, line in enumerate(_lines(_text(path)), 1):
         if line.strip():
             yield number, _record(path, f"line {number}", line)
 
@@ -163,11 +174,12 @@ def _json_lines(path: Path) -> Iterator[tuple[int, dict[str, Cell]]]:
 def _json(path: Path) -> Iterator[tuple[int, dict[str, Cell]]]:
     try:
         values = json.loads(_text(path))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         if "Extra data" in str(error):  # one object per line, under the wrong suffix
             yield from _json_lines(path)
             return
-        raise PerceiverError(f"{path} is not valid JSON: {error}.") from error
+        line = f", line {error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
+        raise PerceiverError(f"{path}{line}: not valid JSON: {_reason(error)}.") from error
     if isinstance(values, dict):
         values = _of_object(values)
     if not isinstance(values, list) or not all(isinstance(value, dict) for value in values):
@@ -193,11 +205,18 @@ def _of_object(values: dict[str, Any]) -> Any:
 def _record(path: Path, where: str, text: str) -> dict[str, Cell]:
     try:
         value = json.loads(text)
-    except ValueError as error:
-        raise PerceiverError(f"{path}, {where}: not valid JSON: {error}.") from error
+    except (ValueError, RecursionError) as error:
+        raise PerceiverError(f"{path}, {where}: not valid JSON: {_reason(error)}.") from error
     if not isinstance(value, dict):
         raise PerceiverError(f"{path}, {where}: expected an object, got {str(value)[:60]!r}.")
     return value
+
+
+def _reason(error: Exception) -> str:
+    """Why JSON can't be read, without the line, which is counted from where its value begins."""
+    if isinstance(error, json.JSONDecodeError):
+        return f"{error.msg} at column {error.colno}"
+    return "nested too deeply" if isinstance(error, RecursionError) else first_line(error)
 
 
 def _parquet(path: Path) -> Iterator[tuple[int, dict[str, Cell]]]:

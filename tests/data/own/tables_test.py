@@ -68,10 +68,29 @@ def test_csv_written_by_the_library_is_read_back(tmp_path_factory, rows) -> None
     ("name", "content", "words"),
     [
         ("a.csv", "text,label\nx,y\nx,y,z\n", "line 3: 3 cells, but line 1 names 2 columns"),
-        ("a.csv", 'text,label\n"x,y\n', "line"),
+        ("a.csv", 'text,label\na,b\n"x,y\nc,d\n', "line 3: a double quote is not closed"),
+        ("a.csv", 'text,label\na,"b\nx,y\nc,"d"\n', "line 2: a double quote is not closed"),
+        ("a.csv", "", "a.csv is empty"),
+        ("a.csv", " \n\n", "a.csv is empty"),
+        ("a.tsv", "", "a.tsv is empty"),
         ("a.csv", "text,text\na,b\n", "each once"),
         ("a.csv", "text,label\n", "no rows"),
-        ("a.jsonl", '{"a": 1}\n{"a": \n', "line 2: not valid JSON"),
+        (
+            "a.jsonl",
+            '{"a": 1}\n{"a" 1}\n',
+            "line 2: not valid JSON: Expecting ':' delimiter at column 6.",
+        ),
+        (
+            "a.jsonl",
+            '{"a": 1}\n{"a":' + "[" * 100_000,
+            "line 2: not valid JSON: nested too deeply.",
+        ),
+        ("a.json", "[" * 100_000, "a.json: not valid JSON: nested too deeply."),
+        (
+            "a.json",
+            '[{"a": 1},\n {"a" 1}]',
+            "line 2: not valid JSON: Expecting ':' delimiter at column 7.",
+        ),
         ("a.jsonl", "[1]\n", "expected an object"),
         ("a.json", "{", "not valid JSON"),
         ("a.json", '{"a": 1}', "list of objects"),
@@ -156,6 +175,15 @@ def _cells(path: Path, text: str | bytes) -> list[tuple]:
 )  # fmt: skip
 def test_what_other_programs_write_is_the_same_table(tmp_path: Path, name: str, text) -> None:
     assert _cells(tmp_path / name, text) == [("text", "label"), ("a", "b"), ("c", "d")]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_lines_end_as_on_any_system(tmp_path: Path, end: str) -> None:
+    want = [("text", "label"), ("a", "b"), ("c", "d")]
+    for name, mark in (("a.csv", ","), ("a.tsv", "\t")):
+        assert _cells(tmp_path / name, end.join(map(mark.join, want)) + end) == want
+    rows = [json.dumps(dict(zip(want[0], row, strict=True))) for row in want[1:]]
+    assert _cells(tmp_path / "a.jsonl", end.join(rows)) == want
 
 
 def test_a_damaged_gz_is_named(tmp_path: Path) -> None:
