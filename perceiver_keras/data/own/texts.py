@@ -84,7 +84,7 @@ def look(place: Place) -> Found:
         raise UsageError(
             f"{place.given}: all texts have the label {labels[0]!r}; there is nothing to learn."
         )
-    pairs = any(_texts(item.source)[1] is not None for item in items)
+    pairs = any(isinstance(i.source, tuple) and i.source[1] is not None for i in items)
     measured = _measure(items, regression) | {"pairs": pairs}
     features: dict[str, Any] = {"text": tfds.features.Text(), "file": tfds.features.Text()}
     if pairs:

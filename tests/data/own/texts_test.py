@@ -150,6 +150,20 @@ def test_one_folder_per_class(tmp_path: Path) -> None:
     }
 
 
+def test_files_that_are_no_texts_are_left_out_by_name(tmp_path: Path) -> None:
+    root = tmp_path / "mine"
+    for number in range(80):
+        path = root / "ab"[number % 2] / f"{number}.txt"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"text {number}")
+    (root / "b/latin.txt").write_bytes(b"caf\xe9")
+    (root / "b/long.txt").write_bytes(b"a" * (1 << 20) + b"b")
+    left = prepare(_look(root), str(tmp_path / "data"), 0.1)
+    assert set(left) == {"b/latin.txt", "b/long.txt"}
+    assert "not UTF-8: byte 0xE9 at offset 3" in left["b/latin.txt"]
+    assert "1,048,577 bytes" in left["b/long.txt"]
+
+
 def test_json_lines_without_text_or_label_are_counted(tmp_path: Path) -> None:
     rows = [{"text": r["review"], "label": r["sentiment"]} for r in _rows()]
     rows += [{"text": "", "label": "pos"}, {"text": "x", "label": None}]
