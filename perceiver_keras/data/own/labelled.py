@@ -300,7 +300,10 @@ def _from_tables(
                 )  # fmt: skip
             passed["rows that say the same again"] += earlier is not draft
     if not drafts:
-        raise UsageError(f"{place.given}: no row names a file that exists and has a label.")
+        why = ", ".join(f"{count:,} {what}" for what, count in (+passed).items())
+        raise UsageError(
+            f"{place.given}: no row names just one file that exists and has a label ({why})."
+        )
     unnamed = sum(files.root / path not in drafts for path in files.files)
     passed[f"{kind} in no row"] += max(0, unnamed - passed["rows without a label"])
     return Labelled(drafts=tuple(drafts.values()), layout=layout, passed=+passed)

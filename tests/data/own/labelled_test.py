@@ -343,3 +343,11 @@ def test_rows_and_files_that_are_not_taken_are_counted(tmp_path: Path) -> None:
         "rows without a label": 1,
         "pictures in no row": 3,
     }
+
+
+def test_ids_that_all_fit_two_files_are_said_to(tmp_path: Path) -> None:
+    root = tmp_path / "mine"
+    _files(root, *(f"{folder}/{n}.png" for folder in "ab" for n in range(4)))
+    (root / "labels.csv").write_text("id,label\n" + "".join(f"{n},{n % 2}\n" for n in range(4)))
+    with pytest.raises(UsageError, match="just one file .*4 rows that fit several files"):
+        _look(root)
