@@ -21,6 +21,9 @@ SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet")
 _SAMPLE = 64 << 10  # characters from which the delimiter is guessed
 # As tables write it: Python also takes 1_000, which is a name like 1_1, and the digits of other scripts.
 _NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)(e[+-]?[0-9]+)?", re.IGNORECASE)
+_SURROGATE = re.compile(
+    "[\ud800-\udfff]"
+)  # JSON may have halves of characters, which no file of ours can hold
 Cell = str | float | int | bool | list | dict | bytes | None
 
 
@@ -323,7 +326,7 @@ def number(cell: Cell) -> float | None:
 
 
 def class_name(cell: Cell) -> str | None:
-    """The cell as the name of a class: 3.0 as "3", True as "true", text on one line; None if empty or "NaN".
+    """The cell as the name of a class: 3.0 as "3", True as "true", text on one line; None if empty, NaN or no text.
 
     Numbers keep all their digits: they may be ids, or what is to be predicted.
     """
@@ -334,8 +337,10 @@ def class_name(cell: Cell) -> str | None:
             return None
         return str(int(cell)) if cell.is_integer() else repr(cell)
     if isinstance(cell, bytes):
-        cell = cell.decode("utf-8", "replace")
+        cell = cell.decode("utf-8", "surrogateescape")
     name = " ".join(str(cell).split()) if isinstance(cell, (str, int)) else ""
+    if _SURROGATE.search(name):
+        return None
     return None if name.lower() == "nan" else name or None
 
 

@@ -63,9 +63,11 @@ def look(place: Place) -> Found:
     options, passed = place.options, Counter()
     chosen = _tables(place, passed)
     named = None
+    broken: list[tuple[str, PerceiverError]] = []
     if chosen:
         named = _label_column(place, _first(chosen))
-        drafts, layout = _from_tables(place, chosen, passed), _layout(place, chosen)
+        drafts, broken = _from_tables(place, chosen, passed)
+        layout = _layout(place, chosen)
     else:
         files = labelled.look(place, "texts", SUFFIXES)
         drafts, layout, passed = list(files.drafts), files.layout, files.passed
@@ -101,7 +103,7 @@ def look(place: Place) -> Found:
         kind="texts",
         place=place,
         layout=layout,
-        items=items,
+        items=items + _unreadable(broken, items[0].split),
         labels=labels,
         features=features,
         read=_reader(pairs),
@@ -109,6 +111,13 @@ def look(place: Place) -> Found:
         measured=measured,
         facts=facts,
         notes=class_notes(items, labels) if labels else [],
+    )
+
+
+def _unreadable(broken: Sequence[tuple[str, PerceiverError]], split: str) -> tuple[Item, ...]:
+    """Items whose reading fails with the reason, in a split that others are in: none is made of nothing else."""
+    return tuple(
+        Item(name=name, source=why, digest="", label=None, split=split) for name, why in broken
     )
 
 
@@ -248,8 +257,10 @@ def _mean_length(cells: list[tables.Cell]) -> float:
 
 def _from_tables(
     place: Place, chosen: Sequence[tuple[tables.Table, str | None]], passed: Counter[str]
-) -> list[Draft]:
-    drafts = []
+) -> tuple[list[Draft], list[tuple[str, PerceiverError]]]:
+    """The rows with a text and a label, and the names of those whose cells are broken, with the reason."""
+    drafts: list[Draft] = []
+    broken: list[tuple[str, PerceiverError]] = []
     root = place.root if place.root.is_dir() else place.root.parent
     of_first = _columns(place, _first(chosen))
     for table, split in chosen:
@@ -258,31 +269,36 @@ def _from_tables(
         name_of = tables.class_namer(table.column(columns["label"]))
         splits, _ = given_splits.of_rows(table)
         for line, row, own in zip(table.lines, table.rows, splits, strict=True):
-            texts = [
-                _cell(row[columns[key]]) if columns[key] else None for key in ("text", "text2")
-            ]
+            name = f"{shown(table.path.relative_to(root))}:{line}"
+            try:
+                *texts, _ = (
+                    _cell(row[columns[key]]) if columns[key] else None
+                    for key in ("text", "text2", "label")
+                )
+            except PerceiverError as error:
+                broken.append((name, error))
+                continue
             label = name_of(row[columns["label"]])
             if not (texts[0] or texts[1]) or label is None:
                 passed["rows without a text or label"] += 1
                 continue
             drafts.append(
                 Draft(
-                    name=f"{shown(table.path.relative_to(root))}:{line}",
+                    name=name,
                     source=(
                         texts[0] or "",
                         texts[1] if columns["text2"] is None else texts[1] or "",
                     ),
-                    content="\0".join(text or "" for text in texts).encode(
-                        "utf-8", "surrogatepass"
-                    ),
+                    content="\0".join(text or "" for text in texts).encode(),
                     label=label,
                     split=own or split,
                 )
             )
     drafts = _with_labels(drafts, passed)
     if not drafts:
-        raise UsageError(f"{place.given}: no row has a text and a label.")
-    return drafts
+        why = f" {broken[0][0]} is broken: {broken[0][1]}." if broken else ""
+        raise UsageError(f"{place.given}: no row has a text and a label.{why}")
+    return drafts, broken
 
 
 def _with_labels(drafts: Sequence[Draft], passed: Counter[str]) -> list[Draft]:
@@ -298,15 +314,29 @@ def _with_labels(drafts: Sequence[Draft], passed: Counter[str]) -> list[Draft]:
 
 
 def _cell(cell: tables.Cell) -> str:
+    """The cell as text.
+
+    Raises:
+      PerceiverError: its bytes are not UTF-8, or it holds half of a pair of surrogates, as JSON may.
+    """
     if isinstance(cell, bytes):
-        return cell.decode("utf-8", "replace")
-    return "" if cell is None or (isinstance(cell, float) and math.isnan(cell)) else str(cell)
+        return decode_text(cell)
+    text = "" if cell is None or (isinstance(cell, float) and math.isnan(cell)) else str(cell)
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise PerceiverError(
+            f"its character {error.start + 1} is half of a character (a lone surrogate)"
+        ) from None
+    return text
 
 
 # === Examples ===
 
 
-def _texts(source: Path | tuple[str, str | None]) -> tuple[str, str | None]:
+def _texts(source: Path | tuple[str, str | None] | PerceiverError) -> tuple[str, str | None]:
+    if isinstance(source, PerceiverError):
+        raise source
     if isinstance(source, tuple):
         return source
     content = source.read_bytes()
@@ -342,5 +372,5 @@ def _measure(items: Sequence[Item], regression: bool) -> dict[str, Any]:
 
 def _length(source: Path | tuple[str, str | None]) -> int:
     if isinstance(source, tuple):
-        return sum(len(text.encode("utf-8", "surrogatepass")) for text in source if text)
+        return sum(len(text.encode()) for text in source if text)
     return source.stat().st_size

@@ -128,6 +128,8 @@ def test_cells_as_numbers_and_names() -> None:
     names = {3.0: "3", "  a b ": "a b", "": None, None: None, True: "true", 0: "0"}
     assert all(tables.class_name(cell) == name for cell, name in names.items() if cell is not True)
     assert tables.class_name(True) == "true"
+    assert tables.class_name("grüße".encode()) == "grüße"
+    assert tables.class_name(b"caf\xe9") is tables.class_name("a\ud83d") is None
 
 
 def test_numbers_are_what_tables_write_not_all_that_python_takes() -> None:

@@ -164,6 +164,35 @@ def test_files_that_are_no_texts_are_left_out_by_name(tmp_path: Path) -> None:
     assert "1,048,577 bytes" in left["b/long.txt"]
 
 
+def test_rows_with_half_a_character_are_left_out_by_name(tmp_path: Path) -> None:
+    rows = [{"text": r["review"], "label": r["sentiment"]} for r in _rows()]
+    rows[4]["text"] += "\ud83d"
+    rows[7]["label"] = "pos\ude00"
+    path = tmp_path / "a.jsonl"
+    path.write_text("\n".join(map(json.dumps, rows)))
+    found = _look(path)
+    assert found.labels == ("neg", "pos") and found.counts().total() == 58
+    left = prepare(found, str(tmp_path / "data"), 0.1)
+    assert set(left) == {"a.jsonl:5", "a.jsonl:8"}
+    assert "its character 4 is half of a character" in left["a.jsonl:8"]
+    path.write_text(json.dumps(rows[4]))
+    with pytest.raises(UsageError, match="a.jsonl:1 is broken: its character"):
+        _look(path, text="text", label="label")
+
+
+def test_bytes_of_parquet_that_are_no_text_are_left_out_by_name(tmp_path: Path) -> None:
+    import pandas
+
+    rows = [{"text": r["review"].encode(), "label": r["sentiment"].encode()} for r in _rows()]
+    rows[4]["text"], rows[7]["label"] = b"caf\xe9", b"caf\xe9"
+    pandas.DataFrame(rows).to_parquet(tmp_path / "a.parquet")
+    found = _look(tmp_path / "a.parquet")
+    assert found.labels == ("neg", "pos")
+    left = prepare(found, str(tmp_path / "data"), 0.1)
+    assert set(left) == {"a.parquet:5", "a.parquet:8"}
+    assert "not UTF-8: byte 0xE9 at offset 3" in left["a.parquet:5"]
+
+
 def test_json_lines_without_text_or_label_are_counted(tmp_path: Path) -> None:
     rows = [{"text": r["review"], "label": r["sentiment"]} for r in _rows()]
     rows += [{"text": "", "label": "pos"}, {"text": "x", "label": None}]
