@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
@@ -84,8 +85,11 @@ class Client:
         Raises:
           UsageError: it was not given, and the server has several models or does not tell which.
         """
+        return self._chosen(self._end())
+
+    def _chosen(self, end: float) -> str:
         if self._model is None:
-            names = self.models()
+            names = self._tried(self._transport.models, end)
             if names is None:
                 raise UsageError(
                     f"{self.address} does not say which models it has; name the model (in Python model=, on the "
@@ -101,7 +105,7 @@ class Client:
 
     def models(self) -> list[str] | None:
         """The names of the server's models; None if it does not tell, as TensorFlow Serving over gRPC."""
-        return self._tried(self._transport.models)
+        return self._tried(self._transport.models, self._end())
 
     def status(self) -> list[dict[str, Any]]:
         """What the server knows of the model's versions: [{"version", "state", "error"}].
@@ -112,8 +116,9 @@ class Client:
           UsageError: the server has no such model or version.
           Unreachable: there is no server.
         """
-        which = self.model, self._version, self._label
-        return self._tried(lambda seconds: self._transport.status(*which, seconds))
+        end = self._end()
+        which = self._chosen(end), self._version, self._label
+        return self._tried(lambda seconds: self._transport.status(*which, seconds), end)
 
     def metadata(self) -> dict[str, Any]:
         """What is served now: {"model", "version", "signatures", "task"}.
@@ -125,22 +130,22 @@ class Client:
           UsageError: the server has no such model or version.
           Unreachable: there is no server.
         """
-        version, signatures, task = self._look()
+        version, signatures, task = self._look(self._end())
         return {"model": self.model, "version": version, "signatures": signatures, "task": task}
 
     @property
     def signatures(self) -> dict[str, Signature]:
         """{name: Signature}, as they were when the client first looked."""
-        return (self._known or self._look())[1]
+        return (self._known or self._look(self._end()))[1]
 
     @property
     def task(self) -> dict[str, Any]:
         """The export's own description, as in `metadata`, when the client first looked."""
-        return (self._known or self._look())[2]
+        return (self._known or self._look(self._end()))[2]
 
     def signature(self, name: str) -> Signature:
         """The signature of that name; raises `UsageError` that offers the nearest if there is none."""
-        return named(name, self.signatures, f"The model {self.model}")
+        return self._signature(name, self._end())
 
     def predict(
         self, signature: str = "serving_default", /, **inputs: Any
@@ -160,33 +165,44 @@ class Client:
           Unreachable: there is no server, or it took longer than the client's timeout.
           PerceiverError: the model rejected the values, or the server refused them.
         """
+        end = self._end()
         try:
-            return self._ask(signature, inputs)
+            return self._ask(signature, inputs, end)
         except Rejected:
             known = self._known
-            self._look()
+            self._look(end)
             if self._known[1] == known[1]:
                 raise
-            return self._ask(signature, inputs)  # another version has come, with other signatures
+            return self._ask(
+                signature, inputs, end
+            )  # another version has come, with other signatures
 
-    def _ask(self, name: str, inputs: Mapping[str, Any]) -> dict[str, np.ndarray]:
-        signature = self.signature(name)
+    def _end(self) -> float:
+        """When a call that begins now is over, however often it asks the server."""
+        return time.monotonic() + self._timeout
+
+    def _signature(self, name: str, end: float) -> Signature:
+        signatures = (self._known or self._look(end))[1]
+        return named(name, signatures, f"The model {self._model}")
+
+    def _ask(self, name: str, inputs: Mapping[str, Any], end: float) -> dict[str, np.ndarray]:
+        signature = self._signature(name, end)
         arrays = arrays_of(name, signature.inputs, inputs)
-        which = self.model, self._version, self._label, name, signature.outputs, arrays
-        return self._tried(lambda seconds: self._transport.predict(*which, seconds), name)
+        which = self._model, self._version, self._label, name, signature.outputs, arrays
+        return self._tried(lambda seconds: self._transport.predict(*which, seconds), end, name)
 
-    def _look(self) -> tuple[int, dict[str, Signature], dict[str, Any]]:
-        which = self.model, self._version, self._label
-        self._known = self._tried(lambda seconds: self._transport.metadata(*which, seconds))
+    def _look(self, end: float) -> tuple[int, dict[str, Signature], dict[str, Any]]:
+        which = self._chosen(end), self._version, self._label
+        self._known = self._tried(lambda seconds: self._transport.metadata(*which, seconds), end)
         return self._known
 
-    def _tried(self, call: Callable[[float], T], signature: str | None = None) -> T:
+    def _tried(self, call: Callable[[float], T], end: float, signature: str | None = None) -> T:
         try:
-            return with_retries(call, self._timeout, self._patience)
+            return with_retries(call, end - time.monotonic(), self._patience)
         except Failure as failure:
-            raise self._in_words(failure, signature) from failure
+            raise self._in_words(failure, end, signature) from failure
 
-    def _in_words(self, failure: Failure, signature: str | None) -> PerceiverError:
+    def _in_words(self, failure: Failure, end: float, signature: str | None) -> PerceiverError:
         told = first_line(Exception(failure.message)).rstrip(".")
         if failure.code == "UNIMPLEMENTED":
             return Unreachable(f"{self.address} is not a model server of this protocol: {told}.")
@@ -202,16 +218,16 @@ class Client:
                 "`perceiver serve`."
             )
         if failure.code == "NOT_FOUND":
-            return UsageError(self._missing(failure, told))
+            return UsageError(self._missing(failure, told, end))
         if failure.code == "INVALID_ARGUMENT" and signature:
             return Rejected(f"{signature} can't answer this input: {told}")
         kind = UsageError if failure.code == "INVALID_ARGUMENT" else PerceiverError
         return kind(f"{self.address} refused: {told} ({failure.code}).")
 
-    def _missing(self, failure: Failure, told: str) -> str:
+    def _missing(self, failure: Failure, told: str, end: float) -> str:
         """Which model or version is not there, and what is there instead."""
         try:
-            names = failure.models or self._transport.models(self._timeout)
+            names = failure.models or self._transport.models(_left(end))
         except Failure:
             names = None
         if names and self._model not in names:
@@ -219,7 +235,7 @@ class Client:
                 f"{self.address} has no model {self._model!r}.{nearest(self._model or '', names)}"
             )
         try:
-            versions = self._transport.status(self._model or "", None, None, self._timeout)
+            versions = self._transport.status(self._model or "", None, None, _left(end))
         except Failure:
             return f"{self.address}: {told}. It does not say which models it has."
         there = ", ".join(f"{one['version']} is {one['state']}" for one in versions)
@@ -228,6 +244,10 @@ class Client:
 
 class Rejected(PerceiverError):
     """The model can't answer these values, such as bytes that are not an image."""
+
+
+def _left(end: float) -> float:
+    return max(0.001, end - time.monotonic())
 
 
 def _one(what: str, in_address: T | None, argument: T | None) -> T | None:

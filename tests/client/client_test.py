@@ -166,6 +166,21 @@ def test_time_is_limited(client: Client) -> None:
         hurried.predict("slow", steps=[10**6])  # about a second
 
 
+def test_all_questions_of_a_call_share_its_time(server: Running) -> None:
+    """A first call asks for the models, the signatures, and then the model."""
+    client, given = Client(server.addresses[1], timeout=60), []
+    ask = client._transport._ask
+
+    def slowly(*arguments):
+        time.sleep(0.1)
+        given.append(arguments[-1])
+        return ask(*arguments)
+
+    client._transport._ask = slowly
+    assert client.predict(x=[1.0])["y"].tolist() == [2.5]
+    assert [round(seconds, 1) for seconds in given] == [60.0, 59.9, 59.8]
+
+
 def test_a_server_that_restarts_is_waited_for(base) -> None:
     """Both protocols find it again, also with the connection that gRPC had before."""
     with socket.socket() as one, socket.socket() as other:
