@@ -10,7 +10,7 @@ import numpy as np
 
 from perceiver_keras.client import address as addresses
 from perceiver_keras.client.ends import Signature, arrays_of, named
-from perceiver_keras.client.failures import Failure, Unreachable, with_retries
+from perceiver_keras.client.failures import UNFITTING, Failure, Unreachable, with_retries
 from perceiver_keras.client.over_grpc import OverGrpc
 from perceiver_keras.client.over_rest import OverRest
 from perceiver_keras.errors import PerceiverError, UsageError, first_line, nearest
@@ -168,7 +168,7 @@ class Client:
         end = self._end()
         try:
             return self._ask(signature, inputs, end)
-        except Rejected:
+        except (Rejected, Unfitting):
             known = self._known
             self._look(end)
             if self._known[1] == known[1]:
@@ -204,8 +204,9 @@ class Client:
 
     def _in_words(self, failure: Failure, end: float, signature: str | None) -> PerceiverError:
         told = first_line(Exception(failure.message)).rstrip(".")
-        if failure.code == "UNIMPLEMENTED":
-            return Unreachable(f"{self.address} is not a model server of this protocol: {told}.")
+        if failure.code in ("UNIMPLEMENTED", UNFITTING):
+            kind = Unfitting if failure.code == UNFITTING else Unreachable
+            return kind(f"{self.address} is not a model server of this protocol: {told}.")
         if failure.code == "DEADLINE_EXCEEDED" and failure.reached:
             return PerceiverError(f"{self.address} took longer than its own limit: {told}.")
         if failure.code == "DEADLINE_EXCEEDED":
@@ -244,6 +245,10 @@ class Client:
 
 class Rejected(PerceiverError):
     """The model can't answer these values, such as bytes that are not an image."""
+
+
+class Unfitting(Unreachable):
+    """A reply that the signature does not declare: not a model server's, or another version's than the client knows."""
 
 
 def _left(end: float) -> float:

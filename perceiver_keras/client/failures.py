@@ -10,6 +10,7 @@ from typing import TypeVar
 from perceiver_keras.errors import PerceiverError
 
 T = TypeVar("T")
+UNFITTING = "UNFITTING"  # our own code: a reply that is not what the signature declares
 FIRST_WAIT, LONGEST_WAIT = 0.1, 2.0  # seconds
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from perceiver_keras.client.address import Address
 from perceiver_keras.client.ends import DTYPES, End, Signature
-from perceiver_keras.client.failures import Failure
+from perceiver_keras.client.failures import UNFITTING, Failure
 from perceiver_keras.errors import PerceiverError
 
 MODELS_KEY = "perceiver-models-bin"  # our server's trailing metadata when a model is not there
@@ -51,6 +51,7 @@ class OverGrpc:
         self, model: str, version: int | None, label: str | None, seconds: float
     ) -> tuple[int, dict[str, Signature], dict[str, Any]]:
         """(version, signatures, the export's own description or {})."""
+        from google.protobuf.message import DecodeError
         from google.protobuf.wrappers_pb2 import StringValue
         from tensorflow_serving.apis import get_model_metadata_pb2
 
@@ -65,16 +66,20 @@ class OverGrpc:
             request.metadata_field.pop()
             reply = self._call(self._prediction.GetModelMetadata, request, seconds)
         found = get_model_metadata_pb2.SignatureDefMap()
-        reply.metadata["signature_def"].Unpack(found)
         about = StringValue()
-        if TASK_FIELD in reply.metadata:
-            reply.metadata[TASK_FIELD].Unpack(about)
+        try:
+            reply.metadata["signature_def"].Unpack(found)
+            if TASK_FIELD in reply.metadata:
+                reply.metadata[TASK_FIELD].Unpack(about)
+            task = dict(json.loads(about.value or "{}"))
+        except (DecodeError, ValueError, TypeError, RecursionError) as error:
+            raise Failure("UNIMPLEMENTED", "its metadata are not a model server's") from error
         signatures = {
             name: Signature(_ends(one.inputs), _ends(one.outputs))
             for name, one in sorted(found.signature_def.items())
             if not name.startswith("__")  # TensorFlow's own, to initialize
         }
-        return reply.model_spec.version.value, signatures, json.loads(about.value or "{}")
+        return reply.model_spec.version.value, signatures, task
 
     def status(
         self, model: str, version: int | None, label: str | None, seconds: float
@@ -124,7 +129,7 @@ class OverGrpc:
         for name, array in arrays.items():
             _write(request.inputs[name], array)
         reply = self._call(self._prediction.Predict, request, seconds)
-        return {name: _read(proto) for name, proto in reply.outputs.items()}
+        return {name: _read(name, proto) for name, proto in reply.outputs.items()}
 
     def close(self) -> None:
         self._channel.close()
@@ -141,6 +146,10 @@ class OverGrpc:
 def _failure(error: Any) -> Failure:
     code, message = error.code().name, error.details() or ""
     told = dict(error.trailing_metadata() or ()).get(MODELS_KEY)
+    try:
+        models = None if told is None else [str(name) for name in json.loads(told)]
+    except (ValueError, TypeError, RecursionError):
+        models = None
     # The channel fails with these codes, too, but only a server's own words come "from peer".
     of_channel = code in ("UNAVAILABLE", "DEADLINE_EXCEEDED")
     reached = not of_channel or "from peer" in (error.debug_error_string() or "")
@@ -148,7 +157,7 @@ def _failure(error: Any) -> Failure:
         code = "UNIMPLEMENTED"  # it will not become another server
         message = "something that speaks HTTP/1; for REST write http:// before the address"
     message = message.split("last error: ")[-1].removeprefix("UNKNOWN: ")
-    return Failure(code, message, reached, None if told is None else json.loads(told))
+    return Failure(code, message, reached, models)
 
 
 def _fill(spec: Any, model: str, version: int | None, label: str | None) -> None:
@@ -162,11 +171,11 @@ def _fill(spec: Any, model: str, version: int | None, label: str | None) -> None
 def _ends(infos: Mapping[str, Any]) -> dict[str, End]:
     from tensorflow.core.framework import types_pb2
 
-    found = {}
+    found, names = {}, {number: name for name, number in types_pb2.DataType.items()}
     for name, info in sorted(infos.items()):
         shape = info.tensor_shape
         sides = tuple(None if dim.size < 0 else dim.size for dim in shape.dim)
-        dtype = DTYPES.get(types_pb2.DataType.Name(info.dtype), np.dtype(np.void))
+        dtype = DTYPES.get(names.get(info.dtype), np.dtype(np.void))
         found[name] = End(dtype, None if shape.unknown_rank else sides)
     return found
 
@@ -184,10 +193,13 @@ def _write(proto: Any, array: np.ndarray) -> None:
         proto.tensor_content = np.ascontiguousarray(array).tobytes()
 
 
-def _read(proto: Any) -> np.ndarray:
+def _read(name: str, proto: Any) -> np.ndarray:
     import tensorflow as tf  # its messages have imported it already
 
-    array = tf.make_ndarray(proto)
-    if array.dtype.kind == "S":  # of a scalar
-        array = np.array(proto.string_val[0], object)
+    try:
+        array = tf.make_ndarray(proto)
+        if array.dtype.kind == "S":  # of a scalar
+            array = np.array(proto.string_val[0], object)
+    except (ValueError, TypeError, IndexError, KeyError) as error:
+        raise Failure(UNFITTING, f"its output {name!r} is no tensor: {error}") from error
     return array

@@ -7,6 +7,7 @@ import http.client
 import json
 import re
 import socket
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,7 +16,7 @@ import numpy as np
 from perceiver_keras.client.address import Address
 from perceiver_keras.client.bounded_http import Http, Https
 from perceiver_keras.client.ends import DTYPES, End, Signature
-from perceiver_keras.client.failures import Failure
+from perceiver_keras.client.failures import UNFITTING, Failure
 from perceiver_keras.errors import UsageError
 
 METRICS = "/monitoring/prometheus/metrics"
@@ -30,6 +31,10 @@ CODES = {
     503: "UNAVAILABLE",
     504: "DEADLINE_EXCEEDED",
 }
+# What reading JSON of another form leads to.
+_ODD = (KeyError, TypeError, ValueError, AttributeError, OverflowError)
+# JSON's values, as Python has them, for each kind of NumPy's types.
+_KINDS = {"O": {str, dict}, "b": {bool}, "i": {int}, "u": {int}, "f": {int, float}}
 CHUNK = 1 << 20  # bytes read at a time: a reply may claim any length
 
 
@@ -55,9 +60,10 @@ class OverRest:
                 if not name.startswith("__")  # TensorFlow's own, to initialize
             }
             number = int(reply["model_spec"]["version"])
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            about = dict(told.get("perceiver_task", {}))
+        except _ODD as error:
             raise _no_model_server(path) from error
-        return number, signatures, told.get("perceiver_task", {})
+        return number, signatures, about
 
     def status(
         self, model: str, version: int | None, label: str | None, seconds: float
@@ -69,12 +75,12 @@ class OverRest:
             return [
                 {
                     "version": int(one["version"]),
-                    "state": one["state"],
-                    "error": one["status"]["error_message"],
+                    "state": str(one["state"]),
+                    "error": str(one["status"]["error_message"]),
                 }
                 for one in reply["model_version_status"]
             ]
-        except (KeyError, TypeError, ValueError) as error:
+        except _ODD as error:
             raise _no_model_server(path) from error
 
     def models(self, seconds: float) -> list[str] | None:
@@ -111,9 +117,11 @@ class OverRest:
             found = reply["outputs"]
             if len(outputs) == 1:  # then it stands without its name
                 found = {next(iter(outputs)): found}
-            return {name: _array(found[name], end) for name, end in outputs.items()}
-        except (KeyError, TypeError, ValueError) as error:
-            raise _no_model_server(path) from error
+            return {name: _array(found[name], end, name) for name, end in outputs.items()}
+        except _ODD as error:
+            raise Failure(
+                UNFITTING, f"its reply to {path} does not have {signature}'s outputs"
+            ) from error
 
     def close(self) -> None:
         """Nothing stays open between requests."""
@@ -122,7 +130,7 @@ class OverRest:
         content = self._ask(method, path, body, seconds)
         try:
             return json.loads(content)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise _no_model_server(path) from error
 
     def _ask(self, method: str, path: str, body: bytes | None, seconds: float) -> bytes:
@@ -166,7 +174,7 @@ def _message(content: bytes) -> str:
     """Of an error's body, {"error": message}."""
     try:
         return str(json.loads(content)["error"])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, RecursionError, KeyError, TypeError):
         return ""
 
 
@@ -193,25 +201,64 @@ def _plain(array: np.ndarray) -> Any:
     return flat.reshape(array.shape).tolist()
 
 
-def _array(value: Any, end: End) -> np.ndarray:
-    """Nested lists of a reply as an array; where a list is empty, the signature says how many axes follow."""
+def _array(value: Any, end: End, name: str) -> np.ndarray:
+    """Nested lists of a reply as an array; where a list is empty, the signature says how many axes follow.
+
+    Raises `Failure` for ragged lists, and for values that the output's type does not have.
+    """
     shape, first = [], value
     while isinstance(first, list):
         shape.append(len(first))
         first = first[0] if first else None
+    leaves = [value]
+    for size in shape:
+        if not all(isinstance(one, list) and len(one) == size for one in leaves):
+            raise _unfitting(name, end, leaves)
+        leaves = [item for one in leaves for item in one]
     if shape and shape[-1] == 0 and end.shape is not None:
         shape += [side or 0 for side in end.shape[len(shape) :]]
-    if not end.dtype.hasobject:
-        return np.array(value, end.dtype).reshape(shape)
-    leaves = [value]
-    for _ in shape:
-        leaves = [item for one in leaves for item in one]
-    array = np.empty(len(leaves), object)
-    array[:] = [_bytes(leaf) for leaf in leaves]
-    return array.reshape(shape)
+    return _flat(leaves, end, name).reshape(shape)
+
+
+def _flat(leaves: list[Any], end: End, name: str) -> np.ndarray:
+    kind = end.dtype.kind
+    if odd := set(map(type, leaves)) - _KINDS.get(kind, set()):
+        raise _unfitting(name, end, next(leaf for leaf in leaves if type(leaf) in odd))
+    if kind == "O":
+        array = np.empty(len(leaves), object)
+        array[:] = [_bytes(leaf) for leaf in leaves]
+        return array
+    if kind == "f":
+        return _floats(leaves, end, name)
+    if kind in "iu":
+        bounds = np.iinfo(end.dtype)
+        for leaf in (min(leaves, default=0), max(leaves, default=0)):
+            if not bounds.min <= leaf <= bounds.max:
+                raise _unfitting(name, end, leaf)
+    return np.array(leaves, end.dtype)
+
+
+def _floats(leaves: list[Any], end: End, name: str) -> np.ndarray:
+    """NaN and Infinity stay, and no other number may become one."""
+    try:
+        wide = np.array(leaves, np.float64)
+    except OverflowError:
+        huge = next(leaf for leaf in leaves if type(leaf) is int and abs(leaf) > sys.float_info.max)
+        raise _unfitting(name, end, huge) from None
+    with np.errstate(over="ignore"):
+        array = wide.astype(end.dtype)
+    beyond = np.isinf(array) & ~np.isinf(wide)
+    if beyond.any():
+        raise _unfitting(name, end, leaves[beyond.argmax()])
+    return array
+
+
+def _unfitting(name: str, end: End, value: Any) -> Failure:
+    shown = {list: "a ragged list", dict: "an object"}.get(type(value)) or json.dumps(value)
+    return Failure(UNFITTING, f"its output {name!r} should be {end}, and has {shown:.60}")
 
 
 def _bytes(leaf: Any) -> bytes:
     if isinstance(leaf, dict):
-        return base64.b64decode(leaf["b64"])
+        return base64.b64decode(leaf["b64"], validate=True)
     return leaf.encode("utf-8", "surrogatepass")

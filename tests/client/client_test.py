@@ -178,7 +178,7 @@ def test_all_questions_of_a_call_share_its_time(server: Running) -> None:
 
     client._transport._ask = slowly
     assert client.predict(x=[1.0])["y"].tolist() == [2.5]
-    assert [round(seconds, 1) for seconds in given] == [60.0, 59.9, 59.8]
+    assert len(given) == 3 and all(np.diff(given) <= -0.1)
 
 
 def test_a_server_that_restarts_is_waited_for(base) -> None:

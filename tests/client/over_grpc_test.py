@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from tensorflow.core.framework import tensor_pb2
+from tensorflow.core.protobuf import meta_graph_pb2
 
 from perceiver_keras.client import over_grpc
 from perceiver_keras.client.client import Client
 from perceiver_keras.client.ends import DTYPES
+from perceiver_keras.client.failures import Failure
 from perceiver_keras.server import operations
 from perceiver_keras.server.settings import Limits, ModelSource
 from tests.server.running import running
@@ -28,9 +30,30 @@ def test_tensors_are_tensorflows(dtype: np.dtype, shape: tuple) -> None:
     assert read.shape == shape
     # Other servers fill the fields of the type, where ours and TensorFlow fill the content.
     for made in (proto, tf.make_tensor_proto(array)):
-        back = over_grpc._read(made)
+        back = over_grpc._read("y", made)
         assert back.dtype == dtype and back.shape == shape
         assert back.tolist() == array.tolist()
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"dtype": "DT_FLOAT", "tensor_content": b"123"},
+        {"dtype": "DT_STRING", "tensor_content": b"a"},
+        {"dtype": "DT_VARIANT"},
+        {"dtype": "DT_RESOURCE"},
+    ],
+    ids=str,
+)
+def test_an_output_that_is_no_tensor_is_told(fields: dict) -> None:
+    with pytest.raises(Failure, match="its output 'y' is no tensor"):
+        over_grpc._read("y", tensor_pb2.TensorProto(**fields))
+
+
+def test_a_type_that_numpy_lacks_is_of_no_kind() -> None:
+    info = meta_graph_pb2.TensorInfo()
+    info.ParseFromString(b"\x10\xe7\x07")  # the data type 999
+    assert over_grpc._ends({"y": info})["y"].dtype == np.dtype(np.void)
 
 
 def test_messages_are_as_large_as_the_server_allows(base) -> None:  # noqa: F811

@@ -21,12 +21,13 @@ from perceiver_keras.client import over_rest
 from perceiver_keras.client.client import Client
 from perceiver_keras.client.ends import End
 from perceiver_keras.client.failures import Unreachable
+from perceiver_keras.errors import PerceiverError
 
 
 @given(arrays.arrays(np.float32, arrays.array_shapes(min_side=1, max_dims=3)))
 def test_numbers_come_back_bit_by_bit(array: np.ndarray) -> None:
     end = End(array.dtype, (None,) * array.ndim)
-    back = over_rest._array(json.loads(json.dumps(over_rest._plain(array))), end)
+    back = over_rest._array(json.loads(json.dumps(over_rest._plain(array))), end, "y")
     np.testing.assert_array_equal(back, array)
     assert back.dtype == array.dtype
 
@@ -34,7 +35,7 @@ def test_numbers_come_back_bit_by_bit(array: np.ndarray) -> None:
 @given(st.lists(st.binary(max_size=9), min_size=1))
 def test_bytes_come_back(items: list[bytes]) -> None:
     array = np.array([*items, None], object)[:-1]
-    back = over_rest._array(over_rest._plain(array), End(array.dtype, (None,)))
+    back = over_rest._array(over_rest._plain(array), End(array.dtype, (None,)), "y")
     assert back.tolist() == items
 
 
@@ -44,7 +45,7 @@ def test_bytes_come_back(items: list[bytes]) -> None:
     [([], (None, 3), (0, 3)), ([[], []], (None, None, 10), (2, 0, 10)), ([], None, (0,))],
 )
 def test_empty_lists_have_the_signatures_axes(value, shape, wanted, dtype) -> None:
-    assert over_rest._array(value, End(dtype, shape)).shape == wanted
+    assert over_rest._array(value, End(dtype, shape), "y").shape == wanted
 
 
 STATUS = {"model_version_status": [{"version": "3", "state": "AVAILABLE"}]}
@@ -68,6 +69,8 @@ def answering(*replies: tuple[int, bytes], wait: float = 0.0) -> Iterator[str]:
             with contextlib.suppress(OSError):
                 self.wfile.write(body)
 
+        do_POST = do_GET
+
         def log_message(self, *_: object) -> None:
             pass
 
@@ -89,7 +92,9 @@ def test_a_server_that_is_away_for_a_moment_is_waited_for() -> None:
     assert status == [{"version": 3, "state": "AVAILABLE", "error": ""}]
 
 
-@pytest.mark.parametrize("body", [b"<html>Hello</html>", b"[]", b'{"a": 1}', b"\xff"])
+@pytest.mark.parametrize(
+    "body", [b"<html>Hello</html>", b"[]", b'{"a": 1}', b"\xff", b"[" * 100_000]
+)
 def test_another_web_server_is_told(body: bytes) -> None:
     with answering((200, body)) as address:
         client = Client(address, "m")
@@ -117,3 +122,69 @@ def test_rest_needs_numpy_alone() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert "pip install 'perceiver-keras[serve]'" in done.stdout, done.stderr
+
+
+def metadata(kind: str) -> bytes:
+    def ends(name: str, kind: str) -> dict:
+        return {name: {"dtype": kind, "tensor_shape": {"dim": [{"size": "-1"}]}}}
+
+    one = {"inputs": ends("x", "DT_FLOAT"), "outputs": ends("y", kind)}
+    found = {"signature_def": {"signature_def": {"serving_default": one}}}
+    return json.dumps({"model_spec": {"version": "1"}, "metadata": found}).encode()
+
+
+@pytest.mark.parametrize(
+    ("kind", "values", "shown"),
+    [
+        ("DT_STRING", b"[1]", "should be string [any], and has 1"),
+        ("DT_STRING", b"[null]", "has null"),
+        ("DT_STRING", b'[["a", "b"], ["c"]]', "has a ragged list"),
+        ("DT_STRING", b'["a", ["c"]]', "has a ragged list"),
+        ("DT_STRING", b'[{"b64": "a*Bc"}]', "does not have serving_default's outputs"),
+        ("DT_STRING", b'[{"b64": 5}]', "does not have serving_default's outputs"),
+        ("DT_INT32", b"[1e999]", "should be int32 [any], and has Infinity"),
+        ("DT_INT32", b"[1, 1.7]", "has 1.7"),
+        ("DT_INT32", b"[true]", "has true"),
+        ("DT_INT64", b"[1, 99999999999999999999999]", "has 99999999999999999999999"),
+        ("DT_UINT8", b"[300]", "should be uint8 [any], and has 300"),
+        ("DT_UINT8", b"[1, -1]", "has -1"),
+        ("DT_FLOAT", b"[null]", "has null"),
+        ("DT_FLOAT", b'["1.5"]', 'has "1.5"'),
+        ("DT_FLOAT", b"[[1, 2], [3]]", "has a ragged list"),
+        ("DT_FLOAT", b"[1, 1e39]", "has 1e+39"),
+        ("DT_FLOAT", b"[NaN, 1" + b"0" * 400 + b"]", "has 1000000"),
+        ("DT_BOOL", b"[1]", "should be bool [any], and has 1"),
+        ("DT_VARIANT", b"[1]", "has 1"),
+        ("DT_FLOAT", b"[" * 100_000 + b"]" * 100_000, "is not a model server's"),
+    ],
+)
+def test_values_that_the_type_does_not_have_are_told(kind: str, values: bytes, shown: str) -> None:
+    with answering(*asked(kind, values)) as address, pytest.raises(Unreachable) as caught:
+        Client(address, "m").predict(x=[1.0])
+    assert shown in str(caught.value) and len(str(caught.value)) < 300
+
+
+def asked(kind: str, values: bytes) -> list[tuple[int, bytes]]:
+    """Replies to a call that asks for the signatures, then the model, and then whether the signatures have changed."""
+    return [(200, metadata(kind)), (200, b'{"outputs": %s}' % values), (200, metadata(kind))]
+
+
+def test_numbers_that_are_not_finite_arrive() -> None:
+    largest = float(np.finfo(np.float32).max)
+    values = b"[NaN, Infinity, -Infinity, 3.4028235e38, 7]"
+    with answering(*asked("DT_FLOAT", values)) as address:
+        found = Client(address, "m").predict(x=[1.0])["y"]
+    np.testing.assert_array_equal(found, [np.nan, np.inf, -np.inf, largest, 7])
+
+
+def test_another_version_with_outputs_of_another_type_is_learned() -> None:
+    answer = b'{"outputs": [1.5]}'
+    replies = [metadata("DT_INT32"), answer, metadata("DT_FLOAT"), answer]
+    with answering(*((200, reply) for reply in replies)) as address:
+        assert Client(address, "m").predict(x=[1.0])["y"].tolist() == [1.5]
+
+
+def test_an_errors_body_may_be_anything() -> None:
+    for body in (b"[" * 200_000, b"[1]", b"abc"):
+        with answering((500, body)) as address, pytest.raises(PerceiverError, match="HTTP 500"):
+            Client(address, "m").status()
