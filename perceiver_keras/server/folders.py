@@ -39,12 +39,13 @@ def wanted(source: ModelSource, found: Collection[int], broken: Collection[int])
 
 
 def fingerprint(folder: str) -> Print:
-    """Names, sizes and times of the files that a load reads: another one means that loading is worth a new try."""
+    """Names, sizes and times of all files in a version: another one means that loading is worth a new try."""
     found = []
-    for pattern in ("saved_model.pb", "variables/variables.index", "variables"):
-        try:
-            stat = tf.io.gfile.stat(f"{folder}/{pattern}")
-            found.append((pattern, stat.length, stat.mtime_nsec))
-        except tf.errors.OpError:
-            found.append((pattern, -1, 0))
-    return tuple(found)
+    for place, _, names in tf.io.gfile.walk(folder):
+        for path in (f"{place}/{name}" for name in names):
+            try:
+                stat = tf.io.gfile.stat(path)
+                found.append((path, stat.length, stat.mtime_nsec))
+            except tf.errors.OpError:  # it has just gone
+                found.append((path, -1, 0))
+    return tuple(sorted(found))

@@ -37,12 +37,30 @@ def test_a_broken_version_is_not_wanted_and_an_older_takes_its_place(
     assert folders.wanted(source, [1, 3, 5], broken) == wanted
 
 
-def test_a_fingerprint_changes_with_the_files(tmp_path) -> None:
-    (tmp_path / "variables").mkdir()
-    (tmp_path / "saved_model.pb").write_bytes(b"a")
-    first = folders.fingerprint(str(tmp_path))
-    assert folders.fingerprint(str(tmp_path)) == first
-    (tmp_path / "variables" / "variables.index").write_bytes(b"b")
-    second = folders.fingerprint(str(tmp_path))
-    os.utime(tmp_path / "saved_model.pb", ns=(1, 1))
-    assert len({first, second, folders.fingerprint(str(tmp_path))}) == 3
+def test_a_fingerprint_changes_with_every_file(tmp_path) -> None:
+    places = (
+        "saved_model.pb",
+        "variables/variables.index",
+        "variables/variables.data-00000-of-00001",
+    )
+    places += ("assets/words.txt", "assets.extra/tf_serving_warmup_requests")
+    seen = [folders.fingerprint(str(tmp_path))]
+
+    def changed() -> bool:
+        seen.append(folders.fingerprint(str(tmp_path)))
+        assert folders.fingerprint(str(tmp_path)) == seen[-1]
+        return seen[-1] not in seen[:-1]
+
+    for place in places:
+        path = tmp_path / place
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"a")
+        assert changed(), f"{place} is new"
+        with path.open("r+b") as file:
+            file.write(b"ab")
+        assert changed(), f"{place} is larger"
+        os.utime(path, ns=(1, 1))
+        assert changed(), f"{place} is of another time"
+    path.unlink()
+    assert folders.fingerprint(str(tmp_path)) != seen[-1], f"{place} is gone"
+    assert folders.fingerprint(str(tmp_path / "gone")) == ()

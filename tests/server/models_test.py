@@ -99,12 +99,15 @@ def test_swaps_under_load_lose_nothing_and_broken_versions_never_answer(two, tmp
         assert {v for v, state in states(found).items() if state == "AVAILABLE"} == {7}
 
 
-def test_a_restart_finds_the_newest_good_version_and_repairs_are_noticed(two, tmp_path) -> None:
+@pytest.mark.parametrize("how", ["no variables", "cut variables"])
+def test_a_restart_finds_the_newest_good_version_and_repairs_are_noticed(
+    two, tmp_path, how
+) -> None:
     base = tmp_path / "m"
     for version in (1, 2):
         tiny_models.publish(two[0], base, version)
     broken = tiny_models.publish(two[1], base, 3)
-    break_(broken, "no variables")
+    break_(broken, how)
     with running([ModelSource(name="m", base_path=str(base))]) as found:
         assert answer(found) == (2.0, 2)
         (line,) = (line for line in found.said if "version 3 is skipped" in line)
@@ -112,7 +115,7 @@ def test_a_restart_finds_the_newest_good_version_and_repairs_are_noticed(two, tm
         status, told = found.ask("/v1/models/m/versions/3")
         assert status == 200 and told["model_version_status"][0]["state"] == "END"
         assert told["model_version_status"][0]["status"]["error_code"] != "OK"
-        shutil.copytree(two[1] / "variables", broken / "variables")
+        shutil.copytree(two[1] / "variables", broken / "variables", dirs_exist_ok=True)
         wait_for(lambda: answer(found) == (3.0, 3))
         shutil.rmtree(broken)  # a rollback: the older one is served again
         wait_for(lambda: answer(found) == (2.0, 2))
