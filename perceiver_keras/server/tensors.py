@@ -15,6 +15,9 @@ from perceiver_keras.server.status import Code, ServingError, invalid
 
 MAX_RANK = 32  # NumPy's
 POINTER = 8  # bytes that one string of an array takes at least
+FILLED = (
+    1 << 17
+)  # strings that a few bytes may declare without sending them; a model takes a microsecond for each
 # The repeated field of each type, where its values are the numbers themselves.
 FIELDS = {
     types_pb2.DT_FLOAT: "float_val",
@@ -59,7 +62,7 @@ def to_array(proto: Any, name: str, dtype: int, max_bytes: int) -> np.ndarray:
 
     Args:
       proto: A TensorProto: `tensor_content`, or the field of its type; fewer values than the shape has elements are
-        continued with the last one, as TensorFlow does.
+        continued with the last one, as TensorFlow does, but at most `FILLED` strings.
       name: The input, for messages.
       dtype: The DataType that the signature has.
       max_bytes: The most that the array may take: few bytes can declare a huge shape.
@@ -81,8 +84,17 @@ def to_array(proto: Any, name: str, dtype: int, max_bytes: int) -> np.ndarray:
             f"input {name}: the shape must be known, of at most {MAX_RANK} axes; got {shape}"
         )
     count = math.prod(shape)
-    kind = _kind(dtype)
-    if count * max(kind.itemsize, 1) > max_bytes:
+    try:
+        kind = _kind(dtype)
+    except (KeyError, TypeError):
+        raise invalid(
+            f"input {name}: a request can't have values of the type {dtype_name(dtype)}"
+        ) from None
+    # An empty tensor takes no bytes, but what is made of its other sides does.
+    extent = math.prod(side or 1 for side in shape)
+    if not count and extent >= 1 << 63:
+        raise invalid(f"input {name}: no tensor has the shape {shape}")
+    if extent * max(kind.itemsize, 1) > max_bytes:
         raise ServingError(
             Code.RESOURCE_EXHAUSTED,
             f"input {name}: a tensor of shape {shape} is larger than max_request_bytes, {max_bytes}",
@@ -93,7 +105,7 @@ def to_array(proto: Any, name: str, dtype: int, max_bytes: int) -> np.ndarray:
         return _from_values(getattr(proto, FIELDS[dtype]), name, kind, shape, count)
     try:
         return tf.make_ndarray(proto)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise invalid(f"input {name}: {error}") from None
 
 
@@ -118,6 +130,11 @@ def _from_values(
     given = len(values)
     if given > count:
         raise invalid(f"input {name}: {given} values for the shape {shape}, which has {count}")
+    if kind.hasobject and count - given > FILLED:
+        raise ServingError(
+            Code.RESOURCE_EXHAUSTED,
+            f"input {name}: {given} strings for the shape {shape}, which has {count}; at most {FILLED} may be left out",
+        )
     array = np.empty(count, kind)
     if kind.hasobject:
         array[:given] = values

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import tensorflow as tf
+from google.protobuf.internal.encoder import _VarintBytes as encode_varint
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -59,6 +60,26 @@ def test_fewer_values_than_elements_repeat_the_last() -> None:
     assert read(proto(tf.string), tf.string) == [b"", b""]
 
 
+def test_a_type_that_tensorflow_lacks_is_refused() -> None:
+    for number in (0, 999):
+        made = tensor_pb2.TensorProto()
+        made.ParseFromString(b"\x08" + encode_varint(number))
+        with pytest.raises(ServingError, match="can't have values of the type") as caught:
+            to_array(made, "x", number, MANY)
+        assert caught.value.code == Code.INVALID_ARGUMENT
+
+
+def test_a_few_bytes_do_not_make_millions_of_strings() -> None:
+    most = 131_072  # docs/serving.md
+    for sent in ([], [b"a"]):
+        made = proto(tf.string, (len(sent) + most,), string_val=sent)
+        assert len(to_array(made, "x", tf.string.as_datatype_enum, 1 << 24)) == len(sent) + most
+        made = proto(tf.string, (len(sent) + most + 1,), string_val=sent)
+        with pytest.raises(ServingError, match="at most 131072 may be left out") as caught:
+            to_array(made, "x", tf.string.as_datatype_enum, 1 << 24)
+        assert caught.value.code == Code.RESOURCE_EXHAUSTED
+
+
 def test_a_byte_that_is_no_bool_becomes_one() -> None:
     array = to_array(proto(tf.bool, tensor_content=b"\x00\x07"), "x", tf.bool.as_datatype_enum, 9)
     assert array.tobytes() == b"\x00\x01"
@@ -78,6 +99,10 @@ def test_a_byte_that_is_no_bool_becomes_one() -> None:
         (proto(shape=(-1,)), tf.float32, Code.INVALID_ARGUMENT, "must be known"),
         (proto(shape=(1,) * 40), tf.float32, Code.INVALID_ARGUMENT, "at most 32 axes"),
         (proto(shape=(1 << 62, 1 << 62)), tf.float32, Code.RESOURCE_EXHAUSTED, "larger than"),
+        (proto(shape=(1 << 62, 1 << 62, 0)), tf.float32, Code.INVALID_ARGUMENT, "no tensor has"),
+        (proto(shape=(1 << 40, 0)), tf.float32, Code.RESOURCE_EXHAUSTED, "larger than"),
+        (proto(tf.variant), tf.variant, Code.INVALID_ARGUMENT, "the type variant"),
+        (proto(tf.resource), tf.resource, Code.INVALID_ARGUMENT, "input x"),
         (proto(tf.string, (1 << 40,)), tf.string, Code.RESOURCE_EXHAUSTED, "larger than"),
         (
             proto(tf.uint8, int_val=[1, 256]),
