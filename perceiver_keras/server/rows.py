@@ -156,7 +156,8 @@ def array_of(value: Any, name: str, dtype: int) -> np.ndarray:
         with np.errstate(over="ignore"):
             return np.array(leaves, wanted).reshape(shape)
     except OverflowError:  # an integer beyond the largest float
-        raise _type_error(max(leaves, key=abs), dtype) from None
+        integers = (leaf for leaf in leaves if type(leaf) is int)
+        raise _type_error(max(integers, key=abs), dtype) from None
 
 
 def _flat(value: Any, name: str) -> tuple[list[int], list[Any]]:

@@ -89,6 +89,7 @@ TWO = {"a": X["x"], "b": End(tf.int64.as_datatype_enum, None)}
         ({"inputs": [[1], 2]}, X, "found at incorrect level: 2"),
         ({"inputs": [1, [2]]}, X, "Encountered list at unexpected level: 1"),
         ({"inputs": [10**400]}, X, "is not of expected type: float"),
+        ({"inputs": [float("nan"), 1e308, 10**400, 7]}, X, "JSON Value: 10000000000"),
         ({"inputs": [{"b64": "QQ=="}]}, X, "Type: Object is not of expected type: float"),
     ],
 )
