@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
+import functools
+import hashlib
 import json
 import os
+import platform
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -15,25 +20,84 @@ from perceiver_keras.errors import PerceiverError, UsageError, is_disk_full
 from perceiver_keras.remote import as_path, is_remote, upload
 
 
+def aside_of(path: str | os.PathLike) -> Any:
+    """The path `NAME.tmp-MACHINE-PROCESS` beside `path`, for this process to write and then rename to `path`.
+
+    The first time that a process asks for one in a local folder, what processes that died left there is removed.
+    """
+    path = as_path(path)
+    if not is_remote(path):
+        _remove_leftovers(path.absolute().parent)
+    return path.with_name(f"{path.name}.tmp-{_machine()}-{os.getpid()}")
+
+
+@functools.cache
+def _machine() -> str:
+    """Names where process ids mean something: other hosts and containers may write into the same folder."""
+    try:
+        space = os.readlink("/proc/self/ns/pid")
+    except OSError:  # no Linux
+        space = ""
+    return hashlib.sha256(f"{platform.node()} {space}".encode()).hexdigest()[:8]
+
+
+@functools.cache  # once in a process: a folder can hold many files, each of which is written this way
+def _remove_leftovers(folder: Path) -> None:
+    """Removes the asides of this machine's dead processes, and puts back a folder that `_replace` had moved away."""
+    names = os.listdir(folder) if folder.is_dir() else ()
+    for name in names:
+        found = re.fullmatch(rf"(.+)\.tmp-{_machine()}-(\d+)(\.old)?", name)
+        if found is None or _lives(int(found[2])):
+            continue
+        left, target = folder / name, folder / found[1]
+        with contextlib.suppress(OSError):  # another process removes them too, or they are not ours
+            if found[3] and not target.exists():
+                left.rename(target)
+            elif left.is_dir() and not left.is_symlink():
+                shutil.rmtree(left)
+            else:
+                left.unlink()
+
+
+def _lives(process: int) -> bool:
+    try:
+        os.kill(process, 0)  # only asks
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):  # it is someone else's, or the number is of no process here
+        return True
+    return True
+
+
+@contextlib.contextmanager
+def _naming(path: Any, aside: Any) -> Iterator[None]:
+    """Errors name `path`, which was asked for, instead of `aside`."""
+    try:
+        yield
+    except OSError as error:
+        said = error.filename if isinstance(error.filename, str) else str(error.filename or path)
+        error.filename = said.replace(str(aside), str(path))
+        raise
+
+
 def write_whole(path: str | os.PathLike, content: str | bytes) -> None:
     """Replaces the file at `path` in one step: after a kill, it has the old content or the new."""
     path = as_path(path)
-    aside = path.with_name(f"{path.name}.tmp-{os.getpid()}")
+    aside = aside_of(path)
     data = content.encode() if isinstance(content, str) else content
-    try:
-        with aside.open("wb") as file:
-            file.write(data)
-            file.flush()
-            if not is_remote(path):
-                os.fsync(file.fileno())
-        aside.replace(path)
-    except (
-        BaseException
-    ) as error:  # also an interrupt: half a file is of no use, and keeps a full disk full
-        aside.unlink(missing_ok=True)
-        if isinstance(error, OSError):
-            error.filename = error.filename or str(path)
-        raise
+    with _naming(path, aside):
+        try:
+            with aside.open("wb") as file:
+                file.write(data)
+                file.flush()
+                if not is_remote(path):
+                    os.fsync(file.fileno())
+            aside.replace(path)
+        except (
+            BaseException
+        ):  # also an interrupt: half a file is of no use, and keeps a full disk full
+            aside.unlink(missing_ok=True)
+            raise
 
 
 def write_json(path: str | os.PathLike, value: Any) -> None:
@@ -60,9 +124,9 @@ def whole_folder(folder: str | os.PathLike, last: str) -> Iterator[Path]:
     if not remote:
         _check_replaceable(target, last)
     scratch = tempfile.mkdtemp(prefix="perceiver_upload_") if remote else None
-    aside = Path(scratch, target.name) if remote else Path(f"{target}.tmp-{os.getpid()}")
+    aside = Path(scratch, target.name) if remote else aside_of(target)
     try:
-        with has_room(target):
+        with has_room(target), _naming(target, aside):
             shutil.rmtree(aside, ignore_errors=True)
             aside.mkdir(parents=True)
             yield aside
@@ -93,12 +157,27 @@ def _check_replaceable(folder: Path, last: str) -> None:
 
 
 def _replace(aside: Path, folder: Path) -> None:
-    """Renames `aside` to `folder`; what is there is renamed first, then removed."""
+    """Renames `aside` to `folder`; what is there takes its name, in the same step where the system can do that.
+
+    Elsewhere it is renamed before; after a kill in between, the next write puts it back.
+    """
+    if folder.exists() and _exchange(aside, folder):
+        return
     old = Path(f"{aside}.old")
     if folder.exists():
         folder.rename(old)
     aside.rename(folder)
     shutil.rmtree(old, ignore_errors=True)
+
+
+def _exchange(one: Path, other: Path) -> bool:
+    """Swaps the names of two folders; False if this system or file system can't (Linux can, NFS for example not)."""
+    try:
+        rename = ctypes.CDLL(None).renameat2
+    except (AttributeError, OSError, TypeError):
+        return False
+    here, swap = -100, 2  # AT_FDCWD, RENAME_EXCHANGE
+    return rename(here, os.fsencode(one), here, os.fsencode(other), swap) == 0
 
 
 @contextlib.contextmanager

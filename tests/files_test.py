@@ -11,7 +11,7 @@ import pytest
 
 from perceiver_keras import files
 from perceiver_keras.errors import PerceiverError, UsageError
-from perceiver_keras.files import whole_folder, write_json, write_whole
+from perceiver_keras.files import aside_of, whole_folder, write_json, write_whole
 
 WRITER = """
 import sys
@@ -135,3 +135,77 @@ def test_an_interrupt_leaves_no_half(tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         write_whole(tmp_path / "file", "content")
     assert list(tmp_path.iterdir()) == []
+
+
+FOLDER_WRITER = """
+import os, pathlib, signal, sys
+from perceiver_keras import files
+step, killed = sys.argv[2], lambda: os.kill(os.getpid(), signal.SIGKILL)
+exchange, rename = files._exchange, pathlib.Path.rename
+files._exchange = lambda *names: step != "fallback" and exchange(*names) and killed()
+pathlib.Path.rename = lambda *names: (rename(*names), killed())
+with files.whole_folder(sys.argv[1], last="b") as aside:
+    (aside / "b").write_text("new")
+    if step == "filling":
+        killed()
+"""
+
+
+def kill_a_writer(folder, step):
+    program = [sys.executable, "-c", FOLDER_WRITER, str(folder), step]
+    assert subprocess.run(program).returncode == -signal.SIGKILL
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere two renames take its place")
+@pytest.mark.parametrize(("step", "there"), [("filling", "old"), ("exchange", "new")])
+def test_a_folder_is_the_old_or_the_new_one_wherever_its_writer_is_killed(tmp_path, step, there):
+    with whole_folder(tmp_path / "folder", last="b") as aside:
+        (aside / "b").write_text("old")
+    kill_a_writer(tmp_path / "folder", step)
+    assert (tmp_path / "folder" / "b").read_text() == there
+
+
+def test_where_folders_can_not_be_exchanged_the_next_write_puts_the_old_one_back(tmp_path):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "b").write_text("old")
+    kill_a_writer(tmp_path / "folder", "fallback")
+    assert not (tmp_path / "folder").exists()
+    write_whole(tmp_path / "other", "")
+    assert (tmp_path / "folder" / "b").read_text() == "old"
+    assert sorted(os.listdir(tmp_path)) == ["folder", "other"]
+
+
+def test_what_killed_writers_left_is_removed_and_no_other_s(tmp_path):
+    target = tmp_path / "a" / "file"
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    mine = aside_of(target).name  # before the folder is there: nothing is removed yet
+    machine = mine.split("-")[1]
+    kept = [
+        f"file.tmp-{machine}-{os.getppid()}",  # of a writer at work
+        f"file.tmp-{'0' * 8}-{dead.pid}",  # of another host, where the process may live
+        f"file.tmp-{dead.pid}", "thesis.tex",  # not of this mechanism
+    ]  # fmt: skip
+    code = "import sys; from perceiver_keras.files import write_whole; write_whole(sys.argv[1], '')"
+    target.parent.mkdir()
+    for name in (*kept, f"file.tmp-{machine}-{dead.pid}", f"0.gz.tmp-{machine}-{dead.pid}"):
+        (target.parent / name).write_text("")
+    left = target.parent / f"preset.tmp-{machine}-{dead.pid}"
+    (left / "deep").mkdir(parents=True)
+    subprocess.run([sys.executable, "-c", code, str(target)], check=True)
+    assert sorted(os.listdir(target.parent)) == sorted([*kept, "file"])
+
+
+def test_errors_name_the_file_that_was_asked_for(tmp_path):
+    missing = tmp_path / "no" / "x.png"
+    with pytest.raises(FileNotFoundError) as error:
+        write_whole(missing, "")
+    assert error.value.filename == str(missing)
+    (tmp_path / "page.html").mkdir()
+    with pytest.raises(IsADirectoryError) as error:
+        write_whole(tmp_path / "page.html", "")
+    assert error.value.filename == str(tmp_path / "page.html")
+    with pytest.raises(FileNotFoundError) as error, whole_folder(tmp_path / "new", "b") as aside:
+        (aside / "below" / "file").write_text("")
+    assert error.value.filename == str(tmp_path / "new" / "below" / "file")
+    assert os.listdir(tmp_path) == ["page.html"]

@@ -20,6 +20,7 @@ from perceiver_keras.convert.checkpoint import (
 from perceiver_keras.convert.kind import kind_of
 from perceiver_keras.convert.pickles import load_pickle
 from perceiver_keras.errors import PerceiverError
+from perceiver_keras.files import aside_of
 
 Tree = dict[str, dict[str, np.ndarray]]
 
@@ -70,7 +71,7 @@ def to_tree(checkpoint: Checkpoint) -> dict[str, Any]:
 
 def write_deepmind(checkpoint: Checkpoint, path: str | os.PathLike[str]) -> None:
     """Writes a pickle of plain dictionaries and NumPy arrays, which the official notebooks can load."""
-    aside = f"{os.fspath(path)}.tmp-{os.getpid()}"
+    aside = str(aside_of(path))
     try:
         with open(aside, "wb") as file:
             pickle.dump(_contiguous(to_tree(checkpoint)), file, protocol=4)

@@ -17,6 +17,7 @@ import safetensors
 import safetensors.numpy
 
 from perceiver_keras.errors import PerceiverError
+from perceiver_keras.files import aside_of
 
 MAX_HEADER_BYTES = 100_000_000  # the format's own limit
 _ITEM_BYTES = {
@@ -51,7 +52,7 @@ def save_safetensors(
     tensors: dict[str, np.ndarray], path: str | os.PathLike[str], metadata: dict[str, str]
 ) -> None:
     """Writes next to `path` and renames, so that `path` is never a half-written file."""
-    aside = f"{os.fspath(path)}.tmp-{os.getpid()}"
+    aside = str(aside_of(path))
     contiguous = {name: np.ascontiguousarray(array) for name, array in tensors.items()}
     # ascontiguousarray makes a scalar one-dimensional: keep its shape.
     whole = {name: array.reshape(tensors[name].shape) for name, array in contiguous.items()}

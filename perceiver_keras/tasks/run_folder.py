@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from perceiver_keras.errors import PerceiverError
+from perceiver_keras.files import aside_of
 from perceiver_keras.remote import as_path
 from perceiver_keras.tasks import preset_folder
 
@@ -98,7 +99,7 @@ def keep_blessed(run_dir: Path, trained: Path, version: str) -> Path:
     """Copies the preset folder of a pushed model to `blessed/VERSION`, whole or not at all; returns that folder."""
     kept = run_dir / BLESSED / version
     if not kept.is_dir():
-        aside = kept.with_name(f".{version}.tmp-{os.getpid()}")
+        aside = aside_of(kept)
         shutil.rmtree(aside, ignore_errors=True)
         # Links, if the disk has them: the weights are never written again, and take space once.
         shutil.copytree(trained, aside, copy_function=_link)

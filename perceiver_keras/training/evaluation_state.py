@@ -13,6 +13,7 @@ from typing import Any
 import tensorflow as tf
 
 from perceiver_keras.errors import PerceiverError, first_line
+from perceiver_keras.files import aside_of
 
 FILE = "evaluation.json"
 # One death may have any cause; after the second, memory is the likely one.
@@ -75,7 +76,7 @@ class EvaluationState:
     def _write(self, values: dict[str, Any]) -> None:
         if not self._writes:
             return
-        part = f"{self._path}.tmp-{os.getpid()}"
+        part = str(aside_of(self._path))
         try:
             with tf.io.gfile.GFile(part, "w") as file:
                 file.write(json.dumps(values))

@@ -9,6 +9,7 @@ from typing import Any
 import tensorflow as tf
 
 from perceiver_keras.errors import PerceiverError, first_line
+from perceiver_keras.files import aside_of
 
 
 def write_history(folder: str | os.PathLike[str], values: dict[str, Any]) -> None:
@@ -20,9 +21,10 @@ def write_history(folder: str | os.PathLike[str], values: dict[str, Any]) -> Non
     path = os.path.join(os.fspath(folder), "history.json")
     try:
         tf.io.gfile.makedirs(os.fspath(folder))
-        with tf.io.gfile.GFile(f"{path}.tmp-{os.getpid()}", "w") as file:
+        aside = str(aside_of(path))
+        with tf.io.gfile.GFile(aside, "w") as file:
             file.write(json.dumps(values, indent=1))
-        tf.io.gfile.rename(f"{path}.tmp-{os.getpid()}", path, overwrite=True)
+        tf.io.gfile.rename(aside, path, overwrite=True)
     except (OSError, tf.errors.OpError) as error:
         raise PerceiverError(
             f"{path}: can't be written ({first_line(error)}). Check the folder and the disk."

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from perceiver_keras.errors import PerceiverError, UsageError, first_line
+from perceiver_keras.files import aside_of
 
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 # Made by macOS, Windows, Synology and other systems, whatever the case of their letters.
@@ -136,7 +137,7 @@ def unpacked(archive: Path, place: Path) -> Path:
     target = place / hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()[:16]
     if target.is_dir():
         return target
-    aside = target.with_name(f"{target.name}.tmp-{os.getpid()}")
+    aside = aside_of(target)
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir(parents=True)
     try:

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import tensorflow as tf
 
 from perceiver_keras.errors import PerceiverError, first_line
+from perceiver_keras.files import aside_of
 
 Value = TypeVar("Value")
 Example = TypeVar("Example")
@@ -50,7 +51,7 @@ def _write_letters(path: str, bad: Mapping[str, str], total: int) -> None:
     rows = (
         json.dumps({"file": name, "reason": reason, "of": total}) for name, reason in bad.items()
     )
-    aside = f"{path}.tmp-{os.getpid()}"
+    aside = str(aside_of(path))
     with tf.io.gfile.GFile(aside, "w") as file:
         file.write("".join(f"{row}\n" for row in rows))
     tf.io.gfile.rename(aside, path, overwrite=True)

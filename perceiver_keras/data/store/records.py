@@ -20,6 +20,7 @@ import tensorflow as tf
 
 from perceiver_keras.data.untuned import untuned
 from perceiver_keras.errors import PerceiverError, UsageError, first_line, nearest
+from perceiver_keras.files import aside_of
 
 # Words in TensorFlow's messages about examples that cannot be parsed and bytes that are not a picture.
 _UNREADABLE = ("xample", "Key: ", "Feature: ", "image", "decode", "JPEG", "PNG", "GIF", "BMP")
@@ -224,7 +225,7 @@ def serialized_examples(builder: Any, split: str) -> Iterator[bytes]:
 
 def write_records(examples: Iterable[bytes], path: str, compression: str = "GZIP") -> int:
     """Writes a TFRecord file under a temporary name, renames it, and returns the number of records."""
-    aside, count = f"{path}.tmp-{os.getpid()}", 0
+    aside, count = str(aside_of(path)), 0
     tf.io.gfile.makedirs(os.path.dirname(path))
     try:
         with tf.io.TFRecordWriter(aside, options=compression) as writer:
