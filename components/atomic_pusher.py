@@ -3,7 +3,8 @@
 TFX copies file by file into `<Unix seconds>/`: a server that looks during the copy, or a kill, finds half a model, and
 of two pushes in the same second the second is lost although it is marked as pushed. Here the model is copied to a
 folder next to the versions whose name is not a number, which TensorFlow Serving ignores, flushed to the disk, and
-renamed. The version gets a model card, with all that was found out about it until then.
+renamed. The version gets a model card, with all that was found out about it until then, and the name of the run: if
+that is killed before the store knows of the version, `pipeline/interrupted_push.py` writes it down.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from tfx.types import artifact_utils, component_spec, standard_artifacts, standa
 from tfx.utils import io_utils, proto_utils
 
 from perceiver_keras.components.model import facts
-from perceiver_keras.components.model.publish import publish
+from perceiver_keras.components.model.publish import PUSH_FILE, publish
 from perceiver_keras.errors import PerceiverError
 from perceiver_keras.saved_model import missing_files
 from perceiver_keras.show import model_card
@@ -76,9 +77,13 @@ class Executor(executor.Executor):
             raise PerceiverError(
                 f"{model} is not a complete SavedModel: {', '.join(missing)} missing."
             )
-        folder = publish(
-            model, destination, lambda version: _card_files(model, version, input_dict, about)
-        )
+
+        def added(version: str) -> dict[str, str]:
+            run = self._context._pipeline_run_id if self._context else None
+            push = json.dumps({"version": version, "run": run}) + "\n"
+            return _card_files(model, version, input_dict, about) | {PUSH_FILE: push}
+
+        folder = publish(model, destination, added)
         # The artifact store keeps a copy, as with TFX's Pusher.
         io_utils.copy_dir(folder, pushed.uri)
         self._MarkPushed(pushed, pushed_destination=folder, pushed_version=os.path.basename(folder))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -17,8 +15,9 @@ from tfx.orchestration.portable import launcher, outputs_utils, runtime_paramete
 from tfx.proto.orchestration import pipeline_pb2
 
 from perceiver_keras.pipeline.pipeline import create_pipeline
+from perceiver_keras.pipeline.run_folder import stopped_run
 from perceiver_keras.pipeline.settings import PipelineSettings
-from perceiver_keras.pipeline.store import FILE, connection, open_store
+from perceiver_keras.pipeline.store import FILE, connection, is_new, open_store
 from perceiver_keras.pipeline.versions import follow_move
 
 State = Literal["runs", "cached", "unknown"]
@@ -61,16 +60,16 @@ def forecast(settings: PipelineSettings) -> dict[str, State]:
     which is only looked up, counts as cached if the model does. The run folder is only read.
 
     Raises:
-      UsageError, PerceiverError: as `create_pipeline`.
+      UsageError, PerceiverError: as `create_pipeline`, `is_new` and `open_store`.
     """
     pipeline = create_pipeline(settings)
     if settings.metadata_uri is not None:
         return {component.id: "unknown" for component in pipeline.components}
     with tempfile.TemporaryDirectory() as folder:
-        with contextlib.suppress(FileNotFoundError):
-            shutil.copyfile(settings.folder(FILE), Path(folder) / FILE)
         pipeline.metadata_connection_config = connection(Path(folder), create=True)
-        if (Path(folder) / FILE).is_file():
+        if not is_new(settings.run_dir):
+            open_store(settings.run_dir)  # an error names this file, not the copy
+            shutil.copyfile(settings.folder(FILE), Path(folder) / FILE)
             follow_move(open_store(Path(folder), write=True), settings.run_dir)
         found = compiler.Compiler().compile(pipeline)
         runtime_parameter_utils.substitute_runtime_parameter(found, {"pipeline-run-id": RUN_ID})
@@ -79,8 +78,7 @@ def forecast(settings: PipelineSettings) -> dict[str, State]:
 
 def resumes(settings: PipelineSettings) -> bool:
     """Whether the run folder holds a run that was stopped, which the next run resumes if it is the same."""
-    marker = settings.folder("unfinished.json")
-    return marker.is_file() and "run_id" in json.loads(marker.read_text())
+    return stopped_run(settings.run_dir) is not None
 
 
 def _producers(node: pipeline_pb2.PipelineNode) -> set[str]:

@@ -22,17 +22,17 @@ from tfx.proto.orchestration import pipeline_pb2
 from perceiver_keras.config_tree import from_dict
 from perceiver_keras.errors import PerceiverError, UsageError
 from perceiver_keras.files import write_json, write_whole
-from perceiver_keras.pipeline import local_runner
+from perceiver_keras.pipeline import interrupted_push, local_runner
 from perceiver_keras.pipeline.code import CHECKS, code_fingerprint
 from perceiver_keras.pipeline.dag_runner import (
     ComponentFailed,
     ResumableDagRunner,
     clear_unfinished,
 )
-from perceiver_keras.pipeline.local_runner import MARKER, PARTS, RunResult
-from perceiver_keras.pipeline.run_folder import logs_to, only_one_run
+from perceiver_keras.pipeline.local_runner import PARTS, RunResult
+from perceiver_keras.pipeline.run_folder import MARKER, logs_to, only_one_run
 from perceiver_keras.pipeline.settings import PipelineSettings, digest
-from perceiver_keras.pipeline.store import connection
+from perceiver_keras.pipeline.store import connection, open_store
 
 GRAPH = "parts/pipeline.pb"
 # What these say of the data and the thresholds, they say again of the same data.
@@ -136,6 +136,9 @@ def run_component(request: Request, engine_run: str, name: str, echo: Echo) -> N
         _alone(settings, name, echo),
     ):
         run_id, pipeline = _read(settings, engine_run)
+        if name == interrupted_push.PUSHER:
+            store = open_store(settings.run_dir, settings.metadata_uri, write=True)
+            interrupted_push.finish(settings.run_dir, store)
         clear_unfinished(
             _connection(settings), run_id, settings.folder("artifacts"), cancel=False, only=name
         )

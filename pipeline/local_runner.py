@@ -12,7 +12,6 @@ PERCEIVER_SET (overrides, separated by spaces).
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import re
 import sys
@@ -43,12 +42,12 @@ from perceiver_keras.pipeline.dag_runner import (
 from perceiver_keras.pipeline.lineage import lineage
 from perceiver_keras.pipeline.pipeline import create_pipeline
 from perceiver_keras.pipeline.record import package_versions, run_record
-from perceiver_keras.pipeline.run_folder import logs_to, only_one_run
+from perceiver_keras.pipeline.run_folder import MARKER, logs_to, only_one_run, stopped_run
 from perceiver_keras.pipeline.settings import PipelineSettings, digest
 from perceiver_keras.pipeline.stopped import show_data
 from perceiver_keras.pipeline.store import (
-    FILE,
     check_server,
+    is_new,
     note_run,
     open_store,
     trouble,
@@ -56,7 +55,6 @@ from perceiver_keras.pipeline.store import (
 from perceiver_keras.pipeline.versions import follow_move
 from perceiver_keras.show.report import render_run
 
-MARKER = "unfinished.json"  # of the run that is at work or was killed
 PARTS = "parts/run.json"  # of a run whose parts an engine starts
 
 
@@ -183,8 +181,8 @@ def _store_in_words(settings: PipelineSettings) -> Iterator[None]:
 
 def _find_store(settings: PipelineSettings, echo: Callable[[str], None]) -> None:
     """Opens the store, so that its errors come first, and finds in its new place what a moved folder holds."""
-    if settings.metadata_uri is None and not settings.folder(FILE).is_file():
-        return  # the first run
+    if settings.metadata_uri is None and is_new(settings.run_dir):
+        return
     store = open_store(settings.run_dir, settings.metadata_uri, write=True)
     if settings.metadata_uri is not None:
         shared_store.claim(store, settings.task_name, settings.run_dir, echo)
@@ -208,18 +206,17 @@ def _run_id(
         *filter(None, [engine_run]),
     )
     if marker.exists():
-        killed = json.loads(marker.read_text())
-        resume = killed["digest"] == same
+        killed, stopped_digest = stopped_run(settings.run_dir) or ("", "")
+        resume = stopped_digest == same
         components = clear_unfinished(
-            connection, killed["run_id"], settings.folder("artifacts"), cancel=not resume
+            connection, killed, settings.folder("artifacts"), cancel=not resume
         )
         where = f" in {', '.join(components)}" if components else ""
         if resume:
             echo(f"Resuming the run that was stopped{where}.")
-            return killed["run_id"]
-        echo(
-            f"An earlier run was stopped{where}; this one differs, so it starts from the beginning."
-        )
+            return killed
+        why = "this one differs" if killed else f"{marker} is damaged"
+        echo(f"An earlier run was stopped{where}; {why}, so it starts from the beginning.")
     run_id = uuid.uuid4().hex[:12]
     # The parts of another run have nothing to do here now.
     settings.folder(PARTS).unlink(missing_ok=True)

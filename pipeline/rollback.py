@@ -21,9 +21,10 @@ from ml_metadata.proto import metadata_store_pb2
 
 from perceiver_keras.components.model import facts
 from perceiver_keras.components.model.facts import WITHDRAWN
-from perceiver_keras.components.model.publish import publish
+from perceiver_keras.components.model.publish import PUSH_FILE, publish
 from perceiver_keras.errors import PerceiverError, UsageError, nearest
 from perceiver_keras.files import write_json
+from perceiver_keras.pipeline import interrupted_push
 from perceiver_keras.pipeline import lineage as lineages
 from perceiver_keras.pipeline.graph import artifact_node, read_executions
 from perceiver_keras.pipeline.run_folder import only_one_run
@@ -90,6 +91,7 @@ def rollback(
     because = (because or "").strip() or NO_REASON
     if dry_run:
         return _told(open_store(run_dir, metadata), plan(run_dir, to, metadata), because)
+    open_store(run_dir, metadata)  # an error before anything is made or filled
     with only_one_run(run_dir):
         store = open_store(run_dir, metadata, write=True)
         finish(run_dir, store)
@@ -138,18 +140,21 @@ def plan(run_dir: Path, to: int | None = None, metadata: str | None = None) -> P
 
 
 def finish_interrupted(run_dir: Path, metadata: str | None = None) -> str | None:
-    """`finish`, if the folder has a rollback at all; for a run that begins, in a folder that may be new."""
+    """`finish`, if there is a version that says how it came; for a run that begins, in a folder that may be new."""
     served = versions(str(run_dir / PUSHED))
-    if not served or not (run_dir / PUSHED / str(served[-1]) / ROLLBACK_FILE).is_file():
+    newest = run_dir / PUSHED / str(served[-1]) if served else None
+    if newest is None or not any((newest / name).is_file() for name in (PUSH_FILE, ROLLBACK_FILE)):
         return None
     return finish(run_dir, open_store(run_dir, metadata, write=True))
 
 
 def finish(run_dir: Path, store: MetadataStore) -> str | None:
-    """Does what is left of a rollback whose version is published; returns that version, or None if nothing was left.
+    """Does what is left of a push or a rollback whose version is published; returns that version, or None.
 
     The caller holds the lock of the run folder.
     """
+    if pushed := interrupted_push.finish(run_dir, store):
+        return pushed
     served = versions(str(run_dir / PUSHED))
     if not served:
         return None

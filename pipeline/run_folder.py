@@ -11,7 +11,17 @@ from pathlib import Path
 import portalocker
 from absl import logging as absl_logging
 
+from perceiver_keras.components.model import facts
 from perceiver_keras.errors import PerceiverError
+
+MARKER = "unfinished.json"  # of the run that is at work or was killed
+
+
+def stopped_run(run_dir: Path) -> tuple[str, str] | None:
+    """(id, digest of the settings) of the run that was stopped; None if none was, or a damaged mark does not tell."""
+    found = facts.read(run_dir / MARKER)
+    told = found.get("run_id"), found.get("digest")
+    return told if all(told) and all(isinstance(one, str) for one in told) else None
 
 
 @contextlib.contextmanager

@@ -16,6 +16,7 @@ from perceiver_keras.pipeline import address, mysql_login, shared_store
 
 FILE = "metadata.sqlite"
 RUN_TYPE = "pipeline_run"  # TFX's type of the context that holds one run
+PUT_BACK = "Put it back from a copy; without one, begin anew in another run folder."
 NOTES = "perceiver_notes"  # a property of that context: what is known about a run, as JSON
 
 Connection = metadata_store_pb2.ConnectionConfig
@@ -71,6 +72,27 @@ def check_server(uri: str | None, *, create: bool = True) -> None:
             raise
 
 
+def is_new(run_dir: Path) -> bool:
+    """Whether a run folder has no store in a file yet, and a run may begin one.
+
+    Raises:
+      PerceiverError: it had one, since the results of runs are there: a new store would know none of them, and number
+        its artifacts like theirs.
+    """
+    path = run_dir / FILE
+    if path.is_file() and path.stat().st_size:
+        return False
+    folders = [run_dir / name for name in ("artifacts", "pushed")]
+    left = [f"{one.name}/" for one in folders if one.is_dir() and any(one.glob("[!.]*"))]
+    if left:
+        raise PerceiverError(
+            f"{path} is {'empty' if path.exists() else 'missing'}, and without it {' and '.join(left)} of earlier "
+            "runs would be forgotten and written over. Put it back from a copy (or name its database with "
+            f"--metadata); to begin anew, move {' and '.join(left)} away or choose another --run-dir."
+        )
+    return True
+
+
 def open_store(run_dir: Path, uri: str | None = None, *, write: bool = False) -> MetadataStore:
     """The store of a run folder; of a database that folders share, what this folder put into it.
 
@@ -83,6 +105,8 @@ def open_store(run_dir: Path, uri: str | None = None, *, write: bool = False) ->
             f"{run_dir} has no {FILE}: it is not a folder of `perceiver run`, or its metadata are in MySQL "
             "(then name it with --metadata)."
         )
+    if uri is None and not (run_dir / FILE).stat().st_size:
+        raise PerceiverError(f"{run_dir / FILE} is empty. {PUT_BACK}")
     check_server(uri, create=write)
     where = connection(run_dir, uri, write=write)
     place = str(run_dir / FILE) if uri is None else address.read(uri).place
@@ -94,7 +118,7 @@ def open_store(run_dir: Path, uri: str | None = None, *, write: bool = False) ->
         if uri is not None:
             raise PerceiverError(shared_store.in_words(error, place)) from error
         raise PerceiverError(
-            f"{place} can't be read as ML Metadata: {str(error)[:200]}."
+            f"{place} can't be read as ML Metadata: {str(error)[:200]}. {PUT_BACK}"
         ) from error
     return store
 

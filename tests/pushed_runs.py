@@ -46,11 +46,17 @@ class Runs:
         record = {"task": self.task, "preset": "tiny", "seed": 3, "blessed": True, "metrics": {}}
         (self.folder / "run.json").write_text(json.dumps(record | {"pushed_model": None} | values))
 
-    def push(self, version: int, **changes: Any) -> int:
-        """A run that pushes a version; returns the id of its Model. `changes` as in `_judged`."""
+    def push(self, version: int, forgotten: bool = False, **changes: Any) -> int:
+        """A run that pushes a version; returns the id of its Model. `changes` as in `_judged`.
+
+        If `forgotten`, it was killed as soon as the version was there.
+        """
         ids = self._judged(**changes)
         folder = self.folder / "pushed" / str(version)
         _saved_model(folder, str(ids["model"]))
+        told = {"version": str(version), "run": self._run.name}
+        (folder / "assets.extra" / "push.json").write_text(json.dumps(told))
+        self.models[version] = ids["model"]
         self._execution(
             "AtomicPusher",
             {
@@ -58,7 +64,9 @@ class Runs:
                 "model_blessing": ids["blessing"],
                 "infra_blessing": ids["infra"],
             },
-            {
+            {}
+            if forgotten
+            else {
                 "pushed_model": (
                     "PushedModel",
                     {
@@ -68,10 +76,12 @@ class Runs:
                     },
                 )
             },
+            state=pb.Execution.RUNNING if forgotten else pb.Execution.COMPLETE,
         )
+        if forgotten:
+            return ids["model"]
         kept = self.folder / "blessed" / str(version)
         _preset(kept, str(ids["model"]))
-        self.models[version] = ids["model"]
         self.write_record(pushed_model=str(folder), model=str(kept))
         return ids["model"]
 
@@ -162,11 +172,16 @@ class Runs:
         return found
 
     def _execution(
-        self, component: str, inputs: dict, outputs: dict, **properties: str
+        self,
+        component: str,
+        inputs: dict,
+        outputs: dict,
+        state: int = pb.Execution.COMPLETE,
+        **properties: str,
     ) -> dict[str, int]:
-        """One finished execution as TFX records it; returns {output: id}."""
+        """One execution as TFX records it, finished if nothing else is said; returns {output: id}."""
         kind = self.store.put_execution_type(pb.ExecutionType(name=f"tfx.components.{component}"))
-        execution = pb.Execution(type_id=kind, last_known_state=pb.Execution.COMPLETE)
+        execution = pb.Execution(type_id=kind, last_known_state=state)
         for name, value in properties.items():
             execution.custom_properties[name].string_value = value
         (execution.id,) = self.store.put_executions([execution])

@@ -15,6 +15,7 @@ from perceiver_keras.errors import PerceiverError
 
 ASIDE = ".push-"  # prefix of folders that are being written
 LOCK = ".push.lock"
+PUSH_FILE = "assets.extra/push.json"  # in a version: {"version", "run": the name of the run that published it}
 
 
 def publish(

@@ -11,6 +11,7 @@ from tfx.utils import proto_utils
 
 from perceiver_keras.components import atomic_pusher
 from perceiver_keras.components.model import facts
+from perceiver_keras.components.model.publish import PUSH_FILE
 from perceiver_keras.errors import PerceiverError
 from perceiver_keras.saved_model import latest_version
 from perceiver_keras.show import model_card
@@ -47,7 +48,8 @@ def run(model, tmp_path, destination, withdrawn="", about=None, examples=None, *
         "push_destination": proto_utils.proto_to_json(wanted),
         "custom_config": json.dumps(about),
     }
-    atomic_pusher.Executor().Do(inputs, {"pushed_model": [pushed]}, properties)
+    context = atomic_pusher.Executor.Context(pipeline_run_id="run1")
+    atomic_pusher.Executor(context).Do(inputs, {"pushed_model": [pushed]}, properties)
     return pushed
 
 
@@ -59,8 +61,10 @@ def test_the_executor_marks_what_it_pushed_as_tfx_does(model, tmp_path):
     assert pushed.get_string_custom_property("pushed_destination") == folder
     assert pushed.get_string_custom_property("pushed_version") == os.path.basename(folder)
     assert contents(pushed.uri) == contents(folder)
-    added = {model_card.JSON_FILE, model_card.MARKDOWN_FILE}
+    added = {model_card.JSON_FILE, model_card.MARKDOWN_FILE, PUSH_FILE}
     assert set(contents(folder)) == set(contents(tmp_path / "Format-Serving")) | added
+    told = json.loads((Path(folder) / PUSH_FILE).read_text())
+    assert told == {"version": os.path.basename(folder), "run": "run1"}
 
 
 def test_the_version_has_a_card_of_what_its_judges_found(model, tmp_path):

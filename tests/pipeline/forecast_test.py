@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from perceiver_keras.errors import PerceiverError
 from perceiver_keras.pipeline.forecast import forecast, resumes
 from perceiver_keras.pipeline.settings import PipelineSettings
 
@@ -38,3 +39,18 @@ def test_a_run_that_was_stopped_is_seen(tmp_path: Path) -> None:
     assert not resumes(settings(tmp_path))
     (tmp_path / "unfinished.json").write_text(json.dumps({"run_id": "a", "digest": "b"}))
     assert resumes(settings(tmp_path))
+    for damaged in ("", "[]", "{}", '{"run_id": 5, "digest": "b"}'):
+        (tmp_path / "unfinished.json").write_text(damaged)
+        assert not resumes(settings(tmp_path))
+
+
+def test_a_store_that_was_lost_or_is_damaged_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "metadata.sqlite"
+    path.write_bytes(b"no database" * 100)
+    with pytest.raises(PerceiverError, match=f"^{path} can't be read"):
+        forecast(settings(tmp_path))
+    path.write_bytes(b"")
+    assert set(forecast(settings(tmp_path)).values()) == {"runs"} and path.read_bytes() == b""
+    (tmp_path / "artifacts" / "Gate").mkdir(parents=True)
+    with pytest.raises(PerceiverError, match=f"^{path} is empty.*artifacts/"):
+        forecast(settings(tmp_path))

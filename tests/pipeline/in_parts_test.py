@@ -15,8 +15,8 @@ from perceiver_keras.errors import PerceiverError, UsageError
 from perceiver_keras.pipeline import in_parts
 from perceiver_keras.pipeline.dag_runner import run_executions
 from perceiver_keras.pipeline.in_parts import Final, Request
-from perceiver_keras.pipeline.local_runner import MARKER, PARTS
-from perceiver_keras.pipeline.run_folder import only_one_run
+from perceiver_keras.pipeline.local_runner import PARTS
+from perceiver_keras.pipeline.run_folder import MARKER, only_one_run
 from perceiver_keras.pipeline.store import connection, notes_of, open_store
 
 pytestmark = pytest.mark.tfx

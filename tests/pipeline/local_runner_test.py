@@ -26,7 +26,7 @@ from perceiver_keras.errors import PerceiverError, UsageError
 from perceiver_keras.pipeline import in_parts
 from perceiver_keras.pipeline.dag_runner import ComponentFailed
 from perceiver_keras.pipeline.forecast import forecast
-from perceiver_keras.pipeline.local_runner import _explain, _store_in_words, run
+from perceiver_keras.pipeline.local_runner import _explain, _store_in_words, begin, run
 from perceiver_keras.pipeline.pipeline import create_pipeline
 from perceiver_keras.pipeline.run_folder import only_one_run
 from perceiver_keras.pipeline.settings import PipelineSettings
@@ -351,6 +351,24 @@ def test_a_folder_that_can_not_be_written_is_an_error_with_advice(tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(PerceiverError, match="can't be written.*--run-dir"):
         run(settings(tmp_path / "file" / "run"))
+
+
+def test_a_damaged_mark_of_a_stopped_run_resumes_nothing(tmp_path):
+    for text in ("", "{}", "[]"):
+        (tmp_path / "unfinished.json").write_text(text)
+        said = []
+        _, _, run_id = begin(settings(tmp_path), said.append)
+        assert "unfinished.json is damaged, so it starts from the beginning" in said[-1]
+        assert json.loads((tmp_path / "unfinished.json").read_text())["run_id"] == run_id
+    assert begin(settings(tmp_path), said.append)[2] == run_id and "Resuming" in said[-1]
+
+
+def test_a_folder_that_lost_its_store_is_refused_and_nothing_is_written(tmp_path):
+    (tmp_path / "pushed" / "100").mkdir(parents=True)
+    with pytest.raises(PerceiverError, match="metadata.sqlite is missing, and without it pushed/"):
+        run(settings(tmp_path))
+    assert not (tmp_path / "metadata.sqlite").exists()
+    assert os.listdir(tmp_path / "pushed") == ["100"]
 
 
 def test_a_second_run_in_the_folder_is_refused(tmp_path):

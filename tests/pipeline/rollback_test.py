@@ -102,6 +102,15 @@ def test_wrong_versions_and_empty_folders_are_lines(runs: Runs, tmp_path: Path) 
         rollback(alone.folder)
 
 
+def test_an_empty_store_is_a_line_and_stays_empty(runs: Runs) -> None:
+    (runs.folder / "metadata.sqlite").write_bytes(b"")
+    before = sorted(runs.folder.iterdir())
+    with pytest.raises(PerceiverError, match="metadata.sqlite is empty"):
+        rollback(runs.folder)
+    assert (runs.folder / "metadata.sqlite").read_bytes() == b""
+    assert sorted(runs.folder.iterdir()) == before
+
+
 def test_a_dry_run_changes_nothing(runs: Runs) -> None:
     def files() -> dict[str, bytes]:
         found = (path for path in runs.folder.rglob("*") if path.is_file())

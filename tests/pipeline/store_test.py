@@ -12,6 +12,7 @@ from perceiver_keras.errors import PerceiverError, UsageError
 from perceiver_keras.pipeline.store import (
     check_server,
     connection,
+    is_new,
     note_run,
     notes_of,
     open_store,
@@ -56,8 +57,34 @@ def test_a_folder_without_a_store_and_a_damaged_one_are_lines(tmp_path: Path) ->
     with pytest.raises(PerceiverError, match="has no metadata.sqlite: it is not a folder of"):
         open_store(tmp_path)
     (tmp_path / "metadata.sqlite").write_bytes(b"no database" * 100)
-    with pytest.raises(PerceiverError, match="metadata.sqlite can't be read as ML Metadata"):
+    words = "metadata.sqlite can't be read as ML Metadata.*Put it back from a copy"
+    with pytest.raises(PerceiverError, match=words):
         open_store(tmp_path)
+    (tmp_path / "metadata.sqlite").write_bytes(b"")
+    for write in (False, True):
+        with pytest.raises(PerceiverError, match="metadata.sqlite is empty. Put it back"):
+            open_store(tmp_path, write=write)
+    assert (tmp_path / "metadata.sqlite").read_bytes() == b""
+
+
+@pytest.mark.parametrize("state", ["missing", "empty"])
+def test_a_store_that_was_lost_is_not_begun_anew(tmp_path: Path, state: str) -> None:
+    path = tmp_path / "metadata.sqlite"
+    if state == "empty":
+        path.write_bytes(b"")
+    (tmp_path / "artifacts").mkdir()
+    (tmp_path / "pushed").mkdir()
+    (tmp_path / "pushed" / ".push.lock").write_bytes(b"")
+    assert is_new(tmp_path)
+    (tmp_path / "pushed" / "100").mkdir()
+    with pytest.raises(PerceiverError, match=f"{path} is {state}.*; to begin anew, move pushed/"):
+        is_new(tmp_path)
+    (tmp_path / "artifacts" / "Gate").mkdir()
+    with pytest.raises(PerceiverError, match="without it artifacts/ and pushed/ .*--run-dir"):
+        is_new(tmp_path)
+    path.unlink(missing_ok=True)
+    Runs(tmp_path)
+    assert not is_new(tmp_path)
 
 
 def test_a_store_that_is_read_is_not_changed(tmp_path: Path) -> None:
