@@ -37,7 +37,7 @@ Examples:
     "--version",
     "version",
     type=click.IntRange(min=1),
-    help="The number of the version.  [default: the Unix time in seconds]",
+    help="The number of the version.  [default: the Unix time in seconds, or above the newest in OUT]",
 )
 @click.option(
     "--warmup",
@@ -103,7 +103,7 @@ def command(
 
     model, about = load(folder), options.read_about(folder)
 
-    target = out / str(version or int(time.time()))
+    target = out / str(version or next_version(out))
     if target.exists():
         raise PerceiverError(f"{target} exists; choose another --version.")
     found = warm_up_examples.of(task, config, warmup)
@@ -140,6 +140,13 @@ def _can_be_a_folder(place: Path) -> None:
     there = next(one for one in (place, *place.absolute().parents) if one.exists())
     if not there.is_dir():
         raise UsageError(f"{there} is a file, not a folder; choose another OUT.")
+
+
+def next_version(out: Path) -> int:
+    """The Unix time in seconds, or one above the newest in `out` if that is larger: servers take the highest."""
+    from perceiver_keras.saved_model import versions
+
+    return max([int(time.time()), *(number + 1 for number in versions(str(out))[-1:])])
 
 
 def card_of(folder: Path) -> dict[str, Any]:

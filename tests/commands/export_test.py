@@ -65,11 +65,14 @@ def test_a_run_folder_s_model_brings_the_card_that_its_run_wrote(trained: dict, 
     assert export_command.card_of(Path(trained["model"]).parent) == {}  # a run of `train`
 
 
-def test_without_a_number_the_version_is_the_time_in_seconds(
-    trained: dict, exported: Path, monkeypatch
+def test_without_a_number_the_version_is_the_time_in_seconds_or_above_the_newest(
+    tmp_path: Path, monkeypatch
 ) -> None:
-    monkeypatch.setattr("time.time", lambda: 3.9)
-    refused("export", trained["model"], exported, code=1, words=f"{exported / '3'} exists")
+    monkeypatch.setattr("time.time", lambda: 300.9)
+    assert export_command.next_version(tmp_path / "served") == 300
+    for newest, expected in ((7, 300), (299, 300), (300, 301), (9999999999, 10000000000)):
+        (tmp_path / "served" / str(newest)).mkdir(parents=True)
+        assert export_command.next_version(tmp_path / "served") == expected
 
 
 @pytest.mark.parametrize(
