@@ -8,6 +8,7 @@ stdout with `--json`, errors in one line, and the exit codes (0 done, 1 failed, 
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import logging
 import os
@@ -19,7 +20,7 @@ from typing import Any, NamedTuple
 import click
 
 from perceiver_keras import __version__, stack
-from perceiver_keras.errors import UsageError, nearest
+from perceiver_keras.errors import PerceiverError, UsageError, nearest
 
 
 class Row(NamedTuple):
@@ -121,7 +122,8 @@ class Commands(click.Group):
             message, code = explain.explain(error, dashes(args[0]) if args else None)
             if debug:
                 traceback.print_exception(error)
-            answer({"error": message, "exit_code": code})
+            with contextlib.suppress(PerceiverError):  # of stdout; it may be what is told here
+                answer({"error": message, "exit_code": code})
             print(f"Error: {message}", file=sys.stderr)
             return code
 

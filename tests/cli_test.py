@@ -240,3 +240,22 @@ def test_the_commands_that_only_predict_say_so(words: list[str], expected: str |
 
     assert said("", *words) == str(expected)
     assert said(repr(words)) == "None"
+
+
+@pytest.mark.parametrize(
+    ("place", "why"), [(">/dev/full", "No space left on device"), (">&-", "it is closed")]
+)
+def test_a_stdout_that_takes_nothing_is_one_line(place: str, why: str) -> None:
+    program = f'exec "{sys.executable}" -m perceiver_keras.cli'
+
+    def said(arguments: str) -> tuple[int, str]:
+        done = subprocess.run(
+            ["sh", "-c", f"{program} {arguments} --json {place}"], stderr=subprocess.PIPE, text=True
+        )
+        lines = done.stderr.splitlines()
+        assert "Traceback" not in done.stderr
+        return done.returncode, lines[-1]
+
+    line = f"Error: The answer can't be written to stdout ({why}); send it elsewhere."
+    assert said("tasks") == (1, line)
+    assert said("tsks") == (2, "Error: There is no command 'tsks'. Did you mean 'tasks'?")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import io
 import json
 import os
 import shlex
@@ -11,6 +13,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import click
+
+from perceiver_keras.errors import PerceiverError
 
 _stdout: Any = None  # where the JSON object goes while stdout is redirected to stderr
 
@@ -25,7 +29,8 @@ def answers_only(as_json: bool) -> Iterator[Callable[[dict[str, Any]], None]]:
     if not as_json:
         yield lambda values: None
         return
-    real = sys.stdout
+    before = sys.stdout
+    real = _Closed() if before is None else before
     saved = None
     with contextlib.suppress(OSError, ValueError, AttributeError):
         if real is sys.__stdout__ and real.fileno() == 1:
@@ -37,18 +42,35 @@ def answers_only(as_json: bool) -> Iterator[Callable[[dict[str, Any]], None]]:
     try:
         yield answer
     finally:
-        real.flush()
-        sys.stdout, _stdout = sys.__stdout__ if saved is not None else real, None
+        with contextlib.suppress(OSError):  # what `answer` could not write, it has said
+            real.flush()
+        sys.stdout, _stdout = before, None
         if saved is not None:
             os.dup2(saved, 1)
             os.close(saved)
 
 
 def answer(values: dict[str, Any]) -> None:
-    """Prints the one JSON object; does nothing without `--json`."""
+    """Prints the one JSON object; does nothing without `--json`.
+
+    Raises:
+      PerceiverError: stdout can't be written.
+    """
     if _stdout is not None:
         text = json.dumps(values, default=_plain, allow_nan=False, ensure_ascii=False)
-        print(text, file=_stdout, flush=True)
+        try:
+            print(text, file=_stdout, flush=True)
+        except OSError as error:
+            raise PerceiverError(
+                f"The answer can't be written to stdout ({error.strerror}); send it elsewhere."
+            ) from error
+
+
+class _Closed(io.StringIO):
+    """Stands for the stdout that a process has none of if its caller closed it."""
+
+    def write(self, text: str) -> int:
+        raise OSError(errno.EBADF, "it is closed")
 
 
 def say(text: str = "") -> None:
