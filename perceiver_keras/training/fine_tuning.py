@@ -8,7 +8,7 @@ from dataclasses import fields
 from typing import Any
 
 from perceiver_keras.config import DataConfig, TaskConfig
-from perceiver_keras.config_tree import to_dict
+from perceiver_keras.config_tree import merge, to_dict
 from perceiver_keras.tasks.task import Task
 from perceiver_keras.tasks.transfer import Start
 
@@ -27,6 +27,7 @@ _MEANING = {
 _INPUT = ("image_size", "channels", "stem", "position", "mask_queries", "position_arithmetic")
 # How examples become inputs.
 _DATA = ("mean", "std", "sentencepiece")
+_SPLITS = ("train_split", "validation_split", "test_split")
 # What a run may change freely, whatever it starts from.
 _FREE = ("dropout", "attention_dropout", "attention_memory_mb")
 
@@ -38,7 +39,7 @@ def recipe(task: Task, preset: str, config: TaskConfig) -> Tree:
     shrinks with the square root of the batch (LAMB, arXiv 1904.00962), which takes the rates of the paper's
     pre-training near those of its fine-tuning: for text, 1.25e-3 at batch 2048 becomes 1.6e-4 at 32, where App. F.4
     uses 1e-4 to 1e-5. All other numbers are ours. Small presets and those made for fine-tuning stay as they are, and
-    other data than a preset's own are not split as those are.
+    other data than a preset's own are not split as those are, but as the data set determines, or as usual.
 
     Args:
       config: As it is without this layer: it says which data there is.
@@ -56,11 +57,17 @@ def recipe(task: Task, preset: str, config: TaskConfig) -> Tree:
     if rate != train.learning_rate:
         tree["train"]["learning_rate"] = float(f"{rate:.2g}")
     if config.data.dataset != data.dataset:
-        names = ("train_split", "validation_split", "test_split")
-        tree["data"] |= {f.name: f.default for f in fields(DataConfig) if f.name in names}
+        tree["data"] |= _splits(task, config)
     for section, values in own.items():
         tree.setdefault(section, {}).update(values)
     return {section: values for section, values in tree.items() if values}
+
+
+def _splits(task: Task, config: TaskConfig) -> Tree:
+    """The splits of a data set that no preset knows: what it determines itself, else the usual names."""
+    usual = {f.name: f.default for f in fields(DataConfig) if f.name in _SPLITS}
+    own = task.examples.settings_of(merge(config, {"data": usual})).get("data", {})
+    return usual | {name: own[name] for name in _SPLITS if name in own}
 
 
 def from_start(start: Start, task: Task, preset: str, config: TaskConfig) -> Tree:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -21,7 +22,7 @@ def start_of(task, config, preset=None):
 
 
 def test_a_pre_training_recipe_becomes_one_for_fine_tuning():
-    config = override(IMAGES.preset(FOURIER).config, "data.dataset=mine")
+    config = override(IMAGES.preset(FOURIER).config, "data.dataset=own_data/mine")
     tree = fine_tuning.recipe(IMAGES, FOURIER, config)
     tuned = merge(config, tree)
     assert (tuned.train.steps, tuned.train.warmup_steps, tuned.data.batch_size) == (2000, 200, 32)
@@ -34,6 +35,27 @@ def test_a_pre_training_recipe_becomes_one_for_fine_tuning():
 def test_the_presets_own_data_keeps_its_splits():
     config = IMAGES.preset(FOURIER).config
     assert "train_split" not in fine_tuning.recipe(IMAGES, FOURIER, config)["data"]
+
+
+def test_other_data_keep_the_splits_that_they_determine():
+    """Not ImageNet's, and "validation" as for any other data where the data set does not say."""
+    seen = []
+
+    def settings_of(config):
+        seen.append(config.data.train_split)
+        return {"data": {"train_split": "train[:90%]", "test_split": "unseen", "mean": [1, 1, 1]}}
+
+    task = replace(IMAGES, examples=replace(IMAGES.examples, settings_of=settings_of))
+    config = override(IMAGES.preset(FOURIER).config, "data.dataset=mine")
+    data = fine_tuning.recipe(task, FOURIER, config)["data"]
+    assert seen == ["train"]
+    splits = {key: value for key, value in data.items() if key.endswith("split")}
+    assert splits == {
+        "train_split": "train[:90%]",
+        "validation_split": "validation",
+        "test_split": "unseen",
+    }
+    assert "mean" not in data
 
 
 def test_a_preset_states_its_own_numbers():
