@@ -11,6 +11,7 @@ from perceiver_keras import claims
 from perceiver_keras.config_tree import override
 from perceiver_keras.errors import UsageError
 from perceiver_keras.tasks import registry
+from perceiver_keras.training import fine_tuning
 
 TABLE = claims.benchmarks()
 MEASURABLE = [name for name, row in TABLE.items() if not row.quoted]
@@ -76,6 +77,36 @@ def test_the_commands_that_train_a_row_are_valid(name):
         model = override(registry.get(row.task).presets[row.model].config, *row.settings).model
         for part in ("encode", "process", "decode", "vocabulary", "length", "channels"):
             assert getattr(model, part) == getattr(start, part)
+
+
+# The examples to train on, as GLUE's leaderboard and TFDS state them; of QQP, 363,846 and 363,849.
+GLUE = {
+    "cola": 8_551, "sst2": 67_349, "mrpc": 3_668, "stsb": 5_749,
+    "qqp": 363_846, "mnli": 392_702, "qnli": 104_743, "rte": 2_490,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "task"),
+    [
+        (name, task)
+        for name in MEASURABLE
+        if TABLE[name].task == "glue"
+        for task in (GLUE if "TASK" in TABLE[name].train_with else [""])
+    ],
+)
+def test_glue_s_commands_train_for_ten_epochs_and_judge_on_the_development_sets(name, task):
+    """App. F.4: ten epochs of the tasks that are trained on. With --init, the recipe changes nothing of it."""
+    words = shlex.split(TABLE[name].train_with.replace("TASK", task).split("; ")[-1])
+    glue, preset = registry.get("glue"), words[words.index("--preset") + 1]
+    changes = [words[i + 1] for i, word in enumerate(words) if word == "--set"]
+    config = glue.configure(preset, overrides=changes)
+    epochs = config.train.steps * config.data.batch_size / sum(GLUE[t] for t in config.model.tasks)
+    assert epochs == pytest.approx(10, rel=2e-3)
+    assert config.data.test_split == "validation"
+    assert config.data.mismatched == ("mnli" in config.model.tasks)
+    layer = ("--init", fine_tuning.recipe(glue, preset, config))
+    assert glue.configure(preset, [layer], changes) == config
 
 
 def test_what_the_issue_of_the_first_release_claimed():

@@ -14,7 +14,7 @@ from perceiver_keras.errors import UsageError
 from perceiver_keras.metrics.agreement import PLACES_MOST
 from perceiver_keras.tasks.contract.examples import Examples, Labels
 from perceiver_keras.tasks.glue.model import NAMES
-from perceiver_keras.tasks.glue.presets import GlueTaskConfig
+from perceiver_keras.tasks.glue.presets import GlueTaskConfig, settings_of
 from perceiver_keras.tasks.shared.text_pairs import join
 from perceiver_keras.tasks.shared.tokens import VOCABULARY, tokenizer_of
 
@@ -144,4 +144,5 @@ EXAMPLES = Examples(
     prepare=prepare,
     kinds=kinds,
     vocabulary=VOCABULARY,
+    settings_of=settings_of,
 )

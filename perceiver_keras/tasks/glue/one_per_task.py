@@ -65,9 +65,5 @@ def load(weights: str) -> tuple[Task, OnePerTask, Any]:
         if about["task"] != "glue":
             raise UsageError(f"{folder} holds a model for {about['task']}, not for glue.")
     config = preset_folder.read(folders[EIGHT[0]])[0]
-    config = dataclasses.replace(
-        config,
-        data=dataclasses.replace(config.data, mismatched=True),
-        model=dataclasses.replace(config.model, tasks=EIGHT),
-    )
+    config = dataclasses.replace(config, model=dataclasses.replace(config.model, tasks=EIGHT))
     return registry.get("glue"), OnePerTask(folders), config

@@ -12,7 +12,7 @@ from perceiver_keras import reproduce
 from perceiver_keras.config_tree import override
 from perceiver_keras.data.text.glue import EIGHT, task_named
 from perceiver_keras.errors import UsageError
-from perceiver_keras.tasks.glue import submission
+from perceiver_keras.tasks.glue import TASK, submission
 from perceiver_keras.tasks.glue.metrics import column_metrics
 from perceiver_keras.tasks.glue.presets import PRESETS
 from tests.tasks.glue.small import CONFIG, model_of
@@ -50,3 +50,18 @@ def test_a_benchmark_reads_tfds_s_development_sets(tmp_path, monkeypatch):
     assert set(rows[:, 0]) == {task_named("rte").number}
     with pytest.raises(UsageError, match="answer cola, but not rte"):
         protocol.rows(None, override(CONFIG, 'model.tasks=["cola"]'), protocol.keys)
+
+
+def test_mnli_s_second_set_is_measured_whatever_the_model_was_trained_to_judge(monkeypatch):
+    """Two examples of each set; those of the matched set are right, those of the other wrong."""
+    monkeypatch.setattr(submission.source, "open_builder", lambda name, _: tfds.builder(name))
+    with tfds.testing.mock_data(num_examples=2):
+        protocol = reproduce.get("glue-mnli").open("DATA", {})
+    rows = np.zeros((4, 49), np.float32)
+    rows[:, 0] = np.repeat([task_named(name).number for name in ("mnli", "mnli_mismatched")], 2)
+    rows[:, 2] = [0, 0, 1, 1]
+    for mismatched in ("true", "false"):
+        config = override(CONFIG, 'model.tasks=["mnli"]', f"data.mismatched={mismatched}")
+        found = reproduce.metrics(TASK, config, rows, protocol)
+        assert (found["mnli_accuracy"], found["mnli_mismatched_accuracy"]) == (1, 0)
+        assert found["glue_average"] == 0.5
