@@ -7,6 +7,7 @@ from typing import Any
 from perceiver_keras.config_tree import Whole
 from perceiver_keras.data.own import texts
 from perceiver_keras.data.own.found import Found
+from perceiver_keras.errors import UsageError
 from perceiver_keras.tasks.contract.own_data import OwnData
 from perceiver_keras.tasks.shared.labels import trivial_accuracy
 from perceiver_keras.tasks.text_classification.presets import TextClassificationConfig
@@ -17,7 +18,11 @@ LEAST_PEARSON = 0.1  # naming one number for all does not correlate
 
 
 def settings(found: Any, config: TextClassificationConfig) -> dict[str, Any]:
-    """Classes or the numbers' mean and spread, the length of a small model, and a threshold over the trivial guess."""
+    """Classes or the numbers' mean and spread, the length of a small model, and a threshold over the trivial guess.
+
+    Raises:
+      UsageError: the configuration wants numbers, and the labels are names.
+    """
     if not isinstance(found, Found):
         return {}  # `columns.settings_of` reads them from the data set
     measured = found.measured
@@ -33,6 +38,12 @@ def settings(found: Any, config: TextClassificationConfig) -> dict[str, Any]:
         }
         thresholds = {"pearson": LEAST_PEARSON}
         data["label_type"] = "float32"
+    elif config.model.num_classes == 1:
+        some = ", ".join(found.labels[:3])
+        raise UsageError(
+            f"{found.place.given}: its labels are not numbers ({some}), which model.num_classes=1 is for. "
+            "Leave that out, or name another column with data.label."
+        )
     else:
         model = {"num_classes": len(found.labels)}
         thresholds = {"accuracy": trivial_accuracy(found)}
@@ -44,7 +55,9 @@ def settings(found: Any, config: TextClassificationConfig) -> dict[str, Any]:
 
 
 def options(config: TextClassificationConfig) -> dict[str, Any]:
-    return {key: getattr(config.data, key) for key in ("text", "text2", "label", "label_type")}
+    """How the user's files are read; a model that answers with a number takes whole numbers as such, not as classes."""
+    found = {key: getattr(config.data, key) for key in ("text", "text2", "label", "label_type")}
+    return found | ({"label_type": "float32"} if config.model.num_classes == 1 else {})
 
 
 OWN_DATA = OwnData(look=texts.look, settings=settings, options=options)

@@ -7,6 +7,7 @@ import random
 import numpy as np
 import pytest
 
+from perceiver_keras.errors import UsageError
 from perceiver_keras.tasks import own_data
 from perceiver_keras.tasks.text_classification import TASK
 from tests import own_folders
@@ -51,3 +52,24 @@ def test_numbers_set_their_mean_and_spread(tmp_path) -> None:
     assert mine.model.number_mean == pytest.approx(np.mean(values), abs=1e-5)
     assert mine.model.number_std == pytest.approx(np.std(values), abs=1e-5)
     assert mine.evaluate.thresholds == {"pearson": 0.1}
+
+
+def test_stars_are_classes_or_with_num_classes_1_numbers(tmp_path) -> None:
+    path = tmp_path / "reviews.csv"
+    rows = [f"this is text {n},{n % 5 + 1}" for n in range(60)]
+    path.write_text("review,stars\n" + "\n".join(rows))
+    as_classes, classes = _configured(path)
+    assert as_classes.labels == ("1", "2", "3", "4", "5") and classes.model.num_classes == 5
+    found, mine = _configured(path, "model.num_classes=1")
+    assert found.labels is None and found.dataset != as_classes.dataset
+    stars = {item.name: item.label for item in found.items}
+    assert stars == {f"reviews.csv:{n + 2}": n % 5 + 1 for n in range(60)}
+    assert mine.data.label_type == "float32" and mine.evaluate.thresholds == {"pearson": 0.1}
+    train = [item.label for item in found.in_split("train")]
+    assert mine.model.number_mean == pytest.approx(np.mean(train), abs=1e-5)
+    TASK.examples.check_dataset(found.labels, mine)
+
+
+def test_names_are_not_taken_for_numbers(tmp_path) -> None:
+    with pytest.raises(UsageError, match=r"mine.csv: its labels are not numbers \("):
+        _configured(own_folders.texts(tmp_path / "mine.csv"), "model.num_classes=1")
