@@ -134,8 +134,7 @@ def _read_if_wav(path: str | os.PathLike[str]) -> bytes | str | os.PathLike[str]
     try:
         with open(path, "rb") as file:
             head = file.read(12)
-            is_wav = head[:4] in (b"RIFF", b"RF64", b"BW64") and head[8:] == b"WAVE"
-            whole = is_wav or not file.seekable()
+            whole = wav_file.is_wave(head) or not file.seekable()
             return head + file.read() if whole else path
     except OSError as error:
         raise PerceiverError(f"it can't be opened: {error.strerror or error}") from None

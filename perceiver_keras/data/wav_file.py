@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 SLOWEST, FASTEST = 1_000, 1_000_000  # samples per second; few of them would swell when resampled
+_PLAIN = (b"RIFF", b"RF64", b"BW64")  # little-endian
 _MOST_CHUNKS = 1_000  # before the sound; a file of empty ones would take for ever
 # Writers to a pipe declare the largest size that they can: 0xFFFFFFFF, or some KiB under 2 or 4 GiB.
 _ENDLESS = 0x7FFFF000
@@ -69,7 +70,11 @@ def read(encoded: tf.Tensor) -> Wav:
         right_bits = (pcm & (bits >= 1) & (bits <= 32)) | (floating & ((bits == 32) | (bits == 64)))
         found = _first(
             (length == 0, "empty"),
-            (~_is_wave(encoded), "not a WAV (it does not begin with RIFF and WAVE)"),
+            (
+                _begins(encoded, b"RIFX"),  # ffmpeg takes its samples for little-endian ones
+                "a big-endian WAV (RIFX); convert it to a plain one (RIFF), with SoX for example",
+            ),
+            (~_begins(encoded, *_PLAIN), "not a WAV (it does not begin with RIFF and WAVE)"),
             ((chunks.data < 0) & (chunks.place > length), "truncated WAV: it ends in its header"),
             (chunks.data < 0, "a WAV without sound (no chunk named data)"),
             (chunks.fmt_size < 16, "a WAV whose header is broken (no chunk fmt before the sound)"),
@@ -134,6 +139,11 @@ def _problem(encoded: tf.Tensor) -> tf.Tensor:
     return read(encoded).problem
 
 
+def is_wave(head: bytes) -> bool:
+    """Whether a file that begins with these 12 bytes is a WAV, be it one that can't be read."""
+    return head[:4] in (*_PLAIN, b"RIFX") and head[8:12] == b"WAVE"
+
+
 def encode(samples: np.ndarray, rate: int) -> bytes:
     """float [n] or [n, channels], clipped to [-1, 1], as 16-bit PCM."""
     samples = np.asarray(samples, np.float64)
@@ -176,10 +186,11 @@ def _number(octets: tf.Tensor) -> tf.Tensor:
     return tf.reduce_sum(octets * [256**power for power in range(octets.shape[0])])
 
 
-def _is_wave(encoded: tf.Tensor) -> tf.Tensor:
+def _begins(encoded: tf.Tensor, *names: bytes) -> tf.Tensor:
+    """Whether it begins with one of the names and WAVE, bool []."""
     head = _padded(encoded, tf.constant(0, tf.int64), 12)
     first, kind = tf.strings.substr(head, 0, 4), tf.strings.substr(head, 8, 4)
-    return ((first == b"RIFF") | (first == b"RF64") | (first == b"BW64")) & (kind == b"WAVE")
+    return tf.reduce_any(first == tf.constant(names)) & (kind == b"WAVE")
 
 
 def _walk(encoded: tf.Tensor) -> _Chunks:

@@ -7,10 +7,11 @@ import threading
 import numpy as np
 import pytest
 import tensorflow as tf
+from scipy.io import wavfile
 
 from perceiver_keras.data import audio, ffmpeg
 from perceiver_keras.errors import PerceiverError
-from tests.data.sound_files import CODECS, PICTURES, cut, heard, make, tone
+from tests.data.sound_files import BIG_ENDIAN, CODECS, PICTURES, cut, heard, make, tone
 
 
 def sine(hertz: float, rate: int, seconds: float = 0.5) -> np.ndarray:
@@ -99,6 +100,16 @@ def test_a_wav_of_any_codec_is_heard(codec, tmp_path):
     for given in (path, path.read_bytes()):
         length, first, last = heard(audio.as_wav(given))
         assert abs(length - 1) < 0.05 and first < 0.02 and last > 0.97
+
+
+def test_a_big_endian_wav_is_refused_not_heard_as_noise(tmp_path):
+    """ffmpeg takes its samples for little-endian ones; SciPy shows that they are right."""
+    path = tmp_path / "a.wav"
+    path.write_bytes(BIG_ENDIAN)
+    np.testing.assert_array_equal(wavfile.read(path)[1], [0, 1, -1, 256, -32768])
+    for given in (path, BIG_ENDIAN):
+        with pytest.raises(PerceiverError, match="a big-endian WAV"):
+            audio.as_wav(given)
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,10 @@ import tensorflow as tf
 from perceiver_keras.data import ffmpeg, wav_file
 
 PICTURES = ["-f", "lavfi", "-i", "testsrc=size=32x32:rate=25:duration=2"]
+# A WAV of the samples 0, 1, -1, 256 and -32768.
+BIG_ENDIAN = struct.pack(
+    ">4sI8sIHHIIHH", b"RIFX", 46, b"WAVEfmt ", 16, 1, 1, 8000, 16000, 2, 16
+) + struct.pack(">4sI5h", b"data", 10, 0, 1, -1, 256, -32768)
 CODECS = ["-c:v", "mpeg4", "-c:a", "aac"]
 
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from scipy.io import wavfile
 
 from perceiver_keras.data import ffmpeg, wav_file
+from tests.data.sound_files import BIG_ENDIAN
 
 SAMPLES = np.array([0, 1, -1, 100, -32768, 32767, 5, -300], np.int64)  # of 16 bits
 GUID = b"\x00\x00\x00\x00\x10\x00\x80\x00\x00\xaa\x00\x38\x9b\x71"
@@ -166,7 +167,7 @@ def test_the_check_says_none_exactly_where_the_decoder_returns(made, data):
         (b"", "empty"),
         (b"RIFF", "not a WAV"),
         (b"ID3 no sound", "not a WAV"),
-        (b"RIFX" + KINDS["16 bits"][4:], "not a WAV"),
+        (BIG_ENDIAN, "a big-endian WAV (RIFX); convert it to a plain one"),
         (riff(fmt()), "no chunk named data"),
         (riff(chunk(b"data", b"ab"), fmt()), "no chunk fmt before the sound"),
         (riff(PLAIN)[:-6], "truncated WAV: 6 of 16 bytes are missing"),
