@@ -46,11 +46,12 @@ def decode(encoded: tf.Tensor) -> tf.Tensor:
     """uint8 [H, W, 3] of the first picture; black where it leaves the canvas empty."""
     at = _first_picture(encoded)
     canvas, place, picture = (tf.cast(x, tf.int32) for x in _sizes(encoded, at))
-    # TensorFlow takes the picture's size for the canvas's: its place must be 0 there.
+    # TensorFlow makes what an extension calls transparent black, so none is kept; and it takes the picture's size for
+    # the canvas's: its place must be 0 there.
     alone = tf.strings.join(
         [
-            part(encoded, 0, at + 1),
-            tf.constant(bytes(4)),
+            part(encoded, 0, _header_end(encoded)),
+            tf.constant(bytes((_PICTURE, 0, 0, 0, 0))),
             part(encoded, at + 5, _picture_end(encoded, at) + 1 - (at + 5)),
             b";",
         ]
@@ -86,8 +87,12 @@ def _first_picture(encoded: tf.Tensor) -> tf.Tensor:
     def following(at: tf.Tensor) -> tuple[tf.Tensor]:
         return (_blocks_end(encoded, at + 2) + 1,)
 
-    begin = 13 + _colours(number(encoded, 10, tf.uint8))
-    return tf.while_loop(more, following, [begin])[0]
+    return tf.while_loop(more, following, [_header_end(encoded)])[0]
+
+
+def _header_end(encoded: tf.Tensor) -> tf.Tensor:
+    """How long the header and the canvas's table of colours are, int64 []."""
+    return 13 + _colours(number(encoded, 10, tf.uint8))
 
 
 def _picture_end(encoded: tf.Tensor, at: tf.Tensor) -> tf.Tensor:
