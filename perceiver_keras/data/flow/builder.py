@@ -19,6 +19,7 @@ from perceiver_keras.data.flow import formats
 from perceiver_keras.data.flow.folders import FlowFiles
 from perceiver_keras.data.image import check_image, decode_image, image_size
 from perceiver_keras.data.own.files import Listing
+from perceiver_keras.data.own.found import shown
 from perceiver_keras.data.picture_files.jpeg import orientation
 from perceiver_keras.data.store.files_builder import FilesBuilder, Named
 from perceiver_keras.errors import PerceiverError
@@ -52,7 +53,7 @@ class FlowBuilder(FilesBuilder, skip_registration=True):
 
     def sources(self, listed: Listing) -> Mapping[str, Iterable[Named]]:
         return {
-            split: ((pair.flow.relative_to(listed.root).as_posix(), pair) for pair in pairs())
+            split: ((shown(pair.flow.relative_to(listed.root)), pair) for pair in pairs())
             for split, pairs in self.pairs(listed.root).items()
         }
 

@@ -179,9 +179,14 @@ def to_items(drafts: Sequence[Draft], place: Place, what: str) -> tuple[Item, ..
       what: The word for them, in the plural.
 
     Raises:
-      UsageError: a split would be empty; the message says what to do.
+      UsageError: a split would be empty, or two have one name; the message says what to do.
       PerceiverError: a file can't be read.
     """
+    name, count = Counter(draft.name for draft in drafts).most_common(1)[0]
+    if count > 1:
+        raise UsageError(
+            f"{place.given} has {count} {what} of one name, {name}; rename all but one."
+        )
     paths = [draft.source for draft in drafts if draft.content is None]
     of_paths = iter(digests.of_files(paths, place.memory) if paths else ())
     hashes = [
@@ -215,9 +220,17 @@ def classes(names: Iterable[str], place: Place) -> tuple[str, ...]:
     """The classes of the examples in their order, or those of the model that is judged.
 
     Raises:
-      UsageError: the data has classes that the model lacks.
+      UsageError: the data has classes that the model lacks, or names that are no Unicode.
     """
     found = class_order(names)
+    for name in found:
+        try:
+            name.encode()
+        except UnicodeEncodeError:
+            raise UsageError(
+                f"{place.given}: the name of the class {ascii(name)} can't be stored, because it is not Unicode "
+                "(UTF-8); rename its folder, or the class in its table."
+            ) from None
     if place.labels is None:
         return found
     if unknown := [name for name in found if name not in place.labels]:
@@ -228,8 +241,8 @@ def classes(names: Iterable[str], place: Place) -> tuple[str, ...]:
 
 
 def shown(path: PurePath) -> str:
-    """A relative path as text that can be stored and printed, whatever bytes its name has."""
-    return os.fsencode(path.as_posix()).decode("utf-8", "replace")
+    """A relative path as text that can be stored and printed, whatever bytes its name has; different for each path."""
+    return os.fsencode(path.as_posix()).replace(b"\\", rb"\\").decode("utf-8", "backslashreplace")
 
 
 def class_order(names: Iterable[str]) -> tuple[str, ...]:

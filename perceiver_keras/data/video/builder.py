@@ -13,6 +13,7 @@ import tensorflow_datasets as tfds
 
 from perceiver_keras.data import audio
 from perceiver_keras.data.own.files import Listing
+from perceiver_keras.data.own.found import shown
 from perceiver_keras.data.own.splits import SPLITS, split_named
 from perceiver_keras.data.video import clips
 from perceiver_keras.errors import UsageError
@@ -43,7 +44,7 @@ def find_videos(listed: Listing) -> list[Video]:
         in_classes = []
     found = [
         Video(
-            str(path),
+            shown(path),
             listed.root / path,
             path.parts[-2],
             split_named(path.parts[0]) if in_splits else None,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from pathlib import Path
+import os
+from pathlib import Path, PurePosixPath
 
 import pytest
 
@@ -86,6 +87,26 @@ def test_classes_are_in_the_order_of_their_numbers() -> None:
     assert f.class_order(["10", "9", "b", "a", "9"]) == ("9", "10", "a", "b")
     assert f.class_order(["class 10", "class 2"]) == ("class 2", "class 10")
     assert f.class_order(["²", "x"]) == ("x", "²")  # a digit that is no decimal
+
+
+def test_paths_that_differ_are_shown_differently() -> None:
+    names = [
+        b"a/caf\xe9",
+        b"a/caf\xe8",
+        rb"a/caf\xe9",
+        rb"a/caf\\xe9",
+        "a/caf\ufffd".encode(),
+        "é".encode(),
+    ]
+    texts = [f.shown(PurePosixPath(os.fsdecode(name))) for name in names]
+    assert len(set(texts)) == len(names) and texts[0] == r"a/caf\xe9" and texts[-1] == "é"
+    assert all(text.encode() for text in texts)
+
+
+def test_a_class_whose_name_is_not_unicode_is_refused(tmp_path: Path) -> None:
+    place = f.Place(given=tmp_path, root=tmp_path, store=tmp_path)
+    with pytest.raises(UsageError, match=r"class 'c\\udce9t' can't be stored.*rename its folder"):
+        f.classes(["cat", os.fsdecode(b"c\xe9t")], place)
 
 
 def test_too_few_examples_say_what_to_do(tmp_path: Path) -> None:

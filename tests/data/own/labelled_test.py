@@ -256,8 +256,10 @@ def test_names_are_unique_printable_and_one_line(tmp_path: Path) -> None:
     assert {draft.label for draft in drafts} == {"two lines", "b"}
     odd = tmp_path / "odd"
     _files(odd, "a/1.png", "b/1.png")
-    (odd / "a" / os.fsdecode(b"caf\xe9.png")).write_bytes(b"x")
-    assert "a/caf\ufffd.png" in {draft.name for draft in _look(odd).drafts}
+    for name in (b"caf\xe9.png", b"caf\xe8.png"):  # Latin-1
+        (odd / "a" / os.fsdecode(name)).write_bytes(b"x")
+    names = {draft.name for draft in _look(odd).drafts}
+    assert {r"a/caf\xe9.png", r"a/caf\xe8.png"} < names
 
 
 def test_a_table_without_names_of_columns_is_refused(tmp_path: Path) -> None:
