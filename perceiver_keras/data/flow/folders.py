@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 import re
-from collections.abc import Iterable, Iterator
-from pathlib import Path
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path, PurePath
 from typing import NamedTuple
 
 from perceiver_keras.data.own.files import left_over, listing
+from perceiver_keras.data.own.found import shown
 from perceiver_keras.errors import UsageError
+
+# The suffix in any case, as cameras and old programs write it.
+_FLOW = re.compile(r"(.+)_flow\.(?:flo|pfm|png)|(.+)\.(?:flo|pfm)", re.IGNORECASE | re.DOTALL)
+_PICTURES, _READ = (".png", ".jpg", ".jpeg", ".ppm", ".bmp"), "PNG, JPEG, PPM or BMP"
 
 
 class FlowFiles(NamedTuple):
@@ -195,7 +202,7 @@ def autoflow(root: Path) -> Iterator[FlowFiles]:
         frame2, flow = folder / "im1.png", folder / "forward.flo"
         _must_exist((frame2, flow), expected)
         count += 1
-        yield FlowFiles(folder.relative_to(root).as_posix(), "autoflow", frame1, frame2, flow)
+        yield FlowFiles(shown(folder.relative_to(root)), "autoflow", frame1, frame2, flow)
     if not count:
         raise UsageError(_words(root, expected))
 
@@ -207,30 +214,38 @@ def pairs_of_folder(root: Path) -> Iterator[FlowFiles]:
     else `NAME`, and frame 2 is `NAME_img2` or else the next picture by number. A mask `NAME_occluded.png` is optional.
 
     Raises:
-      UsageError: there is no flow file, or a frame is missing.
+      UsageError: there is no flow file, a frame is missing, or a pair has its flow twice.
     """
     expected = (
         "NAME_img1.png, NAME_img2.png and NAME_flow.flo (or .pfm, or KITTI's .png), or numbered "
         "frames such as 0001.png with 0001.flo"
     )
-    count = 0
+    flows: dict[Path, Path] = {}
+    beside = functools.cache(_by_stem)
     for flow in _walk(root, expected, "*"):
-        named = re.fullmatch(r"(.+)_flow\.(?:flo|pfm|png)|(.+)\.(?:flo|pfm)", flow.name)
+        named = _FLOW.fullmatch(flow.name)
         if not named:
             continue
-        stem, count = named[1] or named[2], count + 1
-        frames = [_picture(flow.parent, f"{stem}_img{number}") for number in (1, 2)]
-        if None in frames:
-            following = re.sub(r"\d+$", lambda n: f"{int(n[0]) + 1:0{len(n[0])}}", stem)
-            frames = [_picture(flow.parent, stem), _picture(flow.parent, following)]
-            if None in frames or following == stem:
-                raise UsageError(f"{flow} lacks its two frames; expected {expected}.")
-        occluded = flow.with_name(f"{stem}_occluded.png")
+        stem = named[1] or named[2]
+        if (other := flows.setdefault(flow.parent / stem, flow)) != flow:
+            raise UsageError(f"{other} and {flow} are the flow of the same pair; keep one of them.")
+        files = beside(flow.parent)
+        following = re.sub(r"\d+$", lambda n: f"{int(n[0]) + 1:0{len(n[0])}}", stem)
+        names = [(f"{stem}_img1", f"{stem}_img2"), (stem, following)]
+        pairs = [[_picture(files, name) for name in pair] for pair in names]
+        if following == stem:  # it has no number
+            del pairs[1]
+        frames = next((pair for pair in pairs if None not in pair), None)
+        if frames is None:
+            others = [p.name for pair in names for name in pair for p in files[name] if p != flow]
+            there = f" as {_READ} (there is {others[0]})" if others else ""
+            raise UsageError(f"{flow} lacks its two frames{there}; expected {expected}.")
         yield FlowFiles(
-            *((flow.parent / stem).relative_to(root).as_posix(), flow.parent.name, *frames, flow),
-            occluded=occluded if occluded.is_file() else None,
+            shown((flow.parent / stem).relative_to(root)),
+            *(shown(PurePath(flow.parent.name)), *frames, flow),
+            occluded=_picture(files, f"{stem}_occluded", (".png",)),
         )
-    if not count:
+    if not flows:
         raise UsageError(_words(root, expected))
 
 
@@ -247,9 +262,21 @@ def _folders(folder: Path) -> list[Path]:
     return sorted(p for p in folder.iterdir() if p.is_dir() and not left_over(p.name))
 
 
-def _picture(folder: Path, stem: str) -> Path | None:
-    paths = (folder / f"{stem}{suffix}" for suffix in (".png", ".jpg", ".jpeg", ".ppm", ".bmp"))
-    return next((path for path in paths if path.is_file()), None)
+def _by_stem(folder: Path) -> defaultdict[str, list[Path]]:
+    """The files of a folder by their names without suffix."""
+    found = defaultdict(list)
+    for path in sorted(folder.iterdir()):
+        if path.is_file() and not left_over(path.name):
+            found[path.stem].append(path)
+    return found
+
+
+def _picture(
+    files: Mapping[str, Sequence[Path]], stem: str, suffixes: Sequence[str] = _PICTURES
+) -> Path | None:
+    """The file of that stem with the first of the suffixes, whatever the case of their letters."""
+    found = {path.suffix.lower(): path for path in files[stem]}
+    return next((found[suffix] for suffix in suffixes if suffix in found), None)
 
 
 def _must_exist(paths: Iterable[Path], expected: str) -> None:

@@ -107,3 +107,36 @@ def test_what_a_folder_may_lack(tmp_path):
     (tmp_path / "s/training/flow").mkdir()
     with pytest.raises(UsageError, match="empty has 0 frames"):
         folders.sintel(tmp_path / "s", "clean")
+
+
+def test_suffixes_are_of_any_case(tmp_path):
+    make = Maker(tmp_path)
+    touch(tmp_path, "1_img1.PNG", "1_img2.JPG", "1_occluded.PNG", "5.Bmp", "6.PPM")
+    for name in ("1_flow.flo", "5.flo"):
+        make.flow(name)
+        (tmp_path / name).rename((tmp_path / name).with_suffix(".FLO"))
+    first, second = folders.pairs_of_folder(tmp_path)
+    assert first[2:6] == tuple(
+        tmp_path / n for n in ("1_img1.PNG", "1_img2.JPG", "1_flow.FLO", "1_occluded.PNG")
+    )
+    assert second[2:6] == (*(tmp_path / n for n in ("5.Bmp", "6.PPM", "5.FLO")), None)
+
+
+def test_frames_of_another_format_are_named(tmp_path):
+    Maker(tmp_path).flow("1_flow.flo")
+    touch(tmp_path, "1_img1.tif", "1_img2.tif")
+    with pytest.raises(
+        UsageError, match=r"frames as PNG, JPEG, PPM or BMP \(there is 1_img1.tif\)"
+    ):
+        list(folders.pairs_of_folder(tmp_path))
+
+
+@pytest.mark.parametrize("other", ["3_flow.pfm", "3.flo", "3_flow.FLO"])
+def test_flow_that_a_pair_has_twice_is_refused(tmp_path, other):
+    make = Maker(tmp_path)
+    touch(tmp_path, "3_img1.png", "3_img2.png")
+    make.flow("3_flow.flo")
+    (tmp_path / other).write_bytes(b"x")
+    with pytest.raises(UsageError, match="are the flow of the same pair") as refused:
+        list(folders.pairs_of_folder(tmp_path))
+    assert str(tmp_path / other) in str(refused.value) and "3_flow.flo" in str(refused.value)
