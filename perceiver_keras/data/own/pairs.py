@@ -77,9 +77,11 @@ def _contents(pairs: Sequence[FlowFiles], memory: Path) -> list[str]:
 def _pairs(root: Path) -> tuple[str, list[tuple[FlowFiles, str | None]]]:
     """The layout, and each pair with the split that its folder names."""
     training = root / "training" if (root / "training").is_dir() else root
-    if (training / "flow").is_dir() and (training / "clean").is_dir():
-        return "MPI-Sintel", [(pair, None) for pair in folders.sintel(root, "clean")]
-    for year, name in (("2015", "image_2"), ("2012", "colored_0")):
+    for sintel_pass in ("clean", "final"):
+        if (training / "flow").is_dir() and (training / sintel_pass).is_dir():
+            found = folders.sintel(root, sintel_pass)
+            return f"MPI-Sintel, {sintel_pass}", [(pair, None) for pair in found]
+    for year, name in (("2015", "image_2"), ("2012", "colored_0"), ("2012", "image_0")):
         if (training / name).is_dir() and (training / "flow_occ").is_dir():
             return f"KITTI {year}", [(pair, None) for pair in folders.kitti(root, year)]
     named = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from perceiver_keras.data.own.prepare import prepare
 from perceiver_keras.data.store import source
 from perceiver_keras.errors import PerceiverError, UsageError
 from tests import own_folders
+from tests.data.flow.flow_files import Maker
 
 
 def _look(root: Path):
@@ -101,16 +103,45 @@ def test_left_overs_are_passed_over_and_a_cut_flow_is_left_out_by_name(tmp_path:
     assert set(prepare(found, str(tmp_path / "data"), 0.1)) == {"seq4/0001"}
 
 
-def test_sintel_as_it_is_unpacked(tmp_path: Path) -> None:
+@pytest.mark.parametrize("sintel_pass", ["clean", "final"])
+def test_sintel_as_it_is_unpacked(tmp_path: Path, sintel_pass: str) -> None:
     own_folders.pairs(tmp_path / "flat", sequences=4)
     for path in sorted((tmp_path / "flat").glob("*/*")):
-        folder = "flow" if path.suffix == ".flo" else "clean"
+        folder = "flow" if path.suffix == ".flo" else sintel_pass
         target = tmp_path / "mine/training" / folder / path.parent.name / f"frame_{path.name}"
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(path, target)
     found = _look(tmp_path / "mine")
-    assert found.layout == "MPI-Sintel" and dict(found.facts)["sequences"] == "4"
+    assert found.layout == f"MPI-Sintel, {sintel_pass}" and dict(found.facts)["sequences"] == "4"
     assert set(prepare(found, str(tmp_path / "data"))) == set()
+
+
+@pytest.mark.parametrize("folder", ["colored_0", "image_0"])
+def test_kitti_2012_in_colour_or_grey(tmp_path: Path, folder: str) -> None:
+    make = Maker(tmp_path / "training")
+    for number in range(3):
+        for frame in (10, 11):
+            make.picture(f"{folder}/{number:06}_{frame}.png")
+        make.flow(f"flow_occ/{number:06}_10.png")
+    found = _look(tmp_path)
+    assert found.layout == "KITTI 2012" and len(found.items) == 3
+
+
+def test_two_folders_of_one_split_whose_pairs_have_one_name(tmp_path: Path) -> None:
+    own_folders.pairs(tmp_path / "mine/train", sequences=3)
+    for name in ("val", "valid"):
+        own_folders.pairs(tmp_path / "mine" / name, sequences=1)
+    with pytest.raises(UsageError, match="2 pairs of one name, validation/seq0/0000"):
+        _look(tmp_path / "mine")
+
+
+def test_names_of_other_bytes_are_stored(tmp_path: Path) -> None:
+    root = own_folders.pairs(tmp_path / "mine")
+    for number, name in enumerate((b"caf\xe9", b"caf\xe8")):  # Latin-1
+        (root / f"seq{number}").rename(root / os.fsdecode(name))
+    found = _look(root)
+    assert prepare(found, str(tmp_path / "data")) == {}
+    assert {r"caf\xe9/0000", r"caf\xe8/0000"} < {item.name for item in found.items}
 
 
 def test_a_folder_without_flow_is_refused_with_what_was_found(tmp_path: Path) -> None:
