@@ -237,7 +237,8 @@ def pairs_of_folder(root: Path) -> Iterator[FlowFiles]:
             del pairs[1]
         frames = next((pair for pair in pairs if None not in pair), None)
         if frames is None:
-            others = [p.name for pair in names for name in pair for p in files[name] if p != flow]
+            others = [p for pair in names for name in pair for p in files[name] if p != flow]
+            others = [p.name for p in others if p.suffix.lower() not in _PICTURES]
             there = f" as {_READ} (there is {others[0]})" if others else ""
             raise UsageError(f"{flow} lacks its two frames{there}; expected {expected}.")
         yield FlowFiles(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import lzma
 import os
 import re
 import shutil
@@ -119,6 +121,12 @@ def _unusable(path: Path) -> str | None:
 # === Archives ===
 
 
+# bzip2 and gzip call damage an OSError without a number.
+_DAMAGED = (zipfile.BadZipFile, tarfile.TarError, EOFError, zlib.error, lzma.LZMAError)
+# Of members that can't be written: one is a file and a folder, or its name is too long.
+_NAMES = (errno.EEXIST, errno.EISDIR, errno.ENOTDIR, errno.ENAMETOOLONG)
+
+
 def is_archive(path: Path) -> bool:
     return path.is_file() and path.name.lower().endswith(ARCHIVES)
 
@@ -147,8 +155,18 @@ def unpacked(archive: Path, place: Path) -> Path:
             shutil.rmtree(aside)
         else:
             aside.rename(target)
-    except (zipfile.BadZipFile, tarfile.TarError, EOFError, zlib.error) as error:
-        raise PerceiverError(f"{archive} is damaged: {first_line(error)}.") from error
+    except (*_DAMAGED, OSError) as error:
+        if isinstance(error, OSError) and error.errno in _NAMES:
+            name = Path(error.filename).relative_to(aside)
+            raise PerceiverError(
+                f"{archive} can't be unpacked, because of its {str(name)[:80]!r}: {error.strerror}."
+            ) from error
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        why = first_line(error)
+        if why.endswith("successfully:"):  # a line for each compression that it is not follows
+            why = "it does not begin like a tar"
+        raise PerceiverError(f"{archive} is damaged: {why}.") from error
     except RuntimeError as error:  # zipfile's words for encryption
         raise PerceiverError(
             f"{archive} can't be unpacked: {first_line(error)}; unpack it yourself and name the folder."
@@ -196,6 +214,9 @@ def _untar(archive: Path, target: Path) -> None:
         members = [
             (member, place) for member in file if member.isreg() and (place := _inside(member.name))
         ]
+        file.fileobj.seek(file.offset)
+        if file.fileobj.read(tarfile.BLOCKSIZE).strip(b"\0"):  # tarfile takes it for the end
+            raise tarfile.ReadError("the header of a member is broken")
         _room_for(sum(member.size for member, _ in members), target, archive)
         for member, place in members:
             source = file.extractfile(member)

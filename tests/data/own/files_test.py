@@ -113,6 +113,61 @@ def test_a_damaged_or_encrypted_archive_is_named_and_leaves_nothing(tmp_path: Pa
     assert os.listdir(tmp_path / "unpacked") == []
 
 
+DATA = {f"{name}.txt": os.urandom(3000).hex().encode() for name in "abc"}
+
+
+@pytest.mark.parametrize("method", ["STORED", "DEFLATED", "BZIP2", "LZMA"])
+def test_a_damaged_zip_is_named_whatever_its_compression(tmp_path: Path, method: str) -> None:
+    path = tmp_path / "x.zip"
+    with zipfile.ZipFile(path, "w", getattr(zipfile, f"ZIP_{method}")) as file:
+        for name, content in DATA.items():
+            file.writestr(name, content)
+    content = bytearray(path.read_bytes())
+    for at in range(50, len(content) // 3, 7):
+        content[at] ^= 0x55
+    path.write_bytes(content)
+    with pytest.raises(PerceiverError, match=r"x\.zip is damaged: \w"):
+        files.unpacked(path, tmp_path / "unpacked")
+
+
+@pytest.mark.parametrize("mode", ["", "gz", "bz2", "xz"])
+@pytest.mark.parametrize("cut", [False, True])
+def test_a_damaged_tar_is_named_whatever_its_compression(tmp_path: Path, mode, cut) -> None:
+    path = tmp_path / f"x.tar.{mode}".rstrip(".")
+    with tarfile.open(path, f"w:{mode}") as file:
+        for name, text in DATA.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(text)
+            file.addfile(info, io.BytesIO(text))
+    content = bytearray(path.read_bytes())
+    if cut:
+        del content[len(content) // 2 :]
+    else:  # without compression, in the header of the second member
+        middle = content.index(b"b.txt") if not mode else len(content) // 2
+        for at in range(middle, middle + 20):
+            content[at] ^= 0x55
+    path.write_bytes(content)
+    with pytest.raises(PerceiverError, match=rf"{path.name} is damaged: .*\w\.$"):
+        files.unpacked(path, tmp_path / "unpacked")
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        (("a", "a/1.txt"), "'a': File exists"),
+        (("a", "a/b/1.txt"), "'a/b': Not a directory"),
+        (("a/1.txt", "a"), "'a': Is a directory"),
+        (("a/1.txt", f"a/{'x' * 300}.txt"), "'a/x+': File name too long"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["zip", "tar"])
+def test_a_member_that_can_t_be_written_is_named(tmp_path: Path, names, words, kind) -> None:
+    archive = (_zip if kind == "zip" else _tar)(tmp_path / f"x.{kind}", dict.fromkeys(names, b"x"))
+    with pytest.raises(PerceiverError, match=rf"x\.{kind} can't be unpacked.*{words}"):
+        files.unpacked(archive, tmp_path / "unpacked")
+    assert os.listdir(tmp_path / "unpacked") == []
+
+
 @pytest.mark.parametrize("kind", ["zip", "tar"])
 def test_an_archive_larger_than_the_disk_is_refused_before_it_is_written(
     tmp_path: Path, kind: str, monkeypatch
