@@ -14,6 +14,18 @@ from perceiver_keras.errors import PerceiverError
 
 _CONLLU = 10  # columns: number, form, lemma, universal part of speech, ...
 _FORM, _UPOS = 1, 3
+# Usual names of the column of documents, in lower case.
+_DOCUMENTS = (
+    "doc",
+    "document",
+    "doc_id",
+    "document_id",
+    "docid",
+    "file",
+    "filename",
+    "article",
+    "article_id",
+)
 
 
 class Sentence(NamedTuple):
@@ -104,6 +116,8 @@ def _places(lines: Sequence[tuple[int, list[str]]], width: int) -> tuple[int, in
 def read_rows(path: Path, tokens: Sequence[str], tags: Sequence[str]) -> Iterator:
     """The same of a CSV with a row per token, whose column named like a sentence says where each begins.
 
+    If there is a column of documents, each begins a sentence, too: numbers may begin again in each.
+
     Args:
       path: Of the CSV.
       tokens: Usual names of the column of tokens, in lower case.
@@ -121,14 +135,17 @@ def read_rows(path: Path, tokens: Sequence[str], tags: Sequence[str]) -> Iterato
             f"{path}: expected a row per token, with columns named such as sentence, word and tag; its columns are "
             f"{', '.join(table.columns)}."
         )
+    document = next((named[name] for name in _DOCUMENTS if name in named), sentence)
     held: list[tuple[str, str]] = []
-    begin, current = table.lines[0], None
+    begin, current = table.lines[0], (None, None)
     for line, row in zip(table.lines, table.rows, strict=True):
-        name = tables.class_name(row[sentence])
-        if name is not None and name != current:  # only a sentence's first row may have it
+        # Only a document's and a sentence's first row may name it.
+        names = (tables.class_name(row[document]), tables.class_name(row[sentence]))
+        names = tuple(name or old for name, old in zip(names, current, strict=True))
+        if names != current:
             if held:
                 yield begin, Sentence(*zip(*held, strict=True))
-            held, begin, current = [], line, name
+            held, begin, current = [], line, names
         if not row[token] or not row[tag]:
             raise PerceiverError(f"{path}, line {line}: no {token if not row[token] else tag}.")
         held.append((str(row[token]), str(row[tag])))

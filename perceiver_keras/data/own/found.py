@@ -18,7 +18,7 @@ from perceiver_keras.errors import UsageError, nearest
 
 Label = str | tuple[str, ...] | float | None  # a class, several classes, a number, nothing
 _MOST_LISTED = 12
-_VERSION = 1  # a change of how files become examples makes a new data set
+_VERSION = 2  # a change of how files become examples makes a new data set
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
@@ -139,8 +141,20 @@ def _of_table(path: Path) -> Iterator[tuple[int, Sentence]]:
             raise PerceiverError(
                 f"{path}, line {line}: {len(row[tokens])} tokens but {len(row[tags])} tags."
             )
+        for what, cells in (("token", row[tokens]), ("tag", row[tags])):
+            for number, cell in enumerate(cells, 1):
+                if not _is_text(cell) or (what == "tag" and not str(cell).strip()):
+                    raise PerceiverError(
+                        f"{path}, line {line}: {what} {number} is {json.dumps(cell, default=str)[:60]}; expected text "
+                        f"({OUTSIDE} is the tag of what is nothing)."
+                    )
         if row[tokens]:
             yield line, Sentence(tuple(map(str, row[tokens])), tuple(map(str, row[tags])))
+
+
+def _is_text(cell: Any) -> bool:
+    """Whether it is a token or a tag, which may be numbers; JSON's null and NaN are none."""
+    return isinstance(cell, str) or (isinstance(cell, (int, float)) and math.isfinite(cell))
 
 
 def joined(sentence: Sentence) -> tuple[bytes, list[tuple[int, str]]]:
@@ -148,14 +162,23 @@ def joined(sentence: Sentence) -> tuple[bytes, list[tuple[int, str]]]:
     runs: list[tuple[int, str]] = []
     words = [token.encode("utf-8", "replace") for token in sentence.tokens]
     for number, (word, tag) in enumerate(zip(words, sentence.tags, strict=True)):
-        if number:
-            # A space within an entity belongs to it.
-            inside = tag.startswith("I-") or (
-                tag == sentence.tags[number - 1] and not tag.startswith("B-")
-            )
+        if number:  # a space within an entity belongs to it
+            inside = _continues(tag, sentence.tags[number - 1])
             runs.append((1, tag if inside else OUTSIDE))
         runs.append((len(word), tag))
     return b" ".join(words), runs
+
+
+def _continues(tag: str, before: str) -> bool:
+    """Whether a token is of the same entity as the one before it, in IOB1, IOB2, BIOES and BILOU.
+
+    An entity may begin with I- (IOB1), and ends with E- or L- or where another begins. Tags without these letters are
+    plain classes, and neighbours of one class are together.
+    """
+    (letter, _, kind), (letter_before, _, kind_before) = tag.partition("-"), before.partition("-")
+    if {letter, letter_before} & set("BIESLU"):
+        return letter in "IEL" and letter_before in "BI" and kind == kind_before
+    return tag == before
 
 
 def _reader(labels: Sequence[str]) -> Any:

@@ -91,3 +91,19 @@ def test_a_row_per_token_with_the_sentence_in_its_first_row_or_all(tmp_path: Pat
         assert [(line, s.tokens, s.tags) for line, s in read] == want
     with pytest.raises(PerceiverError, match="expected a row per token"):
         list(columns.read_rows(path, ["tokens"], ["tag"]))
+
+
+@pytest.mark.parametrize("name", ["doc", "Document_ID", "file"])
+@pytest.mark.parametrize("all_rows", [False, True])
+def test_numbers_of_sentences_may_begin_again_in_each_document(tmp_path, name, all_rows) -> None:
+    documents = {"x": [["a", "b"], ["c"]], "y": [["d"]], "z": [["e", "f"], ["g"]]}
+    rows = [f"{name},sentence_id,word,tag"]
+    for document, sentences in documents.items():
+        for number, tokens in enumerate(sentences, 1):
+            for place, token in enumerate(tokens):
+                first = all_rows or not place
+                named = document if all_rows or (first and number == 1) else ""
+                rows.append(f"{named},{number if first else ''},{token},O")
+    (tmp_path / "r.csv").write_text("\n".join(rows))
+    read = columns.read_rows(tmp_path / "r.csv", ["word"], ["tag"])
+    assert [s.tokens for _, s in read] == [tuple(t) for d in documents.values() for t in d]

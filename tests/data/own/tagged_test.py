@@ -78,6 +78,15 @@ def test_folders_and_files_named_by_splits(tmp_path: Path) -> None:
         ("a.conll", "word O\nlonely\n", "line 2: 'lonely' is not a token and its tag"),
         ("a.jsonl", '{"tokens": ["a", "b"], "tags": ["O"]}', "line 1: 2 tokens but 1 tags"),
         ("a.jsonl", '{"text": "a b", "label": "x"}', "expected two lists per line"),
+        (
+            "a.jsonl",
+            '\n{"tokens": ["a", null], "tags": ["O", "X"]}',
+            "line 2: token 2 is null",
+        ),
+        ("a.jsonl", '{"tokens": ["a", "b"], "tags": [null, "X"]}', "line 1: tag 1 is null"),
+        ("a.jsonl", '{"tokens": ["a", "b"], "tags": ["O", " "]}', 'line 1: tag 2 is " "'),
+        ("a.jsonl", '{"tokens": ["a", NaN], "tags": ["O", "X"]}', "line 1: token 2 is NaN"),
+        ("a.json", '[{"tokens": ["a"], "tags": [{"x": 1}]}]', "line 1: tag 1 is {"),
     ],
 )
 def test_damaged_lines_are_named(tmp_path: Path, name, content, words) -> None:
@@ -91,3 +100,21 @@ def test_running_text_is_not_taken_for_tags(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text(lines)
     with pytest.raises(UsageError, match="301 different tags|300 different tags"):
         _look(tmp_path / "a.txt")
+
+
+@pytest.mark.parametrize(
+    ("tagged_words", "spaces"),
+    [
+        ("EU/I-ORG rejects/O German/I-MISC call/O", "O O O"),  # IOB1: I- may begin
+        ("a/O New/I-LOC York/I-LOC Paris/B-LOC Bo/I-PER", "O I-LOC O O"),
+        ("New/B-LOC York/I-LOC a/O", "I-LOC O"),  # IOB2
+        ("Paris/U-LOC London/U-LOC New/B-LOC York/I-LOC City/L-LOC", "O O I-LOC L-LOC"),  # BILOU
+        ("Paris/S-LOC London/S-LOC New/B-LOC York/E-LOC Bo/B-PER", "O O E-LOC O"),  # BIOES
+        ("New/LOC York/LOC a/O b/O Bo/PER", "LOC O O O"),  # no scheme
+    ],
+)
+def test_a_space_has_a_tag_only_within_an_entity(tagged_words: str, spaces: str) -> None:
+    tokens, tags = zip(*(pair.split("/") for pair in tagged_words.split()), strict=True)
+    _, runs = tagged.joined(tagged.Sentence(tokens, tags))
+    assert [run for run in runs[::2]] == [(len(t), g) for t, g in zip(tokens, tags, strict=True)]
+    assert runs[1::2] == [(1, tag) for tag in spaces.split()]
