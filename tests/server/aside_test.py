@@ -31,7 +31,7 @@ def test_memory_that_is_free_is_given_back() -> None:
             return int(file.read().split()[1])
 
     before = resident()
-    held = [bytes(1000) for _ in range(100_000)]
+    held = [bytes(1000) for _ in range(200_000)]
     full = resident()
     del held
     give_back_memory()
