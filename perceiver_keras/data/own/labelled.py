@@ -301,8 +301,9 @@ def _from_tables(
             passed["rows that say the same again"] += earlier is not draft
     if not drafts:
         why = ", ".join(f"{count:,} {what}" for what, count in (+passed).items())
+        tip = " Name files with folder and suffix." if passed["rows that fit several files"] else ""
         raise UsageError(
-            f"{place.given}: no row names just one file that exists and has a label ({why})."
+            f"{place.given}: no row names just one file that exists and has a label ({why}).{tip}"
         )
     unnamed = sum(files.root / path not in drafts for path in files.files)
     passed[f"{kind} in no row"] += max(0, unnamed - passed["rows without a label"])

@@ -39,12 +39,15 @@ class NamedFiles:
         name = cell.replace("\\", "/").strip()
         if not name:
             return []
-        for suffix in ("", *self._suffixes):
-            try:
-                if (path := table.parent / f"{name}{suffix}").is_file():
-                    return [Path(os.path.normpath(path))]  # a table in meta/ names "../audio/1.wav"
-            except (OSError, ValueError):  # too long for a name, or with a zero byte
-                return []
+        path = Path(
+            os.path.normpath(table.parent / name)
+        )  # a table in meta/ names "../audio/1.wav"
+        try:
+            there = [path] if path.is_file() else self._with_suffix(path)
+        except (OSError, ValueError):  # too long for a name, or with a zero byte
+            return []
+        if there:
+            return there
         parts = [part for part in name.split("/") if part not in ("", ".")]
         same = self._by_name.get(parts[-1], ()) if parts else ()
         found = [path for path in same if _agree(path.parts[:-1], parts[:-1])]
@@ -52,6 +55,13 @@ class NamedFiles:
             near = [p for p in found if _belongs(p.parts[:-1], table.stem, split)]
             found = near or found
         return [self.root / path for path in found]
+
+    def _with_suffix(self, path: Path) -> list[Path]:
+        """The files in that folder that have that name and one of the suffixes, in any case if they are listed."""
+        named = [self.root / file for file in self._by_name.get(path.name, ())]
+        listed = [file for file in named if Path(os.path.normpath(file)).parent == path.parent]
+        beyond = (path.with_name(f"{path.name}{suffix}") for suffix in self._suffixes)
+        return listed or [file for file in beyond if file.is_file()]
 
     def only(self, table: Path, cell: str) -> Path | None:
         """The file that a cell means, if there is just one."""

@@ -270,6 +270,15 @@ def test_a_table_without_names_of_columns_is_refused(tmp_path: Path) -> None:
         _look(root)
 
 
+def test_rows_that_all_fit_several_files_are_said_to(tmp_path: Path) -> None:
+    root = tmp_path / "mine"
+    _files(root, *(f"{n}.{kind}" for n in range(4) for kind in ("png", "jpg")))
+    rows = "\n".join(f"{n},{'ab'[n % 2]}" for n in range(4))
+    (root / "labels.csv").write_text(f"path,label\n{rows}\n")
+    with pytest.raises(UsageError, match="4 fit several files; name those with folder and suffix"):
+        _look(root)
+
+
 def test_a_file_with_two_rows_is_refused(tmp_path: Path) -> None:
     root = tmp_path / "mine"
     _files(root, "1.png", "2.png")

@@ -53,6 +53,20 @@ def test_the_split_or_the_table_tells_files_of_one_name_apart(tmp_path: Path) ->
     assert files.find(tmp_path / "labels.csv", "5", "test") == [tmp_path / "test/5.png"]
 
 
+def test_a_name_without_suffix_may_fit_several_files_of_one_folder(tmp_path: Path) -> None:
+    for name in ("x/3.jpg", "x/3.PNG", "x/4.JPG", "x/5.jpg", "x/5.txt", "y/5.jpg", "meta/t.csv"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(b"x")
+    for root in (tmp_path, tmp_path / "meta"):  # the files are listed, or lie beyond
+        files = NamedFiles(root, [".jpg", ".png"])
+        listed = root == tmp_path
+        found = [files.find(tmp_path / "meta/t.csv", f"../x/{name}") for name in "345"]
+        several = ["x/3.PNG", "x/3.jpg"] if listed else ["x/3.jpg"]
+        want = [several, ["x/4.JPG"] if listed else [], ["x/5.jpg"]]
+        assert found == [[tmp_path / name for name in names] for names in want]
+        assert files.find(tmp_path / "meta/t.csv", "../x/3.jpg") == [tmp_path / "x/3.jpg"]
+
+
 def test_a_table_in_its_own_folder_may_lead_out_of_it(tmp_path: Path) -> None:
     for name in ("audio/1.wav", "meta/t.csv"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
