@@ -25,6 +25,7 @@ from perceiver_keras.data.video import builder, clips
 from perceiver_keras.errors import PerceiverError
 
 SUFFIXES = (".wav", ".mp3", ".flac", ".ogg", ".oga", ".opus", ".m4a", ".aac", ".wma", ".aif", ".aiff", ".au",
+            ".mka", ".caf", ".amr", ".mp2", ".ac3", ".wv", ".w64", ".tta",
             *sorted(clips.VIDEOS - {".gif"}))  # fmt: skip
 MOST_SECONDS = 10.0  # of a window; longer sounds are cut into several
 MOST_WINDOWS = 16  # per file

@@ -16,6 +16,7 @@ from perceiver_keras.data.own.prepare import prepare
 from perceiver_keras.data.store import source
 from perceiver_keras.errors import PerceiverError, UsageError
 from tests import own_folders
+from tests.data.sound_files import make, tone
 
 
 def _look(path: Path, **options):
@@ -54,6 +55,18 @@ def test_samples_and_classes_are_stored_as_they_are(tmp_path: Path) -> None:
             expected = np.frombuffer(file.readframes(10**6), "<i2")
         assert rate == 8000
         np.testing.assert_allclose(samples[:, 0] * 32768, expected, atol=1)
+
+
+def test_sounds_of_many_suffixes_are_found_and_heard(tmp_path: Path) -> None:
+    suffixes = (".mka", ".caf", ".mp2", ".ac3", ".wv", ".w64", ".tta", ".ts")
+    for name in "ab":
+        (tmp_path / "mine" / name).mkdir(parents=True)
+        for number, suffix in enumerate(suffixes):
+            path = tmp_path / "mine" / name / f"{number}{suffix}"
+            make(path, *tone(0.5 + 0.1 * (name == "a"), 44_100))
+    found = _look(tmp_path / "mine")
+    assert len(found.items) == 2 * len(suffixes) and found.passed == {}
+    assert all(abs(length - 0.55) < 0.15 for length in found.measured["seconds"])
 
 
 @pytest.mark.parametrize(("low", "high", "window"), [(0.9, 1.2, 1.0), (2.4, 3.3, 2 * 2**0.5)])
