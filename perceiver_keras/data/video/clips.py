@@ -24,7 +24,7 @@ SOUND_RATE = 48_000  # samples per second, of the paper's clips; models of anoth
 MOST_SECONDS = 60  # of a video: all its frames are held in memory at once
 _SHORT_SIDE = 256  # pixels; the shorter side of larger videos is scaled down to it
 PICTURES = {".png", ".jpg", ".jpeg", ".bmp"}
-VIDEOS = {".mp4", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".m4v", ".gif"}
+VIDEOS = {".mp4", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".m4v", ".ts", ".gif"}
 
 
 class Clip(NamedTuple):
@@ -79,6 +79,8 @@ def read_video(
     """
     if not isinstance(path, bytes) and Path(path).is_fifo():
         path = Path(path).read_bytes()  # it is read twice, and a pipe gives its content once
+    # Pixels that are not square become so; what no camera makes is a broken header.
+    square = "scale='max(1,trunc(iw*clip(sar,0.25,4)+0.5))':ih,setsar=1"
     scale = (
         f"scale='if(lt(iw,ih),min(iw,{_SHORT_SIDE}),-2)':'if(lt(iw,ih),-2,min(ih,{_SHORT_SIDE}))'"
     )
@@ -86,7 +88,7 @@ def read_video(
     rate = f"fps={FRAMES_PER_SECOND}:start_time=0"
     png = ["-c:v", "png", "-compression_level", "1", "-f", "image2pipe"]
     found = ffmpeg.decode(
-        path, ["-map", "0:V:0?", "-vf", f"{rate},{scale}", *png], ["-t", str(seconds + 1)]
+        path, ["-map", "0:V:0?", "-vf", f"{rate},{square},{scale}", *png], ["-t", str(seconds + 1)]
     )
     frames = tuple(_split_png(found.data))
     if not found.has_pictures:

@@ -83,8 +83,23 @@ def test_a_folder_is_a_clip_in_the_order_of_its_numbers(tmp_path):
 
 
 def test_the_end_of_its_name_tells_a_video_from_a_sound():
-    assert clips.is_video("a.MP4") and clips.is_video(Path("b.webm"))
+    assert clips.is_video("a.MP4") and clips.is_video(Path("b.webm")) and clips.is_video("c.ts")
     assert not clips.is_video("a.wav") and not clips.is_video("mp4")
+
+
+@pytest.mark.parametrize(
+    ("aspect", "size"), [("2/1", (64, 32)), ("1/2", (16, 32)), ("1", (32, 32)), ("8", (128, 32))]
+)
+def test_pixels_that_are_not_square_become_so(tmp_path, aspect, size):
+    path = make(tmp_path / "a.mkv", *PICTURES, "-vf", f"setsar={aspect}", "-c:v", "ffv1")
+    frame = Image.open(io.BytesIO(clips.read_video(path).frames[0]))
+    assert frame.size == size
+    if aspect == "1":
+        return
+    plain = make(tmp_path / "plain.mkv", *PICTURES, "-c:v", "ffv1")
+    square = Image.open(io.BytesIO(clips.read_video(plain).frames[0])).convert("RGB")
+    wide = np.asarray(square.resize(size, Image.Resampling.BICUBIC), float)
+    assert np.abs(np.asarray(frame.convert("RGB"), float) - wide).mean() < 12
 
 
 def test_frames_that_begin_after_the_sound_keep_their_time(tmp_path):
