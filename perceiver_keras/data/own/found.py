@@ -6,9 +6,10 @@ import hashlib
 import json
 import os
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -187,6 +188,7 @@ def to_items(drafts: Sequence[Draft], place: Place, what: str) -> tuple[Item, ..
         raise UsageError(
             f"{place.given} has {count} {what} of one name, {name}; rename all but one."
         )
+    drafts = [replace(draft, label=_spelled(draft.label, place)) for draft in drafts]
     paths = [draft.source for draft in drafts if draft.content is None]
     of_paths = iter(digests.of_files(paths, place.memory) if paths else ())
     hashes = [
@@ -204,6 +206,17 @@ def to_items(drafts: Sequence[Draft], place: Place, what: str) -> tuple[Item, ..
         Item(name=d.name, source=d.source, digest=digest, label=d.label, split=split)
         for d, digest, split in zip(drafts, hashes, splits, strict=True)
     )
+
+
+def _spelled(label: Label, place: Place) -> Label:
+    """The label as the judged model spells it, else in Unicode's form NFC: macOS decomposes the names of folders."""
+    if isinstance(label, tuple):
+        return tuple(dict.fromkeys(_spelled(name, place) for name in label))
+    if not isinstance(label, str) or label in (place.labels or ()):
+        return label
+    name = unicodedata.normalize("NFC", label)
+    same = (own for own in place.labels or () if unicodedata.normalize("NFC", own) == name)
+    return next(same, name)
 
 
 def _check(splits: Sequence[str], place: Place, what: str) -> None:

@@ -109,6 +109,18 @@ def test_a_class_whose_name_is_not_unicode_is_refused(tmp_path: Path) -> None:
         f.classes(["cat", os.fsdecode(b"c\xe9t")], place)
 
 
+@pytest.mark.parametrize("model", [None, ("caf\u00e9", "x"), ("cafe\u0301", "x")])
+def test_classes_that_look_equal_are_one_spelled_as_the_model_does(tmp_path, model) -> None:
+    place = f.Place(given=tmp_path, root=tmp_path, store=tmp_path, labels=model, judging=True)
+    labels = ["caf\u00e9", "cafe\u0301", "x", 1.5, None]
+    drafts = [f.Draft(name=str(n), source=n, content=b"x", label=n) for n in labels]
+    drafts.append(f.Draft(name="y", source=0, content=b"x", label=tuple(labels[:3])))
+    own = model[0] if model else "caf\u00e9"
+    found = [item.label for item in f.to_items(drafts, place, "files")]
+    assert found == [own, own, "x", 1.5, None, (own, "x")]
+    assert f.classes([own, "x"], place) == (own, "x")
+
+
 def test_too_few_examples_say_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="2 pictures are too few .* at least 3 different"):
         _found(tmp_path, {"a1": b"1", "b1": b"2"})
