@@ -128,9 +128,9 @@ def settings_of(config: Any, path: str = "config.json") -> dict[str, Any]:
     if not isinstance(residual, bool):
         raise PerceiverError(f"{path}: use_query_residual is {residual!r}, not true or false.")
     name = config.get("hidden_act", "gelu")
-    if name not in _ACTIVATIONS:
+    if not isinstance(name, str) or name not in _ACTIVATIONS:
         raise PerceiverError(
-            f"{path}: hidden_act {name!r} is not one of {', '.join(_ACTIVATIONS)}."
+            f"{path}: hidden_act {name!r:.60} is not one of {', '.join(_ACTIVATIONS)}."
         )
     return settings | {"activation": _ACTIVATIONS[name], "labels": _labels(config.get("id2label"))}
 

@@ -103,7 +103,7 @@ def _check_tensor(path: str, name: str, entry: Any) -> tuple[int, int]:
     if not isinstance(entry, dict) or entry.keys() != {"dtype", "shape", "data_offsets"}:
         _fail(path, f"tensor {name!r} does not have exactly the fields dtype, shape, data_offsets")
     dtype, shape, offsets = entry["dtype"], entry["shape"], entry["data_offsets"]
-    if dtype not in _ITEM_BYTES:
+    if not isinstance(dtype, str) or dtype not in _ITEM_BYTES:
         _fail(path, f"tensor {name!r} has the unknown dtype {dtype!r:.40}")
     if not _are_sizes(shape) or not _are_sizes(offsets) or len(offsets) != 2 or len(shape) > 16:
         _fail(path, f"tensor {name!r} has a shape or offsets that are not sizes")

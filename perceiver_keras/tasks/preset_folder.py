@@ -65,13 +65,28 @@ def read(folder: Path) -> tuple[TaskConfig, dict[str, Any]]:
             f"{place} is not a preset folder: it lacks {', '.join(missing)}. "
             "`model.save_to_preset(folder)` and `perceiver train` write one."
         )
+    about = _about(folder, place)
+    task = registry.get(about["task"])
+    try:
+        config = from_json(task.config_class, (folder / CONFIG).read_text())
+    except (UnicodeDecodeError, RecursionError) as error:
+        raise PerceiverError(f"{place}/{CONFIG} is damaged: {error!r}.") from None
+    return task.examples.vocabulary.located(config, folder), about
+
+
+def _about(folder: Path, place: Path) -> dict[str, Any]:
+    """What `write` left in `task.json`."""
     try:
         about = json.loads((folder / TASK).read_text())
-        task = registry.get(about["task"])
-        config = from_json(task.config_class, (folder / CONFIG).read_text())
-        return task.examples.vocabulary.located(config, folder), about
-    except (json.JSONDecodeError, KeyError, UnicodeDecodeError) as error:
+        labels = about["labels"]
+        texts = [about["task"], about["preset"], *([] if labels is None else labels)]
+    except (ValueError, RecursionError, KeyError, TypeError) as error:
         raise PerceiverError(f"{place}/{TASK} is damaged: {error!r}.") from None
+    if isinstance(labels, (str, dict)) or not all(isinstance(text, str) for text in texts):
+        raise PerceiverError(
+            f"{place}/{TASK} is damaged: expected names of a task and a preset, and a list of labels or null."
+        )
+    return about
 
 
 def load_weights(model: TaskModel, weights: str | os.PathLike) -> None:

@@ -78,6 +78,8 @@ def test_a_folder_without_weights(tmp_path):
         ('{"num_blocks": "8"}', "num_blocks is '8', not a positive whole number"),
         ('{"num_blocks": 0}', "num_blocks is 0, not a positive whole number"),
         ('{"hidden_act": "relu"}', "hidden_act 'relu' is not one of"),
+        ('{"hidden_act": ["gelu"]}', "hidden_act .'gelu'. is not one of"),
+        ('{"hidden_act": {}}', "hidden_act {} is not one of"),
         ('{"num_blocks": 1, "train_size": [8]}', "train_size is .8., not a height"),
         (
             '{"num_blocks": 1, "use_query_residual": 1}',

@@ -49,6 +49,8 @@ ATTACKS = {
     "shape_overflows": _with(shape=[1 << 40, 1 << 40]),
     "shape_negative": _with(shape=[-2]),
     "unknown_dtype": _with(dtype="F31"),
+    "dtype_list": _with(dtype=[]),
+    "dtype_object": _with(dtype={}),
     "field_missing": _file({"a": {"dtype": "F32", "shape": [2]}}),
     "field_too_many": _with(code="import os"),
     "overlap": _file({"a": F32, "b": F32}),

@@ -55,11 +55,40 @@ def test_a_failed_write_leaves_the_old_folder(model, folder, monkeypatch):
     assert os.listdir(folder.parent) == ["digits"]
 
 
-@pytest.mark.parametrize("content", ["{", "{}", b"\xff"])
+ABOUT = {"task": "image_classification", "preset": "tiny", "labels": None}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "{",
+        "{}",
+        b"\xff",
+        "[]",
+        "[" * 100_000,
+        *(
+            json.dumps(ABOUT | wrong)
+            for wrong in (
+                {"task": []},
+                {"task": 1},
+                {"preset": {}},
+                {"labels": "ab"},
+                {"labels": [[]]},
+            )
+        ),
+    ],
+)
 def test_a_damaged_description_is_named(folder, content):
     path = folder / "task.json"
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     with pytest.raises(PerceiverError, match="task.json is damaged"):
+        preset_folder.read(folder)
+
+
+@pytest.mark.parametrize("content", [b"\xff", b"[" * 100_000])
+def test_a_damaged_configuration_is_named(folder, content):
+    (folder / "config.json").write_bytes(content)
+    with pytest.raises(PerceiverError, match="config.json is damaged"):
         preset_folder.read(folder)
 
 
