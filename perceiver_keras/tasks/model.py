@@ -243,13 +243,14 @@ class TaskModel(JointModel):
         if released := preset_of(name_or_folder):
             name_or_folder, weights = released, weights or "huggingface"
         folder = run_folder.preset_in(name_or_folder)
-        labels = None
-        if folder.is_dir():
+        presets, labels = registry.get(cls.task_name).presets, None
+        if folder.is_dir() and (
+            str(name_or_folder) not in presets or preset_folder.hides_preset(folder)
+        ):
             config, about = preset_folder.read(folder)
             labels = about["labels"]
             weights = weights or str(folder)
         else:
-            presets = registry.get(cls.task_name).presets
             if str(name_or_folder) not in presets:
                 raise UsageError(
                     f"{str(name_or_folder)!r} is neither a folder nor a preset of {cls.task_name}."
@@ -310,7 +311,7 @@ def load(folder_or_preset: str | os.PathLike, weights: str | None = None) -> Tas
         folder_or_preset, weights = released, weights or "huggingface"
     folder, name = run_folder.preset_in(folder_or_preset), str(folder_or_preset)
     task_name, _, of_task = name.partition("/")
-    if folder.is_dir():
+    if folder.is_dir() and (preset_folder.hides_preset(folder) or not _names_preset(name)):
         task, preset = registry.get(preset_folder.read(folder)[1]["task"]), str(folder)
     elif of_task and (registry.is_task(task_name) or registry.having(of_task)):
         task, preset = registry.get(task_name), of_task
@@ -326,6 +327,13 @@ def load(folder_or_preset: str | os.PathLike, weights: str | None = None) -> Tas
             )
         (task,) = owners
     return task.model.from_preset(preset, weights=weights)
+
+
+def _names_preset(name: str) -> bool:
+    task, _, preset = name.rpartition("/")
+    if task:
+        return registry.is_task(task) and preset in registry.get(task).presets
+    return bool(registry.having(preset))
 
 
 def _listed(contents: Any) -> list[Any]:

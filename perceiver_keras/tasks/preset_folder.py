@@ -52,6 +52,11 @@ def is_preset_folder(folder: Path) -> bool:
     return (folder / CONFIG).is_file() and (folder / TASK).is_file()
 
 
+def hides_preset(folder: Path) -> bool:
+    """Whether a folder with a preset's name is meant by it: any of its files shows that, even if others are missing."""
+    return any((folder / name).is_file() for name in FILES)
+
+
 def read(folder: Path) -> tuple[TaskConfig, dict[str, Any]]:
     """The configuration, and `task.json`: {"task", "preset", "labels"}.
 

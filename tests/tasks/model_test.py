@@ -8,7 +8,7 @@ import tensorflow as tf
 from tensorflow import keras
 
 import perceiver_keras as pk
-from perceiver_keras.errors import UsageError
+from perceiver_keras.errors import PerceiverError, UsageError
 from perceiver_keras.metrics.results import results
 from perceiver_keras.tasks import registry
 from perceiver_keras.tasks.model import TaskModel
@@ -121,6 +121,21 @@ def test_a_name_that_several_tasks_have_is_not_enough():
         pk.load("image_clasification/tiny")
     with pytest.raises(UsageError, match="neither a folder nor a preset of image_class.*'tiny'"):
         pk.ImageClassifier.from_preset("tinny")
+
+
+def test_a_folder_of_something_else_does_not_hide_a_presets_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "tiny").mkdir()
+    (tmp_path / "image_classification" / "tiny").mkdir(parents=True)
+    (tmp_path / "tiny" / "notes.txt").write_text("mine")
+    assert pk.ImageClassifier.from_preset("tiny").task_name == "image_classification"
+    assert pk.load("image_classification/tiny").task_name == "image_classification"
+    with pytest.raises(UsageError, match="Several tasks have a preset 'tiny'"):
+        pk.load("tiny")
+    (tmp_path / "tiny" / "config.json").write_text("{}")
+    for call in (pk.load, pk.ImageClassifier.from_preset):
+        with pytest.raises(PerceiverError, match="it lacks task.json, model.weights.h5"):
+            call("tiny")
 
 
 def test_a_subclass_must_say_what_it_takes():
