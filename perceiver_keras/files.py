@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from perceiver_keras.errors import PerceiverError, UsageError, is_disk_full
+from perceiver_keras.errors import PerceiverError, UsageError, first_line, is_disk_full
 from perceiver_keras.remote import as_path, is_remote, upload
 
 
@@ -103,6 +103,25 @@ def write_whole(path: str | os.PathLike, content: str | bytes) -> None:
 def write_json(path: str | os.PathLike, value: Any) -> None:
     """`write_whole` of a value as indented JSON with sorted keys; raises TypeError for what JSON cannot hold."""
     write_whole(path, json.dumps(value, indent=2, sort_keys=True) + "\n")
+
+
+def read_json(path: str | os.PathLike, remedy: str, *keys: str) -> dict[str, Any]:
+    """The JSON object in one of our own files, which has at least these keys.
+
+    Raises:
+      FileNotFoundError: there is no such file.
+      PerceiverError: it is damaged; the line ends with `remedy`, which says what to do.
+    """
+    path = as_path(path)
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(found, dict):
+            raise ValueError("it holds no JSON object")
+        if missing := [key for key in keys if key not in found]:
+            raise ValueError(f"it lacks {', '.join(missing)}")
+    except ValueError as error:
+        raise PerceiverError(f"{path} is damaged ({first_line(error)}); {remedy}.") from None
+    return found
 
 
 @contextlib.contextmanager

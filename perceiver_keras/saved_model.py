@@ -6,7 +6,6 @@ a folder whose name is a number; everything else is ignored.
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Any
 
@@ -15,6 +14,7 @@ from google.protobuf.message import DecodeError
 from tensorflow.core.protobuf import saved_model_pb2
 
 from perceiver_keras.errors import PerceiverError, first_line
+from perceiver_keras.files import read_json
 
 SIGNATURES = ("serving_default", "serving_examples", "serving_tensors", "evaluate")
 TASK_FILE = "assets.extra/task.json"
@@ -104,8 +104,7 @@ def read_task(folder: str) -> dict[str, Any]:
     path = f"{folder}/{TASK_FILE}"
     if not tf.io.gfile.exists(path):
         return {}
-    with tf.io.gfile.GFile(path) as file:
-        return json.load(file)
+    return read_json(path, "export or push the model again")
 
 
 def graph_ops(folder: str) -> set[str]:

@@ -21,7 +21,7 @@ from tfx.proto.orchestration import pipeline_pb2
 
 from perceiver_keras.config_tree import from_dict
 from perceiver_keras.errors import PerceiverError, UsageError
-from perceiver_keras.files import write_json, write_whole
+from perceiver_keras.files import read_json, write_json, write_whole
 from perceiver_keras.pipeline import interrupted_push, local_runner
 from perceiver_keras.pipeline.code import CHECKS, code_fingerprint
 from perceiver_keras.pipeline.dag_runner import (
@@ -35,6 +35,7 @@ from perceiver_keras.pipeline.settings import PipelineSettings, digest
 from perceiver_keras.pipeline.store import connection, open_store
 
 GRAPH = "parts/pipeline.pb"
+BEGIN_AGAIN = "start a new run"
 # What these say of the data and the thresholds, they say again of the same data.
 JUDGES_OF_DATA = ("ExampleValidator", "TrivialGuess")
 
@@ -166,14 +167,16 @@ def _begun(request: Request) -> PipelineSettings:
     path = settings.folder("config.json")
     if not path.is_file():
         raise Final(f"No run has begun in {settings.run_dir}; start the run from its beginning.")
-    config = from_dict(settings.task.config_class, json.loads(path.read_text()))
+    config = from_dict(settings.task.config_class, read_json(path, BEGIN_AGAIN))
     return dataclasses.replace(settings, config=config)
 
 
 def _read(settings: PipelineSettings, engine_run: str) -> tuple[str, pipeline_pb2.Pipeline]:
     """(the run's id, the graph) of this run, with the folder's lock held."""
     path = settings.folder(PARTS)
-    about = json.loads(path.read_text()) if path.is_file() else {"engine_run": "another run"}
+    about = {"engine_run": "another run"}
+    if path.is_file():
+        about = read_json(path, BEGIN_AGAIN, "engine_run", "run_id", "code")
     if about["engine_run"] != engine_run:
         raise Final(
             f"{settings.run_dir} belongs to {about['engine_run']} now, and {engine_run} can't go on in it. "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import platform
 from importlib import metadata as packages
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 from perceiver_keras import stack
 from perceiver_keras.components.gate import verdict
 from perceiver_keras.config_tree import to_dict
+from perceiver_keras.files import read_json
 from perceiver_keras.pipeline.dag_runner import ResumableDagRunner
 from perceiver_keras.pipeline.settings import PipelineSettings
 from perceiver_keras.show.next_steps import next_steps
@@ -87,12 +87,13 @@ def run_record(settings: PipelineSettings, runner: ResumableDagRunner) -> dict[s
 def _data(runner: ResumableDagRunner) -> dict[str, Any]:
     """What the checks of the data found."""
     folder = Path(runner.outputs["ExampleValidator"]["anomalies"][0].uri)
-    found = json.loads((folder / "anomalies.json").read_text())
+    again = "the same `perceiver run` with --no-cache makes it again"
+    found = read_json(folder / "anomalies.json", again, "anomalies", "against")
     leaks = Path(runner.outputs["LeakDetector"]["leaks"][0].uri) / "leaks.json"
     return {
         "anomalies": [one["text"] for one in found["anomalies"]],
         "schema": found["against"],
-        "leaks": json.loads(leaks.read_text())["pairs"],
+        "leaks": read_json(leaks, again, "pairs")["pairs"],
     }
 
 

@@ -5,7 +5,6 @@ What is accepted follows from the store (`components/data/acceptance.py`), so th
 
 from __future__ import annotations
 
-import json
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 
 from perceiver_keras.components.data import acceptance, schema_words
 from perceiver_keras.errors import PerceiverError
+from perceiver_keras.files import read_json
 from perceiver_keras.pipeline.graph import DONE, made_by, read_executions
 from perceiver_keras.pipeline.run_folder import only_one_run
 from perceiver_keras.pipeline.store import open_store
@@ -27,6 +27,7 @@ SCHEMA_FILE = "schema.pbtxt"
 REFERENCE = "statistics"
 ANOMALIES_FILE = "anomalies.json"
 MAKER, CHECKER = "SchemaGen", "ExampleValidator"
+MAKE_AGAIN = "the same `perceiver run` with --no-cache makes it again"
 NO_REASON = "no reason was given"
 
 
@@ -67,7 +68,9 @@ def accepted(store: MetadataStore, run_dir: Path) -> Stored | None:
     schemas = store.get_artifacts_by_type("Schema")
     chosen = acceptance.accepted(schemas, store.get_artifacts_by_type("ExampleAnomalies"))
     found = [schema for schema in schemas if schema.id == chosen]
-    return _stored(store, run_dir, found[0]) if found else None
+    # A later run makes no other: it holds its data against this one.
+    remedy = "put it back from a copy; without one, begin anew in another run folder"
+    return _stored(store, run_dir, found[0], remedy) if found else None
 
 
 def proposal(store: MetadataStore, run_dir: Path) -> Stored:
@@ -81,7 +84,7 @@ def proposal(store: MetadataStore, run_dir: Path) -> Stored:
         raise PerceiverError(
             f"No run in {run_dir} has proposed a schema; `perceiver run` makes one of its data."
         )
-    return _stored(store, run_dir, found)
+    return _stored(store, run_dir, found, MAKE_AGAIN)
 
 
 def anomalies(run_dir: Path) -> list[dict[str, Any]]:
@@ -91,7 +94,7 @@ def anomalies(run_dir: Path) -> list[dict[str, Any]]:
     numbered = [(int(page.parent.name), page) for page in pages if page.parent.name.isdecimal()]
     if not numbered:
         return []
-    return json.loads(max(numbered)[1].read_text())["anomalies"]
+    return read_json(max(numbered)[1], MAKE_AGAIN, "anomalies")["anomalies"]
 
 
 def difference(old: Stored | None, new: Stored) -> list[dict[str, Any]]:
@@ -152,18 +155,22 @@ def _proposal(store: MetadataStore) -> metadata_store_pb2.Artifact | None:
     return None
 
 
-def _stored(store: MetadataStore, run_dir: Path, artifact: metadata_store_pb2.Artifact) -> Stored:
+def _stored(
+    store: MetadataStore, run_dir: Path, artifact: metadata_store_pb2.Artifact, remedy: str
+) -> Stored:
     folder = local(run_dir, artifact.uri)
     path = folder / SCHEMA_FILE
     if not path.is_file():
-        raise PerceiverError(
-            f"The schema {path} is gone; the same `perceiver run` with --no-cache makes it again."
-        )
+        raise PerceiverError(f"The schema {path} is gone; {remedy}.")
+    try:
+        schema = text_format.Parse(path.read_text(), schema_pb2.Schema())
+    except (text_format.ParseError, UnicodeDecodeError) as error:
+        raise PerceiverError(f"{path} is damaged ({error}); {remedy}.") from None
     maker = made_by(store, artifact.id)
     return Stored(
         id=artifact.id,
         folder=folder,
-        schema=text_format.Parse(path.read_text(), schema_pb2.Schema()),
+        schema=schema,
         made=artifact.create_time_since_epoch,
         run=maker.run if maker else "",
         because=acceptance.value(artifact, acceptance.BECAUSE),

@@ -17,7 +17,7 @@ import keras_tuner
 from perceiver_keras.config import TaskConfig
 from perceiver_keras.config_tree import override
 from perceiver_keras.errors import UsageError
-from perceiver_keras.files import write_json
+from perceiver_keras.files import read_json, write_json
 from perceiver_keras.gate.thresholds import selecting
 from perceiver_keras.tasks.task import Task
 from perceiver_keras.train import Trained
@@ -71,7 +71,9 @@ class GridSearch(keras_tuner.engine.base_tuner.BaseTuner):
             if best is None:
                 raise UsageError("train.search: nothing was evaluated, so there is no best trial.")
             write_json(done, best)
-        best = json.loads(done.read_text())
+        best = read_json(
+            done, "remove it, and run the same command again to train this trial", "metric", "value"
+        )
         return {best["metric"]: best["value"]}
 
 

@@ -8,7 +8,6 @@ and moves with it. The database says which folder an id belongs to: a copied fol
 from __future__ import annotations
 
 import hashlib
-import json
 import uuid
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -18,7 +17,7 @@ from ml_metadata.metadata_store import MetadataStore
 from ml_metadata.proto import metadata_store_pb2
 
 from perceiver_keras.errors import PerceiverError
-from perceiver_keras.files import write_json
+from perceiver_keras.files import read_json, write_json
 
 FILE = "metadata_id.json"
 PIPELINE = "pipeline"  # TFX's type of the context that holds all runs of a pipeline
@@ -152,13 +151,10 @@ def _owner(context: metadata_store_pb2.Context | None) -> Path | None:
 def _id(run_dir: Path) -> str:
     """That of its file; before its first run, that of its path."""
     try:
-        return str(json.loads((run_dir / FILE).read_text(encoding="utf-8"))["id"])
+        remedy = "restore it, or delete it to begin with an empty history"
+        return str(read_json(run_dir / FILE, remedy, "id")["id"])
     except FileNotFoundError:
         return _of_path(run_dir)
-    except (OSError, ValueError, KeyError, TypeError):
-        raise PerceiverError(
-            f"{run_dir / FILE} is damaged; restore it, or delete it to begin with an empty history."
-        ) from None
 
 
 def _of_path(run_dir: Path) -> str:

@@ -11,7 +11,7 @@ import pytest
 
 from perceiver_keras import files
 from perceiver_keras.errors import PerceiverError, UsageError
-from perceiver_keras.files import aside_of, whole_folder, write_json, write_whole
+from perceiver_keras.files import aside_of, read_json, whole_folder, write_json, write_whole
 
 WRITER = """
 import sys
@@ -194,6 +194,21 @@ def test_what_killed_writers_left_is_removed_and_no_other_s(tmp_path):
     (left / "deep").mkdir(parents=True)
     subprocess.run([sys.executable, "-c", code, str(target)], check=True)
     assert sorted(os.listdir(target.parent)) == sorted([*kept, "file"])
+
+
+def test_a_damaged_file_of_ours_is_named_with_what_to_do(tmp_path):
+    path = tmp_path / "run.json"
+    with pytest.raises(FileNotFoundError):
+        read_json(path, "write it")
+    write_json(path, {"a": 1, "b": "ü"})
+    assert read_json(path, "write it", "a") == {"a": 1, "b": "ü"}
+    for damaged, why in (
+        (b"", "Expecting value"), (b'{"a": 1, ', "Expecting property name"), (b"[]", "no JSON object"),
+        (b"null", "no JSON object"), (b"{}", "it lacks a, b"), (b'"\xff"', "codec"),
+    ):  # fmt: skip
+        path.write_bytes(damaged)
+        with pytest.raises(PerceiverError, match=rf"^{path} is damaged \(.*{why}.*\); write it\.$"):
+            read_json(path, "write it", "a", "b")
 
 
 def test_errors_name_the_file_that_was_asked_for(tmp_path):

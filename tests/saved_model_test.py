@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from perceiver_keras.errors import PerceiverError
 from perceiver_keras.export import export_saved_model
 from perceiver_keras.saved_model import (
     disallowed_ops,
@@ -58,6 +59,15 @@ def test_a_model_of_others_has_no_task(folder, tmp_path):
     assert read_task(str(tmp_path / "other")) == {}
     with open(f"{folder}/assets.extra/task.json") as file:
         assert read_task(folder) == json.load(file)
+
+
+def test_a_damaged_task_is_named(tmp_path):
+    (tmp_path / "assets.extra").mkdir()
+    (tmp_path / "assets.extra" / "task.json").write_text('{"task": ')
+    with pytest.raises(
+        PerceiverError, match="assets.extra/task.json is damaged .*; export or push"
+    ):
+        read_task(str(tmp_path))
 
 
 def test_the_allow_list(folder, tmp_path):

@@ -144,15 +144,15 @@ def command(
 
 def show_components(settings: Any, known: dict[str, Any]) -> list[dict[str, Any]]:
     """Prints and returns what each component would do, with its seconds in the last run of the folder."""
+    from perceiver_keras.components.model import facts
     from perceiver_keras.pipeline import forecast
-    from perceiver_keras.show.report import read_run
 
     say("\nComponents")
     if not known["data"]["prepared"]:
         say("  all of them run, because the data set is not prepared yet")
         return []
     states = forecast.forecast(settings)
-    before = read_run(settings.run_dir) if settings.folder("run.json").is_file() else {}
+    before = facts.read(settings.folder("run.json"))  # damaged, the run writes it anew
     found = [
         {"component": name, "state": state, "last_seconds": before.get("seconds", {}).get(name)}
         for name, state in states.items()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import json
 from pathlib import Path
 from typing import Any
 
@@ -142,8 +141,11 @@ def _features(rows: list[dict[str, Any]]) -> str:
 
 def _limits(run_dir: Path) -> dict[str, Any]:
     """The settings of the last run that limit its data; {} if it kept none."""
+    from perceiver_keras.files import read_json
+
     path = run_dir / "config.json"
-    data = json.loads(path.read_text()).get("data", {}) if path.is_file() else {}
+    again = "the same `perceiver run` again writes it"
+    data = read_json(path, again, "data")["data"] if path.is_file() else {}
     return {name: data[name] for name in LIMITS if name in data}
 
 

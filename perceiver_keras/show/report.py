@@ -15,13 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from perceiver_keras.errors import PerceiverError
-from perceiver_keras.files import write_json, write_whole
+from perceiver_keras.files import read_json, write_json, write_whole
 from perceiver_keras.show import classes, data_report, gate, lineage_picture, serving, slices, style
 from perceiver_keras.show import lineage as lineage_text
 from perceiver_keras.show.data_report import DataReport, place
 from perceiver_keras.show.next_steps import next_steps
 
 HEAT_MAP = "Confusion matrix"  # the title of the picture that stands with the tables of classes
+AGAIN = "the same `perceiver run` again writes it"
 MOST_LEFT_OUT = 50  # of the examples left out, in the page
 
 
@@ -108,11 +109,11 @@ def load(folder: str | Path) -> Report:
     """The report in a folder that `save` wrote."""
     path = Path(folder) / "report.json"
     try:
-        return Report(**json.loads(path.read_text(encoding="utf-8")))
+        return Report(**read_json(path, AGAIN))
     except FileNotFoundError:
         raise PerceiverError(f"{path} does not exist; did the run reach ReportGen?") from None
-    except (ValueError, TypeError) as error:
-        raise PerceiverError(f"{path} is damaged ({error}); run the same command again.") from None
+    except TypeError as error:
+        raise PerceiverError(f"{path} is damaged ({error}); {AGAIN}.") from None
 
 
 def render_run(run_dir: str | Path, lineage: Mapping[str, Any] | None = None) -> Path:
@@ -145,12 +146,12 @@ def read_run(run_dir: Path) -> dict[str, Any]:
     """
     path = run_dir / "run.json"
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return read_json(path, AGAIN)
     except (FileNotFoundError, NotADirectoryError):
         begun = (run_dir / "unfinished.json").exists()
         words = "was stopped; run the same command again" if begun else "holds no run"
         raise PerceiverError(f"{run_dir} {words} ({path} does not exist).") from None
-    except (ValueError, OSError) as error:
+    except OSError as error:
         raise PerceiverError(f"{path} can't be read: {error}.") from None
 
 

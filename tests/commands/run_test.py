@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
@@ -82,3 +83,19 @@ def test_beam_arguments_are_spelled_as_beam_takes_them() -> None:
     )
     with pytest.raises(UsageError, match="neither KEY nor KEY=VALUE"):
         run.beam_arguments(None, ("--",))
+
+
+@pytest.mark.tfx
+def test_a_dry_run_does_without_the_seconds_of_a_damaged_record(tmp_path, monkeypatch) -> None:
+    from perceiver_keras.pipeline import forecast
+
+    monkeypatch.setattr(forecast, "forecast", lambda settings: {"Trainer": "runs"})
+    settings = SimpleNamespace(run_dir=tmp_path, folder=lambda name: tmp_path / name)
+
+    def last_seconds(text: str) -> float | None:
+        (tmp_path / "run.json").write_text(text)
+        (row,) = run.show_components(settings, {"data": {"prepared": True}})
+        return row["last_seconds"]
+
+    assert last_seconds('{"seconds": {"Trainer": 2.5}}') == 2.5
+    assert [last_seconds(text) for text in ("", "[]", "null", '{"seconds"')] == [None] * 4

@@ -47,6 +47,10 @@ def test_show_diff_and_accept(tmp_path: Path) -> None:
     assert found["accepted_because"] == "larger"
     assert "Accepted by hand since 20" in told("show", tmp_path)
 
+    (tmp_path / "config.json").write_text('{"data": ')
+    result = CliRunner().invoke(cli.main, ["schema", "show", str(tmp_path)])
+    assert result.exit_code == 1 and f"{tmp_path / 'config.json'} is damaged" in result.stderr
+
 
 def test_a_folder_without_a_run_is_a_line(tmp_path: Path) -> None:
     for verb in ("show", "diff", "accept"):

@@ -68,3 +68,18 @@ def test_a_schema_whose_file_is_gone_is_a_line(folder: Path) -> None:
         path.unlink()
     with pytest.raises(PerceiverError, match="is gone"):
         schema_store.accepted(open_store(folder), folder)
+
+
+def test_damaged_files_are_lines(folder: Path) -> None:
+    pages = (folder / "artifacts/ExampleValidator").rglob("anomalies.json")
+    for path in (*pages, *(folder / "artifacts/SchemaGen/schema").glob("*/schema.pbtxt")):
+        text = path.read_text()
+        path.write_text(text[: text.rindex("{")] + "{")
+    words = "is damaged .*; the same `perceiver run` with --no-cache makes it again"
+    with pytest.raises(PerceiverError, match=f"anomalies.json {words}"):
+        schema_store.anomalies(folder)
+    with pytest.raises(PerceiverError, match=f"schema.pbtxt {words}"):
+        schema_store.proposal(open_store(folder), folder)
+    words = "is damaged .*; put it back from a copy"
+    with pytest.raises(PerceiverError, match=f"schema.pbtxt {words}"):
+        schema_store.accepted(open_store(folder), folder)

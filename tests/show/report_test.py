@@ -373,9 +373,12 @@ def test_a_folder_without_a_finished_run_gives_an_error(run_dir: Path, tmp_path:
     (run_dir / "unfinished.json").touch()
     with pytest.raises(PerceiverError, match="was stopped; run the same command again"):
         report.render_run(run_dir)
-    (run_dir / "run.json").write_text("{")
-    with pytest.raises(PerceiverError, match="can't be read"):
-        report.render_run(run_dir)
+    for damaged in ("{", "", "[]", "null"):
+        (run_dir / "run.json").write_text(damaged)
+        with pytest.raises(
+            PerceiverError, match="run.json is damaged .*; the same `perceiver run`"
+        ):
+            report.render_run(run_dir)
 
 
 def test_a_missing_or_damaged_report_gives_an_error(run_dir: Path) -> None:
