@@ -71,12 +71,13 @@ def _lives(process: int) -> bool:
 
 @contextlib.contextmanager
 def _naming(path: Any, aside: Any) -> Iterator[None]:
-    """Errors name `path`, which was asked for, instead of `aside`."""
+    """Errors name `path`, which was asked for, or its folder if that is missing, instead of `aside`."""
     try:
         yield
     except OSError as error:
         said = error.filename if isinstance(error.filename, str) else str(error.filename or path)
-        error.filename = said.replace(str(aside), str(path))
+        named = path if path.parent.exists() else path.parent
+        error.filename = said.replace(str(aside), str(named))
         raise
 
 
@@ -93,9 +94,8 @@ def write_whole(path: str | os.PathLike, content: str | bytes) -> None:
                 if not is_remote(path):
                     os.fsync(file.fileno())
             aside.replace(path)
-        except (
-            BaseException
-        ):  # also an interrupt: half a file is of no use, and keeps a full disk full
+        except BaseException:
+            # Also after an interrupt: half a file is of no use, and keeps a full disk full.
             aside.unlink(missing_ok=True)
             raise
 

@@ -117,8 +117,10 @@ def open_store(run_dir: Path, uri: str | None = None, *, write: bool = False) ->
     except (errors.StatusError, RuntimeError) as error:
         if uri is not None:
             raise PerceiverError(shared_store.in_words(error, place)) from error
-        why = str(error).partition(" query: ")[0][:200]
-        raise PerceiverError(f"{place} can't be read as ML Metadata: {why}. {PUT_BACK}") from error
+        why = str(error).removeprefix("Error when executing query: ").partition(" query: ")[0]
+        raise PerceiverError(
+            f"{place} can't be read as ML Metadata: {why[:200]}. {PUT_BACK}"
+        ) from error
     return store
 
 

@@ -215,7 +215,7 @@ def test_errors_name_the_file_that_was_asked_for(tmp_path):
     missing = tmp_path / "no" / "x.png"
     with pytest.raises(FileNotFoundError) as error:
         write_whole(missing, "")
-    assert error.value.filename == str(missing)
+    assert error.value.filename == str(missing.parent)
     (tmp_path / "page.html").mkdir()
     with pytest.raises(IsADirectoryError) as error:
         write_whole(tmp_path / "page.html", "")

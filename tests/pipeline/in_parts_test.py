@@ -178,3 +178,15 @@ def test_the_graph_s_file_does_not_say_how_to_connect(tmp_path):
     begin(tmp_path)
     written = (tmp_path / in_parts.GRAPH).read_bytes()
     assert b"TfdsExampleGen" in written and b"metadata.sqlite" not in written
+
+
+def test_a_pusher_that_is_tried_again_first_finishes_what_it_had_published(tmp_path, monkeypatch):
+    done = []
+    monkeypatch.setattr(in_parts.interrupted_push, "finish", lambda place, _: done.append(place))
+    monkeypatch.setattr(
+        in_parts.ResumableDagRunner, "run_with_ir", lambda self, _: done.append(self._only)
+    )
+    begin(tmp_path)
+    component(tmp_path, name="Gate")
+    component(tmp_path, name="AtomicPusher")
+    assert done == ["Gate", tmp_path, "AtomicPusher"]

@@ -57,7 +57,7 @@ def test_a_folder_without_a_store_and_a_damaged_one_are_lines(tmp_path: Path) ->
     with pytest.raises(PerceiverError, match="has no metadata.sqlite: it is not a folder of"):
         open_store(tmp_path)
     (tmp_path / "metadata.sqlite").write_bytes(b"no database" * 100)
-    words = "metadata.sqlite can't be read as ML Metadata.*Put it back from a copy"
+    words = "metadata.sqlite can't be read as ML Metadata: file is not a database. Put it back"
     with pytest.raises(PerceiverError, match=words):
         open_store(tmp_path)
     (tmp_path / "metadata.sqlite").write_bytes(b"")
