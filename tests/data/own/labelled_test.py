@@ -275,7 +275,7 @@ def test_rows_that_all_fit_several_files_are_said_to(tmp_path: Path) -> None:
     _files(root, *(f"{n}.{kind}" for n in range(4) for kind in ("png", "jpg")))
     rows = "\n".join(f"{n},{'ab'[n % 2]}" for n in range(4))
     (root / "labels.csv").write_text(f"path,label\n{rows}\n")
-    with pytest.raises(UsageError, match="4 fit several files; name those with folder and suffix"):
+    with pytest.raises(UsageError, match="4 rows that fit several files.*folder and suffix"):
         _look(root)
 
 
