@@ -75,9 +75,9 @@ def _naming(path: Any, aside: Any) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        said = error.filename if isinstance(error.filename, str) else str(error.filename or path)
-        named = path if path.parent.exists() else path.parent
-        error.filename = said.replace(str(aside), str(named))
+        if error.filename is not None:  # HDF5's have none, and would lose their text with one
+            named = path if path.parent.exists() else path.parent
+            error.filename = str(error.filename).replace(str(aside), str(named))
         raise
 
 
@@ -94,9 +94,11 @@ def write_whole(path: str | os.PathLike, content: str | bytes) -> None:
                 if not is_remote(path):
                     os.fsync(file.fileno())
             aside.replace(path)
-        except BaseException:
+        except BaseException as error:
             # Also after an interrupt: half a file is of no use, and keeps a full disk full.
             aside.unlink(missing_ok=True)
+            if isinstance(error, OSError):
+                error.filename = error.filename or str(path)
             raise
 
 

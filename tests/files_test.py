@@ -223,4 +223,6 @@ def test_errors_name_the_file_that_was_asked_for(tmp_path):
     with pytest.raises(FileNotFoundError) as error, whole_folder(tmp_path / "new", "b") as aside:
         (aside / "below" / "file").write_text("")
     assert error.value.filename == str(tmp_path / "new" / "below" / "file")
+    with pytest.raises(OSError, match="^HDF5's words$"), whole_folder(tmp_path / "new", "b"):
+        raise OSError("HDF5's words")
     assert os.listdir(tmp_path) == ["page.html"]
