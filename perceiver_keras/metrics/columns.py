@@ -6,12 +6,15 @@ example to a row of *columns*, float32 [B, K], and its metrics read such rows, i
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 from tensorflow import keras
+
+from perceiver_keras.errors import PerceiverError
 
 Columns = Callable[[Any, Any], tf.Tensor]  # (targets, outputs) -> [B, K]
 
@@ -49,6 +52,23 @@ def of_outputs(metrics: Iterable[ColumnMetric], columns: Columns) -> list[Column
     for metric in made:
         metric.make_columns = columns
     return made
+
+
+def name_of(columns: Columns) -> str:
+    """ "module:function", by which `named` finds it again in another process."""
+    return f"{columns.__module__}:{columns.__qualname__}"
+
+
+def named(name: str) -> Columns:
+    """The function of `name_of`; raises `PerceiverError` if it is not there."""
+    module, _, function = name.partition(":")
+    try:
+        return getattr(importlib.import_module(module), function)
+    except (ImportError, AttributeError):
+        raise PerceiverError(
+            f"The model was compiled with a metric whose columns {name} makes, which is not there; load it with "
+            "compile=False."
+        ) from None
 
 
 @keras.saving.register_keras_serializable(package="perceiver_keras")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -22,13 +23,16 @@ from perceiver_keras.encode import Encode
 from perceiver_keras.errors import UsageError, nearest
 from perceiver_keras.layers.weights_only import without_blocks
 from perceiver_keras.loss import mean_loss
-from perceiver_keras.metrics.columns import ColumnMetric
+from perceiver_keras.metrics.columns import ColumnMetric, name_of, named, of_outputs
 from perceiver_keras.perceiver import Perceiver
 from perceiver_keras.perceiver_io_checks import in_one_line
 from perceiver_keras.process import Process
 from perceiver_keras.remote import as_path
 from perceiver_keras.tasks import official, preset_folder, registry, run_folder
 from perceiver_keras.tasks.served import Served, key_of
+
+JOINT = "joint_metrics"
+_log = logging.getLogger(__name__)
 
 
 class JointModel(Perceiver):
@@ -52,6 +56,34 @@ class JointModel(Perceiver):
         # Keras's own attribute setter would make the metrics' state part of the model's weights.
         object.__setattr__(self, "_joint_loss", keras.metrics.Mean(name="loss") if own else None)
         object.__setattr__(self, "_joint_metrics", joint)
+
+    def get_compile_config(self) -> dict[str, Any] | None:
+        """What `compile` was given, as plain JSON; Keras's own has no joint metrics."""
+        config = super().get_compile_config()
+        if config is None:
+            return None
+        joint = [
+            {"metric": keras.saving.serialize_keras_object(m), "columns": name_of(m.make_columns)}
+            for m in self._joint_metrics
+        ]
+        return config | {JOINT: joint}
+
+    def compile_from_config(self, config: dict[str, Any]) -> None:
+        """Compiles as before saving, and makes the optimizer's variables, whose values Keras reads then."""
+        config = dict(config)
+        joint = config.pop(JOINT, [])
+        given = keras.saving.deserialize_keras_object(config)
+        metrics = [keras.saving.deserialize_keras_object(one["metric"]) for one in joint]
+        for metric, one in zip(metrics, joint, strict=True):
+            of_outputs([metric], named(one["columns"]))
+        self.compile(**given | ({"metrics": [*given["metrics"], *metrics]} if metrics else {}))
+        if not hasattr(self.optimizer, "build"):  # a legacy one, such as LAMB
+            _log.warning(
+                "Keras keeps no state of %s in a file: it starts anew.",
+                type(self.optimizer).__name__,
+            )
+        elif self.built:
+            self.optimizer.build(self.trainable_variables)
 
     def compute_loss(
         self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None

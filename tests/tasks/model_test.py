@@ -8,10 +8,12 @@ import tensorflow as tf
 from tensorflow import keras
 
 import perceiver_keras as pk
+from perceiver_keras.config_tree import override
 from perceiver_keras.errors import PerceiverError, UsageError
 from perceiver_keras.metrics.results import results
 from perceiver_keras.tasks import registry
 from perceiver_keras.tasks.model import TaskModel
+from perceiver_keras.training.lamb import LAMB
 from tests.tiny_task import CONFIG
 
 COUNT = 7
@@ -72,6 +74,52 @@ def test_keras_s_own_losses_are_assigned_as_usual(battle):
     )
     accuracy = next(value for name, value in found.items() if "accuracy" in name)
     assert accuracy == pytest.approx(((logits > 0) == (won > 0)).mean())
+
+
+def _goes_on_as_saved(model, inputs, targets, file):
+    """Trains, saves, loads: the loaded model measures the same, and its training goes on as the saved one's."""
+    model.fit(inputs, targets, epochs=2, verbose=0)
+    model.save(file)
+    loaded = keras.models.load_model(file)
+    found = [m.evaluate(inputs, targets, return_dict=True, verbose=0) for m in (loaded, model)]
+    assert found[0] == pytest.approx(found[1], rel=1e-6) and len(found[0]) > 1
+    assert int(loaded.optimizer.iterations) == int(model.optimizer.iterations) == 2
+    for one in (loaded, model):
+        one.fit(inputs, targets, epochs=2, shuffle=False, verbose=0)
+    for one, other in zip(loaded.get_weights(), model.get_weights(), strict=True):
+        np.testing.assert_allclose(one, other, rtol=0, atol=1e-5)
+
+
+def test_a_keras_file_has_the_joint_loss_and_metrics_and_the_optimizer_s_state(battle, tmp_path):
+    task, config, _, inputs, targets = battle
+    model = task.build(config).build_all()
+    schedule = keras.optimizers.schedules.CosineDecay(1e-3, 10)
+    model.compile(
+        keras.optimizers.Adam(schedule), task.measures.loss(config), task.measures.metrics(config)
+    )
+    _goes_on_as_saved(model, inputs, targets, tmp_path / "battle.keras")
+
+
+def test_a_keras_file_has_the_metrics_of_mixed_pictures(tmp_path):
+    task = registry.get("image_classification")
+    config = override(task.presets["tiny"].config, "data.mixing=both", "model.num_classes=12")
+    rng = np.random.default_rng(3)
+    shares = rng.dirichlet(np.ones(12), COUNT).astype(np.float32)
+    model = task.build(config).build_all()
+    model.compile("adam", task.measures.loss(config), task.measures.metrics(config))
+    pictures = rng.normal(size=(COUNT, 8, 8, 1)).astype(np.float32)
+    _goes_on_as_saved(model, pictures, shares, tmp_path / "mixed.keras")
+
+
+def test_a_metric_that_is_not_there_and_an_optimizer_without_state_are_named(battle, caplog):
+    task, config, model, _, _ = battle
+    model.compile(LAMB(), task.measures.loss(config), task.measures.metrics(config))
+    kept = model.get_compile_config()
+    model.compile_from_config(kept)
+    assert "Keras keeps no state of LAMB in a file" in caplog.text
+    kept["joint_metrics"][0]["columns"] = "tests.tasks.model_test:nothing"
+    with pytest.raises(PerceiverError, match="columns tests.tasks.model_test:nothing makes"):
+        model.compile_from_config(kept)
 
 
 @pytest.fixture(scope="module")

@@ -27,30 +27,39 @@ def metrics(config: ImageClassificationConfig) -> list[keras.metrics.Metric]:
 
     Where pictures are mixed, also (shares of the classes [B, classes], …): then the class of the larger share counts.
     """
-    chosen = _ranked(config)
-    if config.data.mixing != "none":
-        for metric in chosen:
-            _take_shares(metric)
-    return chosen
+    if config.data.mixing == "none":
+        return _ranked(config)
+    return _ranked(config, SharedAccuracy, SharedTopKAccuracy)
 
 
-def _ranked(config: ImageClassificationConfig) -> list[keras.metrics.Metric]:
-    chosen = [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
+def _ranked(
+    config: ImageClassificationConfig,
+    accuracy: type[keras.metrics.Metric] = keras.metrics.SparseCategoricalAccuracy,
+    top_k_accuracy: type[keras.metrics.Metric] = keras.metrics.SparseTopKCategoricalAccuracy,
+) -> list[keras.metrics.Metric]:
+    chosen = [accuracy(name="accuracy")]
     if config.model.num_classes > 10:
-        chosen.append(keras.metrics.SparseTopKCategoricalAccuracy(k=5, name="top_5_accuracy"))
+        chosen.append(top_k_accuracy(k=5, name="top_5_accuracy"))
     return chosen
 
 
-def _take_shares(metric: keras.metrics.Metric) -> None:
+class _OfLargestShare:
     """Makes a metric of classes take shares of classes as well."""
-    update = metric.update_state
 
-    def of_largest(targets: tf.Tensor, outputs: tf.Tensor, sample_weight: Any = None) -> None:
-        if targets.shape.rank == 2 and targets.dtype.is_floating:
-            targets = tf.argmax(targets, axis=-1)
-        update(targets, outputs, sample_weight)
+    def update_state(self, y_true: tf.Tensor, y_pred: tf.Tensor, sample_weight: Any = None) -> None:
+        if y_true.shape.rank == 2 and y_true.dtype.is_floating:
+            y_true = tf.argmax(y_true, axis=-1)
+        super().update_state(y_true, y_pred, sample_weight)
 
-    metric.update_state = of_largest
+
+@keras.saving.register_keras_serializable(package="perceiver_keras")
+class SharedAccuracy(_OfLargestShare, keras.metrics.SparseCategoricalAccuracy):
+    """The share of pictures whose largest share is the class that the model takes for the likeliest."""
+
+
+@keras.saving.register_keras_serializable(package="perceiver_keras")
+class SharedTopKAccuracy(_OfLargestShare, keras.metrics.SparseTopKCategoricalAccuracy):
+    """The share of pictures whose largest share is among the k classes that the model takes for the likeliest."""
 
 
 @unconverted
