@@ -6,6 +6,7 @@ example to a row of *columns*, float32 [B, K], and its metrics read such rows, i
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -54,21 +55,45 @@ def of_outputs(metrics: Iterable[ColumnMetric], columns: Columns) -> list[Column
     return made
 
 
-def name_of(columns: Columns) -> str:
-    """ "module:function", by which `named` finds it again in another process."""
-    return f"{columns.__module__}:{columns.__qualname__}"
+def serialized(metrics: Iterable[ColumnMetric]) -> list[dict[str, Any]]:
+    """Metrics of `of_outputs` as plain JSON, each with its columns as "module:function"."""
+    return [
+        {
+            "metric": keras.saving.serialize_keras_object(metric),
+            "columns": f"{metric.make_columns.__module__}:{metric.make_columns.__qualname__}",
+        }
+        for metric in metrics
+    ]
 
 
-def named(name: str) -> Columns:
-    """The function of `name_of`; raises `PerceiverError` if it is not there."""
+def deserialized(config: Iterable[dict[str, Any]], near: str) -> list[ColumnMetric]:
+    """What `serialized` was given.
+
+    Args:
+      config: From a file, which may come from anywhere: only functions of this package and of `near`'s are looked up.
+      near: A module of the package whose functions are trusted as well, that of the model.
+
+    Raises:
+      PerceiverError: A function is not there.
+    """
+    found = []
+    for one in config:
+        (metric,) = of_outputs(
+            [keras.saving.deserialize_keras_object(one["metric"])], _named(one["columns"], near)
+        )
+        found.append(metric)
+    return found
+
+
+def _named(name: str, near: str) -> Columns:
     module, _, function = name.partition(":")
-    try:
-        return getattr(importlib.import_module(module), function)
-    except (ImportError, AttributeError):
-        raise PerceiverError(
-            f"The model was compiled with a metric whose columns {name} makes, which is not there; load it with "
-            "compile=False."
-        ) from None
+    if module.split(".")[0] in (__name__.split(".")[0], near.split(".")[0]):
+        with contextlib.suppress(ImportError, AttributeError):
+            return getattr(importlib.import_module(module), function)
+    raise PerceiverError(
+        f"The model was compiled with a metric whose columns {name} makes, which is not there; load it with "
+        "compile=False."
+    )
 
 
 @keras.saving.register_keras_serializable(package="perceiver_keras")

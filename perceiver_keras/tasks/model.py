@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import logging
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -23,9 +24,11 @@ from perceiver_keras.encode import Encode
 from perceiver_keras.errors import UsageError, nearest
 from perceiver_keras.layers.weights_only import without_blocks
 from perceiver_keras.loss import mean_loss
-from perceiver_keras.metrics.columns import ColumnMetric, name_of, named, of_outputs
+from perceiver_keras.metrics import columns
+from perceiver_keras.metrics.columns import ColumnMetric
 from perceiver_keras.perceiver import Perceiver
 from perceiver_keras.perceiver_io_checks import in_one_line
+from perceiver_keras.policy import precision
 from perceiver_keras.process import Process
 from perceiver_keras.remote import as_path
 from perceiver_keras.tasks import official, preset_folder, registry, run_folder
@@ -62,20 +65,13 @@ class JointModel(Perceiver):
         config = super().get_compile_config()
         if config is None:
             return None
-        joint = [
-            {"metric": keras.saving.serialize_keras_object(m), "columns": name_of(m.make_columns)}
-            for m in self._joint_metrics
-        ]
-        return config | {JOINT: joint}
+        return config | {JOINT: columns.serialized(self._joint_metrics)}
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
         """Compiles as before saving, and makes the optimizer's variables, whose values Keras reads then."""
         config = dict(config)
-        joint = config.pop(JOINT, [])
+        metrics = columns.deserialized(config.pop(JOINT, []), type(self).__module__)
         given = keras.saving.deserialize_keras_object(config)
-        metrics = [keras.saving.deserialize_keras_object(one["metric"]) for one in joint]
-        for metric, one in zip(metrics, joint, strict=True):
-            of_outputs([metric], named(one["columns"]))
         self.compile(**given | ({"metrics": [*given["metrics"], *metrics]} if metrics else {}))
         if not hasattr(self.optimizer, "build"):  # a legacy one, such as LAMB
             _log.warning(
@@ -133,6 +129,11 @@ class TaskModel(JointModel):
     head_settings: ClassVar[tuple[str, ...]] = ()
     _served: Served | None = None
 
+    def __init_subclass__(cls, **kwargs: Any):
+        super().__init_subclass__(**kwargs)
+        if "__init__" in vars(cls):
+            cls.__init__ = _with_policy(cls.__init__)
+
     def __init__(
         self,
         config: PerceiverConfig,
@@ -149,7 +150,7 @@ class TaskModel(JointModel):
           config: The model's configuration.
           preprocess, query, postprocess: The task's own stages, as layers of these names.
           decode: Used instead of `config.decode` if the task determines the output channels.
-          **kwargs: Passed to Keras.
+          **kwargs: Passed to Keras; `dtype` is the policy of all stages, those that a subclass makes too.
         """
         shared = {
             "activation": config.activation,
@@ -190,11 +191,14 @@ class TaskModel(JointModel):
             return transformer.run(self, inputs, mask, **want)
 
     def get_config(self) -> dict[str, Any]:
-        return {"config": to_dict(self.config), "name": self.name}
+        policy = self.dtype_policy.name
+        return {"config": to_dict(self.config), "name": self.name, "dtype": policy}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> TaskModel:
-        return cls(from_dict(cls.config_class, config["config"]), name=config.get("name"))
+        model = from_dict(cls.config_class, config["config"])
+        # Files of earlier versions do not say the policy.
+        return cls(model, name=config.get("name"), dtype=config.get("dtype"))
 
     @classmethod
     def position_grid(cls, config: PerceiverConfig) -> tuple[int, ...] | None:
@@ -366,6 +370,20 @@ def _names_preset(name: str) -> bool:
     if task:
         return registry.is_task(task) and preset in registry.get(task).presets
     return bool(registry.having(preset))
+
+
+def _with_policy(init: Callable[..., None]) -> Callable[..., None]:
+    """A constructor whose `dtype` is the policy of all layers that it makes, before or after Keras sees it."""
+
+    @functools.wraps(init)
+    def under(self: TaskModel, *args: Any, **kwargs: Any) -> None:
+        dtype = kwargs.get("dtype")
+        if dtype is None:
+            return init(self, *args, **kwargs)
+        with precision(getattr(dtype, "name", dtype)):
+            return init(self, *args, **kwargs)
+
+    return under
 
 
 def _listed(contents: Any) -> list[Any]:

@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from perceiver_keras.metrics.columns import ColumnMetric, ColumnRatio, of_outputs
+from perceiver_keras.errors import PerceiverError
+from perceiver_keras.metrics.columns import (
+    ColumnMetric,
+    ColumnRatio,
+    deserialized,
+    of_outputs,
+    serialized,
+)
 
 
 def test_a_ratio_of_columns_is_the_ratio_of_their_sums():
@@ -52,3 +59,29 @@ def test_a_metric_must_say_how_columns_are_added():
 
     with pytest.raises(TypeError, match="Unfinished must say how columns are added"):
         Unfinished(name="none").update_state(None, tf.zeros([1, 2]))
+
+
+def first_and_one(targets, outputs):
+    return tf.stack([targets[:, 0], tf.ones(len(targets))], -1)
+
+
+def test_a_file_brings_a_metric_back_with_its_columns():
+    stored = serialized(of_outputs([ColumnRatio(0, 1, "first")], first_and_one))
+    (metric,) = deserialized(stored, near=__name__)
+    metric.update_state(np.float32([[1.0], [4.0]]), None)
+    assert metric.name == "first" and float(metric.result()) == 2.5
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        "os:system",
+        "antigravity:geohash",
+        "perceiver_keras.nothing:f",
+        "tests.metrics.columns_test:f",
+    ],
+)
+def test_a_file_names_no_function_of_others(function):
+    (stored,) = serialized(of_outputs([ColumnRatio(0, 1, "first")], first_and_one))
+    with pytest.raises(PerceiverError, match="compile=False"):
+        deserialized([stored | {"columns": function}], near=__name__)

@@ -11,6 +11,7 @@ import perceiver_keras as pk
 from perceiver_keras.config_tree import override
 from perceiver_keras.errors import PerceiverError, UsageError
 from perceiver_keras.metrics.results import results
+from perceiver_keras.perceiver import STAGES
 from perceiver_keras.tasks import registry
 from perceiver_keras.tasks.model import TaskModel
 from perceiver_keras.training.lamb import LAMB
@@ -120,6 +121,23 @@ def test_a_metric_that_is_not_there_and_an_optimizer_without_state_are_named(bat
     kept["joint_metrics"][0]["columns"] = "tests.tasks.model_test:nothing"
     with pytest.raises(PerceiverError, match="columns tests.tasks.model_test:nothing makes"):
         model.compile_from_config(kept)
+
+
+def test_a_model_keeps_its_policy_in_a_file_and_in_a_copy(tmp_path):
+    with pk.precision("mixed_bfloat16"):
+        made = pk.ImageClassifier.from_preset("tiny", encode__num_latents=2)
+    asked = pk.ImageClassifier(made.config, dtype="mixed_bfloat16").build_all()
+    asked.save(tmp_path / "mixed.keras")
+    loaded = keras.models.load_model(tmp_path / "mixed.keras")
+    pictures = np.random.default_rng(4).normal(size=(3, 8, 8, 1)).astype(np.float32)
+    np.testing.assert_array_equal(loaded(pictures), asked(pictures))
+    for model in (made, asked, loaded, type(made).from_config(made.get_config())):
+        stages = [getattr(model, stage).compute_dtype for stage in STAGES]
+        assert stages == ["bfloat16"] * len(STAGES), stages
+        assert model.encode.variable_dtype == "float32"
+    assert keras.mixed_precision.global_policy().name == "float32"
+    with pk.precision("bfloat16"):  # what a file says wins over what is set when it is read
+        assert keras.models.load_model(tmp_path / "mixed.keras").encode.dtype == "float32"
 
 
 @pytest.fixture(scope="module")
