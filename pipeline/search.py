@@ -78,13 +78,22 @@ class GridSearch(keras_tuner.engine.base_tuner.BaseTuner):
 
 
 def apply(config: TaskConfig, values: Mapping[str, Any]) -> TaskConfig:
-    """The configuration with a trial's values, and with the steps that keep the number of examples the same."""
-    examples = config.train.steps * config.data.batch_size
+    """The configuration with a trial's values, and with the steps that keep the number of examples the same.
+
+    Raises:
+      UsageError: a wrong name or value, or a batch size to search for where the configuration has no number of its own.
+    """
     settings = [f"{name}={json.dumps(_whole(value))}" for name, value in values.items()]
     changed = override(config, *settings)
-    if BATCH_SIZE in values:
-        changed = override(changed, f"train.steps={max(examples // changed.data.batch_size, 1)}")
-    return changed
+    if BATCH_SIZE not in values:
+        return changed
+    if not isinstance(config.data.batch_size, int):
+        raise UsageError(
+            f"train.search: trials of other batch sizes train on as many examples as {BATCH_SIZE} and train.steps "
+            f"make; set {BATCH_SIZE} to a number, not to {config.data.batch_size!r}."
+        )
+    examples = config.train.steps * config.data.batch_size
+    return override(changed, f"train.steps={max(examples // changed.data.batch_size, 1)}")
 
 
 def best_of(config: TaskConfig, hyperparameters: Mapping[str, Any] | None) -> TaskConfig:

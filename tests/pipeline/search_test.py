@@ -78,3 +78,10 @@ def test_the_grid_is_part_of_the_configuration():
     config = configuration()
     assert from_json(type(config), to_json(config)) == config
     assert apply(config, {"train.learning_rate": 0.5}).train.steps == 100
+
+
+def test_batch_sizes_are_compared_to_a_number():
+    automatic = configuration("data.batch_size=auto")
+    assert apply(automatic, {"train.learning_rate": 0.5}).train.steps == 100
+    with pytest.raises(UsageError, match="set data.batch_size to a number, not to 'auto'"):
+        apply(automatic, {"data.batch_size": 64})
