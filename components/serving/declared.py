@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from perceiver_keras.errors import PerceiverError
-from perceiver_keras.saved_model import TASK_FILE, read_task
+from perceiver_keras.saved_model import read_task
 from perceiver_keras.tasks import preset_folder
 
 
@@ -23,12 +23,9 @@ def contradiction(served: str, preset: Path, labels: Sequence[str] | None) -> st
     """
     try:
         _, trained = preset_folder.read(preset)
+        exported = read_task(served)
     except PerceiverError as error:
         return str(error)
-    try:
-        exported = read_task(served)
-    except ValueError:
-        return f"{served}/{TASK_FILE} is damaged; export the model again"
     if exported.get("task", trained["task"]) != trained["task"]:
         return f"the trained model is of {trained['task']}, and the export is of {exported['task']}"
     for what, about in (("trained model", trained), ("export", exported)):

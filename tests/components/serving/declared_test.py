@@ -78,4 +78,5 @@ def test_files_that_are_damaged_are_the_reason(preset: Path, tmp_path: Path) -> 
     folder = export(tmp_path)
     assert "is not a preset folder" in contradiction(folder, tmp_path, CLASSES)
     (tmp_path / "assets.extra" / "task.json").write_text('{"task": ')
-    assert "task.json is damaged; export" in contradiction(folder, preset, CLASSES)
+    told = contradiction(folder, preset, CLASSES)
+    assert "task.json is damaged" in told and "export or push the model again" in told
