@@ -14,7 +14,7 @@ import tensorflow_datasets as tfds
 from perceiver_keras.data.own import tables
 from perceiver_keras.data.own.files import Listing, listing
 from perceiver_keras.data.own.found import Draft, Found, Item, Place, shown, to_items
-from perceiver_keras.data.own.splits import split_of_file
+from perceiver_keras.data.own.splits import splits_of_files
 from perceiver_keras.errors import PerceiverError, UsageError
 
 COLUMNS = ("entities", "target", "won")
@@ -40,8 +40,9 @@ def look(place: Place) -> Found:
         "not JSON records",
     )
     drafts: list[Draft] = []
+    splits = splits_of_files(paths)
     for path in paths:
-        split = split_of_file(path)
+        split = splits[path]
         table = tables.read(listed.root / path)
         if missing := [name for name in COLUMNS if name not in table.columns]:
             raise UsageError(

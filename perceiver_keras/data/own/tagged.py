@@ -23,7 +23,7 @@ from perceiver_keras.data.own.found import (
     shown,
     to_items,
 )
-from perceiver_keras.data.own.splits import split_of_file
+from perceiver_keras.data.own.splits import splits_of_files
 from perceiver_keras.errors import PerceiverError, UsageError
 
 COLUMNS = (".conll", ".iob", ".iob2", ".bio", ".conllu", ".txt", ".tsv")
@@ -51,8 +51,9 @@ def look(place: Place) -> Found:
         lambda path: path.suffix.lower() in usual or len(listed.files) == 1, "not tagged texts"
     )
     drafts: list[Draft] = []
+    splits = splits_of_files(paths)
     for path in paths:
-        split = split_of_file(path)
+        split = splits[path]
         for line, sentence in read_sentences(listed.root / path):
             content = "\0".join((*sentence.tokens, *sentence.tags)).encode("utf-8", "surrogatepass")
             drafts.append(

@@ -75,6 +75,11 @@ def test_splits_that_files_or_folders_name_are_kept(tmp_path: Path) -> None:
         "test.jsonl:1": "test",
     }  # fmt: skip
     assert found.passed == {"hidden": 1, "not JSON records": 1}
+    for number, name in enumerate(("won_train", "won_val", "won_test")):
+        _write(tmp_path / "ends" / f"{name}.jsonl", [_record(2 + number)])
+    assert {item.name: item.split for item in _look(tmp_path / "ends").items} == {
+        "won_train.jsonl:1": "train", "won_val.jsonl:1": "validation", "won_test.jsonl:1": "test",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(

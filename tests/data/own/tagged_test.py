@@ -59,15 +59,16 @@ def test_every_byte_is_stored_with_its_tag(tmp_path: Path) -> None:
     }
 
 
-def test_folders_and_files_named_by_splits(tmp_path: Path) -> None:
+@pytest.mark.parametrize("begin", ["", "ner_"])
+def test_folders_and_files_named_by_splits(tmp_path: Path, begin: str) -> None:
     for name in ("train", "dev", "test"):
-        _conll(tmp_path / f"{name}.conll", " ")
+        _conll(tmp_path / f"{begin}{name}.conll", " ")
     (tmp_path / "notes.pdf").write_bytes(b"x")
     found = _look(tmp_path)
     assert {(item.name.split(".")[0], item.split) for item in found.items} == {
-        ("train", "train"),
-        ("dev", "validation"),
-        ("test", "test"),
+        (f"{begin}train", "train"),
+        (f"{begin}dev", "validation"),
+        (f"{begin}test", "test"),
     }
     assert found.passed == {"not tagged texts": 1}
 
