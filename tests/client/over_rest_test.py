@@ -60,6 +60,8 @@ def answering(*replies: tuple[int, bytes], wait: float = 0.0) -> Iterator[str]:
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             status, body = left.pop(0) if len(left) > 1 else left[0]
+            # Closing with a request unread would reset the connection, and cut a long reply.
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
             time.sleep(wait)
             if not status:
                 return  # the connection is closed without a word
