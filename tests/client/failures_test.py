@@ -80,4 +80,4 @@ def test_what_stays_is_told_at_once(code: str, words: str) -> None:
     start = time.monotonic()
     with pytest.raises(Failure, match=words):
         with_retries(call, 60, 60)
-    assert len(tries) == 1 and time.monotonic() - start < 1
+    assert len(tries) == 1 and time.monotonic() - start < 10

@@ -55,14 +55,14 @@ STATUS["model_version_status"][0]["status"] = {"error_code": "OK", "error_messag
 @contextlib.contextmanager
 def answering(*replies: tuple[int, bytes], wait: float = 0.0) -> Iterator[str]:
     """A server of HTTP that gives these replies in turn, and the last one for ever; its address."""
-    left = list(replies)
+    left, ended = list(replies), threading.Event()
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             status, body = left.pop(0) if len(left) > 1 else left[0]
             # Closing with a request unread would reset the connection, and cut a long reply.
             self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            time.sleep(wait)
+            ended.wait(wait)
             if not status:
                 return  # the connection is closed without a word
             self.send_response(status)
@@ -82,6 +82,7 @@ def answering(*replies: tuple[int, bytes], wait: float = 0.0) -> Iterator[str]:
     try:
         yield f"http://127.0.0.1:{server.server_port}"
     finally:
+        ended.set()
         server.shutdown()
         server.server_close()
         thread.join()
@@ -106,11 +107,11 @@ def test_another_web_server_is_told(body: bytes) -> None:
 
 
 def test_a_slow_server_is_left_in_time() -> None:
-    with answering((200, b"{}"), wait=1.0) as address:
+    with answering((200, b"{}"), wait=30.0) as address:
         start = time.monotonic()
         with pytest.raises(Unreachable, match="did not answer within the client's 0.3 s"):
             Client(address, "m", timeout=0.3).status()
-        assert time.monotonic() - start < 0.9
+        assert time.monotonic() - start < 10
 
 
 def test_rest_needs_numpy_alone() -> None:
