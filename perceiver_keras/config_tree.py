@@ -85,7 +85,7 @@ def from_json(cls: type[Config], text: str) -> Config:
     """The inverse of `to_json`; raises `UsageError` for invalid JSON, and as `from_dict`."""
     try:
         values = json.loads(text)
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"The configuration is not valid JSON: {error}.") from None
     return from_dict(cls, values)
 
@@ -113,7 +113,7 @@ def override(config: Config, *assignments: str) -> Config:
             )
         try:
             value = json.loads(text)
-        except json.JSONDecodeError:
+        except (ValueError, RecursionError):
             value = text
         dotted, at, of = key.strip().partition("@")
         whole = dotted.replace("-", "_")

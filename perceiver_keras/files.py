@@ -121,7 +121,7 @@ def read_json(path: str | os.PathLike, remedy: str, *keys: str) -> dict[str, Any
             raise ValueError("it holds no JSON object")
         if missing := [key for key in keys if key not in found]:
             raise ValueError(f"it lacks {', '.join(missing)}")
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise PerceiverError(f"{path} is damaged ({first_line(error)}); {remedy}.") from None
     return found
 

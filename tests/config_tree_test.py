@@ -216,8 +216,12 @@ def test_missing_and_unknown_keys_are_named():
         from_dict(TaskConfig, values)
     with pytest.raises(UsageError, match="Unknown configuration key 'extra'"):
         from_dict(TaskConfig, {**to_dict(a_config()), "extra": 1})
-    with pytest.raises(UsageError, match="not valid JSON"):
-        from_json(TaskConfig, "{")
+    deep = "[" * 100_000
+    for text in ("{", deep):
+        with pytest.raises(UsageError, match="not valid JSON"):
+            from_json(TaskConfig, text)
+    with pytest.raises(UsageError, match="train.steps"):
+        override(a_config(), f"train.steps={deep}")
 
 
 def test_a_choice_by_itself_is_tagged_and_read_back():

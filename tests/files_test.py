@@ -204,7 +204,7 @@ def test_a_damaged_file_of_ours_is_named_with_what_to_do(tmp_path):
     assert read_json(path, "write it", "a") == {"a": 1, "b": "ü"}
     for damaged, why in (
         (b"", "Expecting value"), (b'{"a": 1, ', "Expecting property name"), (b"[]", "no JSON object"),
-        (b"null", "no JSON object"), (b"{}", "it lacks a, b"), (b'"\xff"', "codec"),
+        (b"null", "no JSON object"), (b"[" * 100_000, "recursion"), (b"{}", "it lacks a, b"), (b'"\xff"', "codec"),
     ):  # fmt: skip
         path.write_bytes(damaged)
         with pytest.raises(PerceiverError, match=rf"^{path} is damaged \(.*{why}.*\); write it\.$"):

@@ -85,7 +85,7 @@ def _size(assignment: str) -> tuple[str, Any]:
         )
     try:
         value = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         value = text
     return key.removeprefix("model.").replace(".", "__"), value
 

@@ -138,7 +138,7 @@ def _rollback(folder: Path, version: str) -> dict[str, Any]:
     try:
         text = (folder / PUSHED / version / ROLLBACK_FILE).read_text(encoding="utf-8")
         return dict(json.loads(text))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
 
 
@@ -148,7 +148,7 @@ def _record(folder: Path) -> dict[str, Any]:
         return {}
     try:
         return dict(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise PerceiverError(
             f"{path} is damaged ({error}); run the same `perceiver run` command again to write it."
         ) from None

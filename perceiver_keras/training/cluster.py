@@ -64,7 +64,7 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Cluster:
         found = json.loads(text)
         jobs = {str(job): _addresses(value) for job, value in found["cluster"].items()}
         job, index = str(found["task"]["type"]), _index(found["task"]["index"])
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UsageError(
             f"{VARIABLE} can't be read ({type(error).__name__}: {error}); expected JSON such as {_EXAMPLE}."
         ) from None

@@ -298,7 +298,7 @@ def read_config_file(path: Path) -> dict[str, Any]:
     kind = "JSON" if path.suffix == ".json" else "YAML"
     try:
         values = json.loads(text) if kind == "JSON" else yaml_files.load(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"{path}: not valid {kind}: {error}") from None
     if not isinstance(values, dict):
         raise UsageError(

@@ -43,7 +43,7 @@ def of_files(paths: Sequence[Path], memory: Path | None = None) -> list[str]:
 def _read(memory: Path | None) -> dict[str, str]:
     try:
         return dict(json.loads(memory.read_text())) if memory else {}
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
 
 

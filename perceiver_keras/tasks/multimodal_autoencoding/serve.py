@@ -15,6 +15,7 @@ from perceiver_keras.tasks.contract.examples import Labels
 from perceiver_keras.tasks.contract.serving import Serving
 from perceiver_keras.tasks.multimodal_autoencoding.data import sample_rate, to_input
 from perceiver_keras.tasks.multimodal_autoencoding.presets import MultimodalAutoencodingConfig
+from perceiver_keras.tasks.shared import requests
 
 
 def spec(config: MultimodalAutoencodingConfig) -> dict[str, tf.TensorSpec]:
@@ -35,9 +36,13 @@ def serve(
 
     Frames are 25 per second; sound has any rate. A clip longer than the model's is served window by window, one in
     memory at a time. The last window is padded with its last frame and silence, and its outputs are cut to length.
+
+    Raises:
+      InvalidArgumentError: there is no clip, or there are no frames.
     """
     m = config.model
-    encoded, wavs = (tf.convert_to_tensor(raw[name]) for name in ("frames_bytes", "audio_bytes"))
+    encoded = requests.some(tf.convert_to_tensor(raw["frames_bytes"]), "frames")
+    wavs = tf.convert_to_tensor(raw["audio_bytes"])
     batch, frames = tf.shape(encoded)[0], tf.shape(encoded)[1]
     windows = (frames + m.num_frames - 1) // m.num_frames
     order = tf.minimum(tf.range(windows * m.num_frames), frames - 1)

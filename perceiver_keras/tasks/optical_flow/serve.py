@@ -19,7 +19,7 @@ from perceiver_keras.tasks.contract.examples import Labels
 from perceiver_keras.tasks.contract.serving import Serving
 from perceiver_keras.tasks.optical_flow.frames import to_unit
 from perceiver_keras.tasks.optical_flow.model import grid_of
-from perceiver_keras.tasks.shared import attended
+from perceiver_keras.tasks.shared import attended, requests
 
 
 def spec(config: TaskConfig) -> dict[str, tf.TensorSpec]:
@@ -45,10 +45,10 @@ def decode_pairs(frame1: Any, frame2: Any, channels: int) -> tf.Tensor:
     """Encoded pictures, string [B] each, all of the same size, as float32 [B, 2, H, W, channels] in [-1, 1].
 
     Raises:
-      InvalidArgumentError: one has a different size from the first, or is not a picture.
+      InvalidArgumentError: there is none, one has a different size from the first, or is not a picture.
     """
     encoded = tf.stack([tf.convert_to_tensor(frame1), tf.convert_to_tensor(frame2)], axis=1)
-    encoded = tf.reshape(encoded, [-1])
+    encoded = requests.some(tf.reshape(encoded, [-1]), "frames")
     size = tf.shape(image.decode_image(encoded[0], channels))
 
     def one(content: tf.Tensor) -> tf.Tensor:

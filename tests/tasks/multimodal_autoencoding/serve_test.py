@@ -48,3 +48,10 @@ def test_clips_of_the_models_length_are_served_as_training_prepares_them():
         raw = {"frames_bytes": tf.fill([2, frames], b""), "audio_bytes": tf.fill([2], b"")}
         fits = frames == TINY.model.num_frames
         assert serve.as_trained(raw, TINY).numpy().tolist() == [fits, fits]
+
+
+@pytest.mark.parametrize("shape", [(0, 4), (0, 0), (2, 0)])
+def test_a_request_without_frames_is_told(model, shape):
+    raw = {"frames_bytes": tf.fill(shape, ""), "audio_bytes": tf.fill(shape[:1], "")}
+    with pytest.raises(tf.errors.InvalidArgumentError, match="The request has no frames"):
+        serve.serve(model, raw, TINY, None)

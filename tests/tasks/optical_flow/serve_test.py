@@ -42,6 +42,8 @@ def test_the_served_graph_is_predict_flow_for_every_size_in_one_trace():
             frame1_bytes=tf.constant([png(pixels(12, 16))]),
             frame2_bytes=tf.constant([png(pixels(5, 40))]),
         )
+    with pytest.raises(tf.errors.InvalidArgumentError, match="The request has no frames"):
+        served(frame1_bytes=tf.fill([0], ""), frame2_bytes=tf.fill([0], ""))
 
 
 def test_pairs_are_decoded_in_order():
