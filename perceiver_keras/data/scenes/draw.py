@@ -18,8 +18,9 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
+from perceiver_keras.autograph import unconverted
 from perceiver_keras.data.scenes.config import Range, SceneConfig
-from perceiver_keras.data.scenes.render import Atlas, make_atlas, renderer, round_frames
+from perceiver_keras.data.scenes.render import ATLAS, Atlas, make_atlas, renderer, round_frames
 from perceiver_keras.data.untuned import threads, untuned
 from perceiver_keras.errors import UsageError
 
@@ -60,9 +61,11 @@ def render_pairs(
     atlas = make_atlas(photographs, config.picture_scale[1])
     render = renderer(config, tuple(size))
 
+    @unconverted
     def draw(block: tf.Tensor) -> dict[str, tf.Tensor]:
         return draw_scenes(atlas, config, size, tf.stack([tf.cast(seed, tf.int64), block]))
 
+    @unconverted
     def finish(index: tf.Tensor, pair: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         return round_frames(
             pair, tf.stack([tf.cast(seed, tf.int64), index]), noise=config.noise > 0
@@ -71,6 +74,8 @@ def render_pairs(
     calls = num_parallel_calls or threads()
     scenes = tf.data.Dataset.range(1 << 40).map(draw, num_parallel_calls=calls)
     scenes = scenes.unbatch().batch(batch, drop_remainder=True)
+    # Traced for an atlas of any size, so once for all splits, each of which has photographs of its own.
+    render.get_concrete_function(ATLAS, scenes.element_spec)
     pairs = scenes.map(lambda scene: render(atlas, scene), num_parallel_calls=calls)
     return untuned(pairs.unbatch().enumerate().map(finish, num_parallel_calls=calls))
 

@@ -37,6 +37,16 @@ class Atlas(NamedTuple):
     pixels: tf.Tensor  # int32 [all]: red, green and blue in 8 bits each, found in one lookup
 
 
+ATLAS = Atlas(  # of any photographs
+    first=tf.TensorSpec([None], tf.int32),
+    levels=tf.TensorSpec([None], tf.int32),
+    short=tf.TensorSpec([None], tf.float32),
+    sizes=tf.TensorSpec([None, 2], tf.float32),
+    offsets=tf.TensorSpec([None], tf.int32),
+    pixels=tf.TensorSpec([None], tf.int32),
+)
+
+
 def make_atlas(photographs: Sequence[np.ndarray], most_scale: float) -> Atlas:
     """Makes the table of uint8 [rows, columns, 3] photographs, down to 1 / most_scale."""
     pictures, levels = [], []

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from perceiver_keras.data.scenes import draw
+from perceiver_keras.data.scenes.render import renderer
 from perceiver_keras.errors import UsageError
 from tests.data.scenes.small_scenes import HARD, SIZE, first_pairs, pairs, some_scenes
 
@@ -44,6 +45,16 @@ def test_a_pair_depends_on_its_index_alone():
             assert np.abs(one[name].astype(float) - two[name]).max() <= 1, name
     assert not np.array_equal(first[0]["frame1"], first[64]["frame1"])
     assert not np.array_equal(first[0]["frame1"], first_pairs(config, seed=6)[0]["frame1"])
+
+
+def test_other_photographs_are_rendered_by_the_same_trace():
+    config = dataclasses.replace(HARD, edge=0.75)  # of this test alone
+    render = renderer(config, SIZE)
+    for sizes in ([(9, 12)], [(40, 30), (8, 8), (16, 64)]):
+        photographs = [np.full((*size, 3), 100, np.uint8) for size in sizes]
+        (pair,) = draw.render_pairs(photographs, config, SIZE, 0, batch=2).take(1)
+        assert pair["frame1"].shape == (*SIZE, 3)
+        assert render.experimental_get_tracing_count() == 1
 
 
 def test_waves_that_would_fold_a_picture_are_refused():
