@@ -14,6 +14,7 @@ from perceiver_keras.convert.download import cached
 from perceiver_keras.convert.hub import SOURCES, preset_of
 from perceiver_keras.convert.names import RELEASED
 from perceiver_keras.errors import PerceiverError, UsageError
+from perceiver_keras.perceiver_io_checks import whole
 from perceiver_keras.tasks import official, registry, run_folder
 from perceiver_keras.tasks.contract.requests import Request
 from perceiver_keras.tasks.model import TaskModel, load
@@ -62,11 +63,10 @@ class Pipeline:
           The answer to one input; for a list, a folder or a glob, a list of answers.
 
         Raises:
-          UsageError: it is not what the task takes, or `top` is not a number of labels.
+          UsageError: it is not what the task takes, or `top` is below 1.
           PerceiverError: a file can't be read or decoded.
         """
-        if isinstance(top, bool) or not isinstance(top, (int, np.integer)) or top < 0:
-            raise UsageError(f"top: expected how many labels per answer; got {top!r}.")
+        whole("top", top)
         requests, single = self._requests(inputs)
         found = [
             answer

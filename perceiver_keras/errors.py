@@ -11,6 +11,10 @@ from collections.abc import Iterable
 class PerceiverError(Exception):
     """Something failed for a reason that the user can fix. The command line exits with 1."""
 
+    # Keras and AutoGraph (in `fit`) would wrap it into a page about what they passed, at every layer that it leaves.
+    _keras_call_info_injected = True
+    ag_pass_through = True
+
 
 class UsageError(PerceiverError):
     """The request itself was wrong: an unknown name, key or value. The command line exits with 2."""

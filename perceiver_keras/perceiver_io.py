@@ -21,7 +21,6 @@ from perceiver_keras.perceiver_io_checks import (
     array_of,
     checked_arguments,
     flat_mask,
-    in_one_line,
     mask_of,
 )
 from perceiver_keras.postprocess.array import ArrayPostprocess
@@ -168,25 +167,24 @@ class PerceiverIO(Perceiver):
         training: bool | None = None,
         return_attention: bool = False,
     ) -> Any:
-        with in_one_line():
-            parts = _parts(inputs, mask=mask, queries=queries, query_mask=query_mask)
-            inputs, mask = self._checked_inputs(parts)
-            queries = self._checked_queries(parts["queries"], inputs)
-            self._remember(inputs, queries)
-            flat = flat_mask("mask", mask, inputs)
-            if flat is not None:
-                # A softmax weight of zero times NaN would still be NaN.
-                visible = tf.reshape(flat, tf.concat([tf.shape(inputs)[:-1], [1]], 0))
-                inputs = tf.where(visible, inputs, tf.zeros_like(inputs))
-            asked = queries if queries is not None else inputs
-            return super().call(
-                inputs,
-                mask=flat,
-                query_mask=flat_mask("query_mask", parts["query_mask"], asked, self._count()),
-                points=queries,
-                training=training,
-                return_attention=return_attention,
-            )
+        parts = _parts(inputs, mask=mask, queries=queries, query_mask=query_mask)
+        inputs, mask = self._checked_inputs(parts)
+        queries = self._checked_queries(parts["queries"], inputs)
+        self._remember(inputs, queries)
+        flat = flat_mask("mask", mask, inputs)
+        if flat is not None:
+            # A softmax weight of zero times NaN would still be NaN.
+            visible = tf.reshape(flat, tf.concat([tf.shape(inputs)[:-1], [1]], 0))
+            inputs = tf.where(visible, inputs, tf.zeros_like(inputs))
+        asked = queries if queries is not None else inputs
+        return super().call(
+            inputs,
+            mask=flat,
+            query_mask=flat_mask("query_mask", parts["query_mask"], asked, self._count()),
+            points=queries,
+            training=training,
+            return_attention=return_attention,
+        )
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         """With queries="inputs", an output is as real as its element: Keras's losses leave the others out."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -16,17 +15,6 @@ SIZES = (
     *("num_latents", "latent_dim", "depth", "num_blocks", "num_cross_attention_heads"),
     *("widening_factor", "attention_memory_mb", *OPTIONAL),
 )
-
-
-@contextmanager
-def in_one_line() -> Iterator[None]:
-    """Keeps Keras and AutoGraph (in `fit`) from wrapping our own errors into a page about what they passed."""
-    try:
-        yield
-    except UsageError as error:
-        error._keras_call_info_injected = True
-        error.ag_pass_through = True
-        raise
 
 
 def whole(name: str, value: Any) -> None:

@@ -168,8 +168,8 @@ def test_what_a_task_does_not_take_is_named(digits):
             ask(given)
     with pytest.raises(PerceiverError, match="nowhere.png: No such file"):
         ask("nowhere.png")
-    for top in (-1, 2.5, "3", None):
-        with pytest.raises(UsageError, match="top: expected how many labels per answer; got"):
+    for top in (-1, 0, 2.5, "3", None):
+        with pytest.raises(UsageError, match="top: expected a whole number from 1 on; got"):
             ask(SAMPLES / "digit.png", top=top)
     text = SAMPLES / "code.txt"
     for one in (text, [SAMPLES / "digit.png", text]):

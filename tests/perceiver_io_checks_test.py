@@ -10,7 +10,6 @@ from perceiver_keras.errors import UsageError
 from perceiver_keras.perceiver_io_checks import (
     array_of,
     flat_mask,
-    in_one_line,
     mask_of,
     whole,
 )
@@ -79,12 +78,3 @@ def test_a_mask_of_another_shape_is_named(shape):
 def test_the_mask_of_the_inputs_among_several():
     assert mask_of({"inputs": 1, "queries": None}) == 1
     assert mask_of(None) is None
-
-
-def test_own_errors_are_marked_as_finished_and_others_are_not():
-    with pytest.raises(UsageError) as caught, in_one_line():
-        raise UsageError("one line")
-    assert caught.value._keras_call_info_injected and caught.value.ag_pass_through
-    with pytest.raises(ValueError) as other, in_one_line():
-        raise ValueError("another")
-    assert not hasattr(other.value, "_keras_call_info_injected")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -342,6 +343,18 @@ def test_a_built_model_says_what_it_was_built_for():
         model(array(2, 6, 4), queries=array(2, 4, 5))
     with pytest.raises(UsageError, match=r"queries: the model was built for 5 channels"):
         model(array(2, 6, 3), queries=array(2, 4, 6))
+
+
+@pytest.mark.parametrize("positions", ["fourier", "learned"])
+def test_a_built_model_too_names_a_grid_that_is_too_large_in_one_line(positions):
+    model = model_of(positions=positions, max_shape=5)
+    model(array(2, 3, 3))
+    for call in (model, lambda inputs: model.predict(inputs, verbose=0)):
+        with pytest.raises(UsageError) as caught:
+            call(array(2, 10, 3))
+        assert re.fullmatch(
+            "The inputs' grid .10,. is larger than max_shape .5,.;.*", str(caught.value)
+        )
 
 
 def test_learned_positions_need_a_size():

@@ -27,7 +27,7 @@ from perceiver_keras.loss import mean_loss
 from perceiver_keras.metrics import columns
 from perceiver_keras.metrics.columns import ColumnMetric
 from perceiver_keras.perceiver import Perceiver
-from perceiver_keras.perceiver_io_checks import in_one_line
+from perceiver_keras.perceiver_io_checks import whole
 from perceiver_keras.policy import precision
 from perceiver_keras.process import Process
 from perceiver_keras.remote import as_path
@@ -187,8 +187,7 @@ class TaskModel(JointModel):
         want = {"points": points, "training": training, "return_attention": return_attention}
         if self.config.backbone != "transformer":
             return super().call(inputs, mask=mask, query_mask=query_mask, **want)
-        with in_one_line():
-            return transformer.run(self, inputs, mask, **want)
+        return transformer.run(self, inputs, mask, **want)
 
     def get_config(self) -> dict[str, Any]:
         policy = self.dtype_policy.name
@@ -229,9 +228,10 @@ class TaskModel(JointModel):
           top: How many labels to return, for tasks with labels.
 
         Raises:
-          UsageError: something is not what the task takes; or the model does not come from a preset, so it is unknown
-            how to prepare its inputs.
+          UsageError: something is not what the task takes; `top` is below 1; or the model does not come from a preset,
+            so it is unknown how to prepare its inputs.
         """
+        whole("top", top)
         contents = _listed(contents)
         if not contents:
             return []

@@ -1,28 +1,29 @@
 """A preset folder: a trained model with everything needed to build it again.
 
-`config.json` (the whole TaskConfig), `task.json` (task, preset, labels), `model.weights.h5`, `README.md` (a model
-card), and the vocabulary's file if the task has one.
+`config.json` (the whole TaskConfig), `task.json` (task, preset, labels, and the SHA-256 of what holds no text),
+`model.weights.h5`, `README.md` (a model card), and the vocabulary's file if the task has one.
 """
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from perceiver_keras.config import TaskConfig
-from perceiver_keras.config_tree import from_json, override, to_json
+from perceiver_keras.config_tree import from_dict, override, to_json
 from perceiver_keras.errors import PerceiverError, UsageError
-from perceiver_keras.files import whole_folder, write_json, write_whole
+from perceiver_keras.files import read_json, whole_folder, write_json, write_whole
 from perceiver_keras.layers.weights_only import without_values
 from perceiver_keras.remote import as_path, local_copy
-from perceiver_keras.tasks import official, registry, transfer
+from perceiver_keras.tasks import official, registry, transfer, weights_file
 
 if TYPE_CHECKING:
     from perceiver_keras.tasks.model import TaskModel
 
 CONFIG, TASK, WEIGHTS = FILES = ("config.json", "task.json", "model.weights.h5")
+DIGESTS = "sha256"
+REMEDY = "take another copy of the folder"
 
 
 def write(
@@ -43,7 +44,9 @@ def write(
         for name, content in files.items():
             write_whole(aside / name, content)
         write_whole(aside / CONFIG, to_json(portable))
-        write_json(aside / TASK, {"task": model.task_name, "preset": preset, "labels": labels})
+        digests = {name: weights_file.digest(aside / name) for name in (WEIGHTS, *files)}
+        about = {"task": model.task_name, "preset": preset, "labels": labels, DIGESTS: digests}
+        write_json(aside / TASK, about)
         write_whole(aside / "README.md", _model_card(model, preset, labels))
 
 
@@ -70,28 +73,36 @@ def read(folder: Path) -> tuple[TaskConfig, dict[str, Any]]:
             f"{place} is not a preset folder: it lacks {', '.join(missing)}. "
             "`model.save_to_preset(folder)` and `perceiver train` write one."
         )
-    about = _about(folder, place)
+    about = _about(folder)
     task = registry.get(about["task"])
-    try:
-        config = from_json(task.config_class, (folder / CONFIG).read_text())
-    except (UnicodeDecodeError, RecursionError) as error:
-        raise PerceiverError(f"{place}/{CONFIG} is damaged: {error!r}.") from None
+    for name in about[DIGESTS].keys() - {WEIGHTS}:
+        _check_digest(folder, name)
+    config = from_dict(task.config_class, read_json(folder / CONFIG, REMEDY))
     return task.examples.vocabulary.located(config, folder), about
 
 
-def _about(folder: Path, place: Path) -> dict[str, Any]:
-    """What `write` left in `task.json`."""
-    try:
-        about = json.loads((folder / TASK).read_text())
-        labels = about["labels"]
-        texts = [about["task"], about["preset"], *([] if labels is None else labels)]
-    except (ValueError, RecursionError, KeyError, TypeError) as error:
-        raise PerceiverError(f"{place}/{TASK} is damaged: {error!r}.") from None
-    if isinstance(labels, (str, dict)) or not all(isinstance(text, str) for text in texts):
+def _about(folder: Path) -> dict[str, Any]:
+    """What `write` left in `task.json`; earlier versions left no digests."""
+    about = {DIGESTS: {}} | read_json(folder / TASK, REMEDY, "task", "preset", "labels")
+    labels, digests = about["labels"], about[DIGESTS]
+    lists = (labels is None or isinstance(labels, list)) and isinstance(digests, dict)
+    texts = [about["task"], about["preset"], *(labels or ()), *(digests if lists else ())]
+    if not lists or not all(isinstance(text, str) for text in texts):
         raise PerceiverError(
-            f"{place}/{TASK} is damaged: expected names of a task and a preset, and a list of labels or null."
+            f"{folder / TASK} is damaged: expected names of a task and a preset, a list of labels or null, and "
+            f"digests by file; {REMEDY}."
         )
     return about
+
+
+def _check_digest(folder: Path, name: str) -> None:
+    """Raises `PerceiverError` if a file is not the one that `write` left; no reader of it would notice."""
+    path, expected = folder / name, _about(folder)[DIGESTS].get(name)
+    if expected is not None and not (path.is_file() and weights_file.digest(path) == expected):
+        raise PerceiverError(
+            f"{path} is damaged: it is not the file that was written with the model (by its SHA-256); {REMEDY}, or, "
+            f"if you put it there yourself, remove its line in {TASK}."
+        )
 
 
 def load_weights(model: TaskModel, weights: str | os.PathLike) -> None:
@@ -102,12 +113,15 @@ def load_weights(model: TaskModel, weights: str | os.PathLike) -> None:
     """
     path = local_copy(weights)
     if path.is_dir():
+        if (path / TASK).is_file() and (path / WEIGHTS).is_file():
+            _check_digest(path, WEIGHTS)
         path = path / WEIGHTS
     if not path.is_file():
         raise PerceiverError(f"No weights at {path}; name a preset folder or a .weights.h5 file.")
     try:
         with without_values():
             model.build_all()
+        weights_file.check_content(path, model.count_params())
         model.load_weights(str(path))
     except (ValueError, OSError, KeyError) as error:
         last = str(error).strip().splitlines()[-1]

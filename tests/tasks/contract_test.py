@@ -158,7 +158,7 @@ def test_preset_folder_round_trip(subject, tmp_path):
     close(loaded(subject.inputs), subject.model(subject.inputs), 0)
     subject.model.save_to_preset(folder, task_config=subject.config)  # replaces it whole
     (folder / "model.weights.h5").write_bytes(b"damaged")
-    with pytest.raises(PerceiverError, match="don't fit"):
+    with pytest.raises(PerceiverError, match="is damaged"):
         pk.load(folder)
     (folder / "model.weights.h5").unlink()
     with pytest.raises(PerceiverError, match="lacks model.weights.h5"):

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 
@@ -35,6 +36,11 @@ def test_what_is_written_is_read(model, folder):
         "task": "image_classification",
         "preset": "tiny",
         "labels": [str(i) for i in range(10)],
+        "sha256": {
+            "model.weights.h5": hashlib.sha256(
+                (folder / "model.weights.h5").read_bytes()
+            ).hexdigest()
+        },
     }
     card = (folder / "README.md").read_text()
     assert f"Parameters: {model.count_params():,}" in card and "Classes: 10 (0, 1, 2" in card
@@ -74,6 +80,7 @@ ABOUT = {"task": "image_classification", "preset": "tiny", "labels": None}
                 {"preset": {}},
                 {"labels": "ab"},
                 {"labels": [[]]},
+                {"sha256": "ab"},
             )
         ),
     ],
@@ -89,6 +96,36 @@ def test_a_damaged_description_is_named(folder, content):
 def test_a_damaged_configuration_is_named(folder, content):
     (folder / "config.json").write_bytes(content)
     with pytest.raises(PerceiverError, match="config.json is damaged"):
+        preset_folder.read(folder)
+
+
+@pytest.mark.parametrize("place", [0.3, 0.6, 0.9])
+def test_a_flipped_bit_of_the_weights_is_noticed(model, folder, place):
+    path = folder / "model.weights.h5"
+    content = bytearray(path.read_bytes())
+    content[int(place * len(content))] ^= 0x40
+    path.write_bytes(content)
+    with pytest.raises(
+        PerceiverError, match="model.weights.h5 is damaged: it is not the file that was written"
+    ):
+        pk.load(folder)
+    about = json.loads((folder / "task.json").read_text())
+    del about["sha256"]  # as earlier versions wrote it
+    (folder / "task.json").write_text(json.dumps(about))
+    path.write_bytes(bytes(content[:100]))
+    with pytest.raises(PerceiverError, match="model.weights.h5 don't fit"):
+        pk.load(folder)
+
+
+def test_another_vocabulary_is_noticed(folder):
+    path = folder / "sentencepiece.model"
+    path.write_bytes(b"pieces")
+    about = json.loads((folder / "task.json").read_text())
+    about["sha256"][path.name] = hashlib.sha256(b"pieces").hexdigest()
+    (folder / "task.json").write_text(json.dumps(about))
+    preset_folder.read(folder)
+    path.write_bytes(b"pieces.")
+    with pytest.raises(PerceiverError, match="sentencepiece.model is damaged: .*SHA-256"):
         preset_folder.read(folder)
 
 

@@ -9,6 +9,7 @@ from tensorflow import keras
 
 from perceiver_keras.autograph import unconverted
 from perceiver_keras.data.text.byte_tokenizer import ByteTokenizer
+from perceiver_keras.perceiver_io_checks import whole
 from perceiver_keras.postprocess.text import TextPostprocess
 from perceiver_keras.preprocess.text import TextPreprocess
 from perceiver_keras.query import LearnedQuery
@@ -77,8 +78,9 @@ class MaskedLanguageModel(TaskModel):
           first, if the text has one mask; a list of such lists if it has several; an empty list if it has none.
 
         Raises:
-          UsageError: something is not a text.
+          UsageError: something is not a text, or `top` is below 1.
         """
+        whole("top", top)
         return answer_each(texts, is_text, TAKES, lambda several: self._fill_each(several, top))
 
     def _fill_each(self, several: list[Any], top: int) -> list[Any]:

@@ -17,6 +17,7 @@ from perceiver_keras.config import FourierPosition
 from perceiver_keras.layers.chunked import map_chunks
 from perceiver_keras.layers.linear import build_part
 from perceiver_keras.layers.xla import fused
+from perceiver_keras.perceiver_io_checks import whole
 from perceiver_keras.postprocess.audio import AudioPostprocess
 from perceiver_keras.postprocess.classification import ClassificationPostprocess
 from perceiver_keras.postprocess.multimodal import MultimodalPostprocess
@@ -186,8 +187,9 @@ class MultimodalAutoencoder(TaskModel):
           "score"}, …]}.
 
         Raises:
-          PerceiverError: a clip can't be read or decoded.
+          PerceiverError: a clip can't be read or decoded. UsageError: `top` is below 1.
         """
+        whole("top", top)
         return answer_each(
             clips,
             is_clip,

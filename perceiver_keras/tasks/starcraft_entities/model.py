@@ -15,7 +15,6 @@ from tensorflow import keras
 
 from perceiver_keras.autograph import unconverted
 from perceiver_keras.errors import PerceiverError, UsageError
-from perceiver_keras.perceiver_io_checks import in_one_line
 from perceiver_keras.postprocess.entities import EntitiesPostprocess
 from perceiver_keras.preprocess.entities import EntitiesPreprocess
 from perceiver_keras.query import InputQuery
@@ -47,8 +46,7 @@ class EntityEncoder(TaskModel):
     def call(self, inputs: Any, mask: tf.Tensor | None = None, **kwargs: Any) -> Any:
         if isinstance(inputs, Mapping):
             mask = inputs["mask"]
-        with in_one_line():
-            self._check_width(inputs["entities"].shape[-1])
+        self._check_width(inputs["entities"].shape[-1])
         mask = None if mask is None else tf.cast(mask, tf.bool)
         return super().call({"entities": inputs["entities"], "mask": mask}, mask=mask, **kwargs)
 
