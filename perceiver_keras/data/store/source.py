@@ -12,6 +12,7 @@ import functools
 import hashlib
 import importlib
 import io
+import json
 import logging
 import os
 import pkgutil
@@ -24,6 +25,7 @@ from typing import Any
 
 import tensorflow as tf
 import tensorflow_datasets as tfds
+from google.protobuf import json_format
 
 from perceiver_keras.data import builders
 from perceiver_keras.data.store import data_folders, left_out
@@ -153,7 +155,12 @@ def open_builder(
         if name in known:
             raise _absent(dataset, folder) from error
         raise UsageError(f"TFDS has no data set {name!r}.{nearest(name, known)}") from error
-    except (ValueError, AssertionError, RuntimeError) as error:
+    except (*_DAMAGED, ValueError, AssertionError, RuntimeError) as error:
+        if isinstance(error, _DAMAGED) or isinstance(error.__cause__, _DAMAGED):
+            again = f"get it again with `tfds build {dataset} --data_dir={folder}`"
+            if name in embedded_names():
+                again = "it is made again"
+            raise _damaged(os.path.join(folder, name), error, again) from error
         raise UsageError(f"Data set {dataset!r}: {first_line(error).rstrip('.')}.") from error
     except PermissionError as error:
         raise PerceiverError(f"{folder} cannot be read: {error.strerror}.") from error
@@ -177,7 +184,20 @@ def _open_own(dataset: str, folder: str) -> Any:
             f"{place} does not exist: the data set made of your files is not on this machine. Name your files again "
             "with --data PATH."
         )
-    return tfds.builder_from_directory(place)
+    try:
+        return tfds.builder_from_directory(place)
+    except _DAMAGED as error:
+        raise _damaged(place, error, "name your files again with --data PATH") from error
+
+
+# What reading dataset_info.json or features.json leads to, if it is not what TFDS wrote.
+_DAMAGED = (json_format.ParseError, json.JSONDecodeError, UnicodeDecodeError)
+
+
+def _damaged(place: str, error: Exception, remedy: str) -> PerceiverError:
+    return PerceiverError(
+        f"{place}: dataset_info.json or features.json is damaged ({first_line(error)}). Remove {place}, and {remedy}."
+    )
 
 
 def label_names(builder: Any, feature: str | None = "label") -> list[str] | None:

@@ -128,6 +128,31 @@ def test_a_missing_shard_is_named(tmp_path):
         source.builder_records(builder, "test")
 
 
+DAMAGES = (b"", b"{", b"\xff", b'{"fileFormat": 3')
+
+
+@pytest.mark.parametrize("content", DAMAGES)
+def test_a_damaged_description_is_named_and_made_again(digits, tmp_path, content):
+    place = tmp_path / "perceiver_digits"
+    shutil.copytree(digits.data_dir, place / "1.0.0")
+    (place / "1.0.0" / "dataset_info.json").write_bytes(content)
+    with pytest.raises(PerceiverError, match="is damaged .*, and it is made again") as told:
+        source.open_builder("perceiver_digits", str(tmp_path))
+    assert str(place) in str(told.value) and "\n" not in str(told.value)
+    shutil.rmtree(place)
+    assert source.open_builder("perceiver_digits", str(tmp_path)).is_prepared()
+
+
+@pytest.mark.parametrize("file", ["dataset_info.json", "features.json"])
+@pytest.mark.parametrize("content", DAMAGES)
+def test_a_damaged_description_of_own_data_is_named(digits, tmp_path, file, content):
+    place = tmp_path / source.OWN.rstrip("/") / "mine" / "1.0.0"
+    shutil.copytree(digits.data_dir, place)
+    (place / file).write_bytes(content)
+    with pytest.raises(PerceiverError, match=f"{place}: .* is damaged .*--data PATH"):
+        source.open_builder(f"{source.OWN}mine", str(tmp_path))
+
+
 @pytest.mark.parametrize("name, channels, labels", [("mnist", 1, 10), ("imagenet2012", 3, 1000)])
 def test_catalogue_sets_go_through_the_same_code(name, channels, labels, tmp_path):
     """With a catalogue set's metadata on disk, `mock_data` makes examples of its features."""
