@@ -11,6 +11,7 @@ from tensorflow import keras
 from perceiver_keras.autograph import unconverted
 from perceiver_keras.config import TaskConfig
 from perceiver_keras.layers.xla import within_control_flow
+from perceiver_keras.tasks.shared import requests
 from perceiver_keras.tasks.task import Task
 
 Tensors = Mapping[str, tf.Tensor]
@@ -152,7 +153,7 @@ def _concrete(function: Callable[..., Tensors], specs: Mapping[str, tf.TensorSpe
     def signature(**inputs: tf.Tensor) -> dict[str, tf.Tensor]:
         return {
             name: tf.cast(value, tf.float32) if value.dtype in (tf.bfloat16, tf.float16) else value
-            for name, value in function(**inputs).items()
+            for name, value in function(**requests.as_many(inputs)).items()
         }
 
     named = {name: tf.TensorSpec(s.shape, s.dtype, name=name) for name, s in specs.items()}

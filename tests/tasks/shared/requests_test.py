@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 import tensorflow as tf
 
@@ -15,3 +17,15 @@ def test_contents_are_kept_and_none_is_told(wrap, shape) -> None:
     assert call(tf.constant([[b"a", b"b"]])).numpy().tolist() == [[b"a", b"b"]]
     with pytest.raises(tf.errors.InvalidArgumentError, match="The request has no pictures"):
         call(tf.fill(shape, ""))
+
+
+@pytest.mark.parametrize("wrap", [lambda call: call, tf.function], ids=["eager", "graph"])
+def test_inputs_of_as_many_examples_are_kept_and_others_are_told(wrap) -> None:
+    call = wrap(lambda a, b: requests.as_many({"a": a, "b": b}))
+    kept = call(tf.constant([1, 2]), tf.constant([[3], [4]]))
+    assert kept["a"].numpy().tolist() == [1, 2] and kept["b"].numpy().tolist() == [[3], [4]]
+    with pytest.raises(
+        tf.errors.InvalidArgumentError, match=r"inputs a, b have different numbers"
+    ) as told:
+        call(tf.constant([1, 2]), tf.constant([[3]]))
+    assert re.search(r"2[ ,\n]+1", str(told.value))
