@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import logging
 import os
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -23,87 +22,13 @@ from perceiver_keras.decode import Decode
 from perceiver_keras.encode import Encode
 from perceiver_keras.errors import UsageError, nearest
 from perceiver_keras.layers.weights_only import without_blocks
-from perceiver_keras.loss import mean_loss
-from perceiver_keras.metrics import columns
-from perceiver_keras.metrics.columns import ColumnMetric
-from perceiver_keras.perceiver import Perceiver
 from perceiver_keras.perceiver_io_checks import whole
 from perceiver_keras.policy import precision
 from perceiver_keras.process import Process
 from perceiver_keras.remote import as_path
-from perceiver_keras.tasks import official, preset_folder, registry, run_folder
+from perceiver_keras.tasks import model_inputs, official, preset_folder, registry, run_folder
+from perceiver_keras.tasks.joint_model import JointModel
 from perceiver_keras.tasks.served import Served, key_of
-
-JOINT = "joint_metrics"
-_log = logging.getLogger(__name__)
-
-
-class JointModel(Perceiver):
-    """A Keras model whose losses and metrics may take several outputs and targets together.
-
-    Keras assigns one loss to each part of a structure. Here, a loss of this package and its `ColumnMetric`s get all
-    targets and outputs as they are; Keras's own losses, and lists or dicts of losses, are assigned as usual.
-    """
-
-    _joint_loss: keras.metrics.Mean | None = None
-    _joint_metrics: tuple[ColumnMetric, ...] = ()
-
-    def compile(
-        self, optimizer: Any = "rmsprop", loss: Any = None, metrics: Any = None, **kwargs: Any
-    ) -> None:
-        own = type(loss).__module__.startswith("perceiver_keras.")
-        listed = metrics if isinstance(metrics, (list, tuple)) else []
-        joint = tuple(m for m in listed if _is_joint(m))
-        rest = [m for m in listed if m not in joint] if joint else metrics
-        super().compile(optimizer=optimizer, loss=loss, metrics=rest, **kwargs)
-        # Keras's own attribute setter would make the metrics' state part of the model's weights.
-        object.__setattr__(self, "_joint_loss", keras.metrics.Mean(name="loss") if own else None)
-        object.__setattr__(self, "_joint_metrics", joint)
-
-    def get_compile_config(self) -> dict[str, Any] | None:
-        """What `compile` was given, as plain JSON; Keras's own has no joint metrics."""
-        config = super().get_compile_config()
-        if config is None:
-            return None
-        return config | {JOINT: columns.serialized(self._joint_metrics)}
-
-    def compile_from_config(self, config: dict[str, Any]) -> None:
-        """Compiles as before saving, and makes the optimizer's variables, whose values Keras reads then."""
-        config = dict(config)
-        metrics = columns.deserialized(config.pop(JOINT, []), type(self).__module__)
-        given = keras.saving.deserialize_keras_object(config)
-        self.compile(**given | ({"metrics": [*given["metrics"], *metrics]} if metrics else {}))
-        if not hasattr(self.optimizer, "build"):  # a legacy one, such as LAMB
-            _log.warning(
-                "Keras keeps no state of %s in a file: it starts anew.",
-                type(self.optimizer).__name__,
-            )
-        elif self.built:
-            self.optimizer.build(self.trainable_variables)
-
-    def compute_loss(
-        self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None
-    ) -> tf.Tensor:
-        if self._joint_loss is None:
-            return super().compute_loss(x, y, y_pred, sample_weight)
-        weighted = sample_weight is not None
-        loss = self.loss(y, y_pred, sample_weight) if weighted else mean_loss(self.loss, y, y_pred)
-        loss = tf.add_n([loss, *(tf.cast(part, loss.dtype) for part in self.losses)])
-        self._joint_loss.update_state(loss, tf.shape(tf.nest.flatten(y_pred)[0])[0])
-        # Gradients are summed over replicas.
-        return loss / tf.distribute.get_strategy().num_replicas_in_sync
-
-    def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any) -> dict[str, Any]:
-        if self.compiled_metrics._user_metrics:
-            self.compiled_metrics.update_state(y, y_pred, sample_weight)
-        for metric in self._joint_metrics:
-            metric.update_state(y, y_pred)
-        return self.get_metrics_result()
-
-    @property
-    def metrics(self) -> list[keras.metrics.Metric]:
-        first = [] if self._joint_loss is None else [self._joint_loss]
-        return [*first, *super().metrics, *self._joint_metrics]
 
 
 class TaskModel(JointModel):
@@ -127,7 +52,10 @@ class TaskModel(JointModel):
         False  # whether `model.backbone=transformer` is for its inputs
     )
     head_settings: ClassVar[tuple[str, ...]] = ()
+    # Whether the axes between the batch and the channels may have other sizes than in `symbolic_inputs`.
+    any_grid: ClassVar[bool] = True
     _served: Served | None = None
+    _takes: Any = None
 
     def __init_subclass__(cls, **kwargs: Any):
         super().__init_subclass__(**kwargs)
@@ -173,6 +101,17 @@ class TaskModel(JointModel):
         self.config = config
         self.labels: list[str] | None = None
         self.task_config: TaskConfig | None = None
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if self.built:
+            self.check_inputs(args[0] if args else kwargs.get("inputs"))
+        return super().__call__(*args, **kwargs)
+
+    def check_inputs(self, inputs: Any) -> None:
+        """Raises `UsageError` if the model can't take what it is called with."""
+        if self._takes is None:
+            object.__setattr__(self, "_takes", self.symbolic_inputs())  # Keras's own would save it
+        model_inputs.check(type(self).__name__, inputs, self._takes, self.any_grid)
 
     @unconverted
     def call(
@@ -390,7 +329,3 @@ def _listed(contents: Any) -> list[Any]:
     if isinstance(contents, (str, bytes, os.PathLike)) or not hasattr(contents, "__iter__"):
         raise UsageError(f"Expected a list of requests; got one {type(contents).__name__}.")
     return list(contents)
-
-
-def _is_joint(metric: Any) -> bool:
-    return isinstance(metric, ColumnMetric) and metric.takes_outputs

@@ -59,6 +59,10 @@ class MaskedLanguageModel(TaskModel):
             kwargs.setdefault("query_mask", mask)
         return super().call(inputs, mask=mask, **kwargs)
 
+    def check_inputs(self, inputs: Any) -> None:
+        alone = {"ids": inputs, "mask": None}  # whose mask comes as an argument
+        super().check_inputs(inputs if isinstance(inputs, dict) else alone)
+
     def symbolic_inputs(self) -> Any:
         return {
             "ids": keras.Input([self.config.length], dtype=tf.int32, name="ids"),

@@ -45,6 +45,7 @@ class MultimodalAutoencoder(TaskModel):
     """
 
     task_name = "multimodal_autoencoding"
+    any_grid = False
     config_class = MultimodalAutoencoderConfig
     heads = ("postprocess/label/", "preprocess/label_padding")
     head_settings = ("num_classes",)

@@ -42,11 +42,15 @@ class EntityEncoder(TaskModel):
             **kwargs,
         )
 
+    def check_inputs(self, inputs: Any) -> None:
+        if isinstance(inputs, Mapping) and hasattr(inputs.get("entities"), "shape"):
+            self._check_width(inputs["entities"].shape[-1])
+        super().check_inputs(inputs)
+
     @unconverted
     def call(self, inputs: Any, mask: tf.Tensor | None = None, **kwargs: Any) -> Any:
         if isinstance(inputs, Mapping):
             mask = inputs["mask"]
-        self._check_width(inputs["entities"].shape[-1])
         mask = None if mask is None else tf.cast(mask, tf.bool)
         return super().call({"entities": inputs["entities"], "mask": mask}, mask=mask, **kwargs)
 
