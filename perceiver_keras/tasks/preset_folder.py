@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import os
+from concurrent import futures
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -111,21 +112,26 @@ def load_weights(model: TaskModel, weights: str | os.PathLike) -> None:
     Raises:
       PerceiverError: the file is missing, damaged, or from another architecture.
     """
-    path = local_copy(weights)
-    if path.is_dir():
-        if (path / TASK).is_file() and (path / WEIGHTS).is_file():
-            _check_digest(path, WEIGHTS)
-        path = path / WEIGHTS
+    path = folder = local_copy(weights)
+    if folder.is_dir():
+        path = folder / WEIGHTS
     if not path.is_file():
         raise PerceiverError(f"No weights at {path}; name a preset folder or a .weights.h5 file.")
-    try:
-        with without_values():
-            model.build_all()
-        weights_file.check_content(path, model.count_params())
-        model.load_weights(str(path))
-    except (ValueError, OSError, KeyError) as error:
-        last = str(error).strip().splitlines()[-1]
-        raise PerceiverError(f"The weights in {path} don't fit {model.name}: {last}") from error
+    with futures.ThreadPoolExecutor(1) as beside:  # the digest of large weights takes a second
+        described = path is not folder and (folder / TASK).is_file()
+        whole = beside.submit(_check_digest, folder, WEIGHTS) if described else None
+        try:
+            with without_values():
+                model.build_all()
+            weights_file.check_content(path, model.count_params())
+            model.load_weights(str(path))
+        except (ValueError, OSError, KeyError) as error:
+            if whole:
+                whole.result()
+            last = str(error).strip().splitlines()[-1]
+            raise PerceiverError(f"The weights in {path} don't fit {model.name}: {last}") from error
+        if whole:
+            whole.result()
 
 
 def model_from(
