@@ -10,7 +10,6 @@ import json
 import os
 from typing import Any
 
-import tensorflow as tf
 from absl import logging
 from tfx.components.evaluator import constants
 from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArtifact, Parameter
@@ -24,6 +23,7 @@ from perceiver_keras.components.model import facts
 from perceiver_keras.components.model.evaluation import evaluated
 from perceiver_keras.config import EvaluateConfig
 from perceiver_keras.config_tree import from_json
+from perceiver_keras.files import read_json
 from perceiver_keras.gate import rules
 from perceiver_keras.gate.check import Check
 from perceiver_keras.gate.estimates import Evaluated
@@ -98,11 +98,19 @@ def Gate(  # noqa: N802 - a component's name
 
 def verdict(uri: str) -> dict[str, Any] | None:
     """The verdict.json of the blessing at `uri`; None if the Evaluator of an older version judged."""
-    path = os.path.join(uri, VERDICT_FILE)
-    if not tf.io.gfile.exists(path):
+    return kept(os.path.join(uri, VERDICT_FILE))
+
+
+def kept(path: str) -> dict[str, Any] | None:
+    """What a component wrote into a file of an artifact; None if there is none.
+
+    Raises:
+      PerceiverError: the file is damaged.
+    """
+    try:
+        return read_json(path, "restore it, or run with another --run-dir")
+    except FileNotFoundError:
         return None
-    with tf.io.gfile.GFile(path) as file:
-        return json.loads(file.read())
 
 
 def when_blessed(uri: str) -> Evaluated | None:
@@ -113,11 +121,7 @@ def when_blessed(uri: str) -> Evaluated | None:
 
 def _serving(infra_blessing: Artifact) -> dict[str, Any]:
     """The ServingValidator's verdict; its cause is the property's, which Pusher goes by."""
-    path = os.path.join(infra_blessing.uri, serving_validator.VERDICT_FILE)
-    found: dict[str, Any] = {}
-    if tf.io.gfile.exists(path):
-        with tf.io.gfile.GFile(path) as file:
-            found = json.loads(file.read())
+    found = kept(os.path.join(infra_blessing.uri, serving_validator.VERDICT_FILE)) or {}
     blessed = infra_blessing.get_int_custom_property("blessed") == 1
     cause = infra_blessing.get_string_custom_property("cause") or "no cause was given"
     return found | {"cause": None if blessed else cause}

@@ -33,7 +33,7 @@ from perceiver_keras.show import gate as checks
 from perceiver_keras.show import report as page
 from perceiver_keras.show.formats import real
 from perceiver_keras.show.mistakes import CELLS
-from perceiver_keras.tasks import registry
+from perceiver_keras.tasks import preset_folder, registry
 from perceiver_keras.tasks.model import load
 
 MOST_SHOWN = 512  # examples in the pictures
@@ -88,10 +88,10 @@ def ReportGen(  # noqa: N802 - components are named like classes
     """
     the_task = registry.get(task)
     config = from_json(the_task.config_class, config_json)
-    preset_folder = Path(model.uri) / "preset"
-    about = json.loads((preset_folder / "task.json").read_text())
-    labels = about.get("labels")
-    trained = load(preset_folder)
+    preset = Path(model.uri) / "preset"
+    about = preset_folder.read(preset)[1]
+    labels = about["labels"]
+    trained = load(preset)
     history = read_history(Path(model_run.uri))
     # A model of another task, which the gate has refused, has nothing to say about these examples.
     fits = about["task"] == task
@@ -118,10 +118,10 @@ def ReportGen(  # noqa: N802 - components are named like classes
     in_test = split.get(TEST_SPLIT, {}).get("num_examples")
     verdict = gate.verdict(blessing.uri)
     measured = measured_of(verdict, evaluation.uri)
-    serving = read_json(os.path.join(infra_blessing.uri, VERDICT_FILE))
+    serving = gate.kept(os.path.join(infra_blessing.uri, VERDICT_FILE))
     found = page.Report(
         task=the_task.name,
-        preset=about.get("preset", ""),
+        preset=about["preset"],
         labels=labels,
         config=to_dict(config),
         blessed=is_blessed(blessing) and is_blessed(infra_blessing),
@@ -169,20 +169,13 @@ def ReportGen(  # noqa: N802 - components are named like classes
 def read_history(folder: Path) -> list[dict[str, Any]]:
     """The rows of the Trainer's history.json; empty if there is none."""
     paths = sorted(folder.rglob("history.json"))
-    return json.loads(paths[0].read_text())["history"] if paths else []
+    found = gate.kept(str(paths[0])) if paths else None
+    return found["history"] if found else []
 
 
 def measured_of(verdict: Mapping[str, Any] | None, evaluation_uri: str) -> dict[str, Any]:
     """`Evaluated` as JSON, from the Gate's verdict; of a run without a Gate, from TFMA's results."""
     return (verdict or {}).get("evaluated") or evaluated(evaluation_uri).to_json()
-
-
-def read_json(path: str) -> dict[str, Any] | None:
-    """The content of a file; None if there is none."""
-    if not tf.io.gfile.exists(path):
-        return None
-    with tf.io.gfile.GFile(path) as file:
-        return json.loads(file.read())
 
 
 def uri_of(artifact: Artifact | None, name: str = "") -> str | None:

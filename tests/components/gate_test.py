@@ -19,6 +19,7 @@ from perceiver_keras.components.model import facts
 from perceiver_keras.components.serving_validator import VERDICT_FILE
 from perceiver_keras.components.trivial_guess import FILE, Guess
 from perceiver_keras.config import EvaluateConfig
+from perceiver_keras.errors import PerceiverError
 
 pytestmark = pytest.mark.tfx
 
@@ -180,3 +181,11 @@ def test_a_blessing_of_an_older_version_has_no_verdict(good, tmp_path):
     assert refused == set()
     (same,) = [check for check in found["checks"] if check["name"] == "same data"]
     assert same["passed"] is None
+
+
+def test_a_damaged_verdict_is_named(good, tmp_path):
+    old = artifact(standard_artifacts.ModelBlessing, tmp_path / "old_blessing", blessed=1)
+    path = tmp_path / "old_blessing" / "verdict.json"
+    path.write_text('{"evaluated": ')
+    with pytest.raises(PerceiverError, match=f"^{path} is damaged .*; restore it, or run with"):
+        when_blessed(old.uri)
