@@ -52,8 +52,8 @@ class TaskModel(JointModel):
         False  # whether `model.backbone=transformer` is for its inputs
     )
     head_settings: ClassVar[tuple[str, ...]] = ()
-    # Whether the axes between the batch and the channels may have other sizes than in `symbolic_inputs`.
-    any_grid: ClassVar[bool] = True
+    # The axes of an input that may have other sizes than in `symbolic_inputs`.
+    free_axes: ClassVar[slice] = slice(1, None)
     _served: Served | None = None
     _takes: Any = None
 
@@ -111,7 +111,7 @@ class TaskModel(JointModel):
         """Raises `UsageError` if the model can't take what it is called with."""
         if self._takes is None:
             object.__setattr__(self, "_takes", self.symbolic_inputs())  # Keras's own would save it
-        model_inputs.check(type(self).__name__, inputs, self._takes, self.any_grid)
+        model_inputs.check(type(self).__name__, inputs, self._takes, self.free_axes)
 
     @unconverted
     def call(

@@ -10,20 +10,20 @@ import tensorflow as tf
 from perceiver_keras.errors import UsageError
 
 
-def check(model: str, given: Any, takes: Any, any_grid: bool) -> None:
+def check(model: str, given: Any, takes: Any, free_axes: slice) -> None:
     """Looks at names, types and shapes; what has no shape yet, such as a list, is left to Keras.
 
     Args:
       model: The name of the model's class, for errors.
       given: What it is called with: arrays or tensors, by name if it takes several.
       takes: Tensors or their specs in the same structure, with the batch as first axis.
-      any_grid: Whether axes between the batch and the channels may have other sizes, as texts have other lengths.
+      free_axes: Those that may have other sizes, besides the batch.
 
     Raises:
       UsageError: an input is missing, holds text where numbers belong, or has a shape that the model can't take.
     """
     if not isinstance(takes, Mapping):
-        _check_one(model, "", given, takes, any_grid)
+        _check_one(model, "", given, takes, free_axes)
         return
     if not isinstance(given, Mapping):
         raise UsageError(
@@ -32,20 +32,18 @@ def check(model: str, given: Any, takes: Any, any_grid: bool) -> None:
     if missing := [name for name in takes if name not in given]:
         raise UsageError(f"{model} takes {_listed(takes)}; got no {missing[0]!r}.")
     for name, spec in takes.items():
-        _check_one(model, f"{name!r} ", given[name], spec, any_grid)
+        _check_one(model, f"{name!r} ", given[name], spec, free_axes)
 
 
-def _check_one(model: str, name: str, given: Any, spec: Any, any_grid: bool) -> None:
+def _check_one(model: str, name: str, given: Any, spec: Any, free_axes: slice) -> None:
     if not (hasattr(given, "shape") and hasattr(given, "dtype")):
         return
     if not _is_number(given.dtype):
         raise UsageError(f"{model} takes numbers{name and f' as {name.strip()}'}; got text.")
     shape, wanted = tf.TensorShape(given.shape), tf.TensorShape([None, *spec.shape[1:]])
-    fits = wanted
-    if any_grid and wanted.rank > 1:
-        last = wanted[-1:] if wanted.rank > 2 else [None]  # of two, it is a length
-        fits = tf.TensorShape([None] * (wanted.rank - 1)).concatenate(last)
-    if not fits.is_compatible_with(shape):
+    free = range(wanted.rank)[free_axes]
+    fits = [None if axis in free else size for axis, size in enumerate(wanted)]
+    if not shape.is_compatible_with(fits):
         raise UsageError(f"{model} takes {name}{_sizes(wanted)}; got the shape {tuple(shape)}.")
 
 

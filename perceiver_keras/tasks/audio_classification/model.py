@@ -40,6 +40,7 @@ class AudioClassifier(TaskModel):
     """Perceiver IO for sounds, with frames if `config.film` is set -> logits [B, classes]."""
 
     task_name = "audio_classification"
+    free_axes = slice(1, -1)
     config_class = AudioClassifierConfig
     heads, head_settings = ("decode/out/",), ("num_classes",)
 

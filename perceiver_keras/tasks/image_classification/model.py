@@ -23,6 +23,7 @@ class ImageClassifier(TaskModel):
 
     task_name = "image_classification"
     takes_transformer = True
+    free_axes = slice(1, 3)
     config_class = ImageClassifierConfig
     heads, head_settings = ("decode/out/",), ("num_classes",)
 

@@ -45,7 +45,7 @@ class MultimodalAutoencoder(TaskModel):
     """
 
     task_name = "multimodal_autoencoding"
-    any_grid = False
+    free_axes = slice(0)
     config_class = MultimodalAutoencoderConfig
     heads = ("postprocess/label/", "preprocess/label_padding")
     head_settings = ("num_classes",)

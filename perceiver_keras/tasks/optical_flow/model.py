@@ -42,7 +42,7 @@ class OpticalFlow(TaskModel):
     """Perceiver IO for optical flow: frames [B, 2, H, W, C] in [-1, 1] -> flow [B, H, W, 2], pixels."""
 
     task_name = "optical_flow"
-    any_grid = False
+    free_axes = slice(2, 4)
     config_class = OpticalFlowModelConfig
 
     def __init__(self, config: OpticalFlowModelConfig, **kwargs: Any):
