@@ -364,7 +364,9 @@ def _measure(items: Sequence[Item], regression: bool) -> dict[str, Any]:
         "most_bytes": lengths[int(0.95 * (len(lengths) - 1))],
     }
     if regression:
+        # Data to judge a model on need not have examples to train on.
         values = [item.label for item in items if item.split == "train"]
+        values = values or [item.label for item in items]
         found |= {"mean": statistics.fmean(values), "std": statistics.pstdev(values)}
         found |= {"least": min(values), "most": max(values)}
     return found

@@ -37,8 +37,9 @@ def _csv(path: Path, rows: list[dict]) -> Path:
     return path
 
 
-def _look(path: Path, **options):
-    return texts.look(Place(given=path, root=path, store=path.parent / "store", options=options))
+def _look(path: Path, judging: bool = False, **options):
+    store = path.parent / "store"
+    return texts.look(Place(given=path, root=path, store=store, options=options, judging=judging))
 
 
 def _stored(found, tmp_path: Path) -> list[dict]:
@@ -94,6 +95,16 @@ def test_fractions_and_many_numbers_are_predicted_as_numbers(tmp_path: Path) -> 
     assert _look(path, label_type="float32").labels is None
     prices = [{"text": r["review"], "label": r["id"]} for r in _rows()]
     assert _look(_csv(tmp_path / "prices.csv", prices)).labels is None
+
+
+@pytest.mark.parametrize("splits", [None, ("validation", "test")])
+def test_a_model_of_numbers_is_judged_on_data_without_a_split_to_train_on(tmp_path, splits) -> None:
+    rows = [{"text": f"text {n}", "score": n + 0.5} for n in range(9)]
+    if splits:
+        rows = [{**row, "split": splits[n % 2]} for n, row in enumerate(rows)]
+    measured = _look(_csv(tmp_path / "a.csv", rows), judging=True, label_type="float32").measured
+    assert measured["mean"] == 4.5 and abs(measured["std"] - (60 / 9) ** 0.5) < 1e-12
+    assert (measured["least"], measured["most"]) == (0.5, 8.5)
 
 
 def test_numbers_of_json_are_predicted_with_all_their_digits(tmp_path: Path) -> None:
