@@ -12,7 +12,7 @@ import tensorflow_datasets as tfds
 
 from perceiver_keras.data.own import tables, texts
 from perceiver_keras.data.own.files import Listing, listing
-from perceiver_keras.data.own.found import Draft, Found, Item, Place, shown, to_items
+from perceiver_keras.data.own.found import Draft, Found, Item, Place, shown, to_items, unreadable
 from perceiver_keras.data.own.splits import split_of_file
 from perceiver_keras.data.text import documents
 from perceiver_keras.data.text.encodings import as_utf8
@@ -67,11 +67,8 @@ def look(place: Place) -> Found:
     readable = [draft for draft in drafts if isinstance(draft.source, bytes)]
     items = to_items(readable or drafts, place, "pieces of text")
     if readable:
-        items += tuple(
-            Item(name=d.name, source=d.source, digest="", label=None, split=items[0].split)
-            for d in drafts
-            if not isinstance(d.source, bytes)
-        )
+        others = ((d.name, d.source) for d in drafts if not isinstance(d.source, bytes))
+        items += unreadable(others, items[0].split)
     size = sum(len(item.source) for item in items if isinstance(item.source, bytes))
     files = len(listed.files)
     return Found(
@@ -85,7 +82,7 @@ def look(place: Place) -> Found:
         passed=listed.passed,
         measured={"bytes": size, "commonest": _commonest(items)},
         facts=[("text", f"{size:,} bytes in pieces of at most {documents.LONGEST:,}")],
-        notes=[f"{broken} files are not text; see what was left out."] if broken else [],
+        notes=[f"{broken} files or rows are not text; see what was left out."] if broken else [],
     )
 
 
@@ -96,24 +93,18 @@ def read(item: Item) -> Iterator[dict[str, Any]]:
 
 
 def drafts_of(place: Place, listed: Listing) -> tuple[list[Draft], int]:
-    """The pieces of all files, and how many files are not text; those are one draft each, whose reading fails."""
+    """The pieces of all files, and how many files and rows are not text; those are drafts whose reading fails."""
     drafts: list[Draft] = []
     broken = 0
     few = len(listed.files) < FEW
     for path in listed.files:
         # Deeper, test.py is just a name.
         split = split_of_file(path if tables.is_table(path) else PurePosixPath(path.parts[0]))
-        try:
-            pieces = list(_pieces(place, listed.root / path))
-        except UsageError:
-            raise
-        except (PerceiverError, OSError) as error:
-            broken += 1
-            reason = PerceiverError(str(error))
-            drafts.append(
-                Draft(name=shown(path), source=reason, content=os.fsencode(path), split="train")
-            )
-            continue
+        pieces, reasons = _pieces(place, listed.root / path)
+        broken += len(reasons)
+        for part, reason in reasons.items():
+            name = f"{shown(path)}{part}"
+            drafts.append(Draft(name=name, source=reason, content=os.fsencode(path), split="train"))
         if few and split is None:
             # A single file has to fill three splits.
             pieces = [part for piece in pieces for part in _shorter(piece, len(pieces))]
@@ -130,11 +121,14 @@ def drafts_of(place: Place, listed: Listing) -> tuple[list[Draft], int]:
     return drafts, broken
 
 
-def _pieces(place: Place, path: Path) -> Iterator[bytes]:
-    if not tables.is_table(path):
-        yield from documents.split(_as_text(path))
-        return
-    table = tables.read(path)
+def _pieces(place: Place, path: Path) -> tuple[list[bytes], dict[str, PerceiverError]]:
+    """The pieces of a file, and why it ({"": reason}) or some of its rows ({":5": reason}) are not text."""
+    try:
+        if not tables.is_table(path):
+            return documents.split(_as_text(path)), {}
+        table = tables.read(path)
+    except (PerceiverError, OSError) as error:
+        return [], {"": PerceiverError(str(error))}
     column = tables.find_column(
         table, "data.text", place.options.get("text"), texts.TEXTS, texts.is_text
     )
@@ -142,9 +136,14 @@ def _pieces(place: Place, path: Path) -> Iterator[bytes]:
         raise UsageError(
             f"{path}: which column is the text? Add --set data.text=NAME. Its columns are {', '.join(table.columns)}."
         )
-    for cell in table.column(column):
-        if cell:
-            yield from documents.split(str(cell).encode("utf-8", "replace"))
+    pieces: list[bytes] = []
+    reasons: dict[str, PerceiverError] = {}
+    for line, cell in zip(table.lines, table.column(column), strict=True):
+        try:
+            pieces += documents.split(texts.text_of(cell).encode())
+        except PerceiverError as error:
+            reasons[f":{line}"] = error
+    return pieces, reasons
 
 
 def _as_text(path: Path) -> bytes:

@@ -15,7 +15,7 @@ from typing import Any
 
 from perceiver_keras.data.own import digests
 from perceiver_keras.data.own.splits import SPLITS, assign
-from perceiver_keras.errors import UsageError, nearest
+from perceiver_keras.errors import PerceiverError, UsageError, nearest
 
 Label = str | tuple[str, ...] | float | None  # a class, several classes, a number, nothing
 _MOST_LISTED = 12
@@ -205,6 +205,13 @@ def to_items(drafts: Sequence[Draft], place: Place, what: str) -> tuple[Item, ..
     return tuple(
         Item(name=d.name, source=d.source, digest=digest, label=d.label, split=split)
         for d, digest, split in zip(drafts, hashes, splits, strict=True)
+    )
+
+
+def unreadable(reasons: Iterable[tuple[str, PerceiverError]], split: str) -> tuple[Item, ...]:
+    """Items whose reading fails with the reason, in a split that others are in: none is made of nothing else."""
+    return tuple(
+        Item(name=name, source=why, digest="", label=None, split=split) for name, why in reasons
     )
 
 

@@ -11,6 +11,7 @@ import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -24,7 +25,8 @@ _NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)(e[+-]?[0-9]+)?", re.IGN
 _SURROGATE = re.compile(
     "[\ud800-\udfff]"
 )  # JSON may have halves of characters, which no file of ours can hold
-Cell = str | float | int | bool | list | dict | bytes | None
+Cell = str | float | int | bool | Decimal | list | dict | bytes | None
+PLAIN = (str, bytes, int, float, Decimal)  # cells that are a text, a number, or true and false
 
 
 @dataclass(frozen=True)

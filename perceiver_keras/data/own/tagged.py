@@ -22,6 +22,7 @@ from perceiver_keras.data.own.found import (
     classes,
     shown,
     to_items,
+    unreadable,
 )
 from perceiver_keras.data.own.splits import splits_of_files
 from perceiver_keras.errors import PerceiverError, UsageError
@@ -51,18 +52,24 @@ def look(place: Place) -> Found:
         lambda path: path.suffix.lower() in usual or len(listed.files) == 1, "not tagged texts"
     )
     drafts: list[Draft] = []
+    broken: list[tuple[str, PerceiverError]] = []
     splits = splits_of_files(paths)
     for path in paths:
         split = splits[path]
         for line, sentence in read_sentences(listed.root / path):
-            content = "\0".join((*sentence.tokens, *sentence.tags)).encode("utf-8", "surrogatepass")
-            drafts.append(
-                Draft(name=f"{shown(path)}:{line}", source=sentence, content=content, split=split)
-            )
+            name = f"{shown(path)}:{line}"
+            try:
+                content = _content(sentence)
+            except PerceiverError as error:
+                broken.append((name, error))
+                continue
+            drafts.append(Draft(name=name, source=sentence, content=content, split=split))
     if not drafts:
+        why = f" {broken[0][0]} is broken: {broken[0][1]}." if broken else ""
         raise UsageError(
             f"{place.given} holds no tagged texts: files of CoNLL columns ({', '.join(COLUMNS[:5])}), or JSON Lines "
             'such as {"tokens": ["a", "b"], "tags": ["O", "X"]}.'
+            f"{why}"
         )
     counts = Counter(tag for draft in drafts for tag in draft.source.tags)
     tags = classes((tag for tag in counts if tag != OUTSIDE), place)
@@ -79,7 +86,7 @@ def look(place: Place) -> Found:
         kind="tagged",
         place=place,
         layout=_layout(paths[0]),
-        items=items,
+        items=items + unreadable(broken, items[0].split),
         labels=None,
         features={
             "text": tfds.features.Text(),
@@ -104,6 +111,22 @@ def look(place: Place) -> Found:
             ),
         ],
     )
+
+
+def _content(sentence: Sentence) -> bytes:
+    """The bytes that determine its split.
+
+    Raises:
+      PerceiverError: a token or tag holds half of a pair of surrogates, as JSON may.
+    """
+    whole = "\0".join((*sentence.tokens, *sentence.tags))
+    try:
+        return whole.encode()
+    except UnicodeEncodeError as error:
+        word = whole.split("\0")[whole.count("\0", 0, error.start)]
+        raise PerceiverError(
+            f"{ascii(word)} holds half of a character (a lone surrogate)"
+        ) from None
 
 
 def read_sentences(path: Path) -> Iterator[tuple[int, Sentence]]:
@@ -161,7 +184,7 @@ def _is_text(cell: Any) -> bool:
 def joined(sentence: Sentence) -> tuple[bytes, list[tuple[int, str]]]:
     """The text with a space between tokens, in UTF-8, and (number of bytes, tag) runs that cover it."""
     runs: list[tuple[int, str]] = []
-    words = [token.encode("utf-8", "replace") for token in sentence.tokens]
+    words = [token.encode() for token in sentence.tokens]
     for number, (word, tag) in enumerate(zip(words, sentence.tags, strict=True)):
         if number:  # a space within an entity belongs to it
             inside = _continues(tag, sentence.tags[number - 1])
@@ -186,6 +209,8 @@ def _reader(labels: Sequence[str]) -> Any:
     places = {tag: number for number, tag in enumerate(labels)}
 
     def read(item: Item) -> Iterator[dict[str, Any]]:
+        if isinstance(item.source, PerceiverError):
+            raise item.source
         text, runs = joined(item.source)
         tags = b"".join(bytes([FIRST + places[tag]]) * count for count, tag in runs)
         yield {"text": text, "tags": tags, "file": item.name}

@@ -24,6 +24,7 @@ from perceiver_keras.data.own.found import (
     classes,
     shown,
     to_items,
+    unreadable,
 )
 from perceiver_keras.data.own.splits import splits_of_files
 from perceiver_keras.data.text.encodings import decode_text
@@ -103,7 +104,7 @@ def look(place: Place) -> Found:
         kind="texts",
         place=place,
         layout=layout,
-        items=items + _unreadable(broken, items[0].split),
+        items=items + unreadable(broken, items[0].split),
         labels=labels,
         features=features,
         read=_reader(pairs),
@@ -111,13 +112,6 @@ def look(place: Place) -> Found:
         measured=measured,
         facts=facts,
         notes=class_notes(items, labels) if labels else [],
-    )
-
-
-def _unreadable(broken: Sequence[tuple[str, PerceiverError]], split: str) -> tuple[Item, ...]:
-    """Items whose reading fails with the reason, in a split that others are in: none is made of nothing else."""
-    return tuple(
-        Item(name=name, source=why, digest="", label=None, split=split) for name, why in broken
     )
 
 
@@ -272,7 +266,7 @@ def _from_tables(
             name = f"{shown(table.path.relative_to(root))}:{line}"
             try:
                 *texts, _ = (
-                    _cell(row[columns[key]]) if columns[key] else None
+                    text_of(row[columns[key]]) if columns[key] else None
                     for key in ("text", "text2", "label")
                 )
             except PerceiverError as error:
@@ -313,14 +307,17 @@ def _with_labels(drafts: Sequence[Draft], passed: Counter[str]) -> list[Draft]:
     return kept
 
 
-def _cell(cell: tables.Cell) -> str:
-    """The cell as text.
+def text_of(cell: tables.Cell) -> str:
+    """The cell as text; "" if it is empty or NaN.
 
     Raises:
-      PerceiverError: its bytes are not UTF-8, or it holds half of a pair of surrogates, as JSON may.
+      PerceiverError: its bytes are not UTF-8, it holds half of a pair of surrogates, as JSON may, or it is a list, a
+        date or the like.
     """
     if isinstance(cell, bytes):
         return decode_text(cell)
+    if not isinstance(cell, tables.PLAIN) and cell is not None:
+        raise PerceiverError(f"its type is {type(cell).__name__}; expected text or a number")
     text = "" if cell is None or (isinstance(cell, float) and math.isnan(cell)) else str(cell)
     try:
         text.encode()

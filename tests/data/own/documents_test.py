@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -93,6 +94,35 @@ def test_what_is_not_text_is_left_out_by_name(tmp_path: Path) -> None:
     )
     with pytest.raises(PerceiverError, match="UTF-16LE"):
         _look(root / "bad.txt")
+
+
+def test_bytes_in_a_table_are_the_text_that_they_encode(tmp_path: Path) -> None:
+    import pandas
+
+    rows = [f"line {n}, grüße" for n in range(30)]
+    cells = [row.encode() for row in rows]
+    cells[3] = b"caf\xe9"
+    pandas.DataFrame({"text": cells}).to_parquet(tmp_path / "a.parquet")
+    found = _look(tmp_path / "a.parquet")
+    texts = [item.source.decode() for item in found.items if isinstance(item.source, bytes)]
+    assert sorted(texts) == sorted(rows[:3] + rows[4:])
+    left = prepare(found, str(tmp_path / "data"), max_corrupt_share=0.1)
+    assert list(left) == ["a.parquet:4"] and "byte 0xE9 at offset 3" in left["a.parquet:4"]
+
+
+def test_rows_that_are_no_text_are_left_out_by_name(tmp_path: Path) -> None:
+    rows = [{"text": f"some words {n}"} for n in range(30)]
+    rows += [{"text": "\ud800abc"}, {"text": ["a", "b"]}, {"text": float("nan")}, {"text": None}]
+    (tmp_path / "a.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    found = _look(tmp_path / "a.jsonl")
+    assert found.notes == ["2 files or rows are not text; see what was left out."]
+    left = prepare(found, str(tmp_path / "data"), max_corrupt_share=0.1)
+    assert left == {
+        "a.jsonl:31": "its character 1 is half of a character (a lone surrogate)",
+        "a.jsonl:32": "its type is list; expected text or a number",
+    }
+    texts = {item.source.decode() for item in found.items if isinstance(item.source, bytes)}
+    assert texts == {row["text"] for row in rows[:30]}
 
 
 def test_too_little_and_no_text_are_refused(tmp_path: Path) -> None:

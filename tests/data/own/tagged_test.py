@@ -96,6 +96,25 @@ def test_damaged_lines_are_named(tmp_path: Path, name, content, words) -> None:
         _look(tmp_path / name)
 
 
+def test_sentences_that_are_no_unicode_are_left_out_by_name(tmp_path: Path) -> None:
+    rows = [{"tokens": words, "tags": tags} for words, tags in SENTENCES]
+    rows += [
+        {"tokens": ["a", "\ud800b"], "tags": ["O", "O"]},
+        {"tokens": ["c"], "tags": ["\udc00"]},
+    ]
+    path = tmp_path / "a.jsonl"
+    path.write_text("\n".join(map(json.dumps, rows)))
+    found = _look(path)
+    assert found.measured["tags"] == ("O", "B-LOC", "B-PER", "I-LOC")
+    assert prepare(found, str(tmp_path / "data"), max_corrupt_share=0.1) == {
+        "a.jsonl:21": r"'\ud800b' holds half of a character (a lone surrogate)",
+        "a.jsonl:22": r"'\udc00' holds half of a character (a lone surrogate)",
+    }
+    path.write_text(json.dumps(rows[20]))
+    with pytest.raises(UsageError, match=r"a.jsonl:1 is broken: '\\ud800b'"):
+        _look(path)
+
+
 def test_running_text_is_not_taken_for_tags(tmp_path: Path) -> None:
     lines = "\n".join(f"this is an ordinary text with the word number{n}" for n in range(300))
     (tmp_path / "a.txt").write_text(lines)
