@@ -70,7 +70,7 @@ def look(place: Place) -> Found:
         others = ((d.name, d.source) for d in drafts if not isinstance(d.source, bytes))
         items += unreadable(others, items[0].split)
     size = sum(len(item.source) for item in items if isinstance(item.source, bytes))
-    files = len(listed.files)
+    files = len(listed.files) - listed.passed["blank"]
     return Found(
         kind="documents",
         place=place,
@@ -93,7 +93,11 @@ def read(item: Item) -> Iterator[dict[str, Any]]:
 
 
 def drafts_of(place: Place, listed: Listing) -> tuple[list[Draft], int]:
-    """The pieces of all files, and how many files and rows are not text; those are drafts whose reading fails."""
+    """The pieces of all files, and how many files and rows are not text; those are drafts whose reading fails.
+
+    Raises:
+      UsageError: nothing but white space is there.
+    """
     drafts: list[Draft] = []
     broken = 0
     few = len(listed.files) < FEW
@@ -101,6 +105,8 @@ def drafts_of(place: Place, listed: Listing) -> tuple[list[Draft], int]:
         # Deeper, test.py is just a name.
         split = split_of_file(path if tables.is_table(path) else PurePosixPath(path.parts[0]))
         pieces, reasons = _pieces(place, listed.root / path)
+        if not pieces and not reasons:
+            listed.passed["blank"] += 1
         broken += len(reasons)
         for part, reason in reasons.items():
             name = f"{shown(path)}{part}"
@@ -118,6 +124,8 @@ def drafts_of(place: Place, listed: Listing) -> tuple[list[Draft], int]:
                     split=split,
                 )
             )
+    if not drafts:
+        raise UsageError(f"{place.given} holds no text: all its files are empty or blank.")
     return drafts, broken
 
 

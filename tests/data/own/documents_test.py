@@ -134,6 +134,22 @@ def test_too_little_and_no_text_are_refused(tmp_path: Path) -> None:
         _look(tmp_path / "empty")
 
 
+@pytest.mark.parametrize("content", ["", "\n\n", " \t\n"])
+def test_blank_files_are_passed_over_and_alone_are_no_text(tmp_path: Path, content: str) -> None:
+    root = tmp_path / "mine"
+    root.mkdir()
+    (root / "a.txt").write_text(content)
+    (root / "b.txt").write_text("\n")
+    (root / "c.csv").write_text("text,id\n ,1\n")
+    for path in (root / "a.txt", root):
+        with pytest.raises(UsageError, match="holds no text: all its files are empty or blank"):
+            _look(path, text="text")
+    (root / "d.txt").write_text(_text(1000))
+    found = _look(root, text="text")
+    assert {item.name.split("#")[0] for item in found.items} == {"d.txt"}
+    assert found.passed == ({"blank": 3} if content else {"blank": 2, "empty": 1})
+
+
 def test_the_commonest_byte_is_counted(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text(_text(500))
     content = _text(500).encode()
