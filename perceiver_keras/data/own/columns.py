@@ -35,11 +35,19 @@ class Sentence(NamedTuple):
     tags: tuple[str, ...]
 
 
-def read_lines(path: Path) -> Iterator[tuple[int, Sentence]]:
+def read_lines(
+    path: Path, tokens: Sequence[str], tags: Sequence[str]
+) -> Iterator[tuple[int, Sentence]]:
     """(line where it begins, sentence) of a file with a token per line and an empty line after each sentence.
 
     The token is in the first column and the tag in the last. If the first one counts the tokens of each sentence, the
-    token is in the second; of CoNLL-U's ten columns, the tag is the universal part of speech.
+    token is in the second; of CoNLL-U's ten columns, the tag is the universal part of speech. A first line that names
+    these columns, and whose tag no other line has, is none of the tokens.
+
+    Args:
+      path: Of the file.
+      tokens: Usual names of the column of tokens, in lower case.
+      tags: Of that of tags.
 
     Raises:
       PerceiverError: a line lacks its tag, or has more or fewer columns than the others.
@@ -56,18 +64,20 @@ def read_lines(path: Path) -> Iterator[tuple[int, Sentence]]:
         return
     width = Counter(len(cells) for _, cells in sure).most_common(1)[0][0]
     _check(path, sure, width)
-    token, tag = _places(sure, width)
-    tags = {cells[tag] for _, cells in sure}
-    known = {number for number, _ in sure}
+    header = sure[0][0] if _names_columns(sure, width, tokens, tags) else None
+    rows = sure[1:] if header else sure
+    token, tag = _places(rows, width)
+    known_tags = {cells[tag] for _, cells in rows}
+    known = {number for number, _ in rows}
     sentence: list[tuple[str, str]] = []
     begin = 1
     for number, cells in [*lines, (len(lines) + 1, [])]:
-        if not cells:
+        if not cells or number == header:
             if sentence:
                 yield begin, Sentence(*zip(*sentence, strict=True))
             sentence, begin = [], number + 1
             continue
-        hash_sign = cells[0].startswith("#") and len(cells) == width and cells[tag] in tags
+        hash_sign = cells[0].startswith("#") and len(cells) == width and cells[tag] in known_tags
         # 1-2 and 1.1 are words that CoNLL-U's other lines have in parts, or that are not there.
         counted = token == 0 or cells[0].isdecimal()
         if (number in known or hash_sign) and counted:
@@ -94,6 +104,18 @@ def _check(path: Path, lines: Sequence[tuple[int, list[str]]], width: int) -> No
                 f"{path}, line {number}: {len(cells)} columns, but most lines have {width}; separate columns with tabs "
                 "if tokens hold spaces."
             )
+
+
+def _names_columns(
+    lines: Sequence[tuple[int, list[str]]], width: int, tokens: Sequence[str], tags: Sequence[str]
+) -> bool:
+    """Whether the first line names the columns of the others, and its tag is none of theirs."""
+    (_, head), *rows = lines
+    if not rows:
+        return False
+    token, tag = _places(rows, width)
+    named = head[token].lower() in tokens and head[tag].lower() in tags
+    return named and all(cells[tag] != head[tag] for _, cells in rows)
 
 
 def _places(lines: Sequence[tuple[int, list[str]]], width: int) -> tuple[int, int]:

@@ -28,8 +28,12 @@ from perceiver_keras.data.own.splits import splits_of_files
 from perceiver_keras.errors import PerceiverError, UsageError
 
 COLUMNS = (".conll", ".iob", ".iob2", ".bio", ".conllu", ".txt", ".tsv")
-TOKENS = ("tokens", "words", "token", "text")
-TAGS = ("tags", "ner_tags", "labels", "tag", "ner", "pos_tags", "entities")
+# Names of columns, the likeliest first.
+TOKENS = ("tokens", "words", "token", "text", "word", "form")
+TAGS = (
+    *("tags", "ner_tags", "labels", "tag", "ner", "pos_tags", "entities"),
+    *("label", "ner_tag", "entity", "pos_tag", "pos", "upos"),
+)
 OUTSIDE = "O"  # the tag of the spaces between tokens, and of tokens that are nothing
 FIRST = ord("0")  # the byte of tag 0 in a stored example
 MOST_TAGS = 200
@@ -136,11 +140,11 @@ def read_sentences(path: Path) -> Iterator[tuple[int, Sentence]]:
       PerceiverError: a line lacks its tag, or tokens and tags differ in number.
     """
     if tables.kind(path) == ".csv":
-        yield from columns.read_rows(path, (*TOKENS, "word", "form"), TAGS)
+        yield from columns.read_rows(path, TOKENS, TAGS)
     elif tables.is_table(path) and tables.kind(path) != ".tsv":
         yield from _of_table(path)
     else:
-        yield from columns.read_lines(path)
+        yield from columns.read_lines(path, TOKENS, TAGS)
 
 
 def _layout(path: PurePosixPath) -> str:

@@ -13,7 +13,8 @@ from perceiver_keras.errors import PerceiverError
 def _lines(tmp_path: Path, text: str) -> list[tuple[int, list[str], list[str]]]:
     path = tmp_path / "t.conll"
     path.write_bytes(text.encode())
-    return [(n, list(s.tokens), list(s.tags)) for n, s in columns.read_lines(path)]
+    read = columns.read_lines(path, ("token", "form"), ("tag", "upos"))
+    return [(n, list(s.tokens), list(s.tags)) for n, s in read]
 
 
 @pytest.mark.parametrize("between", [" ", "\t", "   "])
@@ -64,6 +65,28 @@ def test_a_first_column_that_counts_is_no_token(tmp_path: Path) -> None:
     assert _lines(tmp_path, text) == [(1, ["Anna", "geht"], ["B-PER", "O"]), (4, ["Sie"], ["O"])]
     text = "7\tCD\tO\n8\tCD\tO\n\n1\tCD\tB-N\n"
     assert _lines(tmp_path, text) == [(1, ["7", "8"], ["O", "O"]), (4, ["1"], ["B-N"])]
+
+
+@pytest.mark.parametrize(
+    ("header", "rows"),
+    [
+        ("token\ttag\n", "a\tO\nb\tX\n"),
+        ("Token\tTAG\n\n", "a\tO\nb\tX\n"),
+        ("token pos tag\n", "a N O\nb N X\n"),
+        ("id\ttoken\ttag\n", "1\ta\tO\n2\tb\tX\n"),
+        ("\t".join(["id", "form", "lemma", "upos", "e", "f", "g", "h", "i", "j"]) + "\n",
+         "1\ta\tl\tO\te\tf\tg\th\ti\tj\n2\tb\tl\tX\te\tf\tg\th\ti\tj\n"),
+    ],
+)  # fmt: skip
+def test_a_first_line_that_names_the_columns_is_no_token(tmp_path, header, rows) -> None:
+    line = header.count("\n") + 1
+    assert _lines(tmp_path, header + rows) == [(line, ["a", "b"], ["O", "X"])]
+
+
+@pytest.mark.parametrize("first", ["token\tO", "word\ttag", "token\ttag\nx\ttag", "a\ttag"])
+def test_a_first_line_that_does_not_name_the_columns_is_a_token(tmp_path, first) -> None:
+    tokens, tags = zip(*(row.split("\t") for row in [*first.split("\n"), "b\tX"]), strict=True)
+    assert _lines(tmp_path, f"{first}\nb\tX\n") == [(1, list(tokens), list(tags))]
 
 
 @pytest.mark.parametrize(

@@ -41,6 +41,18 @@ def test_every_form_gives_the_same_sentences(tmp_path: Path) -> None:
         assert [sentence for _, sentence in tagged.read_sentences(path)] == want, path.name
 
 
+@pytest.mark.parametrize("header", ["token\ttag", "word\tlabel", "Text\tNER", "form\tpos"])
+def test_a_line_of_names_is_no_class(tmp_path: Path, header: str) -> None:
+    rows = [
+        f"{word}\t{tag}" for words, tags in SENTENCES for word, tag in zip(words, tags, strict=True)
+    ]
+    blocks = ["\n".join(rows[n : n + 6]) for n in range(0, len(rows), 6)]
+    (tmp_path / "a.tsv").write_text(f"{header}\n" + "\n\n".join(blocks))
+    found = _look(tmp_path / "a.tsv")
+    assert found.measured["tags"] == ("O", "B-LOC", "B-PER", "I-LOC")
+    assert [list(item.source.tokens) for item in found.items] == [words for words, _ in SENTENCES]
+
+
 def test_every_byte_is_stored_with_its_tag(tmp_path: Path) -> None:
     _conll(tmp_path / "a.conll", " ")
     found = _look(tmp_path / "a.conll")
