@@ -27,6 +27,7 @@ _SURROGATE = re.compile(
 )  # JSON may have halves of characters, which no file of ours can hold
 Cell = str | float | int | bool | Decimal | list | dict | bytes | None
 PLAIN = (str, bytes, int, float, Decimal)  # cells that are a text, a number, or true and false
+_TAKEN = "text, numbers, or true and false"
 
 
 @dataclass(frozen=True)
@@ -299,13 +300,16 @@ def find_labels(
     if wanted is not None or named is None or fits(table.column(named)):
         return find_column(table, "data.label", wanted, usual, fits, taken)
     cells = [cell for cell in table.column(named) if _filled(cell)]
+    kinds = {type(cell).__name__ for cell in cells if not isinstance(cell, (*PLAIN, list))}
     different = len({str(cell) for cell in cells})
     if different < 2:
         why = f"all rows have the label {str(cells[0])!r}" if cells else "it is empty"
+    elif kinds:
+        why = f"its cells are of the type {' and '.join(sorted(kinds))}, which is not taken: labels are {_TAKEN}"
     elif different == len(cells):
         why = "every row has another label"
     elif all(isinstance(cell, list) for cell in cells):
-        why = "its cells are lists"
+        why = f"its cells are lists; labels are {_TAKEN}"
     else:
         why = f"{len(cells):,} rows have {different:,} different labels"
     raise UsageError(
@@ -316,7 +320,7 @@ def find_labels(
 
 def number(cell: Cell) -> float | None:
     """The cell as a finite number, or None."""
-    if isinstance(cell, bool) or not isinstance(cell, (str, int, float)):
+    if isinstance(cell, bool) or not isinstance(cell, (str, int, float, Decimal)):
         return None
     if isinstance(cell, str) and not _NUMBER.fullmatch(cell.strip()):
         return None
@@ -338,6 +342,8 @@ def class_name(cell: Cell) -> str | None:
         if math.isnan(cell):
             return None
         return str(int(cell)) if cell.is_integer() else repr(cell)
+    if isinstance(cell, Decimal) and cell.is_finite():  # as databases export numbers
+        cell = int(cell) if cell == int(cell) else f"{cell:f}".rstrip("0")
     if isinstance(cell, bytes):
         cell = cell.decode("utf-8", "surrogateescape")
     name = " ".join(str(cell).split()) if isinstance(cell, (str, int)) else ""

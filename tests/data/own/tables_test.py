@@ -6,6 +6,8 @@ import csv
 import gzip
 import io
 import json
+from datetime import date
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -208,6 +210,41 @@ def test_between_tabs_whole_quotes_quote(tmp_path: Path) -> None:
     csv.writer(text, delimiter="\t").writerows(rows)
     assert _cells(tmp_path / "a.tsv", text.getvalue()) == rows
     assert _cells(tmp_path / "b.tsv", 'text\tlabel\n"say ""x"""\t1\n') == rows[:2]
+
+
+def test_decimals_of_databases_are_numbers_with_all_their_digits() -> None:
+    names = {
+        "1.00": "1",
+        "-3": "-3",
+        "1E+3": "1000",
+        "0.00": "0",
+        "12.50": "12.5",
+        "1E-7": "0.0000001",
+    }
+    names["1234567890123456789.0100"] = "1234567890123456789.01"
+    assert {cell: tables.class_name(Decimal(cell)) for cell in names} == names
+    assert [tables.number(Decimal(cell)) for cell in names] == [float(cell) for cell in names]
+    for cell in ("NaN", "Infinity"):
+        assert tables.class_name(Decimal(cell)) is tables.number(Decimal(cell)) is None
+
+
+@pytest.mark.parametrize(
+    ("cell", "words"),
+    [
+        (lambda n: date(2020, 1, 1 + n % 3), "its cells are of the type date, which is not taken"),
+        (lambda n: date(2020, 1, 1 + n), "its cells are of the type date, which is not taken"),
+        (lambda n: {"v": n % 2}, "its cells are of the type dict, which is not taken"),
+        (lambda n: [n % 2], "its cells are lists"),
+    ],
+)
+def test_labels_of_other_types_are_refused_for_their_type(tmp_path: Path, cell, words) -> None:
+    rows = tuple({"text": f"text {n}", "label": cell(n)} for n in range(12))
+    table = tables.Table(tmp_path / "a.parquet", ("text", "label"), rows, tuple(range(1, 13)))
+    several = lambda cells: len({n for c in cells if (n := tables.class_name(c))}) > 1  # noqa: E731
+    with pytest.raises(UsageError) as raised:
+        tables.find_labels(table, None, ("label",), several, (), "rename it")
+    assert words in str(raised.value)
+    assert "labels are text, numbers, or true and false" in str(raised.value)
 
 
 def test_whole_numbers_lose_their_point_only_if_all_are_whole() -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import json
 import random
+from datetime import date
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -202,6 +204,26 @@ def test_bytes_of_parquet_that_are_no_text_are_left_out_by_name(tmp_path: Path) 
     left = prepare(found, str(tmp_path / "data"), 0.1)
     assert set(left) == {"a.parquet:5", "a.parquet:8"}
     assert "not UTF-8: byte 0xE9 at offset 3" in left["a.parquet:5"]
+
+
+def test_decimals_and_dates_of_parquet(tmp_path: Path) -> None:
+    import pandas
+
+    def look(name: str, labels: list, **options):
+        table = pandas.DataFrame({"text": [f"text {n}" for n in range(60)], "label": labels})
+        table.to_parquet(tmp_path / name)
+        return _look(tmp_path / name, **options)
+
+    assert look("a.parquet", [Decimal(n % 2) for n in range(60)]).labels == ("0", "1")
+    found = look("b.parquet", [Decimal(n) / 4 for n in range(60)])
+    assert found.labels is None and [item.label for item in found.items] == [
+        n / 4 for n in range(60)
+    ]
+    days = [date(2020, 1, 1 + n % 3) for n in range(60)]
+    with pytest.raises(UsageError, match="its cells are of the type date"):
+        look("c.parquet", days)
+    with pytest.raises(UsageError, match=r"c.parquet:1 is broken: its type is date; expected text"):
+        look("c.parquet", days, label="label")
 
 
 def test_json_lines_without_text_or_label_are_counted(tmp_path: Path) -> None:
