@@ -22,6 +22,7 @@ SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet")
 _SAMPLE = 64 << 10  # characters from which the delimiter is guessed
 # As tables write it: Python also takes 1_000, which is a name like 1_1, and the digits of other scripts.
 _NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)(e[+-]?[0-9]+)?", re.IGNORECASE)
+_SEPARATOR = re.compile(r"""("?sep=([^\w"'\r\n])"?)(?=[\r\n])""")  # Excel's first line
 _SURROGATE = re.compile(
     "[\ud800-\udfff]"
 )  # JSON may have halves of characters, which no file of ours can hold
@@ -108,7 +109,13 @@ def _text(path: Path) -> str:
 def _csv(path: Path) -> Iterator[tuple[int, dict[str, Cell]]]:
     text = _text(path)
     csv.field_size_limit(1 << 30)  # a cell may be a whole document
-    delimiter = "\t" if kind(path) == ".tsv" else _delimiter(text)
+    if named := _SEPARATOR.match(text):
+        text = text[
+            named.end(1) :
+        ]  # the end of the line stays, so that the others keep their numbers
+        delimiter = named[2]
+    else:
+        delimiter = "\t" if kind(path) == ".tsv" else _delimiter(text)
     rows = (_plain_rows(text) if delimiter == "\t" else None) or _quoted_rows(path, text, delimiter)
     _, head = next(rows, (0, []))
     if not head:
@@ -166,9 +173,13 @@ def _unquoted(cell: str) -> str:
 
 
 def _delimiter(text: str) -> str:
-    """The most frequent of the usual delimiters in the line of the names; a comma if none is there."""
-    head = text[:_SAMPLE].strip().splitlines()[0] if text.strip() else ""
-    return max(",;\t|", key=lambda mark: (head.count(mark), mark == ","))
+    """Of the usual delimiters the one that makes the most names of the first row; a comma if none does."""
+    sample = text[:_SAMPLE].strip()
+
+    def names(mark: str) -> int:
+        return len(next(csv.reader(io.StringIO(sample, newline=""), delimiter=mark), ()))
+
+    return max(",;\t|", key=lambda mark: (names(mark), mark == ","))
 
 
 def _json_lines(path: Path) -> Iterator[tuple[int, dict[str, Cell]]]:

@@ -182,6 +182,29 @@ def test_what_other_programs_write_is_the_same_table(tmp_path: Path, name: str, 
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("mark", [",", ";", "\t", "|"])
+def test_marks_in_quotes_are_no_delimiters(tmp_path: Path, mark: str, end: str) -> None:
+    want = [("a, b;\tc|d, e,, f; g\t|h", 'the "label"\n,,,'), ("x, y", "1"), ("z; w", "2")]
+    file = io.StringIO(newline="")
+    writer = csv.writer(file, delimiter=mark, quoting=csv.QUOTE_ALL, lineterminator=end)
+    writer.writerows(want)
+    assert _cells(tmp_path / "a.csv", file.getvalue()) == want
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("line", ["sep={}", '"sep={}"'])
+@pytest.mark.parametrize("mark", [",", ";", "\t", ":"])
+def test_excels_first_line_names_the_delimiter(tmp_path: Path, mark, line, end) -> None:
+    rows = [("a,b", "label"), ("x, y", "1"), ("z", "2")]
+    if mark == ",":
+        rows[:2] = [("a;b;c", "label"), ("x", "1")]
+    text = end.join([line.format(mark), *(mark.join(row) for row in rows)])
+    for name in ("a.csv", "a.tsv"):
+        assert _cells(tmp_path / name, text) == rows
+    assert tables.read(tmp_path / "a.csv").lines == (3, 4)
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 def test_lines_end_as_on_any_system(tmp_path: Path, end: str) -> None:
     want = [("text", "label"), ("a", "b"), ("c", "d")]
     for name, mark in (("a.csv", ","), ("a.tsv", "\t")):
