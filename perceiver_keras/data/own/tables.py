@@ -154,13 +154,13 @@ def _quoted_rows(path: Path, text: str, delimiter: str) -> Iterator[tuple[int, l
 
 def _plain_rows(text: str) -> Iterator[tuple[int, list[str]]] | None:
     """The same of a table with tabs in which quotes mean nothing, as GLUE's; None if quotes hold tabs or line ends."""
-    rows = [(n, line.split("\t")) for n, line in enumerate(_lines(text), 1) if line.strip()]
+    rows = [(n, line.split("\t")) for n, line in enumerate(lines_of(text), 1) if line.strip()]
     if len({len(row) for _, row in rows}) != 1 or len(rows[0][1]) < 2:
         return None
     return iter([(number, [_unquoted(cell) for cell in row]) for number, row in rows])
 
 
-def _lines(text: str) -> list[str]:
+def lines_of(text: str) -> list[str]:
     """The lines between the ends of Unix and Windows; between those of old Macs if there are no others."""
     text = text.replace("\r\n", "\n")
     return text.split("\n" if "\n" in text else "\r")
@@ -183,7 +183,7 @@ def _delimiter(text: str) -> str:
 
 
 def _json_lines(path: Path) -> Iterator[tuple[int, dict[str, Cell]]]:
-    for number, line in enumerate(_lines(_text(path)), 1):
+    for number, line in enumerate(lines_of(_text(path)), 1):
         if line.strip():
             yield number, _record(path, f"line {number}", line)
 
@@ -196,7 +196,7 @@ def _json(path: Path) -> Iterator[tuple[int, dict[str, Cell]]]:
             yield from _json_lines(path)
             return
         line = f", line {error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
-        raise PerceiverError(f"{path}{line}: not valid JSON: {_reason(error)}.") from error
+        raise PerceiverError(f"{path}{line}: not valid JSON: {json_reason(error)}.") from error
     if isinstance(values, dict):
         values = _of_object(values)
     if not isinstance(values, list) or not all(isinstance(value, dict) for value in values):
@@ -223,13 +223,13 @@ def _record(path: Path, where: str, text: str) -> dict[str, Cell]:
     try:
         value = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise PerceiverError(f"{path}, {where}: not valid JSON: {_reason(error)}.") from error
+        raise PerceiverError(f"{path}, {where}: not valid JSON: {json_reason(error)}.") from error
     if not isinstance(value, dict):
         raise PerceiverError(f"{path}, {where}: expected an object, got {str(value)[:60]!r}.")
     return value
 
 
-def _reason(error: Exception) -> str:
+def json_reason(error: Exception) -> str:
     """Why JSON can't be read, without the line, which is counted from where its value begins."""
     if isinstance(error, json.JSONDecodeError):
         return f"{error.msg} at column {error.colno}"

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 from tensorflow import keras
 
+from perceiver_keras.data.own import tables
+from perceiver_keras.data.text.encodings import decode_text
 from perceiver_keras.errors import PerceiverError, UsageError
 from perceiver_keras.tasks.contract.asking import Asking
 from perceiver_keras.tasks.contract.examples import Labels
@@ -19,24 +22,67 @@ from perceiver_keras.tasks.starcraft_entities.presets import StarcraftEntitiesCo
 
 
 def requests(names: Sequence[str]) -> Iterator[Request]:
-    """One request per set: a JSON file holds rows, an object {"entities": rows}, or a list of such objects."""
+    """One request per set: a JSON file holds rows, an object {"entities": rows}, or a list of such objects.
+
+    JSON Lines, as training takes them, hold rows or an object in each line. The first set of a.jsonl is "a.jsonl#0".
+    """
     for name in expand(names):
         given = read(name)
         if given.error:
             yield given
-            continue
-        try:
-            found = json.loads(given.content)
-        except (ValueError, RecursionError) as error:
+        elif tables.kind(Path(name)) in (".jsonl", ".ndjson"):
+            yield from _of_lines(name, given.content)
+        else:
+            yield from _of_json(name, given.content)
+
+
+def _of_json(name: str, content: bytes) -> Iterator[Request]:
+    try:
+        found = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        if _ends_early(error):
+            yield from _of_lines(name, content)
+        else:
             yield Request(name, None, f"not JSON: {error}")
-            continue
-        several = isinstance(found, list) and found and isinstance(found[0], Mapping)
-        for number, one in enumerate(found if several else [found]):
-            label = f"{name}#{number}" if several else name
-            try:
-                yield Request(label, as_set(one))
-            except PerceiverError as error:
-                yield Request(label, None, str(error))
+        return
+    if isinstance(found, list) and found and isinstance(found[0], Mapping):
+        for number, one in enumerate(found):
+            yield _request(f"{name}#{number}", one)
+    else:
+        yield _request(name, found)
+
+
+def _ends_early(error: Exception) -> bool:
+    """Whether the first line is JSON, and others follow: JSON Lines under another suffix."""
+    extra = isinstance(error, json.JSONDecodeError) and error.msg == "Extra data"
+    return extra and "\n" not in error.doc[: error.pos].strip()
+
+
+def _of_lines(name: str, content: bytes) -> Iterator[Request]:
+    try:
+        lines = tables.lines_of(decode_text(content))
+    except PerceiverError as error:
+        yield Request(name, None, str(error))
+        return
+    filled = [(line, text) for line, text in enumerate(lines, 1) if text.strip()]
+    if not filled:
+        yield Request(name, None, "empty")
+    for number, (line, text) in enumerate(filled):
+        label = f"{name}#{number}"
+        try:
+            found = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            reason = tables.json_reason(error)
+            yield Request(label, None, f"line {line} is not JSON: {reason}")
+        else:
+            yield _request(label, found)
+
+
+def _request(label: str, one: Any) -> Request:
+    try:
+        return Request(label, as_set(one))
+    except PerceiverError as error:
+        return Request(label, None, str(error))
 
 
 def pack(contents: Sequence[Any]) -> dict[str, np.ndarray]:

@@ -47,6 +47,42 @@ def test_files_of_one_set_or_several(tmp_path, model):
     assert figure.axes[0].get_title() == f"wins {outputs['winning']:.0%}"
 
 
+@pytest.mark.parametrize("name", ["a.jsonl", "a.NDJSON", "a.json"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_files_of_a_set_in_each_line(tmp_path, name, end):
+    rows = [{"entities": one.tolist(), "target": 0, "won": 1} for one in SETS]
+    lines = [json.dumps(rows[0]), "", json.dumps(rows[1]), "{", json.dumps({"entities": []})]
+    path = tmp_path / name
+    path.write_bytes(end.join([*lines, json.dumps(SETS[2].tolist()), ""]).encode())
+    found = list(predict.requests([str(path)]))
+    assert [request.name for request in found] == [f"{path}#{n}" for n in range(5)]
+    for request, one in zip((found[0], found[1], found[4]), SETS, strict=True):
+        assert request.error == ""
+        np.testing.assert_array_equal(request.content, one)
+    assert (
+        found[2].error.startswith("line 4 is not JSON: Expecting property name")
+        and "column 2" in found[2].error
+    )
+    assert "list of rows" in found[3].error
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "errors"),
+    [
+        ("a.jsonl", b"[[1, 2]]", [""]),
+        ("a.jsonl", b"\n \n", ["empty"]),
+        ("a.jsonl", b"[[1]]\n\xff", ["not UTF-8: byte 0xFF"]),
+        ("a.jsonl", b"[" * 100_000, ["line 1 is not JSON: nested too deeply"]),
+        ("a.json", b"[\n[1]\n]\nx\ny\n", ["not JSON: Extra data: line 4"]),
+    ],
+)
+def test_files_that_are_no_json_lines_are_told_in_one_line(tmp_path, name, content, errors):
+    (tmp_path / name).write_bytes(content)
+    found = [request.error for request in predict.requests([str(tmp_path / name)])]
+    assert len(found) == len(errors)
+    assert all(error.startswith(start) for error, start in zip(found, errors, strict=True))
+
+
 def test_sets_are_padded_to_the_largest():
     packed = predict.pack(SETS)
     assert packed["entities"].shape == (3, 7, 9)
