@@ -125,7 +125,7 @@ def drafts_of(place: Place, listed: Listing) -> tuple[list[Draft], int]:
                 )
             )
     if not drafts:
-        raise UsageError(f"{place.given} holds no text: all its files are empty or blank.")
+        raise UsageError(f"{place.given} holds no text: it is empty or blank.")
     return drafts, broken
 
 

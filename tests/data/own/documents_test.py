@@ -142,7 +142,7 @@ def test_blank_files_are_passed_over_and_alone_are_no_text(tmp_path: Path, conte
     (root / "b.txt").write_text("\n")
     (root / "c.csv").write_text("text,id\n ,1\n")
     for path in (root / "a.txt", root):
-        with pytest.raises(UsageError, match="holds no text: all its files are empty or blank"):
+        with pytest.raises(UsageError, match="holds no text: it is empty or blank"):
             _look(path, text="text")
     (root / "d.txt").write_text(_text(1000))
     found = _look(root, text="text")
