@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from perceiver_keras.server.settings import Limits
@@ -34,10 +35,10 @@ def guarded(limits: Limits) -> type[HttpToolsProtocol]:
     """The protocol class, with these limits."""
 
     class Guarded(HttpToolsProtocol):
-        """A connection that sends its headers too slowly, or too many of them, is closed."""
+        """A connection that sends its headers or trailers too slowly, or too many of them, is closed."""
 
         _alarm: asyncio.TimerHandle | None = None
-        _header_bytes = 0
+        _header_bytes = 0  # since the last message, or the last piece of this one's body
         _in_body = False
 
         def connection_made(self, transport: Any) -> None:
@@ -49,25 +50,66 @@ def guarded(limits: Limits) -> type[HttpToolsProtocol]:
             super().connection_lost(exc)
 
         def data_received(self, data: bytes) -> None:
-            if not self._in_body:
-                end = data.find(b"\r\n\r\n")
-                if self._header_bytes + end > limits.max_header_bytes:
-                    self._refuse_headers()  # whole, and too large
-                    return
-                self._header_bytes += len(data)
-                if self._alarm is None:
-                    self._wait_for_headers()
-            super().data_received(data)
-            if not self._in_body and self._header_bytes > limits.max_header_bytes:
+            end = -1 if self._in_body else data.find(b"\r\n\r\n")
+            if self._header_bytes + end > limits.max_header_bytes:
+                self._refuse_headers()  # whole, and too large
+                return
+            self._header_bytes += len(data)
+            if self._alarm is None and not self._in_body:
+                self._wait_for_headers()
+            self._unset_keepalive_if_required()
+            self._parse(data)
+            if self._header_bytes > limits.max_header_bytes:
                 self._refuse_headers()
 
+        def _parse(self, data: bytes) -> None:
+            """Feeds the parser, which stops where a client offers another protocol, and leaves the body out.
+
+            We speak no other, so the offer is ignored (RFC 9110, 7.8): the headers are read again without it.
+            """
+            parts = [memoryview(data)]
+            while parts:
+                part = parts.pop()
+                try:
+                    self.parser.feed_data(part)
+                except httptools.HttpParserError:
+                    self._refuse(b"400 Bad Request", b'{"error": "Invalid HTTP request received."}')
+                    return
+                except httptools.HttpParserUpgrade as stopped:
+                    if self.parser.get_method() == b"CONNECT":
+                        self._refuse(b"501 Not Implemented", b'{"error": "this is no proxy"}')
+                        return
+                    parts += [part[stopped.args[0] :], memoryview(self._head_without_upgrade())]
+                    self.parser = httptools.HttpRequestParser(self)
+                    self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+
+        def _head_without_upgrade(self) -> bytes:
+            method, version = self.parser.get_method(), self.parser.get_http_version().encode()
+            lines = [b"%s %s HTTP/%s" % (method, self.url, version)]
+            lines += [b"%s: %s" % pair for pair in self.headers if pair[0] != b"upgrade"]
+            return b"\r\n".join([*lines, b"", b""])
+
+        def on_header(self, name: bytes, value: bytes) -> None:
+            if (
+                not self._in_body
+            ):  # a trailer says nothing that we need, and comes too late for a header
+                super().on_header(name, value)
+
         def on_headers_complete(self) -> None:
+            if self.parser.should_upgrade():
+                return
             self._in_body, self._header_bytes = True, 0
             self._stop_waiting()
             super().on_headers_complete()
 
+        def on_body(self, body: bytes) -> None:
+            self._header_bytes = 0
+            super().on_body(body)
+
         def on_message_complete(self) -> None:
-            self._in_body = False
+            if self.parser.should_upgrade():
+                return
+            self._in_body, self._header_bytes = False, 0
             super().on_message_complete()
 
         def on_response_complete(self) -> None:
@@ -97,8 +139,12 @@ def guarded(limits: Limits) -> type[HttpToolsProtocol]:
 
         def _refuse(self, status: bytes, body: bytes) -> None:
             self._stop_waiting()
-            if self.transport is not None and not self.transport.is_closing():
+            if self.transport is None or self.transport.is_closing():
+                return
+            # What is written while an earlier request waits for its answer would be taken for that.
+            waiting = self.cycle is not None and not self.cycle.response_complete
+            if not (self.pipeline if self._in_body else waiting):
                 self.transport.write(REFUSAL % (status, len(body), body))
-                self.transport.close()
+            self.transport.close()
 
     return Guarded

@@ -136,3 +136,115 @@ def test_a_slow_body_has_the_time_of_a_request_not_of_headers(connection) -> Non
     time.sleep(0.7)
     connection.sendall(b'{"inputs": [2]}')
     assert b'{"outputs":[3.0]}' in answer_of(connection)
+
+
+# === Offers of another protocol ===
+
+PREDICT = b"POST /v1/models/half:predict HTTP/1.1\r\nHost: x\r\n"
+STATUS = b"GET /v1/models/half HTTP/1.1\r\nHost: x\r\n"
+CLOSE = b"Connection: close\r\n\r\n"
+BODY = b'{"inputs": [2]}'
+H2C = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n"
+FOO = b"upgrade: foo\r\nCONNECTION: upgrade\r\n"
+LENGTH = b"Content-Length: 15\r\n\r\n"
+
+
+def statuses(answers: bytes) -> list[bytes]:
+    return [part[:3] for part in answers.split(b"HTTP/1.1 ")[1:]]
+
+
+@pytest.mark.parametrize("offer", [H2C, FOO])
+@pytest.mark.parametrize(
+    ("end", "sent"),
+    [
+        (LENGTH, BODY),
+        (b"Transfer-Encoding: chunked\r\n\r\n", b"f\r\n" + BODY + b"\r\n0\r\nUpgrade: foo\r\n\r\n"),
+    ],
+)
+@pytest.mark.parametrize("cut", [1, 7, 10_000])
+def test_an_upgrade_that_is_not_there_is_ignored(connection, offer, end, sent, cut) -> None:
+    message = PREDICT + offer + end + sent
+    both = message + message + STATUS + offer + b"\r\n" + STATUS + CLOSE  # pipelined
+    for start in range(0, len(both), cut):
+        connection.sendall(both[start : start + cut])
+        if cut == 7:
+            time.sleep(0.001)
+    answers = rest_of(connection)
+    assert statuses(answers) == [b"200"] * 4, answers
+    assert answers.count(b'{"outputs":[3.0]}') == 2
+
+
+@pytest.mark.parametrize(
+    "offer", [H2C, FOO, b"Connection: close\r\nConnection: Upgrade\r\nUpgrade: foo\r\n"]
+)
+@pytest.mark.parametrize("wait", [0, 0.1])
+def test_a_body_after_an_offer_is_not_a_request(connection, offer, wait) -> None:
+    inner = STATUS + b"\r\n"
+    connection.sendall(PREDICT + offer + b"Content-Length: %d\r\n\r\n" % len(inner))
+    time.sleep(wait)
+    connection.sendall(inner)
+    if b"close" not in offer:
+        connection.sendall(STATUS + CLOSE)
+    answers = rest_of(connection)
+    assert statuses(answers) == ([b"400"] if b"close" in offer else [b"400", b"200"])
+    assert b"JSON Parse error" in answers
+
+
+def test_connect_is_refused_and_what_follows_is_not_read(connection) -> None:
+    connection.sendall(b"CONNECT x:80 HTTP/1.1\r\nHost: x\r\n\r\n" + STATUS + CLOSE)
+    answers = rest_of(connection)
+    assert statuses(answers) == [b"501"] and b'{"error": ' in answers
+
+
+def test_many_offers_in_one_segment(connection) -> None:
+    count = 300
+    connection.sendall(
+        (STATUS + b"Upgrade: a\r\nConnection: upgrade\r\n\r\n") * count + STATUS + CLOSE
+    )
+    assert statuses(rest_of(connection)) == [b"200"] * (count + 1)
+
+
+def test_no_refusal_is_taken_for_the_answer_to_an_earlier_request(connection) -> None:
+    slow = b'{"signature_name": "slow", "inputs": [100000]}'
+    connection.sendall(PREDICT + b"Content-Length: %d\r\n\r\n" % len(slow) + slow)
+    time.sleep(0.02)
+    connection.sendall(b"GET / HTTP/1.1\r\nX: " + b"a" * (17 << 10))
+    assert statuses(rest_of(connection)) in ([], [b"200"])
+
+
+# === Trailers ===
+
+CHUNKED = PREDICT + b"Transfer-Encoding: chunked\r\n\r\nf\r\n" + BODY + b"\r\n0\r\n"
+
+
+def test_a_trailer_is_no_header(connection) -> None:
+    for _ in range(2):
+        connection.sendall(CHUNKED + b"Content-Encoding: gzip\r\nX: y\r\n\r\n")
+        assert answer_of(connection).endswith(b'{"outputs":[3.0]}')
+    connection.sendall(CHUNKED)
+    time.sleep(0.05)
+    connection.sendall(b"Content-Encoding: gzip\r\n\r\n")
+    assert answer_of(connection).endswith(b'{"outputs":[3.0]}')
+
+
+@pytest.mark.parametrize("trailer", [b"a:b\r\n", b"a"])
+def test_trailers_have_the_limit_of_headers(connection, trailer) -> None:
+    connection.sendall(CHUNKED)
+    sent, most = 0, 4 << 20
+    with contextlib.suppress(ConnectionError):
+        while sent < most:
+            sent += connection.send(trailer * 1000)
+            time.sleep(0.001)
+    assert sent < most
+    with contextlib.suppress(ConnectionError):
+        assert rest_of(connection).startswith(b"HTTP/1.1 431 ")
+
+
+def test_a_body_of_many_chunks_is_no_header(connection) -> None:
+    chunks = [b"1;of=many\r\n%c\r\n" % byte for byte in BODY] + [b"1\r\n \r\n"] * 20_000
+    connection.sendall(PREDICT + b"Transfer-Encoding: chunked\r\n\r\n")
+    for chunk in chunks[:20]:
+        connection.sendall(chunk)
+        time.sleep(0.002)
+    connection.sendall(b"".join(chunks[20:]) + b"0\r\n\r\n")
+    assert answer_of(connection).endswith(b'{"outputs":[3.0]}')
