@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import time
 import zlib
 from collections.abc import AsyncIterator, Mapping
 
 from perceiver_keras.server.aside import aside
 from perceiver_keras.server.settings import Limits
-from perceiver_keras.server.status import Code, ServingError
+from perceiver_keras.server.status import Code, ServingError, invalid, late
 
 DRAINED = 8  # times max_request_bytes
 # Of max_request_bytes, for each value in JSON and for each string or object, and how many may be there in any case:
@@ -16,6 +17,10 @@ DRAINED = 8  # times max_request_bytes
 VALUE, VALUES = 8, 1 << 20
 STRING, STRINGS = 64, 1 << 17
 STEP = 1 << 18  # bytes unpacked at a time
+# Packed bytes at a time: zlib copies what it has not read, at every step and after every member. A body of no more is
+# unpacked in the event loop.
+PIECE = 1 << 14
+MEMBERS = 10_000  # of one gzip body: each costs time, also an empty one
 
 
 async def read_body(
@@ -24,8 +29,9 @@ async def read_body(
     """The whole body, unpacked if it came with gzip or deflate.
 
     Raises:
-      ServingError: HTTP 413 too large, 408 too slow, 415 another encoding, 400 damaged.
+      ServingError: HTTP 413 too large, 408 sent too slowly, 504 unpacked too slowly, 415 another encoding, 400 damaged.
     """
+    until = time.monotonic() + limits.request_timeout_seconds
     encoding = headers.get("content-encoding", "identity").strip().lower()
     if encoding not in ("identity", "gzip", "x-gzip", "deflate"):
         raise ServingError(
@@ -41,9 +47,11 @@ async def read_body(
         ) from None
     if encoding == "identity":
         return body
-    if len(body) < STEP:
-        return unpacked(body, limits)
-    return await aside(True, unpacked, body, limits)
+    unpacking = aside(len(body) > PIECE, unpacked, body, limits, until)
+    try:
+        return await asyncio.wait_for(unpacking, until - time.monotonic())
+    except asyncio.TimeoutError:
+        raise late() from None
 
 
 async def _collected(chunks: AsyncIterator[bytes], limits: Limits) -> bytes:
@@ -62,26 +70,31 @@ async def _collected(chunks: AsyncIterator[bytes], limits: Limits) -> bytes:
     return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
-def unpacked(body: bytes, limits: Limits) -> bytes:
-    """A gzip or zlib stream, never unpacked further than max_request_bytes."""
-    parts, size, rest = [], 0, body
+def unpacked(body: bytes, limits: Limits, until: float) -> bytes:
+    """A gzip or zlib stream, never unpacked further than max_request_bytes, nor after `until` of `time.monotonic`."""
+    packed, at, parts, size, members = memoryview(body), 0, [], 0, 0
     try:
-        while rest:
+        while at < len(packed):  # gzip may have several members
+            members += 1
+            if members > MEMBERS:
+                raise invalid(
+                    f"the compressed body has more than {MEMBERS} members; send it as one"
+                )
             stream = zlib.decompressobj(zlib.MAX_WBITS | 32)  # gzip or zlib, told by the header
             while not stream.eof:
-                part = stream.decompress(rest, STEP)
-                rest = stream.unconsumed_tail
+                if time.monotonic() > until:
+                    raise late()
+                piece = packed[at : at + PIECE]
+                part = stream.decompress(piece, STEP)
+                at += len(piece) - len(stream.unused_data if stream.eof else stream.unconsumed_tail)
                 size += len(part)
                 if size > limits.max_request_bytes:
                     raise _too_large(limits)
                 parts.append(part)
-                if not part and not rest and not stream.eof:
+                if not part and not piece and not stream.eof:
                     raise zlib.error("the stream is cut")
-            rest = stream.unused_data  # gzip may have several members
     except zlib.error as error:
-        raise ServingError(
-            Code.INVALID_ARGUMENT, f"the compressed body can't be unpacked: {error}"
-        ) from None
+        raise invalid(f"the compressed body can't be unpacked: {error}") from None
     return b"".join(parts)
 
 

@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncio
 import gzip
 import random
+import threading
 import time
 import zlib
 
 import pytest
 
+from perceiver_keras.server import aside as aside_module
 from perceiver_keras.server.http_bodies import (
+    MEMBERS,
+    PIECE,
     STEP,
     STRINGS,
     VALUES,
@@ -22,6 +26,7 @@ from perceiver_keras.server.settings import Limits
 from perceiver_keras.server.status import ServingError
 
 LIMITS = Limits(max_request_bytes=1 << 20, request_timeout_seconds=0.1)
+FOREVER = float("inf")
 
 
 def read(*chunks: bytes, wait: float = 0, **headers: str) -> bytes:
@@ -62,11 +67,37 @@ def test_each_limit_has_its_status() -> None:
 def test_a_bomb_costs_no_more_than_the_limit() -> None:
     bomb = gzip.compress(gzip.compress(b"\0" * (64 << 20)) * 1)
     assert status(gzip.compress(b"\0" * (64 << 20)), content_encoding="gzip") == 413
-    assert unpacked(bomb, LIMITS)[:2] == b"\x1f\x8b"  # once, not twice
-    many = gzip.compress(b"") * 20_000  # members without content
+    assert unpacked(bomb, LIMITS, FOREVER)[:2] == b"\x1f\x8b"  # once, not twice
+
+
+def test_members_of_any_size_and_place_are_one_body() -> None:
+    made = random.Random(0)
+    texts = [made.randbytes(made.choice([0, 1, 100, PIECE, 3 * PIECE])) for _ in range(40)]
+    texts += [b"\0" * STEP, b"\0" * (2 * STEP + 1), b"end"]  # packed in a few bytes
+    packed = b"".join(map(gzip.compress, texts))
+    assert unpacked(packed, Limits(), FOREVER) == gzip.decompress(packed) == b"".join(texts)
+
+
+def test_members_without_content_take_no_time() -> None:
+    empty = gzip.compress(b"")
     start = time.process_time()
-    assert unpacked(many, LIMITS) == b""
+    assert unpacked(empty * MEMBERS, LIMITS, FOREVER) == b""
+    with pytest.raises(ServingError, match="more than 10000 members") as caught:
+        unpacked(empty * 500_000, LIMITS, FOREVER)
+    assert caught.value.http_status == 400
     assert time.process_time() - start < 5
+
+
+def test_unpacking_ends_with_the_time_of_the_request() -> None:
+    body = gzip.compress(random.Random(0).randbytes(4 * PIECE))
+    with pytest.raises(ServingError) as caught:
+        unpacked(body, LIMITS, time.monotonic() - 1)
+    assert caught.value.http_status == 504
+    held = threading.Event()
+    for _ in range(2):  # both threads have something else to do
+        aside_module._THREADS.submit(held.wait, 30)
+    assert status(body, content_encoding="gzip") == 504
+    held.set()
 
 
 @pytest.mark.parametrize(
