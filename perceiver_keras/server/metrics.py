@@ -31,7 +31,7 @@ class Counter:
         """The samples, without their type."""
         with self._lock:
             values = sorted(self._values.items())
-        return [f"{self.name}{_braces(self.labels, key)} {value:g}" for key, value in values]
+        return [f"{self.name}{_braces(self.labels, key)} {value}" for key, value in values]
 
 
 class Histogram(Counter):
@@ -86,7 +86,7 @@ class Gauge(Counter):
 
     def lines(self) -> list[str]:
         """The sample, without its type."""
-        return [f"{self.name} {self._value():g}"]
+        return [f"{self.name} {self._value()}"]
 
 
 class Metrics:

@@ -27,6 +27,17 @@ def test_names_labels_and_numbers() -> None:
     assert found[":tensorflow:serving:queued_requests"].samples[0].value == 4
 
 
+def test_large_counts_keep_their_digits() -> None:
+    metrics, count = Metrics(), 123_456_789
+    metrics.batches.add(by=count)
+    metrics.batches.add()
+    metrics.gauges += [Gauge("of_bytes", lambda: count), Gauge("of_seconds", lambda: 1234567.75)]
+    found = families(metrics)
+    assert found[metrics.batches.name].samples[0].value == count + 1
+    assert found["of_bytes"].samples[0].value == count
+    assert found["of_seconds"].samples[0].value == 1234567.75
+
+
 def test_a_histogram_counts_up_to_each_bound() -> None:
     metrics, values = Metrics(), [1.0, 10.0, 11.0, 1e5, 1e30]
     for value in values:
