@@ -45,7 +45,8 @@ def is_saved_model(folder: str) -> bool:
 def versions(folder: str) -> list[int]:
     """The version numbers under `folder`, ascending; empty if there is no such folder.
 
-    Names with leading zeros are ignored, because the number alone would not lead back to them.
+    Names with leading zeros are ignored, because the number alone would not lead back to them, and so are numbers
+    beyond int64, which no server takes.
     """
     if not tf.io.gfile.isdir(folder):
         return []
@@ -56,6 +57,7 @@ def versions(folder: str) -> list[int]:
         if name.isascii()
         and name.isdigit()
         and name == str(int(name))
+        and int(name) < 2**63
         and tf.io.gfile.isdir(f"{folder}/{name}")
     )
 

@@ -14,7 +14,8 @@ Print = tuple[tuple[str, int, int], ...]
 def versions(base_path: str) -> list[int]:
     """The numbers of the version folders, ascending; [] if there is no such folder.
 
-    Names with leading zeros are ignored, because the number alone would not lead back to them.
+    Names with leading zeros are ignored, because the number alone would not lead back to them, and so are numbers
+    beyond int64, which no request can name.
     """
     try:
         names = [name.rstrip("/") for name in tf.io.gfile.listdir(base_path)]
@@ -23,7 +24,7 @@ def versions(base_path: str) -> list[int]:
     numbers = {
         int(name)
         for name in names
-        if name.isascii() and name.isdigit() and len(name) < 19 and name == str(int(name))
+        if name.isascii() and name.isdigit() and name == str(int(name)) and int(name) < 2**63
     }
     return sorted(n for n in numbers if tf.io.gfile.isdir(f"{base_path}/{n}"))
 

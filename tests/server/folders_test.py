@@ -6,15 +6,18 @@ import os
 
 import pytest
 
+from perceiver_keras import saved_model
 from perceiver_keras.server import folders
 from perceiver_keras.server.settings import ModelSource
 
 
 def test_only_whole_numbers_are_versions(tmp_path) -> None:
-    for name in ("1", "20", "03", "-4", "5.tmp", ".6", "x", "٧", "9" * 30):
+    names = ("1", "20", "03", "-4", "5.tmp", ".6", "x", "٧", "9" * 30, "9" * 19, str(2**63))
+    numbers = [0, 1, 20, 1_700_000_000_123_456_789, 2**63 - 1]  # one by time.time_ns()
+    for name in {*names, *map(str, numbers)}:
         (tmp_path / name).mkdir()
     (tmp_path / "8").write_text("a file")
-    assert folders.versions(str(tmp_path)) == [1, 20]
+    assert folders.versions(str(tmp_path)) == saved_model.versions(str(tmp_path)) == numbers
     assert folders.versions(str(tmp_path / "gone")) == []
 
 

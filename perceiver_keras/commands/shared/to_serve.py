@@ -86,7 +86,7 @@ def _name(path: Path) -> str:
 
 
 def _is_version(name: str) -> bool:
-    return name.isascii() and name.isdigit() and name == str(int(name))
+    return name.isascii() and name.isdigit() and name == str(int(name)) and int(name) < 2**63
 
 
 def _absolute(path: Path) -> str:
