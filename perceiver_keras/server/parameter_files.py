@@ -65,6 +65,10 @@ def _source(row: Any) -> ModelSource:
         raise ValueError("a model has no name")
     if "/" in row.name or ":" in row.name:
         raise ValueError(f"model name {row.name!r}: / and : can't be in a URL of REST")
+    if row.name in (".", ".."):  # a client takes them out of a URL, also if they are quoted
+        raise ValueError(f"model name {row.name!r}: it can't be in a URL of REST")
+    if not row.name.isprintable():
+        raise ValueError(f"model name {row.name!r}: it has characters that can't be printed")
     if not posixpath.isabs(row.base_path) and "://" not in row.base_path:
         raise ValueError(
             f"Expected model {row.name} to have an absolute path or URI; got base_path()={row.base_path}"

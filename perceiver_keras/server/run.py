@@ -125,8 +125,9 @@ def _end(seconds: float) -> None:
 
 
 def say(text: str) -> None:
-    """One line on stderr."""
-    print(text, file=sys.stderr, flush=True)
+    """One line on stderr, whatever a name or a message in `text` holds."""
+    shown = (c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    print("".join(shown), file=sys.stderr, flush=True)
 
 
 def _announce(host: str, ports: Mapping[str, int], names: Sequence[str]) -> None:

@@ -30,6 +30,11 @@ def test_the_documents_example_of_labels() -> None:
     assert model.labels == {"stable": 42, "canary": 43}
 
 
+def test_a_name_may_have_any_letters() -> None:
+    models = [ModelSource(name="größe 2 模型 100%?", base_path="/m")]
+    assert files.read_models(files.models_text(models)) == models
+
+
 def test_batching_is_read_back_and_read_as_documented() -> None:
     batching = Batching(
         max_batch_size=32, allowed_batch_sizes=(8, 32), pad_variable_length_inputs=True
@@ -62,6 +67,18 @@ ROW = "model_config_list {{ config {{ {} }} }}"
         (files.read_models, ROW.format("base_path: '/m'"), "a model has no name"),
         (files.read_models, ROW.format("name: 'm' base_path: 'm'"), "an absolute path"),
         (files.read_models, ROW.format("name: 'a/b' base_path: '/m'"), "can't be in a URL"),
+        (
+            files.read_models,
+            ROW.format("name: '..' base_path: '/m'"),
+            r"'\.\.': it can't be in a URL",
+        ),
+        (
+            files.read_models,
+            ROW.format(r"name: 'x\nm was' base_path: '/m'"),
+            r"'x\\nm was': it has",
+        ),
+        (files.read_models, ROW.format(r"name: 'x\033[31m' base_path: '/m'"), "can't be printed"),
+        (files.read_models, ROW.format("name: 'x\u202e' base_path: '/m'"), "can't be printed"),
         (
             *(files.read_models, ROW.format("name: 'm' base_path: '/m' model_platform: 'onnx'")),
             "platform 'onnx' is not supported",

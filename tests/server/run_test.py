@@ -133,6 +133,12 @@ def test_another_address_than_the_loopback_is_told(capsys) -> None:
     assert "no password and no encryption" in capsys.readouterr().err
 
 
+def test_what_is_said_is_one_line_without_control_characters(capsys) -> None:
+    run.say("größe x\nhalf version 9 was unloaded\r\x1b[31mred\u2028\u202e\ud800")
+    said = capsys.readouterr().err
+    assert said == r"größe x\nhalf version 9 was unloaded\r\x1b[31mred\u2028\u202e\ud800" + "\n"
+
+
 def test_every_limit_is_a_flag() -> None:
     flags = run.parser().parse_args(["--model_config_file=x", "--max_request_bytes=5"])
     assert flags.max_request_bytes == 5 and flags.request_timeout_seconds == 30.0
