@@ -14,6 +14,7 @@ from urllib.parse import unquote_to_bytes
 from google.protobuf import json_format
 from google.protobuf.wrappers_pb2 import StringValue
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
@@ -197,4 +198,9 @@ def application(routes: list[Route]) -> Starlette:
         told = error if isinstance(error, ServingError) else from_exception(error)
         return _json({"error": told.message}, told.http_status)
 
-    return Starlette(routes=routes, exception_handlers={Exception: broken})
+    async def nowhere(request: Request, error: HTTPException) -> Response:
+        """No route has this path, or this method: the body was not read, and the connection can't go on."""
+        close = {"connection": "close"} if _has_body(request) else {}
+        return _json({"error": error.detail}, error.status_code, {**(error.headers or {}), **close})
+
+    return Starlette(routes=routes, exception_handlers={Exception: broken, HTTPException: nowhere})

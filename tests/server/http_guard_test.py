@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import socket
 import time
 
@@ -84,6 +85,11 @@ def headers_of(answer: bytes) -> dict[str, list[str]]:
         (b"GET /v1/models/none", 404),
         (b"PUT /v1/models/half", 400),
         (b"TRACE /v1/models/half", 405),
+        (b"CONNECT x:80", 501),
+        (b"GET *", 404),
+        (b"OPTIONS *", 404),
+        (b"GET /v1/models/%0a", 404),
+        (b"GET /page/models/a%0ab", 404),
         (b"GET /../../etc/passwd", 404),
         (b"GET /x" + b"a" * (17 << 10), 431),
     ],
@@ -96,6 +102,11 @@ def test_every_answer_tells_a_browser_to_take_it_as_it_is(connection, request_li
     for name, value in HEADERS:
         assert found[name] == [value]
     assert len(found["content-type"]) == 1
+    if status != 200:
+        assert found["content-type"] == ["application/json"]
+        assert list(json.loads(answer.split(b"\r\n\r\n")[1])) == ["error"]
+    if status == 405:
+        assert "allow" in found
 
 
 def test_a_connection_too_many_is_told_so_with_the_same_headers(base) -> None:
