@@ -174,10 +174,9 @@ class Models:
     async def _load(self, model: Model, number: int) -> None:
         name, folder = model.source.name, f"{model.source.base_path}/{number}"
         version = model.versions[number] = Version(number, LOADING)
-        start = time.monotonic()
         version.print = await self._in_loader(folders.fingerprint, folder)
         try:
-            version.loaded, requests = await self._in_loader(self._loaded, folder, name)
+            version.loaded, requests, seconds = await self._in_loader(self._loaded, folder, name)
         except Exception as error:
             version.state, version.error = END, from_exception(error)
             self._metrics.loads.add(name, version.error.code.name)
@@ -186,11 +185,11 @@ class Models:
         version.state = AVAILABLE
         self._metrics.loads.add(name, "OK")
         warmed = f", {requests} warm-up requests" if requests else ""
-        self._say(
-            f"{name} version {number} is available ({time.monotonic() - start:.1f} s{warmed})"
-        )
+        self._say(f"{name} version {number} is available ({seconds:.1f} s{warmed})")
 
-    def _loaded(self, folder: str, name: str) -> tuple[LoadedModel, int]:
+    def _loaded(self, folder: str, name: str) -> tuple[LoadedModel, int, float]:
+        """The model, its warm-up requests, and the seconds of both: others may have been loaded before."""
+        begin = time.monotonic()
         loaded = LoadedModel(folder, self._limits.request_timeout_seconds)
         start = time.monotonic()
         try:
@@ -198,8 +197,9 @@ class Models:
         except BaseException:
             loaded.close()
             raise
-        self._metrics.warmup.observe((time.monotonic() - start) * 1e6, name, "OK")
-        return loaded, count
+        end = time.monotonic()
+        self._metrics.warmup.observe((end - start) * 1e6, name, "OK")
+        return loaded, count, end - begin
 
     def _unload(self, name: str, version: Version) -> None:
         version.state = UNLOADING

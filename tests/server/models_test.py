@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import shutil
 import threading
 import time
+import types
 
 import grpc
 import numpy as np
@@ -156,6 +158,30 @@ def test_policies_labels_and_reloads(two, tmp_path) -> None:
         found.management.HandleReloadConfigRequest(asked)
         assert found.ask("/v1/models/m:predict", body)[0] == 404
         assert answer(found, model="again") == (3.0, 3)
+
+
+def test_the_time_of_loading_is_a_model_s_own(tmp_path, monkeypatch) -> None:
+    def slow(*given):
+        time.sleep(0.5)
+        return types.SimpleNamespace(close=lambda: None)
+
+    monkeypatch.setattr(the_models, "LoadedModel", slow)
+    monkeypatch.setattr(the_models, "warm_up", lambda *given: 0)
+    said, sources = [], []
+    for name in "abcd":
+        (tmp_path / name / "1").mkdir(parents=True)
+        sources.append(ModelSource(name=name, base_path=str(tmp_path / name)))
+
+    async def main():
+        models = Models(sources, Limits(), Metrics(), said.append)
+        await models.look()
+        await models.close()
+
+    asyncio.run(main())
+    seconds = [
+        float(found[1]) for found in map(re.compile(r"available \((.*) s\)").search, said) if found
+    ]
+    assert len(seconds) == 4 and all(0.5 <= each < 1.5 for each in seconds), said
 
 
 def test_a_version_stays_open_for_who_uses_it(two, tmp_path) -> None:
