@@ -60,6 +60,11 @@ class Signature:
         ends = (*self.inputs.values(), *self.outputs.values())
         return bool(self.inputs) and all(e.shape is None or e.shape[:1] == (None,) for e in ends)
 
+    @property
+    def sized_by_content(self) -> bool:
+        """Whether an output's size may depend on what the inputs hold; then one for a batch is that of its largest."""
+        return any(e.shape is None or None in e.shape[1:] for e in self.outputs.values())
+
     def check(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Raises `ServingError` if names or shapes are not those of the inputs. Types were checked before."""
         if arrays.keys() != self.inputs.keys():

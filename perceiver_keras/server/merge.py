@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 Arrays = Mapping[str, np.ndarray]
+SHORT = 256  # bytes; strings up to here are of one length to `fit_key`, so that short texts share batches
 
 
 def rows_of(arrays: Arrays) -> int | None:
@@ -15,9 +16,27 @@ def rows_of(arrays: Arrays) -> int | None:
     return sizes.pop() or None if len(sizes) == 1 else None
 
 
-def shape_key(arrays: Arrays, padded: bool) -> tuple:
-    """Requests with equal keys fit into one batch: equal sizes after the first axis or, padded, equal ranks."""
-    return tuple((array.ndim,) if padded else array.shape[1:] for array in arrays.values())
+def fit_key(arrays: Arrays, padded: bool, by_length: bool) -> tuple:
+    """Requests with equal keys fit into one batch.
+
+    Args:
+      arrays: Of one request.
+      padded: Whether inputs of equal ranks fit, and not only those of equal sizes after the first axis.
+      by_length: Whether the longest strings must be about as long, too: within a power of two.
+    """
+    return tuple(
+        (
+            (array.ndim,) if padded else array.shape[1:],
+            _length_class(array) if by_length and array.dtype.hasobject else 0,
+        )
+        for array in arrays.values()
+    )
+
+
+def _length_class(strings: np.ndarray) -> int:
+    """The power of two that the longest string does not exceed, of those from `SHORT` on."""
+    longest = max(map(len, strings.flat), default=0)
+    return max(SHORT, 1 << (longest - 1).bit_length())
 
 
 def merged(requests: Sequence[Arrays], rows: int, to_rows: int) -> dict[str, np.ndarray]:

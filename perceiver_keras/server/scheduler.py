@@ -79,6 +79,10 @@ class Scheduler:
         # Strings are counted with what they hold: the pointers alone would let gigabytes wait.
         large = sum(array.size for array in arrays.values()) > LARGE
         size = await aside(large, _bytes_of, arrays)
+        alone = not signature.batches or rows is None or rows >= self._batching.max_batch_size
+        padded, by_length = self._batching.pad_variable_length_inputs, signature.sized_by_content
+        # A graph computes all texts of a batch as long as the longest: short ones must not pay for a stranger's.
+        fit = None if alone else await aside(large, merge.fit_key, arrays, padded, by_length)
         most = self._batching.max_enqueued_batches * self._batching.max_batch_size
         waiting = self._rows.get(loaded, 0)
         if waiting and waiting + self._load(rows or 1) > most:
@@ -95,9 +99,7 @@ class Scheduler:
         loop = asyncio.get_running_loop()
         answer = loop.create_future()
         until = time.monotonic() + patience
-        alone = not signature.batches or rows is None or rows >= self._batching.max_batch_size
-        padded = self._batching.pad_variable_length_inputs
-        key = object() if alone else (signature, merge.shape_key(arrays, padded))
+        key = object() if alone else (signature, fit)
         task = _Task(model_name, loaded, signature, arrays, rows or 1, size, answer, until)
         self._queues.setdefault(key, deque()).append(task)
         self._rows[loaded] = waiting + self._load(task.rows)

@@ -60,6 +60,21 @@ def test_whether_the_first_axis_is_the_batch(loaded) -> None:
     assert Signature("open", {"x": End(1, None)}, {}, None).batches
 
 
+@pytest.mark.parametrize(
+    ("shape", "wanted"),
+    [
+        ((None,), False),
+        ((None, 10), False),
+        ((None, None), True),
+        ((None, 2, None), True),
+        (None, True),
+    ],
+)
+def test_whether_an_answers_size_may_depend_on_what_is_asked(shape, wanted) -> None:
+    ends = {"known": End(1, (None, 3)), "y": End(1, shape)}
+    assert Signature("s", {"x": End(7, (None,))}, ends, None).sized_by_content is wanted
+
+
 def test_names_and_shapes_are_checked(loaded) -> None:
     signature = loaded.signatures["two_inputs"]
     right = {"a": np.float32([1]), "b": np.int64([[2, 3]])}

@@ -46,8 +46,21 @@ def test_rows_are_those_of_all_inputs_or_there_are_none() -> None:
 
 def test_requests_share_a_batch_by_their_sizes_or_padded_by_their_axes() -> None:
     one, other = {"x": np.zeros((1, 2))}, {"x": np.zeros((5, 3))}
-    assert merge.shape_key(one, False) != merge.shape_key(other, False)
-    assert merge.shape_key(one, True) == merge.shape_key(other, True)
+    assert merge.fit_key(one, False, False) != merge.fit_key(other, False, False)
+    assert merge.fit_key(one, True, False) == merge.fit_key(other, True, False)
+
+
+@settings(max_examples=50)
+@given(*[st.lists(st.integers(0, 3000), max_size=3)] * 2, st.booleans())
+def test_by_length_the_longest_strings_differ_by_no_more_than_two(one, other, padded) -> None:
+    requests = [{"s": np.array([b"a" * n for n in sizes], object)} for sizes in (one, other)]
+    short, long = sorted(max([256, *sizes]) for sizes in (one, other))
+    keys = {merge.fit_key(request, True, True) for request in requests}
+    if len(keys) == 1:
+        assert long <= 2 * short
+    else:
+        assert long > short and any(short <= 2**n < long for n in range(8, 12))
+    assert len({merge.fit_key(request, True, False) for request in requests}) == 1
 
 
 def test_outputs_without_a_row_per_example_can_not_be_divided() -> None:

@@ -93,6 +93,46 @@ def test_different_sizes_share_a_batch_only_if_they_may_be_padded() -> None:
         assert len(recorder.batches) == batches + 1
 
 
+@pytest.mark.parametrize(
+    ("inner", "wanted"),
+    [
+        (None, [[3, 256, 0], [257, 512], [40_000, 40_000]]),
+        (5, [[3, 40_000, 256, 257, 512, 0, 40_000]]),
+    ],
+)
+def test_short_texts_share_no_batch_with_long_ones_where_the_answer_grows(inner, wanted) -> None:
+    """The width of such an answer, and what it costs, is that of the longest text of the batch."""
+    grows, recorder = (
+        Signature("s", {"x": End(7, (None,))}, {"y": End(1, (None, inner))}, None),
+        Recorder(),
+    )
+    recorder.compute = lambda arrays: {
+        "y": np.ones([len(arrays["x"]), inner or max(map(len, arrays["x"]))])
+    }
+
+    async def main():
+        scheduler = Scheduler(Batching(**ONE), LIMITS, Metrics())
+
+        def ask(size):
+            arrays = {"x": np.array([b"a" * size], object)}
+            return asyncio.create_task(scheduler.run("m", recorder, grows, arrays))
+
+        recorder.let.clear()
+        first = ask(1)
+        await asyncio.sleep(0.02)
+        tasks = {size: ask(size) for size in (3, 40_000, 256, 257, 512, 0)}
+        last = ask(40_000)
+        await asyncio.sleep(0.02)
+        recorder.let.set()
+        await asyncio.gather(first, last, *tasks.values())
+        scheduler.close()
+        return {size: (await task)["y"].shape[1] for size, task in tasks.items()}
+
+    widths = asyncio.run(main())
+    assert sorted([list(map(len, batch)) for batch in recorder.batches[1:]]) == wanted
+    assert widths[3] == (inner or 256) and widths[40_000] == (inner or 40_000)
+
+
 def test_a_bad_request_fails_alone() -> None:
     def picky(arrays):
         if 13 in arrays["x"]:
