@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -25,6 +26,7 @@ OPTIONS = (
     ("grpc.min_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 2000),
 )
+SLACK = 0.05  # seconds: the server counts a call's time, too, and may tell first that it has passed
 
 
 class OverGrpc:
@@ -135,24 +137,25 @@ class OverGrpc:
         self._channel.close()
 
     def _call(self, method: Any, request: Any, seconds: float) -> Any:
+        start = time.monotonic()
         try:
             return method(request, timeout=seconds)
         except self._grpc.RpcError as error:
-            raise _failure(error) from error
+            raise _failure(error, seconds - (time.monotonic() - start)) from error
         except ValueError as error:  # protobuf's own limit of 2 GiB, or a closed channel
             raise Failure("RESOURCE_EXHAUSTED", str(error)) from error
 
 
-def _failure(error: Any) -> Failure:
+def _failure(error: Any, left: float) -> Failure:
+    """What an error says that came when the call had `left` seconds."""
     code, message = error.code().name, error.details() or ""
     told = dict(error.trailing_metadata() or ()).get(MODELS_KEY)
     try:
         models = None if told is None else [str(name) for name in json.loads(told)]
     except (ValueError, TypeError, RecursionError):
         models = None
-    # The channel fails with these codes, too, but only a server's own words come "from peer".
-    of_channel = code in ("UNAVAILABLE", "DEADLINE_EXCEEDED")
-    reached = not of_channel or "from peer" in (error.debug_error_string() or "")
+    # The channel fails with these codes, too: with the first as a server would, with the second at the call's end.
+    reached = left > SLACK if code == "DEADLINE_EXCEEDED" else code != "UNAVAILABLE"
     if not reached and "http1" in message:
         code = "UNIMPLEMENTED"  # it will not become another server
         message = "something that speaks HTTP/1; for REST write http:// before the address"

@@ -166,6 +166,16 @@ def test_time_is_limited(client: Client) -> None:
         hurried.predict("slow", steps=[10**6])  # about a second
 
 
+@pytest.mark.parametrize("protocol", [0, 1])
+def test_the_servers_own_limit_is_not_taken_for_the_clients(base, protocol: int) -> None:
+    limits = Limits(request_timeout_seconds=0.2)
+    with running([ModelSource(name="half", base_path=str(base))], limits=limits) as server:
+        client = Client(server.addresses[protocol], "half", timeout=60)
+        with pytest.raises(PerceiverError, match="took longer than its own limit") as caught:
+            client.predict("slow", steps=[10**6])  # about a second
+    assert not isinstance(caught.value, Unreachable)
+
+
 def test_all_questions_of_a_call_share_its_time(server: Running) -> None:
     """A first call asks for the models, the signatures, and then the model."""
     client, given = Client(server.addresses[1], timeout=60), []
