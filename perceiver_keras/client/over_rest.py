@@ -144,6 +144,8 @@ class OverRest:
             while chunk := response.read(CHUNK):
                 chunks.append(chunk)
             content = b"".join(chunks)
+            if response.length:  # is still to come: reading in parts does not tell
+                raise http.client.IncompleteRead(content, response.length)
         except TimeoutError as error:
             raise Failure(
                 "DEADLINE_EXCEEDED", f"no answer in {seconds:.3g} s", reached=False
@@ -154,6 +156,9 @@ class OverRest:
             raise Failure(
                 "UNIMPLEMENTED", "something that speaks no HTTP/1; for gRPC leave out the http://"
             ) from error
+        except http.client.IncompleteRead as error:
+            told = "it closed the connection in the middle of its reply"
+            raise Failure("UNAVAILABLE", told, reached=False) from error
         except (OSError, http.client.HTTPException) as error:
             raise Failure("UNAVAILABLE", _why(error), reached=False) from error
         finally:

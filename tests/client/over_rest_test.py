@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import http.server
 import json
+import socket
 import subprocess
 import sys
 import threading
@@ -93,6 +94,36 @@ def test_a_server_that_is_away_for_a_moment_is_waited_for() -> None:
     with answering((503, b'{"error": "loading"}'), (0, b""), (200, good)) as address:
         status = Client(address, "m").status()
     assert status == [{"version": 3, "state": "AVAILABLE", "error": ""}]
+
+
+CUT = {
+    "length": b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{",
+    "no body": b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n",
+    "chunks": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{",
+}
+
+
+@pytest.mark.parametrize("cut", CUT.values(), ids=CUT)
+def test_a_reply_that_is_cut_is_asked_for_again_and_then_told(cut: bytes) -> None:
+    good = json.dumps(STATUS).encode()
+    whole = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(good), good)
+    replies = [cut, cut, whole, cut]
+
+    def serve() -> None:
+        for reply in replies:
+            connection = listener.accept()[0]
+            with connection:
+                connection.recv(1 << 16)
+                connection.sendall(reply)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve)
+        thread.start()
+        address = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        assert Client(address, "m").status()[0]["version"] == 3
+        with pytest.raises(Unreachable, match="closed the connection in the middle of its reply"):
+            Client(address, "m", patience=0).status()
+        thread.join()
 
 
 @pytest.mark.parametrize(
