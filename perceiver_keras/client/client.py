@@ -67,6 +67,7 @@ class Client:
         over = OverGrpc if self.address.scheme == "grpc" else OverRest
         self._transport = over(self.address)
         self._known: tuple[int, dict[str, Signature], dict[str, Any]] | None = None
+        self._closed = False
 
     def __enter__(self) -> Client:
         return self
@@ -76,6 +77,7 @@ class Client:
 
     def close(self) -> None:
         """Closes the connection; the client can't be asked after it."""
+        self._closed = True
         self._transport.close()
 
     @property
@@ -161,7 +163,7 @@ class Client:
           not UTF-8 have replacement characters where gRPC has the bytes, unless their output ends in `_bytes`.
 
         Raises:
-          UsageError: an unknown model, signature or input, a missing input, or a wrong dtype or shape.
+          UsageError: an unknown model, signature or input, a missing input, a wrong dtype or shape, or a closed client.
           Unreachable: there is no server, or it took longer than the client's timeout.
           PerceiverError: the model rejected the values, or the server refused them.
         """
@@ -198,9 +200,12 @@ class Client:
 
     def _tried(self, call: Callable[[float], T], end: float, signature: str | None = None) -> T:
         try:
-            return with_retries(call, end - time.monotonic(), self._patience)
+            if not self._closed:
+                return with_retries(call, end - time.monotonic(), self._patience)
         except Failure as failure:
-            raise self._in_words(failure, end, signature) from failure
+            if not self._closed:  # else another thread did it meanwhile
+                raise self._in_words(failure, end, signature) from failure
+        raise UsageError(f"The client of {self.address} is closed; make another one.")
 
     def _in_words(self, failure: Failure, end: float, signature: str | None) -> PerceiverError:
         told = first_line(Exception(failure.message)).rstrip(".")

@@ -142,7 +142,7 @@ class OverGrpc:
             return method(request, timeout=seconds)
         except self._grpc.RpcError as error:
             raise _failure(error, seconds - (time.monotonic() - start)) from error
-        except ValueError as error:  # protobuf's own limit of 2 GiB, or a closed channel
+        except ValueError as error:  # protobuf's own limit of 2 GiB
             raise Failure("RESOURCE_EXHAUSTED", str(error)) from error
 
 

@@ -176,6 +176,26 @@ def test_the_servers_own_limit_is_not_taken_for_the_clients(base, protocol: int)
     assert not isinstance(caught.value, Unreachable)
 
 
+@pytest.mark.parametrize("protocol", [0, 1])
+def test_a_closed_client_says_so(server: Running, protocol: int) -> None:
+    with Client(server.addresses[protocol], "half", timeout=60) as client:
+        assert client.predict(x=[1.0])["y"].tolist() == [2.5]
+    for call in (client.status, client.metadata, client.models, lambda: client.predict(x=[1.0])):
+        with pytest.raises(UsageError, match="is closed; make another one"):
+            call()
+
+
+def test_a_client_that_is_closed_while_it_asks_says_so(server: Running) -> None:
+    client = Client(server.addresses[0], "half", timeout=60)
+    assert client.signatures
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(client.predict, "slow", steps=[10**6])  # about a second
+        time.sleep(0.2)
+        client.close()
+        with pytest.raises(UsageError, match="is closed; make another one"):
+            answer.result(30)
+
+
 def test_all_questions_of_a_call_share_its_time(server: Running) -> None:
     """A first call asks for the models, the signatures, and then the model."""
     client, given = Client(server.addresses[1], timeout=60), []
