@@ -106,7 +106,10 @@ class Client:
         return self._model
 
     def models(self) -> list[str] | None:
-        """The names of the server's models; None if it does not tell, as TensorFlow Serving over gRPC."""
+        """The names of the server's models; None if it does not tell, as TensorFlow Serving over gRPC.
+
+        Over REST these are the ones of its metrics that can be asked: models that nobody has asked yet may be missing.
+        """
         return self._tried(self._transport.models, self._end())
 
     def status(self) -> list[dict[str, Any]]:
@@ -233,6 +236,13 @@ class Client:
     def _missing(self, failure: Failure, told: str, end: float) -> str:
         """Which model or version is not there, and what is there instead."""
         try:
+            versions = self._transport.status(self._model or "", None, None, _left(end))
+        except Failure:
+            pass
+        else:
+            there = ", ".join(f"{one['version']} is {one['state']}" for one in versions)
+            return f"{self.address}: {told}. Versions of {self._model}: {there or 'none'}."
+        try:
             names = failure.models or self._transport.models(_left(end))
         except Failure:
             names = None
@@ -240,12 +250,7 @@ class Client:
             return (
                 f"{self.address} has no model {self._model!r}.{nearest(self._model or '', names)}"
             )
-        try:
-            versions = self._transport.status(self._model or "", None, None, _left(end))
-        except Failure:
-            return f"{self.address}: {told}. It does not say which models it has."
-        there = ", ".join(f"{one['version']} is {one['state']}" for one in versions)
-        return f"{self.address}: {told}. Versions of {self._model}: {there or 'none'}."
+        return f"{self.address}: {told}. It does not say which models it has."
 
 
 class Rejected(PerceiverError):

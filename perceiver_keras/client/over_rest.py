@@ -8,6 +8,7 @@ import json
 import re
 import socket
 import sys
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,6 +21,8 @@ from perceiver_keras.client.failures import UNFITTING, Failure
 from perceiver_keras.errors import UsageError
 
 METRICS = "/monitoring/prometheus/metrics"
+_NAME = re.compile(r'[{,]model_name="((?:[^"\\\n]|\\.)*)"')  # a label of the metrics
+_ESCAPED = {r"\\": "\\", r"\"": '"', r"\n": "\n"}
 CODES = {
     400: "INVALID_ARGUMENT",
     404: "NOT_FOUND",
@@ -84,15 +87,26 @@ class OverRest:
             raise _no_model_server(path) from error
 
     def models(self, seconds: float) -> list[str] | None:
-        """The names of the models, as far as the metrics have them; None without metrics."""
+        """The names of the models that can be asked, as far as the metrics have them; None if these tell none."""
+        end = time.monotonic() + seconds
         try:
             text = self._ask("GET", self._address.prefix + METRICS, None, seconds)
         except Failure as failure:
             if not failure.reached:
                 raise
             return None
-        names = set(re.findall(r'model_name="([^"]+)"', text.decode("utf-8", "replace")))
-        return sorted(names) or None
+        # Metrics also have the names of models that were served once.
+        names = {_unescaped(name) for name in _NAME.findall(text.decode("utf-8", "replace"))} - {""}
+        return [name for name in sorted(names) if self._can_be_asked(name, end)] or None
+
+    def _can_be_asked(self, model: str, end: float) -> bool:
+        try:
+            versions = self.status(model, None, None, max(0.001, end - time.monotonic()))
+        except Failure as failure:
+            if not failure.reached:
+                raise
+            return False
+        return any(one["state"] == "AVAILABLE" for one in versions)
 
     def predict(
         self,
@@ -167,6 +181,10 @@ class OverRest:
             return content
         code = CODES.get(response.status, "INTERNAL")
         raise Failure(code, _message(content) or f"HTTP {response.status} {response.reason}")
+
+
+def _unescaped(label: str) -> str:
+    return re.sub(r"\\.", lambda found: _ESCAPED.get(found[0], found[0]), label)
 
 
 def _why(error: Exception) -> str:

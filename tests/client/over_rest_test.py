@@ -22,7 +22,9 @@ from perceiver_keras.client import over_rest
 from perceiver_keras.client.client import Client
 from perceiver_keras.client.ends import End
 from perceiver_keras.client.failures import Unreachable
-from perceiver_keras.errors import PerceiverError
+from perceiver_keras.errors import PerceiverError, UsageError
+from perceiver_keras.server.settings import ModelSource
+from tests.server.running import running
 
 
 @given(arrays.arrays(np.float32, arrays.array_shapes(min_side=1, max_dims=3)))
@@ -156,6 +158,30 @@ def test_rest_needs_numpy_alone() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert "pip install 'perceiver-keras[serve]'" in done.stdout, done.stderr
+
+
+def test_models_are_those_that_can_be_asked_under_their_right_names(base, tmp_path) -> None:
+    """Metrics keep the names of models that are gone, and escape them; names are those of the model server."""
+    odd, broken = 'a"b\\c, model_name="x\\"', tmp_path / "broken"
+    (broken / "1").mkdir(parents=True)
+    (broken / "1" / "saved_model.pb").write_bytes(b"no graph")
+    sources = [ModelSource(name=name, base_path=str(base)) for name in ("half", "gone", odd)]
+    with running([*sources, ModelSource(name="broken", base_path=str(broken))]) as server:
+        server.wait(server.server.models.reload([s for s in sources if s.name != "gone"]))
+        address = server.addresses[1]
+        assert Client(address).models() == [odd, "half"]
+        assert 'model_name="gone"' in server.http("GET", over_rest.METRICS)[1].decode()
+        server.wait(server.server.models.reload(sources[:1]))
+        assert Client(address).model == "half"
+
+
+def test_a_model_whose_versions_are_broken_is_told_with_them(tmp_path) -> None:
+    (tmp_path / "1").mkdir()
+    (tmp_path / "1" / "saved_model.pb").write_bytes(b"no graph")
+    with running([ModelSource(name="broken", base_path=str(tmp_path))]) as server:
+        for address in server.addresses:
+            with pytest.raises(UsageError, match="Versions of broken: 1 is END"):
+                Client(address, "broken").predict(x=[1.0])
 
 
 def metadata(kind: str) -> bytes:
