@@ -38,14 +38,30 @@ class Version:
 
 @dataclass(eq=False)
 class Model:
-    """What is known of a model's versions."""
+    """What is known of a model's versions.
+
+    Attributes:
+      source: Where they lie, and which are served.
+      versions: By number.
+      before: The model of another folder that answers under this name until this one has an available version.
+    """
 
     source: ModelSource
     versions: dict[int, Version] = field(default_factory=dict)
+    before: Model | None = None
 
     def available(self) -> list[int]:
         """The numbers that can be asked, ascending."""
         return sorted(n for n, version in self.versions.items() if version.state == AVAILABLE)
+
+    def answering(self) -> Model:
+        """This one, or the one before it."""
+        return self.before if self.before and not self.available() else self
+
+    def known(self) -> list[Version]:
+        """All versions, the newest first; of one number, the one that answers first."""
+        both = [model.versions for model in (self.before, self) if model]
+        return sorted((v for versions in both for v in versions.values()), key=lambda v: -v.number)
 
 
 class Models:
@@ -72,7 +88,7 @@ class Models:
 
     def ready(self) -> bool:
         """Whether every model has an available version."""
-        return all(model.available() for model in self._models.values())
+        return all(model.answering().available() for model in self._models.values())
 
     @contextlib.contextmanager
     def using(self, name: str, version: int | None, label: str | None) -> Iterator[Version]:
@@ -95,7 +111,7 @@ class Models:
             raise invalid("ModelSpec has no name specified.")
         if label is not None:
             version = self._labelled(name, label)
-        model = self._models.get(name)
+        model = self._answering(name)
         numbers = model.available() if model else []
         if version is None and numbers:
             version = numbers[-1]
@@ -104,8 +120,12 @@ class Models:
             raise ServingError(Code.NOT_FOUND, f"Servable not found for request: {asked}")
         return model.versions[version]
 
-    def _labelled(self, name: str, label: str) -> int:
+    def _answering(self, name: str) -> Model | None:
         model = self._models.get(name)
+        return model and model.answering()
+
+    def _labelled(self, name: str, label: str) -> int:
+        model = self._answering(name)
         if model is None or label not in model.source.labels:
             raise invalid(f"Unrecognized servable version label: {label}")
         return model.source.labels[label]
@@ -114,16 +134,12 @@ class Models:
         """One version, or all of a model; raises `ServingError` if there is none."""
         if label is not None:
             version = self._labelled(name, label)
-        known = self._models[name].versions if name in self._models else {}
-        if version is not None:
-            if version not in known:
-                raise ServingError(
-                    Code.NOT_FOUND, f"Could not find version {version} of model {name}"
-                )
-            return [known[version]]
-        if not known:
-            raise ServingError(Code.NOT_FOUND, f"Could not find any versions of model {name}")
-        return [known[number] for number in sorted(known, reverse=True)]
+        known = self._models[name].known() if name in self._models else []
+        found = [one for one in known if version in (None, one.number)]
+        if not found:
+            which = "any versions" if version is None else f"version {version}"
+            raise ServingError(Code.NOT_FOUND, f"Could not find {which} of model {name}")
+        return found
 
     async def watch(self, seconds: float) -> None:
         """Looks at the folders for ever; one that fails is told and looked at again."""
@@ -157,6 +173,8 @@ class Models:
             for number in model.available():
                 if number not in wanted:
                     self._unload(source.name, versions[number])
+            before, model.before = model.before, None
+            self._unload_all(before)
 
     async def _forget_changed(self, model: Model, found: list[int]) -> None:
         """Broken versions that are gone, or have other files now, are new ones."""
@@ -201,6 +219,10 @@ class Models:
         self._metrics.warmup.observe((end - start) * 1e6, name, "OK")
         return loaded, count, end - begin
 
+    def _unload_all(self, model: Model | None) -> None:
+        for number in model.available() if model else []:
+            self._unload(model.source.name, model.versions[number])
+
     def _unload(self, name: str, version: Version) -> None:
         version.state = UNLOADING
         if not version.users:
@@ -215,7 +237,7 @@ class Models:
         return await asyncio.get_running_loop().run_in_executor(self._loader, function, *arguments)
 
     async def reload(self, sources: Sequence[ModelSource]) -> None:
-        """Serves these models instead.
+        """Serves these models instead; one that has moved to another folder answers from the old one until it can.
 
         Raises:
           ServingError: a folder that the server was not started with, or a label of a version that can't be asked.
@@ -231,18 +253,18 @@ class Models:
                 self._check_labels(source)
             old, self._models = self._models, {s.name: Model(s) for s in sources}
             for name, model in old.items():
-                kept = self._models.get(name)
-                if kept and kept.source.base_path == model.source.base_path:
-                    kept.versions = model.versions
-                    continue
-                for version in model.versions.values():
-                    if version.state == AVAILABLE:
-                        self._unload(name, version)
+                new, answering = self._models.get(name), model.answering()
+                if not new:
+                    self._unload_all(answering)
+                elif new.source.base_path == answering.source.base_path:
+                    new.versions = answering.versions
+                elif answering.available():
+                    new.before = answering
         await self.look()
 
     def _check_labels(self, source: ModelSource) -> None:
         """A label may be given only to a version that can be asked, so that it never leads nowhere."""
-        model = self._models.get(source.name)
+        model = self._answering(source.name)
         available = model.available() if model else []
         for label, number in source.labels.items():
             if number not in available:
@@ -255,7 +277,6 @@ class Models:
     async def close(self) -> None:
         """Closes all that is loaded; nobody may be using it."""
         for model in self._models.values():
-            for version in model.versions.values():
-                if version.state == AVAILABLE:
-                    self._unload(model.source.name, version)
+            self._unload_all(model.before)
+            self._unload_all(model)
         await asyncio.to_thread(self._loader.shutdown)

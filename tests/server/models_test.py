@@ -8,6 +8,7 @@ import shutil
 import threading
 import time
 import types
+from concurrent.futures import ThreadPoolExecutor
 
 import grpc
 import numpy as np
@@ -205,6 +206,69 @@ def test_a_version_stays_open_for_who_uses_it(two, tmp_path) -> None:
         await models.close()
 
     asyncio.run(main())
+
+
+def test_a_model_that_moves_answers_from_the_old_folder_until_the_new_one_can(
+    two, tmp_path
+) -> None:
+    """As long as a folder has no version, or a broken one, which may have the same number."""
+    here, there = (ModelSource(name="m", base_path=str(tmp_path / at)) for at in ("here", "there"))
+    old = tiny_models.publish(two[0], tmp_path / "here", 1)
+    gone = ModelSource(name="other", base_path=there.base_path)
+
+    async def main():
+        models = Models([here, gone], Limits(), Metrics(), lambda line: None)
+
+        def told() -> tuple[str, list[tuple[int, int]]]:
+            states = [(one.number, one.state) for one in models.status("m", None, None)]
+            with models.using("m", None, None) as version:
+                return version.loaded.folder, states
+
+        await models.look()
+        with models.using("m", None, None) as first:
+            pass
+        await models.reload([there])
+        assert told() == (str(old), [(1, the_models.AVAILABLE)])
+        new = tiny_models.publish(two[1], tmp_path / "there", 1)
+        saved = (new / "saved_model.pb").read_bytes()
+        (new / "saved_model.pb").write_bytes(b"no graph")
+        await models.look()
+        both = [(1, the_models.AVAILABLE), (1, the_models.END)]
+        assert told() == (str(old), both) and models.ready()
+        await models.reload([here])  # back again: what was loaded all the time is not loaded again
+        assert told() == (str(old), [(1, the_models.AVAILABLE)])
+        with models.using("m", None, None) as version:
+            assert version is first
+        await models.reload([there])
+        assert told() == (str(old), both)
+        (new / "saved_model.pb").write_bytes(saved)
+        with models.using("m", None, None):
+            await models.look()
+            assert told() == (str(new), [(1, the_models.AVAILABLE)])
+            assert (first.state, first.loaded is None) == (the_models.UNLOADING, False)
+        assert (first.state, first.loaded) == (the_models.END, None)
+        await models.reload([here])
+        assert told() == (str(old), [(1, the_models.AVAILABLE)])
+        await models.close()
+
+    asyncio.run(main())
+
+
+def test_while_models_exchange_their_folders_every_request_is_answered(two, tmp_path) -> None:
+    sources = []
+    for bias, name in enumerate("mn"):
+        tiny_models.publish(two[bias], tmp_path / name, 1)
+        sources.append(ModelSource(name=name, base_path=str(tmp_path / name)))
+    asked = model_management_pb2.ReloadConfigRequest()
+    for name, at in ("mn", "nm"):
+        asked.config.model_config_list.config.add(name=name, base_path=str(tmp_path / at))
+    with running(sources) as found, ThreadPoolExecutor(1) as pool:
+        reload = pool.submit(found.management.HandleReloadConfigRequest, asked)
+        seen = {answer(found)}
+        while not reload.done():
+            seen.add(answer(found))
+        assert reload.result() is not None and seen <= {(2.0, 1), (3.0, 1)}
+        assert answer(found) == (3.0, 1) and answer(found, model="n") == (2.0, 1)
 
 
 def test_without_any_version_the_server_runs_and_says_not_found(tmp_path) -> None:
