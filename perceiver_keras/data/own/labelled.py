@@ -6,14 +6,14 @@ import json
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from perceiver_keras.data.own import given_splits, tables
 from perceiver_keras.data.own.files import Listing, left_over, listing
-from perceiver_keras.data.own.found import Draft, Place, shown
+from perceiver_keras.data.own.found import Draft, Label, Place, shown
 from perceiver_keras.data.own.named_files import NamedFiles
 from perceiver_keras.data.own.splits import splits_named, splits_of_files
 from perceiver_keras.errors import UsageError
@@ -57,7 +57,7 @@ def look(
       place: Where.
       kind: The word for such files, in the plural.
       suffixes: Of such files, in lower case with their dot.
-      several: Whether a file may have several labels, separated by `;`, `|` or `,` in a table.
+      several: Whether a file may have several labels, in a table separated by `;` if any cell has one, else `|` or `,`.
       unlabelled: Whether files without a class are taken, with the label None.
 
     Raises:
@@ -266,7 +266,8 @@ def _path_column(table: tables.Table, files: NamedFiles, split: str | None) -> s
 
 def _label_column(table: tables.Table, path_column: str | None, several: bool) -> str | None:
     def fits(cells: list[tables.Cell]) -> bool:
-        names = [name for cell in cells for name in _names(cell, several)]
+        mark = _mark(cells) if several else None
+        names = [name for cell in cells for name in _names(cell, mark)]
         return len(set(names)) > 1 and (len(set(names)) < len(names) or len(cells) < 10)
 
     taken = [
@@ -285,13 +286,28 @@ def _from_tables(
     several: bool,
     passed: Counter[str],
 ) -> Labelled:
-    drafts: dict[Path, Draft] = {}
     layout = f"table of paths and labels ({', '.join(path.name for path, _ in chosen[:3])})"
-    for path, split in chosen:
-        table = _read(path)
+    read = [(_read(path), split) for path, split in chosen]
+    columns = [_columns(table, split, kind, files, several) for table, split in read]
+    # What a cell means does not depend on the table of its split.
+    cells = [
+        cell
+        for (table, _), (_, labels) in zip(read, columns, strict=True)
+        for cell in table.column(labels)
+    ]
+    name_of: Callable[[tables.Cell], Label] = tables.class_namer(cells)
+    if several:
+        mark = _mark(cells)
+        name_of = lambda cell: _names(cell, mark)  # noqa: E731
+        if any(mark in (tables.class_name(cell) or "") for cell in cells):
+            layout += f"; labels separated by {mark!r}"
+    drafts: dict[Path, Draft] = {}
+    for (table, split), (paths, labels) in zip(read, columns, strict=True):
         splits, told = given_splits.of_rows(table)
         layout += f"; {told}" if told else ""
-        for draft in _rows(table, splits, split, place, kind, files, several, passed):
+        names = [name_of(cell) for cell in table.column(labels)]
+        given = [own or split for own in splits]
+        for draft in _rows(table, paths, names, given, place, files, passed):
             earlier = drafts.setdefault(draft.source, draft)
             if (earlier.label, earlier.split) != (draft.label, draft.split):
                 raise UsageError(
@@ -310,16 +326,10 @@ def _from_tables(
     return Labelled(drafts=tuple(drafts.values()), layout=layout, passed=+passed)
 
 
-def _rows(
-    table: tables.Table,
-    splits: Sequence[str | None],
-    split: str | None,
-    place: Place,
-    kind: str,
-    files: NamedFiles,
-    several: bool,
-    passed: Counter[str],
-) -> Iterator[Draft]:
+def _columns(
+    table: tables.Table, split: str | None, kind: str, files: NamedFiles, several: bool
+) -> tuple[str, str]:
+    """The columns of paths and of labels."""
     path_column = _path_column(table, files, split)
     if path_column is None:
         raise UsageError(
@@ -332,34 +342,46 @@ def _rows(
             f"{table.path}: no column looks like the label; name it one of {', '.join(LABELS[:4])}. "
             f"Its columns are {', '.join(table.columns)}."
         )
-    name_of = tables.class_namer(table.column(label_column))
-    for row, own in zip(table.rows, splits, strict=True):
-        paths = files.find(table.path, _text(row[path_column]), own or split)
+    return path_column, label_column
+
+
+def _rows(
+    table: tables.Table,
+    path_column: str,
+    labels: Sequence[Label],
+    splits: Sequence[str | None],
+    place: Place,
+    files: NamedFiles,
+    passed: Counter[str],
+) -> Iterator[Draft]:
+    root = place.root if place.root.is_dir() else place.root.parent
+    for cell, label, split in zip(table.column(path_column), labels, splits, strict=True):
+        paths = files.find(table.path, _text(cell), split)
         if len(paths) != 1 or left_over(paths[0].name):
             passed["rows that fit several files" if len(paths) > 1 else _GONE] += 1
             continue
-        path = paths[0]
-        label = _names(row[label_column], True) if several else name_of(row[label_column])
         if not label:
             passed["rows without a label"] += 1
             continue
-        root = place.root if place.root.is_dir() else place.root.parent
+        path = paths[0]
         name = path.relative_to(root) if path.is_relative_to(root) else path
-        yield Draft(name=shown(name), source=path, label=label, split=own or split)
+        yield Draft(name=shown(name), source=path, label=label, split=split)
 
 
 def _text(cell: tables.Cell) -> str:
     return "" if cell is None else str(cell)
 
 
-def _names(cell: tables.Cell, several: bool) -> tuple[str, ...]:
-    """The classes that a cell names: at most one, unless there may be `several`."""
-    if several and isinstance(cell, list):
+def _mark(cells: Iterable[tables.Cell]) -> str:
+    """What separates several labels in all of these cells: a rarer mark wins, as names of classes may hold commas."""
+    texts = [tables.class_name(cell) or "" for cell in cells]
+    return next((mark for mark in ";|" if any(mark in text for text in texts)), ",")
+
+
+def _names(cell: tables.Cell, mark: str | None) -> tuple[str, ...]:
+    """The classes that a cell names: at most one, unless there is a `mark` between them."""
+    if mark and isinstance(cell, list):
         parts: Sequence[Any] = cell
-    elif several:
-        text = tables.class_name(cell) or ""
-        mark = next((mark for mark in ";|," if mark in text), ";")
-        parts = text.split(mark)
     else:
-        parts = [cell]
+        parts = (tables.class_name(cell) or "").split(mark) if mark else [cell]
     return tuple(dict.fromkeys(name for part in parts if (name := tables.class_name(part))))

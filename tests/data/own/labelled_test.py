@@ -159,10 +159,47 @@ def test_several_labels_per_file(tmp_path: Path) -> None:
     root = tmp_path / "mine"
     _files(root, "1.png", "2.png", "3.png")
     (root / "labels.csv").write_text(
-        "path,labels\n1.png,dog; rain\n2.png,rain\n3.png,dog|cat|dog\n"
+        "path,labels\n1.png,dog; rain\n2.png,rain\n3.png,dog;cat;dog\n"
     )
     labels = {draft.name: draft.label for draft in _look(root, several=True).drafts}
     assert labels == {"1.png": ("dog", "rain"), "2.png": ("rain",), "3.png": ("dog", "cat")}
+
+
+@pytest.mark.parametrize("mark", [";", "|"])
+def test_a_comma_separates_labels_only_where_nothing_else_does(tmp_path: Path, mark: str) -> None:
+    """AudioSet's names hold commas; which mark separates them may show in the table of one split alone."""
+    root = tmp_path / "mine"
+    _files(root, *(f"{n}.png" for n in range(6)))
+    rows = ["Music{}Guitar, acoustic", "Speech", "Speech"]
+    train = "".join(f'{n}.png,"{row.format(mark)}"\n' for n, row in enumerate(rows))
+    (root / "train.csv").write_text(f"path,labels\n{train}")
+    (root / "test.csv").write_text(
+        'path,labels\n3.png,"Guitar, acoustic"\n4.png,Speech\n5.png,"Guitar, acoustic"\n'
+    )
+    found = _look(root, several=True)
+    guitar, speech = ("Guitar, acoustic",), ("Speech",)
+    assert {draft.name: draft.label for draft in found.drafts} == {
+        **{"0.png": ("Music", *guitar), "1.png": speech, "2.png": speech},
+        **{"3.png": guitar, "4.png": speech, "5.png": guitar},
+    }
+    assert f"labels separated by {mark!r}" in found.layout
+    for name in ("train.csv", "test.csv"):
+        text = (root / name).read_text().replace(mark, ",")
+        (root / name).write_text(text)
+    found = _look(root, several=True)
+    assert {name for draft in found.drafts for name in draft.label} == {
+        *("Music", "Guitar", "acoustic", "Speech")
+    }
+    assert "labels separated by ','" in found.layout
+
+
+def test_one_label_with_a_mark_is_one_label(tmp_path: Path) -> None:
+    root = tmp_path / "mine"
+    _files(root, *(f"{n}.png" for n in range(4)))
+    (root / "labels.csv").write_text(
+        "path,label\n" + "".join(f'{n}.png,"a;{n % 2}, b|c"\n' for n in range(4))
+    )
+    assert {draft.label for draft in _look(root).drafts} == {"a;0, b|c", "a;1, b|c"}
 
 
 def test_several_labels_may_be_combined_differently_in_each_row(tmp_path: Path) -> None:
