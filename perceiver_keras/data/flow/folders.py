@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import functools
 import re
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePath
 from typing import NamedTuple
 
@@ -54,23 +54,21 @@ def sintel(root: Path, sintel_pass: str) -> list[FlowFiles]:
     )
     training = _training(root, (sintel_pass, "flow"), expected)
     found = []
-    for folder in _folders(training / sintel_pass):
-        frames = _numbered(folder, r"frame_(\d+)\.png")
-        if len(frames) < 2:
-            raise UsageError(f"Sequence {folder} has {len(frames)} frames, but a pair needs two.")
-        for number in sorted(frames):
-            if number + 1 not in frames:
-                continue
-            stem = frames[number].stem
-            flow = training / "flow" / folder.name / f"{stem}.flo"
-            if not flow.is_file():
-                raise UsageError(f"{flow} is missing; expected {expected}.")
-            masks = [training / m / folder.name / f"{stem}.png" for m in ("occlusions", "invalid")]
+    sequences = {path.name for part in (sintel_pass, "flow") for path in _folders(training / part)}
+    for name in sorted(sequences):
+        folder, flow_folder = training / sintel_pass / name, training / "flow" / name
+        frames = _numbered(folder, r"frame_(\d{4})\.png")
+        flows = _numbered(flow_folder, r"frame_(\d{4})\.flo")
+        _must_be_two(frames, folder)
+        for number in range(min([*frames, *flows]), max([*frames, *(n + 1 for n in flows)])):
+            stem = f"frame_{number:04}"
+            pair = [folder / f"frame_{n:04}.png" for n in (number, number + 1)]
+            flow = flow_folder / f"{stem}.flo"
+            _must_exist((*pair, flow), expected)
+            masks = [training / m / name / f"{stem}.png" for m in ("occlusions", "invalid")]
             found.append(
                 FlowFiles(
-                    f"{folder.name}/{stem}",
-                    folder.name,
-                    *(frames[number], frames[number + 1], flow),
+                    *(f"{name}/{stem}", name, *pair, flow),
                     *(mask if mask.is_file() else None for mask in masks),
                 )
             )
@@ -104,16 +102,18 @@ def kitti(root: Path, year: str) -> list[FlowFiles]:
     if not there:
         raise UsageError(_words(root, expected))
     found = []
-    for number, frame1 in sorted(_numbered(there[0], r"(\d+)_10\.png").items()):
-        names = frame1.stem, f"{frame1.stem[:-3]}_11"
-        frame2 = there[0] / f"{names[1]}.png"
-        flow, visible = (training / f / f"{names[0]}.png" for f in ("flow_occ", "flow_noc"))
-        for path in (frame2, flow):
+    parts = there[0], training / "flow_occ", training / "flow_noc"
+    numbers = {number for part in parts for number in _numbered(part, r"(\d{6})_1[01]\.png")}
+    for number in sorted(numbers):
+        name = f"{number:06}_10"
+        frame1, flow, visible = (part / f"{name}.png" for part in parts)
+        frame2 = there[0] / f"{number:06}_11.png"
+        for path in (frame1, frame2, flow):
             if not path.is_file():
                 raise UsageError(f"{path} is missing for pair {number}; expected {expected}.")
         found.append(
             FlowFiles(
-                *(frame1.stem, f"kitti-{year}", frame1, frame2, flow),
+                *(name, f"kitti-{year}", frame1, frame2, flow),
                 visible=visible if visible.is_file() else None,
             )
         )
@@ -137,6 +137,8 @@ def flying_chairs(root: Path) -> dict[str, list[FlowFiles]]:
     split = next((path for path in lists if path.is_file()), None)
     if not (root / "data").is_dir() or split is None:
         raise UsageError(_words(root, expected))
+    for frame in _numbered(root / "data", r"(\d+)_img[12]\.ppm").values():
+        _must_exist([frame.with_name(re.sub(r"img[12]\.ppm$", "flow.flo", frame.name))], expected)
     flows = _numbered(root / "data", r"(\d+)_flow\.flo")
     sides = split.read_text(encoding="utf-8").split()
     if len(sides) != len(flows) or set(sides) - {"1", "2"} or not flows:
@@ -172,19 +174,23 @@ def flying_things3d(root: Path, things_pass: str, part: str) -> Iterator[FlowFil
     if not frames.is_dir() or not flows.is_dir():
         raise UsageError(_words(root, expected))
     count = 0
-    for camera in sorted(flows.glob("*/*/into_future/*")):
-        scene = camera.relative_to(flows)
-        if any(map(left_over, scene.parts)) or not camera.is_dir():
+    groups = {path.relative_to(frames) for path in frames.glob("*/*/*")}
+    for path in flows.glob("*/*/into_future/*"):
+        groups.add(path.parents[1].relative_to(flows) / path.name)
+    for group in sorted(groups):
+        folder, camera = frames / group, flows / group.parent / "into_future" / group.name
+        if any(map(left_over, group.parts)) or not (folder.is_dir() or camera.is_dir()):
             continue
-        group = f"{scene.parts[0]}/{scene.parts[1]}/{camera.name}"
-        numbered = _numbered(camera, r"OpticalFlowIntoFuture_(\d+)_[LR]\.pfm")
-        for number, flow in sorted(numbered.items()):
-            pictures = [frames / group / f"{n:04}.png" for n in (number, number + 1)]
-            if pictures[0].is_file() and not pictures[1].is_file():
-                continue  # the last frame has flow too, which leads nowhere
-            _must_exist(pictures, expected)
+        pictures = _numbered(folder, r"(\d{4})\.png")
+        numbers = {*pictures, *_numbered(camera, r"OpticalFlowIntoFuture_(\d{4})_[LR]\.pfm")}
+        _must_be_two(pictures, folder)
+        for number in range(min(numbers), max(numbers)):  # the last has flow too: it leads nowhere
+            pair = [folder / f"{n:04}.png" for n in (number, number + 1)]
+            side = group.name[0].upper()
+            flow = camera / f"OpticalFlowIntoFuture_{number:04}_{side}.pfm"
+            _must_exist((*pair, flow), expected)
             count += 1
-            yield FlowFiles(f"{part}/{group}/{number:04}", group, *pictures, flow)
+            yield FlowFiles(f"{part}/{group}/{number:04}", str(group), *pair, flow)
     if not count:
         raise UsageError(_words(flows, expected))
 
@@ -197,12 +203,12 @@ def autoflow(root: Path) -> Iterator[FlowFiles]:
     """
     expected = "folders with im0.png, im1.png and forward.flo"
     count = 0
-    for frame1 in _walk(root, expected, "im0.png"):
-        folder = frame1.parent
-        frame2, flow = folder / "im1.png", folder / "forward.flo"
-        _must_exist((frame2, flow), expected)
+    names = ("im0.png", "im1.png", "forward.flo")
+    for folder in sorted({p.parent for p in _walk(root, expected, "*") if p.name in names}):
+        files = [folder / name for name in names]
+        _must_exist(files, expected)
         count += 1
-        yield FlowFiles(shown(folder.relative_to(root)), "autoflow", frame1, frame2, flow)
+        yield FlowFiles(shown(folder.relative_to(root)), "autoflow", *files)
     if not count:
         raise UsageError(_words(root, expected))
 
@@ -223,14 +229,13 @@ def pairs_of_folder(root: Path) -> Iterator[FlowFiles]:
     flows: dict[Path, Path] = {}
     beside = functools.cache(_by_stem)
     for flow in _walk(root, expected, "*"):
-        named = _FLOW.fullmatch(flow.name)
-        if not named:
+        stem = _stem_of_flow(flow)
+        if stem is None:
             continue
-        stem = named[1] or named[2]
         if (other := flows.setdefault(flow.parent / stem, flow)) != flow:
             raise UsageError(f"{other} and {flow} are the flow of the same pair; keep one of them.")
         files = beside(flow.parent)
-        following = re.sub(r"\d+$", lambda n: f"{int(n[0]) + 1:0{len(n[0])}}", stem)
+        following = _following(stem)
         names = [(f"{stem}_img1", f"{stem}_img2"), (stem, following)]
         pairs = [[_picture(files, name) for name in pair] for pair in names]
         if following == stem:  # it has no number
@@ -248,6 +253,48 @@ def pairs_of_folder(root: Path) -> Iterator[FlowFiles]:
         )
     if not flows:
         raise UsageError(_words(root, expected))
+
+
+def passed_over(root: Path, parts: Collection[Path] = ()) -> Counter[str]:
+    """What of a folder `pairs_of_folder` does not take, for people: frames without flow, and flow in no part.
+
+    Args:
+      root: The folder.
+      parts: The folders in it that are read; none: all of it is.
+    """
+    flows: dict[Path, set[str]] = defaultdict(set)
+    pictures: dict[Path, set[str]] = defaultdict(set)
+    passed: Counter[str] = Counter()
+    for path in (root / name for name in listing(root).files):
+        stem = _stem_of_flow(path)
+        if parts and not any(path.is_relative_to(part) for part in parts):
+            passed["flow in no folder of a split"] += stem is not None
+        elif stem is not None:
+            flows[path.parent].add(stem)
+        elif path.suffix.lower() in _PICTURES:
+            pictures[path.parent].add(path.stem)
+    for folder, stems in pictures.items():
+        pairs: dict[tuple[str, str], set[str]] = defaultdict(
+            set
+        )  # the stems that their flow may have
+        for stem in stems:
+            if (following := _following(stem)) != stem and following in stems:
+                pairs[stem, following].add(stem)
+            if named := re.fullmatch(r"(.+)_img[12]", stem, re.DOTALL):
+                pairs[f"{named[1]}_img1", f"{named[1]}_img2"].add(named[1])
+        passed["pairs of frames without flow"] += sum(not p & flows[folder] for p in pairs.values())
+    return +passed
+
+
+def _stem_of_flow(path: Path) -> str | None:
+    """What a flow file's name begins with; None if it is none."""
+    named = _FLOW.fullmatch(path.name)
+    return named and (named[1] or named[2])
+
+
+def _following(stem: str) -> str:
+    """The name with the next number at its end; the same without a number."""
+    return re.sub(r"\d+$", lambda n: f"{int(n[0]) + 1:0{len(n[0])}}", stem)
 
 
 def _walk(root: Path, expected: str, pattern: str) -> Iterator[Path]:
@@ -280,6 +327,11 @@ def _picture(
     return next((found[suffix] for suffix in suffixes if suffix in found), None)
 
 
+def _must_be_two(frames: Mapping[int, Path], folder: Path) -> None:
+    if len(frames) < 2:
+        raise UsageError(f"Sequence {folder} has {len(frames)} frames, but a pair needs two.")
+
+
 def _must_exist(paths: Iterable[Path], expected: str) -> None:
     for path in paths:
         if not path.is_file():
@@ -294,7 +346,9 @@ def _training(root: Path, needed: tuple[str, ...], expected: str) -> Path:
 
 
 def _numbered(folder: Path, pattern: str) -> dict[int, Path]:
-    matches = ((re.fullmatch(pattern, path.name), path) for path in folder.iterdir())
+    """The files whose names match, by the number in them; none if there is no such folder."""
+    paths = folder.iterdir() if folder.is_dir() else ()
+    matches = ((re.fullmatch(pattern, path.name), path) for path in paths)
     return {int(match[1]): path for match, path in matches if match and path.is_file()}
 
 

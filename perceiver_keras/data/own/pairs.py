@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
@@ -27,7 +28,8 @@ def look(place: Place) -> Found:
     """
     if not place.root.is_dir():
         raise UsageError(f"{place.given} is a file; name a folder of frames and their flow.")
-    layout, pairs = _pairs(place.root)
+    passed = listing(place.root).passed
+    layout, pairs = _pairs(place.root, passed)
     contents = _contents([pair for pair, _ in pairs], place.memory)
     # A sequence's first pair stands for it, so that it stays where it is when frames are added.
     first: dict[str, str] = {}
@@ -52,7 +54,7 @@ def look(place: Place) -> Found:
         labels=None,
         features=dict(builder.features()),
         read=read,
-        passed=listing(place.root).passed,
+        passed=passed,
         facts=[("sequences", f"{len(first):,}")],
     )
 
@@ -74,8 +76,8 @@ def _contents(pairs: Sequence[FlowFiles], memory: Path) -> list[str]:
     return [hashlib.sha256(content.encode()).hexdigest() for content in contents]
 
 
-def _pairs(root: Path) -> tuple[str, list[tuple[FlowFiles, str | None]]]:
-    """The layout, and each pair with the split that its folder names."""
+def _pairs(root: Path, passed: Counter[str]) -> tuple[str, list[tuple[FlowFiles, str | None]]]:
+    """The layout, and each pair with the split that its folder names; `passed` is told what is in no pair."""
     training = root / "training" if (root / "training").is_dir() else root
     for sintel_pass in ("clean", "final"):
         if (training / "flow").is_dir() and (training / sintel_pass).is_dir():
@@ -90,7 +92,9 @@ def _pairs(root: Path) -> tuple[str, list[tuple[FlowFiles, str | None]]]:
         if path.is_dir() and (split := split_named(path.name)) and listing(path).files
     }
     if "train" not in named.values():
+        passed.update(folders.passed_over(root))
         return "frames and their flow", [(pair, None) for pair in folders.pairs_of_folder(root)]
+    passed.update(folders.passed_over(root, named))
     found = [
         (pair, split) for path, split in named.items() for pair in folders.pairs_of_folder(path)
     ]

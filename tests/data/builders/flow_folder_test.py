@@ -44,6 +44,19 @@ def test_left_overs_of_other_systems_are_passed_over(tmp_path, caplog):
     ]
 
 
+def test_pairs_that_are_not_taken_are_said(tmp_path, caplog):
+    make = Maker(tmp_path / "manual/flow_folder")
+    for name in ("train/1", "train/2", "more/3"):
+        make.picture(f"{name}_img1.png"), make.picture(f"{name}_img2.png")
+    make.flow("train/1_flow.flo"), make.flow("more/3_flow.flo")
+    with caplog.at_level("INFO"):
+        assert set(read("flow_folder", tmp_path)) == {"1"}
+    assert (
+        "flow_folder: passed over 1 flow in no folder of a split, 1 pairs of frames without flow"
+        in caplog.text
+    )
+
+
 def test_folders_of_splits_have_their_usual_names(tmp_path):
     make = Maker(tmp_path / "manual/flow_folder")
     for split in ("train", "val", "test"):

@@ -90,6 +90,121 @@ def test_a_missing_file_is_named(tmp_path):
         folders.kitti_2015(tmp_path / "k")
 
 
+@pytest.mark.parametrize(
+    "gone", [f"{p}/a/frame_000{n}" for p in ("final", "flow") for n in (1, 2, 3)]
+)
+def test_no_pair_of_sintel_is_lost_without_a_word(tmp_path, gone):
+    touch(tmp_path, *sintel_files("a", 1, 2, 3, 4), *sintel_files("b", 1, 2))
+    (path,) = (tmp_path / "training").glob(f"{gone}.*")
+    path.unlink()
+    with pytest.raises(UsageError, match=rf"{path} is missing; expected training/final"):
+        folders.sintel(tmp_path, "final")
+
+
+def test_flow_of_sintel_beyond_the_frames_is_said(tmp_path):
+    touch(tmp_path, *sintel_files("a", 1, 2, 3))
+    last = tmp_path / "training/clean/a/frame_0003.png"
+    last.unlink()
+    with pytest.raises(UsageError, match=f"{last} is missing"):
+        folders.sintel(tmp_path, "clean")
+    last.write_bytes(b"")
+    touch(tmp_path, "training/flow/b/frame_0001.flo")
+    with pytest.raises(UsageError, match="clean/b has 0 frames"):
+        folders.sintel(tmp_path, "clean")
+
+
+@pytest.mark.parametrize("gone", ["image_2/000001_10", "image_2/000001_11", "flow_occ/000001_10"])
+def test_no_pair_of_kitti_is_lost_without_a_word(tmp_path, gone):
+    for number in range(3):
+        names = [f"image_2/{number:06}_{i}.png" for i in (10, 11)]
+        touch(tmp_path / "training", *names, f"flow_occ/{number:06}_10.png")
+    (tmp_path / f"training/{gone}.png").unlink()
+    with pytest.raises(UsageError, match=f"{gone}.png is missing for pair 1"):
+        folders.kitti_2015(tmp_path)
+
+
+@pytest.mark.parametrize("gone", ["img1.ppm", "img2.ppm", "flow.flo"])
+def test_no_pair_of_chairs_is_lost_without_a_word(tmp_path, gone):
+    parts = ("img1.ppm", "img2.ppm", "flow.flo")
+    touch(tmp_path / "data", *(f"0000{n}_{part}" for n in (1, 2) for part in parts))
+    (tmp_path / f"data/00002_{gone}").unlink()
+    for sides in ("1\n2\n", "1\n"):  # of all pairs, and of those with flow
+        (tmp_path / "FlyingChairs_train_val.txt").write_text(sides)
+        if gone == "flow.flo" or sides == "1\n2\n":
+            with pytest.raises(UsageError, match=f"00002_{gone} is missing"):
+                folders.flying_chairs(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "gone",
+    [
+        *(f"frames_cleanpass/TRAIN/A/0000/right/000{n}.png" for n in (6, 7, 8)),
+        *(
+            f"optical_flow/TRAIN/A/0000/into_future/right/OpticalFlowIntoFuture_000{n}_R.pfm"
+            for n in (6, 7)
+        ),
+    ],
+)
+def test_no_pair_of_things_is_lost_without_a_word(tmp_path, gone):
+    for side in ("left", "right"):
+        flow = f"optical_flow/TRAIN/A/0000/into_future/{side}/OpticalFlowIntoFuture_000"
+        touch(tmp_path, *(f"{flow}{n}_{side[0].upper()}.pfm" for n in (6, 7, 8)))
+        touch(tmp_path, *(f"frames_cleanpass/TRAIN/A/0000/{side}/000{n}.png" for n in (6, 7, 8)))
+    assert len(list(folders.flying_things3d(tmp_path, "clean", "TRAIN"))) == 4
+    (tmp_path / gone).unlink()
+    with pytest.raises(UsageError, match=f"{gone} is missing"):
+        list(folders.flying_things3d(tmp_path, "clean", "TRAIN"))
+
+
+def test_a_camera_of_things_without_flow_or_frames_is_said(tmp_path):
+    touch(tmp_path, *(f"frames_finalpass/TEST/A/0000/left/000{n}.png" for n in (6, 7)))
+    (tmp_path / "optical_flow/TEST").mkdir(parents=True)
+    with pytest.raises(
+        UsageError, match="into_future/left/OpticalFlowIntoFuture_0006_L.pfm is missing"
+    ):
+        list(folders.flying_things3d(tmp_path, "final", "TEST"))
+    touch(tmp_path, "optical_flow/TEST/A/0000/into_future/left/OpticalFlowIntoFuture_0006_L.pfm")
+    touch(tmp_path, "optical_flow/TEST/B/0000/into_future/left/OpticalFlowIntoFuture_0006_L.pfm")
+    with pytest.raises(UsageError, match="TEST/B/0000/left has 0 frames"):
+        list(folders.flying_things3d(tmp_path, "final", "TEST"))
+
+
+@pytest.mark.parametrize("gone", ["im0.png", "im1.png", "forward.flo"])
+def test_no_pair_of_autoflow_is_lost_without_a_word(tmp_path, gone):
+    for name in ("x", "y"):
+        for part in ("im0.png", "im1.png", "forward.flo"):
+            (tmp_path / name).mkdir(exist_ok=True)
+            (tmp_path / name / part).write_bytes(b"x")
+    (tmp_path / "y" / gone).unlink()
+    with pytest.raises(UsageError, match=f"y/{gone} is missing"):
+        list(folders.autoflow(tmp_path))
+
+
+def test_frames_of_a_folder_that_have_no_flow_are_counted(tmp_path):
+    make = Maker(tmp_path)
+    for name in ("1_img1.png", "1_img2.png", "2_img1.png", "2_img2.JPG", "3_img1.png", "4.png"):
+        make.picture(f"pairs/{name}")
+    make.flow("pairs/1_flow.flo")
+    make.mask("pairs/1_occluded.png")
+    for number in range(1, 6):
+        make.picture(f"numbered/f{number:04}.png")
+    for name in ("f0001.flo", "f0003_flow.flo", "f0004.flo"):
+        make.flow(f"numbered/{name}")
+    for number in (1, 2, 3):
+        make.picture(f"views/img{number}.png")
+        make.picture(f"views/a_img{number}.png")
+    for name in ("img1.flo", "img2.flo", "a_img1.flo", "a_img2.flo"):
+        make.flow(f"views/{name}")
+    assert len(list(folders.pairs_of_folder(tmp_path))) == 8
+    # 2, 3 and frames 2 to 3
+    assert folders.passed_over(tmp_path) == {"pairs of frames without flow": 3}
+    parts = [tmp_path / "pairs", tmp_path / "views"]
+    assert folders.passed_over(tmp_path, parts) == {
+        "pairs of frames without flow": 2,
+        "flow in no folder of a split": 3,
+    }
+
+
 def test_what_a_folder_may_lack(tmp_path):
     make = Maker(tmp_path)
     make.picture("1.png")

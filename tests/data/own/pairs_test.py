@@ -103,6 +103,18 @@ def test_left_overs_are_passed_over_and_a_cut_flow_is_left_out_by_name(tmp_path:
     assert set(prepare(found, str(tmp_path / "data"), 0.1)) == {"seq4/0001"}
 
 
+def test_what_is_in_no_pair_is_counted(tmp_path: Path) -> None:
+    root = own_folders.pairs(tmp_path / "mine", sequences=5)
+    (root / "seq0/0001.flo").unlink()
+    assert _look(root).passed == {"pairs of frames without flow": 1}
+    for number in range(4):
+        (root / "train").mkdir(exist_ok=True)
+        (root / f"seq{number}").rename(root / f"train/seq{number}")
+    found = _look(root)
+    assert len(found.items) == 7
+    assert found.passed == {"pairs of frames without flow": 1, "flow in no folder of a split": 2}
+
+
 @pytest.mark.parametrize("sintel_pass", ["clean", "final"])
 def test_sintel_as_it_is_unpacked(tmp_path: Path, sintel_pass: str) -> None:
     own_folders.pairs(tmp_path / "flat", sequences=4)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from perceiver_keras.data.flow import folders
 from perceiver_keras.data.flow.builder import FlowBuilder, Splits
-from perceiver_keras.data.store.files_builder import split_folders
+from perceiver_keras.data.own.files import Listing
+from perceiver_keras.data.store.files_builder import Named, split_folders
 
 
 class Builder(FlowBuilder):
@@ -18,6 +20,10 @@ class Builder(FlowBuilder):
     0002.png and so on, each but the last with its flow to the next, 0001.flo (or 0001.pfm, or
     KITTI's as 0001_flow.png). NAME_occluded.png is optional. A sub-folder is a sequence.
     """
+
+    def sources(self, listed: Listing) -> Mapping[str, Iterable[Named]]:
+        listed.passed.update(folders.passed_over(listed.root, split_folders(listed.root).values()))
+        return super().sources(listed)
 
     def pairs(self, root: Path) -> Splits:
         parts = split_folders(root)
