@@ -17,6 +17,7 @@ from perceiver_keras.data.own import digests
 from perceiver_keras.data.own.splits import SPLITS, assign
 from perceiver_keras.errors import PerceiverError, UsageError, nearest
 
+Part = tuple[float, float]  # from and to, in seconds
 Label = str | tuple[str, ...] | float | None  # a class, several classes, a number, nothing
 _MOST_LISTED = 12
 _VERSION = 2  # a change of how files become examples makes a new data set
@@ -59,6 +60,7 @@ class Draft:
       content: The bytes that the split is determined by; None: those of the file `source`.
       label: As the data has it.
       split: One of `SPLITS`, or None if the data does not say.
+      part: What of the file the example is made of; None: all.
     """
 
     name: str
@@ -66,17 +68,19 @@ class Draft:
     content: bytes | None = None
     label: Label = None
     split: str | None = None
+    part: Part | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Item:
-    """An example: a `Draft` with its split and the SHA-256 of its content."""
+    """An example: a `Draft` with its split and the SHA-256 of its content, which is the whole file's for a part."""
 
     name: str
     source: Any
     digest: str
     label: Label
     split: str
+    part: Part | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,9 +156,9 @@ class Found:
         for item in self.items:
             splits.setdefault(item.digest, set()).add(item.split)
         notes = list(self.notes)
-        labels: dict[str, set[Label]] = {}
+        labels: dict[Any, set[Label]] = {}
         for item in self.items:
-            labels.setdefault(item.digest, set()).add(item.label)
+            labels.setdefault((item.digest, item.part), set()).add(item.label)
         if many := sum(len(held) > 1 for held in labels.values()):
             notes.append(
                 f"{many:,} {'content has' if many == 1 else 'contents have'} several labels."
@@ -203,7 +207,7 @@ def to_items(drafts: Sequence[Draft], place: Place, what: str) -> tuple[Item, ..
         splits = assign(hashes, strata, given)
         _check(splits, place, what)
     return tuple(
-        Item(name=d.name, source=d.source, digest=digest, label=d.label, split=split)
+        Item(name=d.name, source=d.source, digest=digest, label=d.label, split=split, part=d.part)
         for d, digest, split in zip(drafts, hashes, splits, strict=True)
     )
 

@@ -44,6 +44,7 @@ def look(
     suffixes: Sequence[str],
     several: bool = False,
     unlabelled: bool = False,
+    timed: bool = False,
 ) -> Labelled:
     """The files at a place and their labels.
 
@@ -53,6 +54,7 @@ def look(
       suffixes: Of such files, in lower case with their dot.
       several: Whether a file may have several labels, in a table separated by `;` if any cell has one, else `|` or `,`.
       unlabelled: Whether files without a class are taken, with the label None.
+      timed: Whether a row of a table may be about a part of a file, which columns of times say.
 
     Raises:
       UsageError: no such files are there, or none has a label; the message says which layouts there are.
@@ -61,7 +63,7 @@ def look(
     if place.root.is_file():
         if tables.is_table(place.root):
             files = NamedFiles(place.root.parent, suffixes)
-            return _from_tables(place, [(place.root, None)], kind, files, several, Counter())
+            return _from_tables(place, [(place.root, None)], kind, files, several, timed, Counter())
         if not (unlabelled and _has(place.root, suffixes)):
             raise UsageError(
                 f"{place.given} is a single file; name a folder of {kind}, an archive of one, or a table of paths "
@@ -75,7 +77,7 @@ def look(
         labelled_tables.described_by(found, named, several) if place.root.is_dir() else ([], None)
     )
     if chosen:
-        return _from_tables(place, chosen, kind, named, several, found.passed)
+        return _from_tables(place, chosen, kind, named, several, timed, found.passed)
     files = found.keep(lambda path: _has(path, suffixes), f"not {kind}")
     if not files:
         raise UsageError(f"{place.given} holds no {kind} ({', '.join(suffixes)}).{_hint(found)}")
@@ -91,9 +93,10 @@ def _from_tables(
     kind: str,
     files: NamedFiles,
     several: bool,
+    timed: bool,
     passed: Counter[str],
 ) -> Labelled:
-    drafts, layout = labelled_tables.drafts_of(place, chosen, kind, files, several, passed)
+    drafts, layout = labelled_tables.drafts_of(place, chosen, kind, files, several, timed, passed)
     return Labelled(drafts=drafts, layout=layout, passed=+passed)
 
 

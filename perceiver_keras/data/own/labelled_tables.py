@@ -9,9 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from perceiver_keras.data.own import given_splits, tables
+from perceiver_keras.data.own import given_splits, parts, tables
 from perceiver_keras.data.own.files import Listing, left_over
-from perceiver_keras.data.own.found import Draft, Label, Place, shown
+from perceiver_keras.data.own.found import Draft, Label, Part, Place, shown
 from perceiver_keras.data.own.named_files import NamedFiles
 from perceiver_keras.data.own.splits import splits_of_files
 from perceiver_keras.errors import UsageError
@@ -63,10 +63,15 @@ def described_by(
 def _read(path: Path) -> tables.Table:
     """The table; of Kinetics's, which name a video by its id and times, with the file's name as `path`."""
     table = tables.read(path)
-    if not all(name in table.columns for name in _KINETICS):
+    if not _of_kinetics(table):
         return table
     rows = tuple({**row, "path": _kinetics_name(row)} for row in table.rows)
     return replace(table, columns=(*table.columns, "path"), rows=rows)
+
+
+def _of_kinetics(table: tables.Table) -> bool:
+    """Whether its times are of the videos that its files were cut from."""
+    return all(name in table.columns for name in _KINETICS)
 
 
 def _kinetics_name(row: Mapping[str, tables.Cell]) -> str:
@@ -117,6 +122,7 @@ def drafts_of(
     kind: str,
     files: NamedFiles,
     several: bool,
+    timed: bool,
     passed: Counter[str],
 ) -> tuple[tuple[Draft, ...], str]:
     """The files that tables name, and the layout for people.
@@ -127,6 +133,7 @@ def drafts_of(
       kind: Of files.
       files: Those that there are.
       several: Whether they may have several labels.
+      timed: Whether they have a length, so that a row may be about a part of one.
       passed: Is told what is passed over.
 
     Raises:
@@ -147,27 +154,39 @@ def drafts_of(
         name_of = lambda cell: _names(cell, mark)  # noqa: E731
         if any(mark in (tables.class_name(cell) or "") for cell in cells):
             layout += f"; labels separated by {mark!r}"
-    drafts: dict[Path, Draft] = {}
+    drafts: dict[tuple[Path, Part | None], Draft] = {}
     for (table, split), (paths, labels) in zip(read, columns, strict=True):
         splits, told = given_splits.of_rows(table)
         layout += f"; {told}" if told else ""
         names = [name_of(cell) for cell in table.column(labels)]
         given = [own or split for own in splits]
-        for draft in _rows(table, paths, names, given, place, files, passed):
-            earlier = drafts.setdefault(draft.source, draft)
-            if (earlier.label, earlier.split) != (draft.label, draft.split):
+        times, told = parts.of_rows(table) if timed and not _of_kinetics(table) else (None, "")
+        layout += f"; {told}" if told else ""
+        for draft in _rows(table, paths, names, given, times, place, files, passed):
+            key = draft.source, draft.part
+            earlier = drafts.setdefault(key, draft)
+            same = earlier.label == draft.label
+            if earlier.split != draft.split or not (same or (several and draft.part)):
                 raise UsageError(
                     f"{place.given}: {draft.source} has 2 rows that differ; give each file one row"
-                    + (", with its labels separated by ;" if several else "") + "."
+                    + (
+                        ", with its labels separated by ;. If they are of parts of it, say which in columns named "
+                        "start and end (seconds)" if several else ""
+                    ) + "."
                 )  # fmt: skip
-            passed["rows that say the same again"] += earlier is not draft
+            if not same:
+                drafts[key] = replace(
+                    earlier, label=tuple(dict.fromkeys((*earlier.label, *draft.label)))
+                )
+            passed["rows that say the same again"] += earlier is not draft and same
     if not drafts:
         why = ", ".join(f"{count:,} {what}" for what, count in (+passed).items())
         tip = " Name files with folder and suffix." if passed["rows that fit several files"] else ""
         raise UsageError(
             f"{place.given}: no row names just one file that exists and has a label ({why}).{tip}"
         )
-    unnamed = sum(files.root / path not in drafts for path in files.files)
+    taken = {path for path, _ in drafts}
+    unnamed = sum(files.root / path not in taken for path in files.files)
     passed[f"{kind} in no row"] += max(0, unnamed - passed["rows without a label"])
     return tuple(drafts.values()), layout
 
@@ -196,12 +215,15 @@ def _rows(
     path_column: str,
     labels: Sequence[Label],
     splits: Sequence[str | None],
+    times: Sequence[Part | None] | None,
     place: Place,
     files: NamedFiles,
     passed: Counter[str],
 ) -> Iterator[Draft]:
     root = place.root if place.root.is_dir() else place.root.parent
-    for cell, label, split in zip(table.column(path_column), labels, splits, strict=True):
+    cells = table.column(path_column)
+    times = times or [None] * len(cells)
+    for cell, label, split, part in zip(cells, labels, splits, times, strict=True):
         paths = files.find(table.path, _text(cell), split)
         if len(paths) != 1 or left_over(paths[0].name):
             passed["rows that fit several files" if len(paths) > 1 else _GONE] += 1
@@ -211,7 +233,8 @@ def _rows(
             continue
         path = paths[0]
         name = path.relative_to(root) if path.is_relative_to(root) else path
-        yield Draft(name=shown(name), source=path, label=label, split=split)
+        named = shown(name) + (f" {part[0]:.15g}-{part[1]:.15g} s" if part else "")
+        yield Draft(name=named, source=path, label=label, split=split, part=part)
 
 
 def _text(cell: tables.Cell) -> str:
@@ -227,7 +250,7 @@ def _mark(cells: Iterable[tables.Cell]) -> str:
 def _names(cell: tables.Cell, mark: str | None) -> tuple[str, ...]:
     """The classes that a cell names: at most one, unless there is a `mark` between them."""
     if mark and isinstance(cell, list):
-        parts: Sequence[Any] = cell
+        listed: Sequence[Any] = cell
     else:
-        parts = (tables.class_name(cell) or "").split(mark) if mark else [cell]
-    return tuple(dict.fromkeys(name for part in parts if (name := tables.class_name(part))))
+        listed = (tables.class_name(cell) or "").split(mark) if mark else [cell]
+    return tuple(dict.fromkeys(name for part in listed if (name := tables.class_name(part))))

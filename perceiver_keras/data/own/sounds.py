@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import statistics
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +14,7 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from perceiver_keras.data import audio, wav_file
-from perceiver_keras.data.own import labelled
+from perceiver_keras.data.own import labelled, parts
 from perceiver_keras.data.own.found import (
     Found,
     Item,
@@ -29,6 +31,7 @@ SUFFIXES = (".wav", ".mp3", ".flac", ".ogg", ".oga", ".opus", ".m4a", ".aac", ".
             *sorted(clips.VIDEOS - {".gif"}))  # fmt: skip
 MOST_SECONDS = 10.0  # of a window; longer sounds are cut into several
 MOST_WINDOWS = 16  # per file
+_SLACK = 0.05  # the share of a part that its file may lack at the end: times are rounded
 _SHORTEST = 0.1  # seconds of a window
 _SAME = 0.01  # lengths that differ by a smaller share are one length
 _SAMPLED = 40  # files that are decoded to measure rate and length
@@ -40,7 +43,9 @@ def look(place: Place) -> Found:
     `place.options["frames"]` is the number of frames of a stored window; without it, only sound is stored.
     """
     frames = place.options.get("frames")
-    files = labelled.look(place, "sounds", SUFFIXES, several=True)
+    files = labelled.look(place, "sounds", SUFFIXES, several=True, timed=True)
+    if frames:
+        parts.must_be_whole(files.drafts, place)
     items = to_items(files.drafts, place, "sounds")
     labels = classes((name for item in items for name in item.label), place)
     most = max(len(item.label) for item in items)
@@ -79,6 +84,7 @@ def look(place: Place) -> Found:
 
 def _reader(labels: Sequence[str], most: int, window: float, frames: int | None) -> Any:
     places = {name: number for number, name in enumerate(labels)}
+    decode = functools.lru_cache(1)(audio.as_wav)  # the parts of a file follow each other
 
     def read(item: Item) -> Iterator[dict[str, Any]]:
         numbers = sorted(places[name] for name in item.label)
@@ -87,10 +93,38 @@ def _reader(labels: Sequence[str], most: int, window: float, frames: int | None)
             for part in builder.windows(item.source, frames, MOST_WINDOWS):
                 yield part | about
             return
-        for part in windows(audio.as_wav(item.source), window):
+        for part in windows(_heard(item, decode), window):
             yield {"audio": part} | about
 
     return read
+
+
+def _heard(item: Item, decode: Callable[[Path], bytes] = audio.as_wav) -> bytes:
+    """The WAV of an item's sound, or of the part of it that the item is."""
+    whole = decode(item.source)
+    return cut(whole, *item.part) if item.part else whole
+
+
+def cut(encoded: bytes, start: float, end: float) -> bytes:
+    """What a WAV has from `start` to `end`, in seconds.
+
+    A file that ends before but is as long as the part is that part: the times of UrbanSound8K, for one, are those of
+    the recordings that its files were cut from.
+
+    Raises:
+      PerceiverError: the WAV ends before the part does.
+    """
+    samples, rate = wav_file.decode(tf.constant(encoded))
+    samples, rate = samples.numpy(), int(rate)
+    seconds, slack = len(samples) / rate, _SLACK * (end - start)
+    if end > seconds and abs(seconds - (end - start)) <= slack:
+        return encoded
+    if end > seconds + slack:
+        raise PerceiverError(
+            f"it is {seconds:.2f} s long, but a row is about {start:g} to {end:g} s of it; correct the times, or leave "
+            "their columns out of the table if its files are cut already"
+        )
+    return audio.encode_wav(samples[round(start * rate) : round(end * rate)], rate)
 
 
 def windows(encoded: bytes, seconds: float) -> Iterator[bytes]:
@@ -113,7 +147,7 @@ def _measure(items: Sequence[Item]) -> dict[str, Any]:
     seconds, rates = [], []
     for item in items[:: max(1, len(items) // _SAMPLED)]:
         try:
-            samples, rate = wav_file.decode(tf.constant(audio.as_wav(item.source)))
+            samples, rate = wav_file.decode(tf.constant(_heard(item)))
         except (PerceiverError, OSError):
             continue  # it is named when the data set is prepared
         rates.append(int(rate))

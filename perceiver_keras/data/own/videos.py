@@ -10,7 +10,7 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from perceiver_keras.data import audio, image
-from perceiver_keras.data.own import labelled
+from perceiver_keras.data.own import labelled, parts
 from perceiver_keras.data.own.found import (
     Found,
     Item,
@@ -35,7 +35,8 @@ def look(place: Place) -> Found:
     `place.options["frames"]` is the number of frames of a window.
     """
     frames = place.options["frames"]
-    files = labelled.look(place, "videos", SUFFIXES, unlabelled=True)
+    files = labelled.look(place, "videos", SUFFIXES, unlabelled=True, timed=True)
+    parts.must_be_whole(files.drafts, place)
     items = to_items(files.drafts, place, "videos")
     labels = classes([item.label for item in items if item.label is not None] or [NO_CLASS], place)
     measured = _measure(items)

@@ -75,7 +75,8 @@ def test_kinetics_tables_name_videos_by_id_and_times(tmp_path: Path) -> None:
     (root / "annotations/val.csv").write_text(
         f"{head}juggling,qqq,1,11,validate\nrunning,gone,1,11,validate\n"
     )
-    found = _look(root)
+    found = _look(root, timed=True)  # the times are those of what the files were cut from
+    assert {draft.part for draft in found.drafts} == {None}
     assert {(draft.source.name[:3], draft.label, draft.split) for draft in found.drafts} == {
         ("aB-", "juggling", "train"),
         ("xyz", "running", "train"),
@@ -217,6 +218,33 @@ def test_rows_that_all_fit_several_files_are_said_to(tmp_path: Path) -> None:
     (root / "labels.csv").write_text(f"path,label\n{rows}\n")
     with pytest.raises(UsageError, match="4 rows that fit several files.*folder and suffix"):
         _look(root)
+
+
+def test_rows_about_the_same_part_of_a_file_are_joined(tmp_path: Path) -> None:
+    root = tmp_path / "mine"
+    _files(root, "1.png", "2.png")
+    rows = ["1.png,0,2,a", "1.png,2,4,b", "1.png,2.0,4.0,c;b", "1.png,0,2,a", "2.png,,,c"]
+    (root / "labels.csv").write_text("\n".join(["path,start,end,label", *rows]))
+    found = _look(root, several=True, timed=True)
+    assert [(draft.name, draft.part, draft.label) for draft in found.drafts] == [
+        ("1.png 0-2 s", (0, 2), ("a",)),
+        ("1.png 2-4 s", (2, 4), ("b", "c")),
+        ("2.png", None, ("c",)),
+    ]
+    assert found.passed == {"rows that say the same again": 1}
+    assert found.layout.endswith("; parts of files by the columns 'start' and 'end'")
+    with pytest.raises(UsageError, match="1.png has 2 rows that differ; give each file one row.$"):
+        _look(root)  # what has no length has no parts
+
+
+def test_two_rows_about_a_whole_sound_are_told_of_the_columns_of_times(tmp_path: Path) -> None:
+    root = tmp_path / "mine"
+    _files(root, "1.png", "2.png")
+    (root / "labels.csv").write_text("path,label\n1.png,a\n1.png,b\n2.png,a\n")
+    with pytest.raises(
+        UsageError, match="2 rows .* separated by ;. .* columns named start and end"
+    ):
+        _look(root, several=True, timed=True)
 
 
 def test_a_file_with_two_rows_is_refused(tmp_path: Path) -> None:

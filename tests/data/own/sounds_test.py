@@ -121,6 +121,50 @@ def test_several_labels_of_a_table(tmp_path: Path) -> None:
     assert 0 < sounds.prevalence(found) <= 1
 
 
+def test_parts_of_recordings_are_cut_and_stay_together(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    rows, wanted = ["file,onset,offset,label"], {}
+    for number in range(12):
+        samples = rng.integers(-9999, 9999, 8000)
+        _wav(tmp_path / f"mine/{number}.wav", samples)
+        for start, end, label in ((0, 0.25, "a"), (0.25, 0.5, "b"), (0.75, 1, "a")):
+            rows.append(f"{number}.wav,{start},{end},{label}")
+            name = f"{number}.wav {start}-{end} s"
+            wanted[name] = label, samples[round(8000 * start) : round(8000 * end)]
+    (tmp_path / "mine/labels.csv").write_text("\n".join(rows))
+    found = _look(tmp_path / "mine")
+    assert found.measured["seconds"] == pytest.approx((0.25,) * 3)
+    assert "several" not in str(found)  # labels of one content
+    held: dict[Path, set[str]] = {}
+    for item in found.items:
+        held.setdefault(item.source, set()).add(item.split)
+    assert all(len(splits) == 1 for splits in held.values())
+    stored = _stored(found, tmp_path)
+    assert {row["file"].decode() for row in stored} == wanted.keys() and len(stored) == 36
+    for row in stored:
+        label, samples = wanted[row["file"].decode()]
+        assert found.labels[row["label"][0]] == label
+        heard = tf.audio.decode_wav(row["audio"])[0][:, 0]
+        np.testing.assert_allclose(heard * 32768, samples, atol=1)
+
+
+def test_a_part_beyond_its_sound_is_refused_unless_the_file_is_that_part() -> None:
+    wav = tf.audio.encode_wav(np.linspace(-1, 1, 4000)[:, None], 1000).numpy()
+    assert sounds.cut(wav, 58.2, 62.2) == wav
+    part = tf.audio.decode_wav(sounds.cut(wav, 1, 4.1))[0][:, 0]  # rounded times
+    np.testing.assert_allclose(part, np.linspace(-1, 1, 4000)[1000:], atol=1e-4)
+    with pytest.raises(PerceiverError, match="4.00 s long, but a row is about 3 to 5 s of it"):
+        sounds.cut(wav, 3, 5)
+
+
+def test_parts_of_videos_are_refused(tmp_path: Path) -> None:
+    _wav(tmp_path / "mine/1.mp4", np.zeros(9))
+    _wav(tmp_path / "mine/2.mp4", np.zeros(9))
+    (tmp_path / "mine/t.csv").write_text("path,start,end,label\n1.mp4,0,2,a\n2.mp4,2,4.5,b\n")
+    with pytest.raises(UsageError, match="ffmpeg -i 1.mp4 -ss 0 -to 2 part.mp4"):
+        _look(tmp_path / "mine", frames=2)
+
+
 def test_the_mean_prevalence_is_that_of_the_test_split(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     for split, count in (("train", 2), ("validation", 2), ("test", 4)):

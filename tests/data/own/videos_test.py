@@ -115,3 +115,14 @@ def test_no_video_that_can_be_decoded_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "none").mkdir()
     with pytest.raises(UsageError, match="holds no videos"):
         _look(tmp_path / "none")
+
+
+def test_parts_of_videos_are_refused(tmp_path: Path) -> None:
+    root = tmp_path / "mine"
+    root.mkdir()
+    for name in ("1.mp4", "2.mp4"):
+        (root / name).write_bytes(b"x")
+    (root / "t.csv").write_text("path,start,end,label\n1.mp4,0,2,a\n1.mp4,2,4.5,b\n2.mp4,1,2,a\n")
+    place = Place(given=root, root=root, store=tmp_path / "store", options={"frames": 2})
+    with pytest.raises(UsageError, match="Cut them first .*ffmpeg -i 1.mp4 -ss 0 -to 2 part.mp4"):
+        videos.look(place)
