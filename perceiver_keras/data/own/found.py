@@ -205,7 +205,7 @@ def to_items(drafts: Sequence[Draft], place: Place, what: str) -> tuple[Item, ..
     else:
         strata = [None if isinstance(draft.label, float) else draft.label for draft in drafts]
         splits = assign(hashes, strata, given)
-        _check(splits, place, what)
+        _check(splits, given, hashes, place, what)
     return tuple(
         Item(name=d.name, source=d.source, digest=digest, label=d.label, split=split, part=d.part)
         for d, digest, split in zip(drafts, hashes, splits, strict=True)
@@ -230,14 +230,33 @@ def _spelled(label: Label, place: Place) -> Label:
     return next(same, name)
 
 
-def _check(splits: Sequence[str], place: Place, what: str) -> None:
-    for split in SPLITS:
-        if split not in splits:
-            raise UsageError(
-                f"{place.given}: {len(splits)} {what} are too few to train, validate and test: {split} has none. "
-                "Add some until there are at least 3 different ones per class, or give the splits yourself as folders "
-                f"(or in a column) named {', '.join(SPLITS)}."
-            )
+def _check(
+    splits: Sequence[str],
+    given: Sequence[str | None],
+    hashes: Sequence[str],
+    place: Place,
+    what: str,
+) -> None:
+    absent = next((split for split in SPLITS if split not in splits), None)
+    if absent is None:
+        return
+    names = ", ".join(SPLITS)
+    others = [split for split in SPLITS[1:] if split in given]
+    kept = {digest for digest, split in zip(hashes, given, strict=True) if split in others}
+    free = [digest for digest, split in zip(hashes, given, strict=True) if split not in others]
+    if copies := sum(digest in kept for digest in free):
+        raise UsageError(
+            f"{place.given}: {copies:,} of the {len(free):,} {what} outside of {' and '.join(others)} are copies of "
+            f"those in it, which are not put into another split, and without them {absent} has none. Add other "
+            f"{what}, or give the splits yourself as folders (or in a column) named {names}."
+        )
+    different = len(set(hashes))
+    among = f" ({different:,} different contents)" if different < len(hashes) else ""
+    raise UsageError(
+        f"{place.given}: {len(splits):,} {what}{among} are too few to train, validate and test: {absent} has none. "
+        "Add some until there are at least 3 different ones per class, or give the splits yourself as folders "
+        f"(or in a column) named {names}."
+    )
 
 
 def classes(names: Iterable[str], place: Place) -> tuple[str, ...]:

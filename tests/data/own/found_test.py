@@ -129,6 +129,25 @@ def test_too_few_examples_say_what_to_do(tmp_path: Path) -> None:
     assert len(notes) == 2 and all("no example of c" in note for note in notes)
 
 
+@pytest.mark.parametrize("given", ["train", None])
+def test_a_test_split_that_is_a_copy_is_told_as_the_reason(tmp_path: Path, given) -> None:
+    place = f.Place(given=tmp_path, root=tmp_path, store=tmp_path)
+    drafts = [
+        f.Draft(name=f"{split} {n}", source=n, content=bytes([n]), label="ab"[n % 2], split=split)
+        for split in (given, "test")
+        for n in range(12)
+    ]
+    absent = "validation" if given else "train"
+    words = f"12 of the 12 pictures outside of test are copies of those in it, .*without them {absent} has none"
+    with pytest.raises(UsageError, match=words):
+        f.to_items(drafts, place, "pictures")
+
+
+def test_copies_are_no_different_examples(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"40 pictures \(2 different contents\) are too few"):
+        _found(tmp_path, {f"a{n}": bytes([n % 2]) for n in range(40)})
+
+
 def test_a_model_is_judged_on_all_or_on_the_datas_own_test_split(tmp_path: Path) -> None:
     place = f.Place(given=tmp_path, root=tmp_path, store=tmp_path, labels=("b", "a"), judging=True)
     drafts = [
