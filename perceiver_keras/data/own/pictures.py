@@ -35,7 +35,10 @@ SUFFIXES = (
     ".tif",
     ".tiff",
     ".heic",
+    ".heif",
     ".avif",
+    ".jxl",
+    ".jp2",
 )
 _SAMPLED = 200  # pictures that are measured
 

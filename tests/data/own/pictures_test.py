@@ -68,6 +68,23 @@ def test_stored_examples_hold_the_files_own_bytes(tmp_path: Path) -> None:
     assert pictures.measure_examples(examples)["channels"] == 3
 
 
+def test_pictures_of_other_formats_are_named_with_what_to_do(tmp_path: Path) -> None:
+    _pictures(tmp_path / "mine", "RGB")
+    box = b"\0\0\0\x18ftyp"
+    others = {
+        **{"w.webp": b"RIFF\x40\0\0\0WEBPVP8 ", "t.tif": b"II*\0", "u.TIFF": b"MM\0*"},
+        **{"v.avif": box + b"avif", "h.heic": box + b"heic", "i.heif": box + b"mif1"},
+        **{"x.jxl": b"\xff\x0a", "j.jp2": b"\0\0\0\x0cjP  \r\n\x87\n"},
+    }
+    for name, head in others.items():
+        (tmp_path / "mine/a" / name).write_bytes(head.ljust(64, b"\0"))
+    found = _look(tmp_path / "mine")
+    assert found.passed == {}
+    left_out = prepare(found, str(tmp_path / "data"), max_corrupt_share=0.5)
+    assert left_out.keys() == {f"a/{name}" for name in others}
+    assert all("picture; convert it to PNG or JPEG" in why for why in left_out.values())
+
+
 def test_a_folder_without_pictures_is_refused(tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine/a.txt").write_text("hello")
