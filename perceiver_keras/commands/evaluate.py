@@ -70,7 +70,7 @@ def command(
     from perceiver_keras.training import fit_memory
 
     if data is not None:
-        config = choose.judged_on(the_task, config, data, model)
+        config = choose.judged_on(the_task, config, data, model, overrides)
     examples = TaskData(the_task, config)
     split = split or config.data.test_split
     if fit_memory.is_auto(config):

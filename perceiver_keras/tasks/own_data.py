@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +20,16 @@ from perceiver_keras.tasks.task import Task
 
 # Of the files of a user's folder; data sets of TFDS have been checked by their makers.
 MAX_CORRUPT_SHARE = 0.1
+# Settings that name columns of a table.
+COLUMNS = ("text", "text2", "label")
 
 
 def look(
-    task: Task, config: TaskConfig, data: str | os.PathLike, model: Any = None
+    task: Task,
+    config: TaskConfig,
+    data: str | os.PathLike,
+    model: Any = None,
+    overrides: Sequence[str] = (),
 ) -> Found | Catalogued:
     """What lies at a path, or the TFDS data set of that name, as the task sees it. Nothing is prepared.
 
@@ -32,6 +38,8 @@ def look(
       config: Says where data sets are kept (`data.data_dir`), and which columns a table has.
       data: A folder, an archive, a table or another file; or a TFDS name if there is no such file.
       model: The trained model that is to be judged on the data; it has the classes. None: one is to be trained.
+      overrides: What the user set of `config`, as `config_tree.override` takes it; it is read only with a model, whose
+        own settings name the columns of the data set that it was trained on.
 
     Raises:
       UsageError: there is neither; or what is there is not what the task takes.
@@ -57,11 +65,15 @@ def look(
             f"--data {data}: the folder of prepared data sets, {store.parent}, lies within it and would be read as "
             "data. Name the folder of your files, or another folder with data.data_dir or PERCEIVER_DATA_DIR."
         )
+    options = {key: value for key, value in own.options(config).items() if value is not None}
+    if model is not None:
+        wished = {one.partition("=")[0].strip().replace("-", "_") for one in overrides}
+        options = {k: v for k, v in options.items() if k not in COLUMNS or f"data.{k}" in wished}
     place = Place(
         given=path,
         root=files.root_of(path, store / "unpacked"),
         store=store,
-        options={key: value for key, value in own.options(config).items() if value is not None},
+        options=options,
         labels=tuple(model.labels) if model is not None and model.labels else None,
         judging=model is not None,
     )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import types
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
 import perceiver_keras as pk
-from perceiver_keras.config_tree import from_json, to_json
+from perceiver_keras.config_tree import from_json, override, to_json
 from perceiver_keras.errors import UsageError
 from perceiver_keras.gate import slices
 from perceiver_keras.tasks import own_data, registry
@@ -104,3 +106,27 @@ def test_what_is_no_file_and_no_folder_is_named(tmp_path) -> None:
     ):
         with pytest.raises(UsageError, match=words):
             own_data.look(task, task.configure(), path)
+
+
+def test_the_data_that_a_model_was_trained_on_can_judge_it(opened) -> None:
+    """With the settings of the model, which name what its data set has, not what the files have."""
+    task, data = opened
+    model = types.SimpleNamespace(labels=data.found.labels)
+    found = own_data.look(task, data.config, data.found.place.given, model)
+    assert {item.split for item in found.items} == {"test"}
+    assert found.labels == data.found.labels
+
+
+def test_a_trained_models_settings_name_no_columns_of_a_table(tmp_path) -> None:
+    rows = [f"a {'good' if i % 2 else 'bad'} product {i},{i % 2}" for i in range(60)]
+    (tmp_path / "reviews.csv").write_text("\n".join(["review,stars", *rows]))
+    task = registry.get("text_classification")
+    data = pk.data.open(
+        tmp_path / "reviews.csv", task=task.name, data_dir=str(tmp_path / "data"), batch_size=2
+    )
+    model = types.SimpleNamespace(labels=data.found.labels)
+    assert len(own_data.look(task, data.config, tmp_path / "reviews.csv", model).items) == 60
+    for name in ("text", "lable"):
+        config = override(data.config, f"data.text={name}")
+        with pytest.raises(UsageError, match=f"data.text: reviews.csv has no column '{name}'"):
+            own_data.look(task, config, tmp_path / "reviews.csv", model, [f"data.text={name}"])

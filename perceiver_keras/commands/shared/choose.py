@@ -114,8 +114,12 @@ def _fine_tuned(
     return layers
 
 
-def judged_on(task: Task, config: TaskConfig, data: str, model: Any) -> TaskConfig:
+def judged_on(
+    task: Task, config: TaskConfig, data: str, model: Any, overrides: tuple[str, ...] = ()
+) -> TaskConfig:
     """The configuration of a trained model with the user's data in place of its own, which is prepared.
+
+    `overrides`, which `config` has already, may name the columns of a table.
 
     Raises:
       UsageError: there is no such data, or it has classes that the model lacks.
@@ -124,7 +128,7 @@ def judged_on(task: Task, config: TaskConfig, data: str, model: Any) -> TaskConf
     from perceiver_keras.config_tree import merge
     from perceiver_keras.tasks import own_data
 
-    found = own_data.look(task, config, data, model)
+    found = own_data.look(task, config, data, model, overrides)
     tree = own_data.settings(task, config, found)
     config = merge(config, {"data": own_data.data_settings(found) | _columns(tree)})
     prepare(Chosen(config, [], found))
