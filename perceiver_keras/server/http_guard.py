@@ -90,9 +90,8 @@ def guarded(limits: Limits) -> type[HttpToolsProtocol]:
             return b"\r\n".join([*lines, b"", b""])
 
         def on_header(self, name: bytes, value: bytes) -> None:
-            if (
-                not self._in_body
-            ):  # a trailer says nothing that we need, and comes too late for a header
+            # A trailer says nothing that we need, and comes too late for a header.
+            if not self._in_body:
                 super().on_header(name, value)
 
         def on_headers_complete(self) -> None:
