@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -97,6 +98,7 @@ class ResumableDagRunner(LocalDagRunner):
                     self._collect(connection, name)
                 continue
             self._echo(f"{label} …")
+            begin = time.monotonic()
             if not finished_before:
                 if name == JUDGE and self._was_taken_back():
                     node.execution_options.caching_options.enable_cache = False
@@ -105,6 +107,9 @@ class ResumableDagRunner(LocalDagRunner):
                 except Exception as error:
                     raise ComponentFailed(name) from error
             self._collect(connection, name)
+            if not finished_before:
+                # By its execution, one that was taken up again would also have taken the time when nothing ran.
+                self.seconds[name] = time.monotonic() - begin
             how = f"{self.seconds[name]:.1f} s"
             if name in self.cached:
                 how = "unchanged, from the cache"

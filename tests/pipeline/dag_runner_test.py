@@ -105,7 +105,8 @@ class _Noted(ResumableDagRunner):
     def _execution(self, connection, name):
         if name == "Trainer":
             self.outputs[name] = {"model": [self._model]}
-        return Execution(id=1, last_known_state=Execution.COMPLETE)
+        hour = {"create_time_since_epoch": 1, "last_update_time_since_epoch": 3_600_001}
+        return Execution(id=1, last_known_state=Execution.COMPLETE, **hour)
 
 
 @pytest.mark.parametrize("why", ["", "wrong answers"])
@@ -134,6 +135,9 @@ def test_one_component_of_a_graph_is_launched_alone(tmp_path, monkeypatch):
     settings = PipelineSettings.create("image_classification", run_dir=tmp_path)
     runner.run(create_pipeline(settings))
     assert list(runner.may_be_cached) == list(runner.seconds) == ["Transform"]
+    assert runner.seconds["Transform"] < 600, (
+        "a night between a kill and the next try is not its time"
+    )
 
 
 def test_temporary_files_of_a_component_are_removed_and_the_folder_is_as_before():

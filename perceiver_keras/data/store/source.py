@@ -43,6 +43,7 @@ from perceiver_keras.data.store.records import (
     take,
 )
 from perceiver_keras.errors import PerceiverError, UsageError, first_line, nearest
+from perceiver_keras.files import has_room
 from perceiver_keras.remote import as_path, check, for_tfds, is_remote, upload
 
 __all__ = [
@@ -303,12 +304,12 @@ def being_prepared(name: str, folder: str) -> Iterator[None]:
 
     Raises:
       UsageError: the folder holds other files than data sets.
-      PerceiverError: it can't be written.
+      PerceiverError: it can't be written, or its disk is full.
     """
     try:
         data_folders.check(folder)
         tf.io.gfile.makedirs(folder)
-        with _locked(folder, name):
+        with _locked(folder, name), has_room(folder):
             yield
     except (OSError, tf.errors.OpError) as error:
         reason = getattr(error, "strerror", None) or first_line(error).rstrip(".")

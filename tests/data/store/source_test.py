@@ -280,3 +280,12 @@ def test_two_at_once_after_one_was_killed(tmp_path):
             process.kill()
     assert answers[0] == answers[1] and "take=1349" in answers[0]
     assert sorted(os.listdir(folder / "perceiver_digits")) == ["1.0.0"]
+
+
+def test_a_full_disk_is_that_of_the_data_folder(small_disk):
+    folder = small_disk / "data"
+    (small_disk / "ballast").write_bytes(bytes(1_000_000))
+    with pytest.raises(PerceiverError, match=f"^{folder}: no space left on the disk. Free some"):
+        source.open_builder("perceiver_digits", str(folder))
+    (small_disk / "ballast").unlink()
+    assert source.open_builder("perceiver_digits", str(folder)).is_prepared()
